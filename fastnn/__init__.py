@@ -1,0 +1,58 @@
+"""Fast training of small neural networks on a CPU.
+
+The names below are imported when they are first used, so that ``import fastnn`` costs little more than NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "MLP": "mlp",
+    "load": "model_io",
+    "EarlyStopping": "training",
+    "History": "training",
+    "get_backend": "kernels",
+    "set_backend": "kernels",
+    "backends": "kernels",
+    "set_num_threads": "kernels",
+    "use": "kernels",
+    "FastnnError": "errors",
+    "DivergenceError": "errors",
+    "datasets": "",
+    "schedules": "",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604  # names only
+
+if TYPE_CHECKING:
+    from . import datasets as datasets
+    from . import schedules as schedules
+    from .errors import DivergenceError as DivergenceError
+    from .errors import FastnnError as FastnnError
+    from .kernels import backends as backends
+    from .kernels import get_backend as get_backend
+    from .kernels import set_backend as set_backend
+    from .kernels import set_num_threads as set_num_threads
+    from .kernels import use as use
+    from .mlp import MLP as MLP
+    from .model_io import load as load
+    from .training import EarlyStopping as EarlyStopping
+    from .training import History as History
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+    home = _HOMES[name]
+    module = importlib.import_module(f".{home or name}", __name__)
+    value = getattr(module, name) if home else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

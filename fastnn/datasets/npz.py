@@ -1,0 +1,101 @@
+"""Keras' mnist.npz: a zip file of four NumPy arrays, x_train, y_train, x_test and y_test."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import struct
+import zipfile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn.datasets.checks import check_labels
+from fastnn.datasets.stream import MAX_DEFLATE_RATIO, ByteStream, StrPath
+from fastnn.errors import FileFormatError
+
+Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+LOCAL_HEADER, END_RECORD, END_RECORD_BYTES = b"PK\x03\x04", b"PK\x05\x06", 22
+NPY_MAGIC = b"\x93NUMPY"
+MAX_NPY_HEADER = 10_000  # NumPy's own limit for a header that it is safe to parse
+
+# What zipfile raises for damaged files besides BadZipFile: unknown flags, encryption, impossible offsets or names.
+ZIP_FAULTS = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, struct.error, IndexError, OverflowError)
+
+
+def read_npz(path: StrPath) -> tuple[Split, Split]:
+    """Read x_train, y_train, x_test and y_test from an .npz file; other members are not looked at.
+
+    Returns (x_train, y_train), (x_test, y_test): uint8 images (n, ...) of the file's shape and uint8 labels (n,), 0..9,
+    C-contiguous. Raises FileFormatError for anything else; inside a member, its path is path/member and its offset
+    counts the member's own decompressed bytes.
+    """
+    _check_ends(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read_split(archive, path, "train"), _read_split(archive, path, "test")
+    except FileFormatError:
+        raise
+    except ZIP_FAULTS as error:
+        raise FileFormatError(path, 0, "an undamaged zip file", f"{type(error).__name__}: {error}") from error
+
+
+def _check_ends(path: StrPath) -> None:
+    """zipfile looks for a zip anywhere in a file; what is before or after it would go unnoticed."""
+    with ByteStream.open(path) as stream:
+        start = stream.read(len(LOCAL_HEADER))
+        if start != LOCAL_HEADER:
+            raise stream.fault("an .npz (zip) file", bytes(start), 0)
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        file.seek(max(0, size - END_RECORD_BYTES))
+        if not file.read().startswith(END_RECORD):
+            raise FileFormatError(path, size, "a zip end record in the last 22 bytes", "none")
+
+
+def _read_split(archive: zipfile.ZipFile, path: StrPath, name: str) -> Split:
+    images, labels = _read_member(archive, path, f"x_{name}.npy"), _read_member(archive, path, f"y_{name}.npy")
+    images_path, labels_path = os.path.join(path, f"x_{name}.npy"), os.path.join(path, f"y_{name}.npy")
+    if images.dtype != np.uint8:
+        raise FileFormatError(images_path, 0, "pixels of dtype uint8", images.dtype)
+    check_labels(labels_path, 0, labels, len(images))
+    return np.ascontiguousarray(images), np.ascontiguousarray(labels, np.uint8)
+
+
+def _read_member(archive: zipfile.ZipFile, path: StrPath, name: str) -> NDArray[Any]:
+    """Read one .npy member; its sizes are checked before anything of them is allocated."""
+    try:
+        info = archive.getinfo(name)
+    except KeyError:
+        raise FileFormatError(path, 0, f"a member {name}", archive.namelist()[:10]) from None
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # zipfile can bound the memory of these two only.
+        raise FileFormatError(path, info.header_offset, f"{name} stored or deflated", f"method {info.compress_type}")
+    most_bytes = min(info.file_size, MAX_DEFLATE_RATIO * info.compress_size)
+    with ByteStream(archive.open(info), os.path.join(path, name), most_bytes) as stream:
+        shape, fortran_order, dtype = _read_npy_header(stream)
+        if dtype.kind not in "ui" or not 1 <= len(shape) <= 3 or min(shape) < 1:
+            raise stream.fault("integers in 1 to 3 dimensions, none of them empty", f"{dtype} of shape {shape}", 0)
+        data = stream.read_exactly(math.prod(shape) * dtype.itemsize, f"{dtype} elements of shape {shape}")
+        stream.expect_end()
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
+
+
+def _read_npy_header(stream: ByteStream) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    magic = stream.read_exactly(8, "NPY magic and version")
+    if not magic.startswith(NPY_MAGIC) or magic[6:] not in (b"\1\0", b"\2\0"):
+        raise stream.fault("an NPY file of version 1.0 or 2.0", bytes(magic), 0)
+    length_bytes = stream.read_exactly(2 if magic[6] == 1 else 4, "NPY header length")
+    length = int.from_bytes(length_bytes, "little")
+    if length > MAX_NPY_HEADER:
+        raise stream.fault(f"an NPY header of at most {MAX_NPY_HEADER} bytes", length, 8)
+    start = stream.offset
+    header = io.BytesIO(length_bytes + stream.read_exactly(length, "NPY header"))
+    parse = np.lib.format.read_array_header_1_0 if magic[6] == 1 else np.lib.format.read_array_header_2_0
+    try:
+        return parse(header, max_header_size=MAX_NPY_HEADER)
+    except Exception as error:  # a Python literal of unknown contents: NumPy's parser may raise nearly anything
+        raise stream.fault("an NPY header", f"{type(error).__name__}: {error}"[:200], start) from error

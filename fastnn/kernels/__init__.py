@@ -1,0 +1,168 @@
+"""The backends: which there are, which one runs, and with how many threads.
+
+``native`` (Cython and C), ``numba`` and ``numpy`` provide the same kernel table, :class:`fastnn.kernels.spec.Kernels`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from ..errors import BackendError, InvalidArgumentError, InvalidTypeError
+from .spec import Kernels
+
+__all__ = ["BackendStatus", "Kernels", "backends", "get_backend", "num_threads", "set_backend", "set_num_threads", "use"]
+
+_MODULES = {"native": ".native", "numba": ".jit", "numpy": ".reference"}
+NAMES = ("auto", *_MODULES)
+
+
+class BackendStatus(NamedTuple):
+    """Whether a backend can run here and, in words, how or why not."""
+
+    available: bool
+    detail: str
+
+
+class _Settings(NamedTuple):
+    backend: str
+    threads: int | None  # None: as many as the process may use
+
+
+_default = _Settings("auto", None)
+_override: ContextVar[_Settings | None] = ContextVar("fastnn_settings", default=None)
+_warned: set[str] = set()
+
+
+def _settings() -> _Settings:
+    return _override.get() or _default
+
+
+def _load(name: str) -> Kernels:
+    try:
+        return cast(Kernels, importlib.import_module(_MODULES[name], __name__))
+    except ImportError as error:
+        raise BackendError(f"backend {name!r}: {_why_missing(name, error)}") from error
+
+
+def _why_missing(name: str, error: ImportError) -> str:
+    if name == "numba":
+        return f'cannot import numba ({error}); install it with: pip install "fastnn[numba]"'
+    if name == "native":
+        note = Path(__file__).with_name("native_failure.txt")  # left by setup.py
+        if note.exists():
+            return note.read_text().strip()
+        return f"the extension was not built or cannot be loaded ({error}); reinstall with a C compiler"
+    return str(error)
+
+
+def _check_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise InvalidTypeError("backend", "a string", type(name).__name__)
+    if name not in NAMES:
+        raise InvalidArgumentError("backend", f"one of {', '.join(NAMES)}", repr(name))
+    return name
+
+
+def get_backend(name: str | None = None) -> Kernels:
+    """Return a backend's kernel table.
+
+    Without a name, the one that ``set_backend`` or ``use`` chose; ``"auto"``, the default, takes the first of
+    native, numba and numpy that runs, and warns once where that is not native. Any other name gives that backend or
+    raises :class:`~fastnn.errors.BackendError`.
+    """
+    name = _settings().backend if name is None else _check_name(name)
+    if name != "auto":
+        return _load(name)
+    reasons = []
+    for candidate in _MODULES:
+        try:
+            table = _load(candidate)
+        except BackendError as error:
+            reasons.append(str(error))
+            continue
+        if reasons and candidate not in _warned:
+            _warned.add(candidate)
+            warnings.warn(f"fastnn runs on the slower {candidate} backend: {'; '.join(reasons)}", stacklevel=2)
+        return table
+    raise AssertionError("the numpy backend always loads")
+
+
+def backend_name(table: Kernels) -> str:
+    """The name under which :func:`get_backend` gives this table."""
+    module = getattr(table, "__name__", "")
+    return next(name for name, suffix in _MODULES.items() if module == __name__ + suffix)
+
+
+def backends() -> dict[str, BackendStatus]:
+    """Every backend by name, fastest first: whether it can run here and, if it cannot, why."""
+    found = {}
+    for name in _MODULES:
+        try:
+            table = _load(name)
+        except BackendError as error:
+            found[name] = BackendStatus(False, str(error))
+        else:
+            found[name] = BackendStatus(True, getattr(table, "describe", lambda: "reference")())
+    return found
+
+
+def set_backend(name: str) -> None:
+    """Make ``name`` ("native", "numba", "numpy" or "auto") the backend of this process."""
+    global _default
+    get_backend(_check_name(name))
+    _default = _default._replace(backend=name)
+
+
+def set_num_threads(threads: int | None) -> None:
+    """Let the native backend use at most ``threads`` threads; None means as many as the process may use.
+
+    The environment variable FASTNN_NUM_THREADS sets the same limit from outside.
+    """
+    global _default
+    _default = _default._replace(threads=_check_threads(threads))
+
+
+@contextmanager
+def use(backend: str | None = None, *, num_threads: int | None = None) -> Iterator[None]:
+    """Choose backend and threads inside a ``with`` block, for this thread (or asyncio task) alone."""
+    settings = _settings()
+    if backend is not None:
+        get_backend(_check_name(backend))
+        settings = settings._replace(backend=backend)
+    if num_threads is not None:
+        settings = settings._replace(threads=_check_threads(num_threads))
+    token = _override.set(settings)
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+def num_threads() -> int:
+    """Threads that a native kernel may use now: the limit that was set, never more than the process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = _settings().threads
+    if limit is None and "FASTNN_NUM_THREADS" in os.environ:
+        limit = _check_threads(os.environ["FASTNN_NUM_THREADS"], "FASTNN_NUM_THREADS")
+    return min(limit or allowed, allowed)
+
+
+def _check_threads(threads: object, argument: str = "num_threads") -> int | None:
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not isinstance(threads, int | str):
+        raise InvalidTypeError(argument, "a positive integer or None", type(threads).__name__)
+    try:
+        count = int(threads)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise InvalidArgumentError(argument, "a positive integer", repr(threads))
+    return count

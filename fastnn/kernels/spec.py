@@ -1,0 +1,157 @@
+"""What every backend agrees on: codes, the parameter layout, the update rule and the kernel table.
+
+This module imports numpy alone. A backend receives these tuples and trusts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
+LOSSES = ("quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
+
+IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX = range(6)
+QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(4)
+SGD, MOMENTUM, NESTEROV, ADAM = range(4)
+
+SLOTS = (0, 1, 1, 2)  # parameter-sized state vectors of each optimizer
+LEAKY_SLOPE = 0.01  # leaky_relu(z) = max(z, 0.01 z)
+
+ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.int64]
+
+
+class Net(NamedTuple):
+    """A network's shape and where its parameters lie in the flat vector ``params``.
+
+    Layer l maps sizes[l] inputs to sizes[l+1] outputs. Its weights are input-major: the weight from input i to
+    output j is params[weights[l] + i * strides[l] + j]; its bias for output j is params[biases[l] + j]. Each row
+    is padded to a multiple of 64 bytes, and the padding is zero and stays zero.
+    """
+
+    sizes: IntArray  # (layers + 1,)
+    activations: IntArray  # (layers,) codes into ACTIVATIONS
+    loss: int  # code into LOSSES
+    weights: IntArray  # (layers,) offset of each weight matrix
+    biases: IntArray  # (layers,) offset of each bias vector, -1 where there is none
+    strides: IntArray  # (layers,) elements from one input's row to the next
+
+
+class Rule(NamedTuple):
+    """How a gradient g of the mean batch loss becomes an update; g includes ``l2 * w`` for weights, not biases.
+
+    sgd       w -= learning_rate * g
+    momentum  v = momentum * v - learning_rate * g;  w += v
+    nesterov  v = momentum * v - learning_rate * g;  w += momentum * v - learning_rate * g
+    adam      m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
+              w -= learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)
+              (Kingma & Ba 2015, the form at the end of section 2), t = 1 at the first update
+    """
+
+    optimizer: int  # code into OPTIMIZERS
+    learning_rate: float
+    momentum: float = 0.0
+    l2: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    step: int = 0  # updates already made: t of the next update is step + 1
+
+
+class EpochResult(NamedTuple):
+    """What an epoch returns. ``batches`` below the expected count: batch ``batches`` had a non-finite loss."""
+
+    loss: float  # sum over the samples of each one's loss, measured before its batch's update
+    correct: int  # samples whose largest output was their class
+    batches: int  # updates made
+
+
+Tick = Callable[[int], None]  # called now and then with the number of batches finished
+
+
+class Kernels(Protocol):
+    """The kernel table: the same functions with the same signatures in every backend.
+
+    X is (n, sizes[0]), C-contiguous, either of the parameters' dtype or uint8; uint8 is multiplied by ``scale``.
+    y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype.
+    """
+
+    def forward(self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> None:
+        """Write the network's outputs for every row of X into ``out`` (n, sizes[-1])."""
+
+    def loss_grad(
+        self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray
+    ) -> float:
+        """Return the mean loss over the rows and write its gradient, laid out as ``params``, into ``grad``."""
+
+    def train_epoch(
+        self,
+        net: Net,
+        params: FloatArray,
+        state: FloatArray,
+        X: NDArray[Any],
+        scale: float,
+        y: NDArray[Any],
+        order: IntArray,
+        batch_size: int,
+        rule: Rule,
+        tick: Tick | None = None,
+    ) -> EpochResult:
+        """Visit the rows ``order`` in batches, updating ``params`` and ``state`` (slots, params.size) in place.
+
+        The last batch may be smaller. ``tick`` is called between batches, at least every 0.1 s of work unless one
+        batch takes longer, and may raise; the parameters are then those of the last finished batch.
+        """
+
+
+def layout(
+    sizes: Sequence[int], activations: Sequence[str], loss: str, bias: bool, dtype: np.dtype[Any]
+) -> tuple[Net, int]:
+    """Place a network's parameters; return the net and the number of elements of its ``params``."""
+    lanes = ALIGNMENT // dtype.itemsize
+    weights, biases, strides, end = [], [], [], 0
+    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        stride = -(-fan_out // lanes) * lanes
+        strides.append(stride)
+        weights.append(end)
+        end += fan_in * stride
+        biases.append(end if bias else -1)
+        end += stride if bias else 0
+    codes = [ACTIVATIONS.index(name) for name in activations]
+
+    def array(values: Sequence[int]) -> IntArray:
+        return np.array(values, dtype=np.int64)
+
+    net = Net(array(sizes), array(codes), LOSSES.index(loss), array(weights), array(biases), array(strides))
+    return net, end
+
+
+def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
+    """Zeros whose first element lies on a 64-byte boundary."""
+    count = int(np.prod(shape))
+    raw = np.zeros(count * dtype.itemsize + ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def weight_views(net: Net, params: FloatArray) -> list[FloatArray]:
+    """One (fan_in, fan_out) writable view of ``params`` per layer."""
+    views = []
+    for layer, (start, stride) in enumerate(zip(net.weights, net.strides, strict=True)):
+        fan_in, fan_out = net.sizes[layer], net.sizes[layer + 1]
+        views.append(params[start : start + fan_in * stride].reshape(fan_in, stride)[:, :fan_out])
+    return views
+
+
+def bias_views(net: Net, params: FloatArray) -> list[FloatArray]:
+    """One (fan_out,) writable view of ``params`` per layer; empty without biases."""
+    return [
+        params[start : start + fan_out] for start, fan_out in zip(net.biases, net.sizes[1:], strict=True) if start >= 0
+    ]

@@ -1,0 +1,248 @@
+"""MLP: a small fully connected network whose parameters lie in one flat vector."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import training, validation
+from .errors import FastnnError, InvalidArgumentError, InvalidTypeError
+from .initializers import INITIALIZERS
+from .kernels import get_backend
+from .kernels.spec import FloatArray, aligned_zeros, bias_views, layout, weight_views
+from .schedules import Schedule
+
+
+class MLP:
+    """A multilayer perceptron, trained by mini-batch gradient descent.
+
+    Parameters
+    ----------
+    sizes : layer sizes, inputs first: ``[784, 30, 10]``.
+    activation : of the hidden layers, one name for all or one per hidden layer: "sigmoid", "tanh", "relu",
+        "leaky_relu" (slope 0.01) or "identity".
+    output : activation of the last layer: any of these or "softmax". By default it follows the loss: softmax for
+        "cross_entropy", sigmoid for "binary_cross_entropy" and "quadratic", identity for "mean_squared_error".
+    loss : with target y and output a, averaged over the samples:
+        "quadratic", sum((a - y)^2) / 2 (Nielsen's cost);
+        "mean_squared_error", mean over the outputs of (a - y)^2;
+        "binary_cross_entropy", -sum(y log a + (1 - y) log(1 - a)) over the outputs, which must be sigmoid;
+        "cross_entropy", -sum(y log a) over the outputs, which must be softmax.
+        By default it follows ``output``: "cross_entropy" for softmax, "binary_cross_entropy" for sigmoid,
+        "mean_squared_error" for the rest; with neither given, softmax and "cross_entropy" (one output: sigmoid and
+        "binary_cross_entropy").
+    init : "glorot" (uniform; Glorot & Bengio 2010), "he" (He et al. 2015), "normal" (weights and biases normal(0, 1);
+        Nielsen, chapter 1), "normal_scaled" (the same, weights divided by sqrt(inputs); Nielsen, chapter 3), "rashid"
+        (normal(0, 1/sqrt(inputs)); Rashid, part 2) or "truncated_normal" (the same, redrawn beyond two standard
+        deviations). Biases start at zero except in Nielsen's two.
+    bias : whether layers have biases.
+    dtype : "float32" or "float64", of parameters and arithmetic.
+    seed : of the initial weights and of the shuffling; anything that ``numpy.random.default_rng`` takes.
+
+    A model is a classifier when its output is softmax or sigmoid, else a regressor; ``predict`` and ``score`` differ.
+
+    Raises
+    ------
+    FastnnError : for any argument outside the above.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "sigmoid",
+        output: str | None = None,
+        loss: str | None = None,
+        init: str = "glorot",
+        bias: bool = True,
+        dtype: DTypeLike = "float32",
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self.sizes = tuple(validation.layer_sizes(sizes))
+        activations, self.loss = validation.architecture(list(self.sizes), activation, output, loss)
+        self.activations = tuple(activations)
+        self.init = validation.choice("init", init, tuple(INITIALIZERS))
+        if not isinstance(bias, bool | np.bool_):
+            raise InvalidTypeError("bias", "True or False", type(bias).__name__)
+        self.dtype = validation.float_dtype(dtype)
+        try:
+            self.rng = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise InvalidArgumentError("seed", "a non-negative integer, a numpy Generator or None", repr(seed)) from None
+        self.net, count = layout(self.sizes, self.activations, self.loss, bool(bias), self.dtype)
+        try:
+            self.params: FloatArray = aligned_zeros(count, self.dtype)
+        except (MemoryError, ValueError):
+            raise InvalidArgumentError("sizes", "a network that fits in memory", f"{count} parameters") from None
+        self._draw_parameters()
+
+    def _draw_parameters(self) -> None:
+        draw, normal_biases = INITIALIZERS[self.init]
+        for weights in self.weights:
+            weights[:] = draw(self.rng, *weights.shape)
+        if normal_biases:
+            for biases in self.biases:
+                biases[:] = self.rng.normal(size=biases.shape)
+
+    @property
+    def weights(self) -> tuple[FloatArray, ...]:
+        """One (inputs, outputs) array per layer: writable views, so editing them edits the model.
+
+        Assign a sequence of such arrays to replace all of them.
+        """
+        return tuple(weight_views(self.net, self.params))
+
+    @weights.setter
+    def weights(self, values: Sequence[ArrayLike]) -> None:
+        validation.parameters("weights", values, self.weights)
+
+    @property
+    def biases(self) -> tuple[FloatArray, ...]:
+        """One (outputs,) array per layer, as for ``weights``; empty without biases."""
+        return tuple(bias_views(self.net, self.params))
+
+    @biases.setter
+    def biases(self, values: Sequence[ArrayLike]) -> None:
+        validation.parameters("biases", values, self.biases)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the outputs are class scores (softmax or sigmoid)."""
+        return self.activations[-1] in ("softmax", "sigmoid")
+
+    def check_data(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> training.Data:
+        """Validate rows (n, inputs) with labels (n,) or targets (n, outputs) for this model."""
+        rows = validation.inputs(names[0], X, self.sizes[0], self.dtype)
+        return training.Data(*rows, validation.targets(names[1], y, len(rows.X), self.sizes[-1], self.dtype))
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float = 0.1,
+        optimizer: str = "sgd",
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        l2: float = 0.0,
+        shuffle: bool = True,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        early_stopping: int | training.EarlyStopping | None = None,
+        schedule: Schedule | None = None,
+        callbacks: Iterable[training.Callback] = (),
+        verbose: int = 0,
+    ) -> training.History:
+        """Train, going on from the present weights with a fresh optimizer state.
+
+        Parameters
+        ----------
+        X : (n, inputs). uint8 images are scaled to [0, 1] inside the kernels and never copied to float as a whole,
+            so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted.
+        y : (n,) integer class labels 0..outputs-1, or (n, outputs) targets; with one output (n,) holds targets.
+        epochs, batch_size : the last batch of an epoch may be smaller.
+        learning_rate : of the mean gradient of a batch.
+        optimizer : "sgd", "momentum", "nesterov" (momentum 0.9 unless given) or "adam" (0.9, 0.999, 1e-8). "sgd" with
+            a ``momentum``, and with ``nesterov=True``, means these too.
+        l2 : adds l2/2 times the sum of squared weights (not biases) to the loss.
+        shuffle : draw a new order for every epoch.
+        validation_data : (X, y) measured after every epoch.
+        early_stopping : an :class:`~fastnn.EarlyStopping`, or its patience in epochs; needs ``validation_data``.
+        schedule : function of the epoch (from 0) and ``learning_rate`` giving that epoch's rate; see
+            :mod:`fastnn.schedules`.
+        callbacks : functions called as f(model, history) after every epoch; one that returns True ends training.
+        verbose : 0 silent; 1 a line an epoch and a progress bar on a terminal; 2 the lines alone.
+
+        Returns
+        -------
+        History : one entry an epoch.
+
+        Raises
+        ------
+        DivergenceError : the loss became NaN or infinite; the model has its last finite weights.
+        FastnnError : unusable arguments.
+        """
+        return training.fit(
+            self,
+            X,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            optimizer=optimizer,
+            momentum=momentum,
+            nesterov=nesterov,
+            l2=l2,
+            shuffle=shuffle,
+            validation_data=validation_data,
+            early_stopping=early_stopping,
+            schedule=schedule,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+
+    def forward(self, X: ArrayLike) -> FloatArray:
+        """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
+        array = validation.numeric_array("X", X)
+        single = array.ndim == 1
+        rows = validation.inputs("X", array[np.newaxis] if single else array, self.sizes[0], self.dtype)
+        out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
+        get_backend().forward(self.net, self.params, rows.X, rows.scale, out)
+        if not np.isfinite(out).all():
+            validation.blame_nonfinite("X", rows.X)
+        return out[0] if single else out
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Class labels (n,) int64 of a classifier: the largest output, or with one output whether it is >= 0.5.
+
+        For a regressor the outputs themselves, (n, outputs), or (n,) with one output.
+        """
+        out = self.forward(X)
+        if self.is_classifier:
+            return (out[..., 0] >= 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
+        return out[..., 0] if self.sizes[-1] == 1 else out
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Class probabilities (n, classes): the outputs; with one sigmoid output p, the two columns 1 - p and p.
+
+        Several sigmoid outputs are one probability each and need not add up to 1. A regressor has none and raises
+        FastnnError.
+        """
+        if not self.is_classifier:
+            raise FastnnError(f"predict_proba: expected a softmax or sigmoid output, found {self.activations[-1]}")
+        out = self.forward(X)
+        return np.concatenate([1 - out, out], axis=-1) if self.sizes[-1] == 1 else out
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy of a classifier, R^2 (mean over outputs, as scikit-learn's) of a regressor."""
+        data = self.check_data(X, y)
+        validation.nonempty("X", len(data.X))
+        if self.is_classifier:
+            return training.evaluate(self.net, self.params, data)[1]
+        residual = np.square(data.y - self.forward(data.X), dtype=np.float64).sum(axis=0)
+        spread = np.square(data.y - data.y.mean(axis=0, dtype=np.float64)).sum(axis=0)
+        perfect = np.where(residual == 0, 1.0, 0.0)  # a constant target: no spread to explain
+        return float(np.mean(np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), perfect)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a safetensors file; :func:`fastnn.load` reads it back."""
+        from . import model_io
+
+        model_io.save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        aligned = aligned_zeros(self.params.size, self.dtype)  # a copy need not be aligned
+        aligned[:] = self.params
+        self.params = aligned
+
+    def __repr__(self) -> str:
+        return f"MLP({list(self.sizes)}, activations={list(self.activations)}, loss={self.loss!r}, dtype={self.dtype})"

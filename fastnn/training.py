@@ -1,0 +1,342 @@
+"""Training: epochs, shuffling, schedules, early stopping, callbacks and history, over one kernel call an epoch."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import validation
+from .errors import DivergenceError, InvalidArgumentError
+from .kernels import get_backend, reference
+from .kernels.spec import (
+    IDENTITY,
+    OPTIMIZERS,
+    SLOTS,
+    EpochResult,
+    FloatArray,
+    IntArray,
+    Kernels,
+    Net,
+    Rule,
+    Tick,
+    aligned_zeros,
+    weight_views,
+)
+from .schedules import Schedule
+
+if TYPE_CHECKING:
+    from .mlp import MLP
+
+Callback = Callable[["MLP", "History"], object]
+
+DEFAULT_MOMENTUM = 0.9  # of optimizer="momentum" and "nesterov" when none is given
+EVALUATION_ROWS = 8192  # rows scored at a time
+
+
+class Data(NamedTuple):
+    """A validated data set: rows and labels or targets, as the kernel table takes them."""
+
+    X: NDArray[Any]
+    scale: float
+    y: NDArray[Any]
+
+
+@dataclass
+class History:
+    """What ``fit`` measured, one entry an epoch in every list.
+
+    ``loss`` and ``accuracy`` are means over the epoch's samples, each measured before its batch's update (as Keras
+    reports them), the loss with the L2 penalty at the epoch's end added. ``accuracy`` is NaN for regression. The
+    validation lists are empty without validation data. ``seconds`` is the time spent in training alone.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    stopped: str = ""  # why training ended before its last epoch; empty if it did not
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop once ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
+
+    ``monitor`` is "val_loss" or "val_accuracy". With ``restore_best`` the model gets back the weights of the best
+    epoch when training stops, and also when it runs out of epochs.
+    """
+
+    patience: int = 5
+    min_delta: float = 0.0
+    monitor: str = "val_loss"
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        validation.integer("patience", self.patience, low=1)
+        validation.number("min_delta", self.min_delta, low=0)
+        validation.choice("monitor", self.monitor, ("val_loss", "val_accuracy"))
+
+
+class _BestEpoch:
+    """Follows the monitored figure and keeps the best parameters."""
+
+    def __init__(self, rule: EarlyStopping, params: FloatArray) -> None:
+        self.rule, self.params = rule, params
+        self.best, self.best_params, self.waited = math.inf, params.copy(), 0
+
+    def exhausted(self, history: History) -> bool:
+        figure = history.val_loss[-1] if self.rule.monitor == "val_loss" else -history.val_accuracy[-1]
+        if figure < self.best - self.rule.min_delta:
+            self.best, self.waited = figure, 0
+            self.best_params[:] = self.params
+        else:
+            self.waited += 1
+        return self.waited >= self.rule.patience
+
+    def restore(self) -> None:
+        if self.rule.restore_best:
+            self.params[:] = self.best_params
+
+
+class _Progress:
+    """A bar on stderr, where that is a terminal, for epochs that take longer than a blink."""
+
+    def __init__(self, epoch: int, epochs: int, batches: int) -> None:
+        self.label, self.batches, self.start, self.shown = f"Epoch {epoch}/{epochs}", batches, time.perf_counter(), 0.0
+
+    def tick(self, done: int) -> None:
+        now = time.perf_counter()
+        if now - max(self.shown, self.start) < 0.1:
+            return
+        self.shown = now
+        filled = 30 * done // self.batches
+        left = (now - self.start) / done * (self.batches - done)
+        bar = "=" * filled + "." * (30 - filled)
+        print(f"\r{self.label} [{bar}] {done}/{self.batches} {left:.0f} s left ", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self.shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, nesterov: object, l2: object) -> Rule:
+    """Turn fit's optimizer arguments into a Rule."""
+    name = validation.choice("optimizer", optimizer, OPTIMIZERS)
+    factor = validation.number("momentum", momentum, low=0, high=1, below=True)
+    if not isinstance(nesterov, bool):
+        validation.unsupported("nesterov", "True or False", nesterov)
+    if name == "adam" and (factor or nesterov):
+        raise InvalidArgumentError("momentum", "none for optimizer='adam'", f"momentum={factor}, nesterov={nesterov}")
+    if name in ("momentum", "nesterov") and not factor:
+        factor = DEFAULT_MOMENTUM
+    if name == "sgd" and factor:
+        name = "momentum"
+    if nesterov:
+        if not factor:
+            raise InvalidArgumentError("nesterov", "a momentum above 0 with nesterov=True", factor)
+        name = "nesterov"
+    return Rule(
+        optimizer=OPTIMIZERS.index(name),
+        learning_rate=validation.number("learning_rate", learning_rate, low=0, exclusive=True),
+        momentum=factor,
+        l2=validation.number("l2", l2, low=0),
+    )
+
+
+def new_state(rule: Rule, params: FloatArray) -> FloatArray:
+    """The optimizer's state (slots, params.size) before its first update."""
+    return aligned_zeros((SLOTS[rule.optimizer], params.size), params.dtype)
+
+
+def run_epoch(
+    kernels: Kernels,
+    net: Net,
+    params: FloatArray,
+    state: FloatArray,
+    data: Data,
+    order: IntArray,
+    batch_size: int,
+    rule: Rule,
+    tick: Tick | None = None,
+) -> EpochResult:
+    """Train on the rows ``order``, in place.
+
+    Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite; ``params`` and
+    ``state`` are then those after the last update that left every weight finite.
+    """
+    batches = -(-len(order) // batch_size)
+    first_params, first_state = params.copy(), state.copy()
+    result = kernels.train_epoch(net, params, state, data.X, data.scale, data.y, order, batch_size, rule, tick)
+    if result.batches == batches and np.isfinite(params).all():
+        return result
+    validation.blame_nonfinite("X", data.X)
+    validation.blame_nonfinite("y", data.y)
+
+    # Epochs are deterministic: find the last finite weights by replaying ever narrower parts of this one.
+    def replay(count: int) -> bool:
+        params[:], state[:] = first_params, first_state
+        rows = order[: count * batch_size]
+        kernels.train_epoch(net, params, state, data.X, data.scale, data.y, rows, batch_size, rule)
+        return bool(np.isfinite(params).all())
+
+    good, bad = 0, result.batches + 1
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if replay(middle) else (good, middle)
+    replay(good)
+    raise DivergenceError(
+        f"training diverged after {good} of {batches} batches of the epoch (learning rate {rule.learning_rate:g}): "
+        "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept"
+    )
+
+
+def evaluate(net: Net, params: FloatArray, data: Data) -> tuple[float, float]:
+    """Mean loss (without penalty) and the share of rows whose largest output is their class."""
+    kernels, outputs = get_backend(), int(net.sizes[-1])
+    last = int(net.activations[-1])
+    to_z = net._replace(activations=np.append(net.activations[:-1], IDENTITY))
+    total, correct = 0.0, 0
+    for start in range(0, len(data.X), EVALUATION_ROWS):
+        rows = slice(start, start + EVALUATION_ROWS)
+        y = reference.target_rows(data.y, rows, outputs, params.dtype)
+        z = np.empty((len(y), outputs), params.dtype)
+        kernels.forward(to_z, params, data.X[rows], data.scale, z)
+        a = reference.activate(z, last)
+        total += reference.loss_sum(z, a, y, net.loss)
+        correct += reference.count_correct(a, y)
+    return total / len(data.X), correct / len(data.X)
+
+
+def penalty(net: Net, params: FloatArray, l2: float) -> float:
+    """l2 / 2 times the sum of the squared weights."""
+    return 0.5 * l2 * sum(float(np.square(w, dtype=np.float64).sum()) for w in weight_views(net, params)) if l2 else 0.0
+
+
+def _early_stopping(early_stopping: object, has_validation: bool) -> EarlyStopping | None:
+    if early_stopping is None:
+        return None
+    if not isinstance(early_stopping, EarlyStopping):
+        early_stopping = EarlyStopping(patience=validation.integer("early_stopping", early_stopping, low=1))
+    if not has_validation:
+        raise InvalidArgumentError("early_stopping", "validation_data=(X, y) to watch", "none")
+    return early_stopping
+
+
+def _orders(count: int, shuffle: bool, rng: np.random.Generator) -> Iterator[IntArray]:
+    while True:
+        yield rng.permutation(count) if shuffle else np.arange(count)
+
+
+def fit(
+    model: MLP,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    optimizer: str,
+    momentum: float,
+    nesterov: bool,
+    l2: float,
+    shuffle: bool,
+    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    early_stopping: int | EarlyStopping | None,
+    schedule: Schedule | None,
+    callbacks: Iterable[Callback],
+    verbose: int,
+) -> History:
+    """See :meth:`fastnn.MLP.fit`."""
+    data = model.check_data(X, y)
+    validation.nonempty("X", len(data.X))
+    epochs = validation.integer("epochs", epochs, low=0)
+    batch_size = min(validation.integer("batch_size", batch_size, low=1), len(data.X))
+    rule = optimizer_rule(optimizer, learning_rate, momentum, nesterov, l2)
+    held_out = _validation_data(model, validation_data)
+    stopping = _early_stopping(early_stopping, held_out is not None)
+    callbacks = list(callbacks)
+    if schedule is not None and not callable(schedule):
+        validation.unsupported("schedule", "a function of epoch and learning rate", schedule)
+    verbose = validation.integer("verbose", verbose, low=0)
+
+    net, params = model.net, model.params
+    state = new_state(rule, params)
+    best = _BestEpoch(stopping, params) if stopping else None
+    orders = _orders(len(data.X), bool(shuffle), model.rng)
+    history = History()
+    for epoch in range(epochs):
+        rate = rule.learning_rate if schedule is None else schedule(epoch, rule.learning_rate)
+        rate = validation.number("the schedule's learning rate", rate, low=0)
+        batches = -(-len(data.X) // batch_size)
+        bar = _Progress(epoch + 1, epochs, batches) if verbose == 1 and sys.stderr.isatty() else None
+        start = time.perf_counter()
+        try:
+            result = run_epoch(
+                get_backend(),
+                net,
+                params,
+                state,
+                data,
+                next(orders),
+                batch_size,
+                rule._replace(learning_rate=rate, step=epoch * batches),
+                bar.tick if bar else None,
+            )
+        except DivergenceError as error:
+            raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+        finally:
+            if bar:
+                bar.clear()
+        history.seconds.append(time.perf_counter() - start)
+        history.learning_rate.append(rate)
+        history.loss.append(result.loss / len(data.X) + penalty(net, params, rule.l2))
+        history.accuracy.append(result.correct / len(data.X) if model.is_classifier else math.nan)
+        if held_out:
+            val_loss, val_accuracy = evaluate(net, params, held_out)
+            history.val_loss.append(val_loss + penalty(net, params, rule.l2))
+            history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
+        if verbose:
+            print(_line(epoch, epochs, history, len(data.X)), flush=True)
+        if best and best.exhausted(history):
+            history.stopped = f"{best.rule.monitor} has not improved for {best.rule.patience} epochs"
+        if any([callback(model, history) is True for callback in callbacks]) and not history.stopped:
+            history.stopped = "a callback asked for it"
+        if history.stopped:
+            break
+    if best:
+        best.restore()
+    return history
+
+
+def _validation_data(model: MLP, validation_data: object) -> Data | None:
+    if validation_data is None:
+        return None
+    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+        validation.unsupported("validation_data", "a pair (X, y)", validation_data)
+    data = model.check_data(*validation_data, names=("validation_data[0]", "validation_data[1]"))
+    validation.nonempty("validation_data[0]", len(data.X))
+    return data
+
+
+def _line(epoch: int, epochs: int, history: History, samples: int) -> str:
+    parts = [f"Epoch {epoch + 1}/{epochs}", f"loss {history.loss[-1]:.4f}"]
+    if not math.isnan(history.accuracy[-1]):
+        parts.append(f"accuracy {history.accuracy[-1]:.4f}")
+    if history.val_loss:
+        parts.append(f"val_loss {history.val_loss[-1]:.4f}")
+        if not math.isnan(history.val_accuracy[-1]):
+            parts.append(f"val_accuracy {history.val_accuracy[-1]:.4f}")
+    seconds = max(history.seconds[-1], 1e-9)
+    parts.append(f"{samples / seconds:,.0f} samples/s")
+    return "  ".join(parts)

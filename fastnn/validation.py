@@ -1,0 +1,194 @@
+"""The only place that checks, casts or copies what a caller handed in."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InvalidArgumentError, InvalidTypeError
+from .kernels.spec import ACTIVATIONS, LOSSES, FloatArray
+
+UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
+
+# The two cross-entropies are computed from the outputs' z and belong to one output activation each.
+OUTPUT_OF_LOSS = {
+    "cross_entropy": "softmax",
+    "binary_cross_entropy": "sigmoid",
+    "quadratic": "sigmoid",
+    "mean_squared_error": "identity",
+}
+LOSS_OF_OUTPUT = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
+
+
+class Inputs(NamedTuple):
+    """Rows as kernels take them: C-contiguous, uint8 (to be multiplied by ``scale``) or the model's dtype."""
+
+    X: NDArray[Any]
+    scale: float
+
+
+def number(
+    argument: str, value: object, *, low: float, high: float = math.inf, exclusive: bool = False, below: bool = False
+) -> float:
+    """A finite real number with low <= value <= high (low < value if ``exclusive``, value < high if ``below``)."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise InvalidTypeError(argument, "a number", type(value).__name__)
+    result = float(value)
+    low_ok = result > low if exclusive else result >= low
+    high_ok = result < high if below else result <= high
+    if not (math.isfinite(result) and low_ok and high_ok):
+        bounds = f"{'above' if exclusive else 'at least'} {low:g}"
+        if math.isfinite(high):
+            bounds += f" and {'below' if below else 'at most'} {high:g}"
+        raise InvalidArgumentError(argument, f"a finite number {bounds}", value)
+    return result
+
+
+def integer(argument: str, value: object, *, low: int) -> int:
+    """An integer (of Python or NumPy) that is at least ``low``."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise InvalidTypeError(argument, "an integer", type(value).__name__)
+    if value < low:
+        raise InvalidArgumentError(argument, f"an integer of at least {low}", value)
+    return int(value)
+
+
+def choice(argument: str, value: object, names: Sequence[str]) -> str:
+    """One of ``names``."""
+    if not isinstance(value, str):
+        raise InvalidTypeError(argument, f"one of {', '.join(names)}", type(value).__name__)
+    if value not in names:
+        raise InvalidArgumentError(argument, f"one of {', '.join(names)}", repr(value))
+    return value
+
+
+def layer_sizes(sizes: object) -> list[int]:
+    """At least two positive layer sizes."""
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray):
+        raise InvalidTypeError("sizes", "a sequence of layer sizes such as [784, 30, 10]", type(sizes).__name__)
+    if len(sizes) < 2:
+        raise InvalidArgumentError("sizes", "at least an input and an output size", f"{len(sizes)} of them")
+    return [integer(f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
+
+
+def architecture(sizes: list[int], activation: object, output: object, loss: object) -> tuple[list[str], str]:
+    """Resolve one activation per layer and the loss; see :class:`fastnn.MLP` for the defaults."""
+    hidden_count = len(sizes) - 2
+    hidden_names = [name for name in ACTIVATIONS if name != "softmax"]
+    if isinstance(activation, str):
+        hidden = [choice("activation", activation, hidden_names)] * hidden_count
+    elif isinstance(activation, Sequence):
+        if len(activation) != hidden_count:
+            raise InvalidArgumentError("activation", f"{hidden_count} names, one per hidden layer", len(activation))
+        hidden = [choice(f"activation[{i}]", name, hidden_names) for i, name in enumerate(activation)]
+    else:
+        raise InvalidTypeError("activation", "a name or one name per hidden layer", type(activation).__name__)
+    if loss is not None:
+        loss = choice("loss", loss, LOSSES)
+    if output is not None:
+        output = choice("output", output, ACTIVATIONS)
+    if loss is None:
+        if output is None:
+            loss = "cross_entropy" if sizes[-1] > 1 else "binary_cross_entropy"
+        else:
+            loss = LOSS_OF_OUTPUT.get(output, "mean_squared_error")
+    if output is None:
+        output = OUTPUT_OF_LOSS[loss]
+    if loss.endswith("cross_entropy") and output != OUTPUT_OF_LOSS[loss]:
+        raise InvalidArgumentError("output", f"{OUTPUT_OF_LOSS[loss]!r} for loss {loss!r}", repr(output))
+    if output == "softmax" and sizes[-1] == 1:
+        raise InvalidArgumentError("output", "at least two outputs for softmax (or output='sigmoid')", "one output")
+    return [*hidden, output], loss
+
+
+def float_dtype(dtype: object) -> np.dtype[Any]:
+    """float32 or float64."""
+    try:
+        resolved = np.dtype(dtype)  # type: ignore[call-overload]  # whatever the caller gave
+    except TypeError:
+        raise InvalidTypeError("dtype", "'float32' or 'float64'", repr(dtype)) from None
+    if resolved not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise InvalidArgumentError("dtype", "'float32' or 'float64'", repr(str(resolved)))
+    return resolved
+
+
+def numeric_array(argument: str, values: object) -> NDArray[Any]:
+    """An array of real numbers, not copied where ``values`` already is one."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidArgumentError(argument, "a rectangular array of numbers", str(error)) from None
+    if array.dtype.kind not in "buif":
+        raise InvalidTypeError(argument, "an array of real numbers", f"dtype {array.dtype}")
+    return array
+
+
+def inputs(argument: str, X: object, width: int, dtype: np.dtype[Any], *, uint8_scale: float = UINT8_SCALE) -> Inputs:
+    """Rows of ``width`` numbers. uint8 stays uint8 (memory-mapped stays on disk), all else becomes ``dtype``."""
+    array = numeric_array(argument, X)
+    if array.ndim != 2 or array.shape[1] != width:
+        raise InvalidArgumentError(argument, f"shape (n, {width})", f"shape {array.shape}")
+    if array.dtype == np.uint8:
+        return Inputs(np.ascontiguousarray(array), uint8_scale)
+    return Inputs(np.ascontiguousarray(array, dtype=dtype), 1.0)
+
+
+def targets(argument: str, y: object, count: int, outputs: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Class labels as int32 (n,), or targets (n, outputs) of ``dtype``. With one output, y (n,) holds targets."""
+    array = numeric_array(argument, y)
+    if len(array.shape) == 0 or len(array) != count:
+        raise InvalidArgumentError(argument, f"{count} rows, as many as X", f"shape {array.shape}")
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, np.newaxis]
+    if array.ndim == 2:
+        if array.shape[1] != outputs:
+            raise InvalidArgumentError(argument, f"labels ({count},) or targets ({count}, {outputs})", array.shape)
+        return np.ascontiguousarray(array, dtype=dtype)
+    if array.ndim != 1:
+        raise InvalidArgumentError(argument, f"labels ({count},) or targets ({count}, {outputs})", array.shape)
+    if array.dtype.kind not in "bui":
+        raise InvalidTypeError(argument, "integer class labels", f"dtype {array.dtype}")
+    if count and not (array.min() >= 0 and array.max() < outputs):
+        wrong = int(np.flatnonzero((array < 0) | (array >= outputs))[0])
+        raise InvalidArgumentError(argument, f"labels 0..{outputs - 1}", f"{array[wrong]} at index {wrong}")
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def nonempty(argument: str, count: int) -> None:
+    """Refuse an empty data set."""
+    if count == 0:
+        raise InvalidArgumentError(argument, "at least one row", "none")
+
+
+def parameters(argument: str, values: object, views: Sequence[FloatArray]) -> None:
+    """Copy one array per layer into ``views`` after checking every shape."""
+    if not isinstance(values, Sequence) or len(values) != len(views):
+        found = len(values) if isinstance(values, Sequence) else type(values).__name__
+        raise InvalidArgumentError(argument, f"{len(views)} arrays, one per layer", found)
+    arrays = [numeric_array(f"{argument}[{i}]", value) for i, value in enumerate(values)]
+    for i, (view, array) in enumerate(zip(views, arrays, strict=True)):
+        if array.shape != view.shape:
+            raise InvalidArgumentError(f"{argument}[{i}]", f"shape {view.shape}", f"shape {array.shape}")
+    for view, array in zip(views, arrays, strict=True):
+        view[:] = array
+
+
+def blame_nonfinite(argument: str, X: NDArray[Any]) -> None:
+    """Raise where X holds NaN or infinity; called only once a result is not finite, so good data costs nothing."""
+    if X.dtype.kind != "f":
+        return
+    for start in range(0, len(X), 4096):
+        bad = np.argwhere(~np.isfinite(X[start : start + 4096]))
+        if len(bad):
+            index = (start + int(bad[0][0]), *(int(i) for i in bad[0][1:]))
+            raise InvalidArgumentError(argument, "finite numbers", f"{X[index]} at index {index}")
+
+
+def unsupported(argument: str, expected: str, value: object) -> NoReturn:
+    """Raise for a value of an unusable type."""
+    raise InvalidTypeError(argument, expected, type(value).__name__)

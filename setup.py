@@ -1,0 +1,62 @@
+"""Builds the native extension: one C source per instruction set, chosen when fastnn.kernels.native is imported.
+
+Without a working C compiler the install still succeeds; the reason is kept for ``fastnn backends``.
+"""
+
+import platform
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SOURCES = Path("fastnn/kernels/src")
+COMMON = ["-O3", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+# Only these units may use more than the baseline instruction set; see src/unit_*.c.
+UNIT_FLAGS = {
+    "unit_avx2.c": ["-mavx2", "-mfma"],
+    "unit_avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
+}
+
+
+class BuildNative(build_ext):
+    """Compiles each unit with its own flags, and turns a failure into a note instead of an error."""
+
+    def build_extensions(self) -> None:
+        note = Path(self.get_ext_fullpath("fastnn.kernels.native")).with_name("native_failure.txt")
+        note.unlink(missing_ok=True)
+        compile_one = self.compiler._compile
+
+        def compile_with_unit_flags(obj, src, ext, cc_args, extra_postargs, pp_opts):
+            extra = extra_postargs + UNIT_FLAGS.get(Path(src).name, [])
+            compile_one(obj, src, ext, cc_args, extra, pp_opts)
+
+        self.compiler._compile = compile_with_unit_flags
+        try:
+            super().build_extensions()
+        except Exception as error:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            reason = " ".join(str(error).split())
+            note.write_text(f"compiling the extension failed: {reason}\n")
+            self.warn(f"fastnn will run without its native kernels: {reason}")
+            self.extensions = []
+
+
+def native_extension() -> Extension:
+    units = ["unit_generic.c"] + (sorted(UNIT_FLAGS) if X86 else [])
+    return Extension(
+        "fastnn.kernels.native",
+        sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", *units])],
+        depends=[str(path) for path in SOURCES.glob("*.h")],
+        include_dirs=[str(SOURCES)],
+        define_macros=[("FASTNN_X86", "1")] if X86 else [],
+        extra_compile_args=COMMON,
+        extra_link_args=["-pthread"],
+    )
+
+
+setup(
+    ext_modules=cythonize([native_extension()], language_level=3),
+    cmdclass={"build_ext": BuildNative},
+)
