@@ -47,7 +47,7 @@ def native_extension() -> Extension:
     units = ["unit_generic.c"] + (sorted(UNIT_FLAGS) if X86 else [])
     return Extension(
         "fastnn.kernels.native",
-        sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", *units])],
+        sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", "threads.c", *units])],
         depends=[str(path) for path in SOURCES.glob("*.h")],
         include_dirs=[str(SOURCES)],
         define_macros=[("FASTNN_X86", "1")] if X86 else [],

@@ -1,0 +1,210 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, freethreading_compatible=True
+"""Native kernels: the table of fastnn.kernels.spec over the C in src/. Argument plumbing, GIL release, nothing else."""
+
+import os
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
+from libc.stdlib cimport free, malloc
+
+import numpy as np
+
+from . import num_threads
+from .spec import ACTIVATIONS, EpochResult
+
+cdef extern from "fastnn.h" nogil:
+    ctypedef struct fnn_net:
+        int64_t layers
+        const int64_t *sizes
+        const int64_t *activations
+        const int64_t *weights
+        const int64_t *biases
+        const int64_t *strides
+        int64_t loss
+
+    ctypedef struct fnn_data:
+        const void *x
+        int is_uint8
+        double scale
+        const int32_t *labels
+        const void *targets
+
+    ctypedef struct fnn_rule:
+        int64_t optimizer
+        double learning_rate, momentum, l2, beta1, beta2, epsilon
+        int64_t step
+
+    ctypedef struct fnn_result:
+        double loss
+        int64_t correct
+        int64_t batches
+        int diverged
+
+    ctypedef struct fnn_kernels:
+        size_t (*arena_bytes)(const fnn_net *, int64_t) noexcept nogil
+        double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *) noexcept nogil
+        void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
+                      const fnn_rule *, double, fnn_result *, void *) noexcept nogil
+        void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
+
+    ctypedef struct fnn_unit:
+        const char *name
+        const fnn_kernels *f32
+        const fnn_kernels *f64
+
+    const fnn_unit *fnn_select(const char *) noexcept
+    void fnn_forward(const fnn_kernels *, const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *,
+                     size_t, void *, size_t, int) noexcept
+
+ctypedef fused real:
+    float
+    double
+
+# Between two looks at pending signals: seconds of training, multiply-adds of a forward pass.
+cdef double SLICE_SECONDS = 0.05
+cdef double SLICE_WORK = 1e9
+cdef double THREAD_WORK = 5e6  # multiply-adds that are worth starting a thread for
+
+cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
+if unit == NULL:
+    raise ImportError(
+        f"FASTNN_SIMD: expected generic, avx2 or avx512, as far as this CPU has it, found {os.environ['FASTNN_SIMD']!r}"
+    )
+
+simd = unit.name.decode()
+
+
+def describe():
+    """The instruction set in use and the number of threads."""
+    return f"{simd}, up to {num_threads()} threads"
+
+
+cdef class Arena:
+    """Memory for one call, aligned to 64 bytes."""
+    cdef void *memory
+    cdef void *start
+
+    def __cinit__(self, size_t size):
+        self.memory = malloc(size + 64)
+        if self.memory == NULL:
+            raise MemoryError
+        self.start = <void *>((<uintptr_t>self.memory + 63) // 64 * 64)
+
+    def __dealloc__(self):
+        free(self.memory)
+
+
+cdef class Net:
+    """Spec's Net as the C struct, with what keeps its arrays alive."""
+    cdef fnn_net c
+    cdef const int64_t[::1] sizes, activations, weights, biases, strides
+    cdef double work  # multiply-adds of one sample's forward pass
+
+    def __cinit__(self, net):
+        self.sizes, self.activations = net.sizes, net.activations
+        self.weights, self.biases, self.strides = net.weights, net.biases, net.strides
+        self.c = fnn_net(self.strides.shape[0], &self.sizes[0], &self.activations[0], &self.weights[0],
+                         &self.biases[0], &self.strides[0], net.loss)
+        self.work = 0
+        for layer in range(self.c.layers):
+            self.work += <double>self.sizes[layer] * self.strides[layer]
+
+
+cdef const fnn_kernels *table(real *parameters) noexcept nogil:
+    return unit.f32 if real is float else unit.f64
+
+
+cdef fnn_data rows_of(object X, double scale, real *parameters):
+    """X's part of fnn_data. The caller keeps X alive."""
+    cdef const uint8_t[:, ::1] raw
+    cdef const real[:, ::1] rows
+    cdef fnn_data data = fnn_data(NULL, 0, scale, NULL, NULL)
+    if X.dtype == np.uint8:
+        raw, data.is_uint8 = X, 1
+        if raw.shape[0] and raw.shape[1]:
+            data.x = &raw[0, 0]
+    else:
+        rows = X
+        if rows.shape[0] and rows.shape[1]:
+            data.x = &rows[0, 0]
+    return data
+
+
+cdef fnn_data pairs_of(object X, double scale, object y, real *parameters):
+    """X's and y's fnn_data. The caller keeps both alive."""
+    cdef const int32_t[::1] labels
+    cdef const real[:, ::1] targets
+    cdef fnn_data data = rows_of(X, scale, parameters)
+    if y.ndim == 1:
+        labels = y
+        data.labels = &labels[0]
+    else:
+        targets = y
+        data.targets = &targets[0, 0]
+    return data
+
+
+def forward(net, const real[::1] params, X, double scale, real[:, ::1] out):
+    """See fastnn.kernels.spec.Kernels.forward."""
+    cdef Net shape = Net(net)
+    cdef int64_t count = out.shape[0], done = 0, here, slice_rows
+    if count == 0:
+        return
+    cdef real *parameters = <real *>&params[0]
+    cdef fnn_data data = rows_of(X, scale, parameters)
+    cdef int threads = <int>max(1.0, min(<double>num_threads(), count * shape.work / THREAD_WORK))
+    cdef size_t arena_bytes = table(parameters).arena_bytes(&shape.c, count)
+    cdef Arena arena = Arena(arena_bytes * threads)
+    slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
+    while done < count:
+        here = min(count - done, slice_rows)
+        with nogil:
+            fnn_forward(table(parameters), &shape.c, parameters, &data, done, here, &out[done, 0], sizeof(real),
+                        arena.start, arena_bytes, threads)
+        done += here
+        PyErr_CheckSignals()
+
+
+def loss_grad(net, const real[::1] params, X, double scale, y, real[::1] grad):
+    """See fastnn.kernels.spec.Kernels.loss_grad."""
+    cdef Net shape = Net(net)
+    cdef int64_t count = X.shape[0]
+    cdef real *parameters = <real *>&params[0]
+    cdef fnn_data data = pairs_of(X, scale, y, parameters)
+    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, count))
+    cdef double loss
+    grad[:] = 0
+    with nogil:
+        loss = table(parameters).loss_grad(&shape.c, parameters, &data, count, &grad[0], arena.start)
+    return loss
+
+
+def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[::1] order, int64_t batch_size, rule,
+                tick=None):
+    """See fastnn.kernels.spec.Kernels.train_epoch."""
+    cdef Net shape = Net(net)
+    cdef real[:, ::1] slots = state
+    cdef real *first_slot = &slots[0, 0] if slots.shape[0] else NULL
+    cdef real *parameters = &params[0]
+    cdef int64_t count = order.shape[0], batches = (count + batch_size - 1) // batch_size
+    cdef fnn_rule update = fnn_rule(rule.optimizer, rule.learning_rate, rule.momentum, rule.l2, rule.beta1, rule.beta2,
+                                    rule.epsilon, rule.step)
+    cdef fnn_result result = fnn_result(0, 0, 0, 0)
+    if count == 0:
+        return EpochResult(0.0, 0, 0)
+    cdef fnn_data data = pairs_of(X, scale, y, parameters)
+    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size))
+    while result.batches < batches and not result.diverged:
+        with nogil:
+            table(parameters).train(&shape.c, parameters, first_slot, &data, &order[0], count, batch_size, &update,
+                                    SLICE_SECONDS, &result, arena.start)
+        PyErr_CheckSignals()
+        if tick is not None:
+            tick(result.batches)
+    return EpochResult(result.loss, result.correct, result.batches)
+
+
+def activate(activation, const real[::1] x, real[::1] out):
+    """Write an elementwise activation of x into out; the tests of its accuracy call this."""
+    if x.shape[0]:
+        table(&out[0]).activate(ACTIVATIONS.index(activation), &x[0], &out[0], x.shape[0])

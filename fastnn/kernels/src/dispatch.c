@@ -1,0 +1,27 @@
+/* Chooses the instruction set by what CPU and operating system support (CPUID and XGETBV, as GCC's runtime reads them).
+ */
+#include "fastnn.h"
+
+#include <string.h>
+
+extern const fnn_unit fnn_generic;
+#ifdef FASTNN_X86
+extern const fnn_unit fnn_avx2, fnn_avx512;
+
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const fnn_unit *fnn_select(const char *forced) {
+    const int any = forced == NULL || forced[0] == '\0';
+#ifdef FASTNN_X86
+    __builtin_cpu_init();
+    if ((any || !strcmp(forced, "avx512")) && has_avx512()) return &fnn_avx512;
+    if ((any || !strcmp(forced, "avx2")) && has_avx2()) return &fnn_avx2;
+#endif
+    return any || !strcmp(forced, "generic") ? &fnn_generic : NULL;
+}

@@ -1,0 +1,79 @@
+/* What native.pyx and the per-instruction-set units share. The tuples of spec.py appear here as structs. */
+#ifndef FASTNN_H
+#define FASTNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
+enum { IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX };
+enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY };
+enum { SGD, MOMENTUM, NESTEROV, ADAM };
+
+typedef struct {
+    int64_t layers;
+    const int64_t *sizes;       /* (layers + 1) */
+    const int64_t *activations; /* (layers) */
+    const int64_t *weights;     /* (layers) offsets into params */
+    const int64_t *biases;      /* (layers) offsets into params, or -1 */
+    const int64_t *strides;     /* (layers) elements per weight row, a multiple of 64 bytes */
+    int64_t loss;
+} fnn_net;
+
+typedef struct {
+    const void *x;         /* (n, sizes[0]) of the parameters' type, or uint8 */
+    int is_uint8;          /* then x is multiplied by scale */
+    double scale;
+    const int32_t *labels; /* (n) classes, or NULL */
+    const void *targets;   /* (n, sizes[layers]) of the parameters' type, or NULL */
+} fnn_data;
+
+typedef struct {
+    int64_t optimizer;
+    double learning_rate, momentum, l2, beta1, beta2, epsilon;
+    int64_t step;
+} fnn_rule;
+
+typedef struct {
+    double loss;
+    int64_t correct;
+    int64_t batches;
+    int diverged;
+} fnn_result;
+
+/* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned, arena_bytes(...) long. */
+typedef struct {
+    size_t (*arena_bytes)(const fnn_net *net, int64_t batch);
+
+    /* out (count, outputs) = the network's outputs for the rows x[first..first + count) */
+    void (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+                    void *out, void *arena);
+
+    /* returns the mean loss over rows 0..count; grad is laid out as params and starts as zeros */
+    double (*loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
+                        void *arena);
+
+    /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed. */
+    void (*train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
+                  int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
+                  void *arena);
+
+    /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
+    void (*activate)(int64_t activation, const void *x, void *out, int64_t count);
+} fnn_kernels;
+
+typedef struct {
+    const char *name;
+    const fnn_kernels *f32, *f64;
+} fnn_unit;
+
+/* dispatch.c: the unit for this CPU, or the one that `forced` (of FASTNN_SIMD) names; NULL where it cannot run. */
+const fnn_unit *fnn_select(const char *forced);
+
+/* threads.c: kernels->forward over rows [first, first + count) on up to `threads` threads. `arenas` has one arena of
+   `arena_bytes` each. The rows are independent, so the result does not depend on `threads`. */
+void fnn_forward(const fnn_kernels *kernels, const fnn_net *net, const void *params, const fnn_data *data,
+                 int64_t first, int64_t count, void *out, size_t item_bytes, void *arenas, size_t arena_bytes,
+                 int threads);
+
+#endif

@@ -1,0 +1,71 @@
+/* Vectors of VECTOR_BYTES: GCC's vector types for + - * /, and the few operations that need an intrinsic.
+   Lanes never meet, so results do not depend on the width. Template: REAL, INTEGER, FN, IS_FLOAT. */
+
+typedef REAL FN(V) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef INTEGER FN(VI) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+#define V FN(V)
+#define VI FN(VI)
+#define LANES ((int)(VECTOR_BYTES / sizeof(REAL)))
+
+#if VECTOR_BYTES == 64 && IS_FLOAT
+#define M_(op) _mm512_##op##_ps
+#elif VECTOR_BYTES == 64
+#define M_(op) _mm512_##op##_pd
+#elif VECTOR_BYTES == 32 && IS_FLOAT
+#define M_(op) _mm256_##op##_ps
+#elif VECTOR_BYTES == 32
+#define M_(op) _mm256_##op##_pd
+#endif
+
+INLINE V FN(vset)(REAL x) { return x - (V){0}; }
+INLINE V FN(vload)(const REAL *p) { return *(const V *)p; }
+INLINE void FN(vstore)(REAL *p, V x) { *(V *)p = x; }
+
+/* a * b + c, rounded once wherever the instruction set can (all but baseline x86-64) */
+INLINE V FN(vfma)(V a, V b, V c) {
+#if VECTOR_BYTES > 16
+    return (V)M_(fmadd)(a, b, c);
+#elif defined(__FP_FAST_FMA)
+    for (int i = 0; i < LANES; i++) c[i] = IS_FLOAT ? (REAL)__builtin_fmaf(a[i], b[i], c[i]) : (REAL)__builtin_fma(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
+#endif
+}
+
+/* a < b ? x : y; a NaN takes y */
+INLINE V FN(vless)(V a, V b, V x, V y) {
+#if VECTOR_BYTES == 64
+    return (V)M_(mask_blend)(GLUE(M_(cmp), _mask)(a, b, _CMP_LT_OQ), y, x);
+#elif VECTOR_BYTES == 32
+    return (V)M_(blendv)(y, x, M_(cmp)(a, b, _CMP_LT_OQ));
+#else
+    const VI mask = a < b;
+    return (V)((mask & (VI)x) | (~mask & (VI)y));
+#endif
+}
+
+INLINE V FN(vsqrt)(V x) {
+#if VECTOR_BYTES > 16
+    return (V)M_(sqrt)(x);
+#else
+    for (int i = 0; i < LANES; i++) x[i] = IS_FLOAT ? (REAL)__builtin_sqrtf(x[i]) : (REAL)__builtin_sqrt(x[i]);
+    return x;
+#endif
+}
+
+/* -|x| */
+INLINE V FN(vnegabs)(V x) { return (V)((VI)x | (VI)FN(vset)((REAL)-0.0)); }
+
+/* one bit per lane: x != 0 (a NaN counts) */
+INLINE unsigned FN(vnonzero)(V x) {
+#if VECTOR_BYTES == 64
+    return GLUE(M_(cmp), _mask)(x, (V){0}, _CMP_NEQ_UQ);
+#elif VECTOR_BYTES == 32
+    return (unsigned)M_(movemask)(M_(cmp)(x, (V){0}, _CMP_NEQ_UQ));
+#else
+    unsigned bits = 0;
+    for (int i = 0; i < LANES; i++) bits |= (unsigned)(x[i] != 0) << i;
+    return bits;
+#endif
+}
