@@ -15,6 +15,24 @@ typedef struct {
 /* index, value <- the non-zero entries of the bytes x[0..width), times scale; returns how many */
 static int64_t FN(compress_bytes)(const uint8_t *x, int64_t width, REAL scale, int32_t *index, REAL *value) {
     int64_t count = 0, i = 0;
+#if VECTOR_BYTES == 64
+    const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; i + 16 <= width; i += 16) { /* whole vectors are stored: count <= i, so they end within the row */
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(x + i));
+        const __mmask16 nonzero = _mm_test_epi8_mask(bytes, bytes);
+        if (nonzero == 0) continue;
+        const __m512i at = _mm512_add_epi32(_mm512_set1_epi32((int32_t)i), steps);
+        const __m512i packed = _mm512_maskz_compress_epi32(nonzero, _mm512_cvtepu8_epi32(bytes));
+        _mm512_storeu_si512(index + count, _mm512_maskz_compress_epi32(nonzero, at));
+#if IS_FLOAT
+        _mm512_storeu_ps(value + count, _mm512_cvtepi32_ps(packed) * scale);
+#else
+        _mm512_storeu_pd(value + count, _mm512_cvtepi32_pd(_mm512_castsi512_si256(packed)) * scale);
+        _mm512_storeu_pd(value + count + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(packed, 1)) * scale);
+#endif
+        count += __builtin_popcount(nonzero);
+    }
+#endif
     for (; i + 8 <= width; i += 8) {
         uint64_t word;
         memcpy(&word, x + i, 8);
