@@ -25,10 +25,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # leftovers of an environment would slow NumPy's side
-    if os.environ.pop(name, None):
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-
 import numpy as np
 
 import fastnn
@@ -111,7 +107,9 @@ def book_contender(work: Workload, data, test) -> tuple[Epoch, Accuracy]:
             return time.perf_counter() - start
 
     def accuracy() -> float:
-        return float(np.mean([network.feedforward(x).argmax() == y for x, y in zip(test_columns, test[1], strict=True)]))
+        return float(
+            np.mean([network.feedforward(x).argmax() == y for x, y in zip(test_columns, test[1], strict=True)])
+        )
 
     return epoch, accuracy
 
@@ -210,7 +208,9 @@ def table(report: dict) -> str:
                 ratio = row["native_is_faster_by"]
                 cells.append(f"{row['seconds'] * 1e3:.0f} ({ratio:.1f}x{', faster than native' if ratio < 1 else ''})")
         lines.append(f"| {work['workload']}, {work['dtype']} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"Medians of {report['workloads'][0]['rounds']} epochs each, taken in turn, on MNIST."])
+    return "\n".join(
+        [*lines, "", f"Medians of {report['workloads'][0]['rounds']} epochs each, taken in turn, on MNIST."]
+    )
 
 
 def main() -> int:
@@ -236,4 +236,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # A kernel choice left in the environment would slow NumPy's side; its library reads it when it is loaded.
+    forced = [name for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if os.environ.pop(name, None)]
+    if forced:
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     raise SystemExit(main())

@@ -26,7 +26,7 @@ _HOMES = {
     "schedules": "",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604  # names only
+__all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from . import datasets as datasets

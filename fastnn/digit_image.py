@@ -26,7 +26,8 @@ MAX_PIXELS = 64_000_000  # a large phone photo; more than that is likely a decom
 WORK_SIDE = 512  # larger pictures are reduced to this first, which also averages their noise away
 SMOOTH_SIDE = 100  # a stroke in a picture this large survives a 3 x 3 median, and dust does not
 MIN_CONTRAST = 12.0  # grey levels between ink and paper
-MIN_SIGNAL = 6.0  # the same in standard deviations of the noise
+MIN_SIGNAL = 4.0  # the same in standard deviations of the noise
+BETTER_FIT = 0.7  # a richer model of the light must bring the error down to this share
 FAINT = 0.15  # ink below this share of full ink is noise or shadow
 
 
@@ -107,20 +108,17 @@ def _shrink(picture: Picture) -> Picture:
 
 
 def _find_ink(grey: Grey) -> _Ink:
-    """Tell ink from paper: what departs from the paper's brightness, in the direction that departs more."""
+    """Tell ink from paper: what departs from the paper's brightness, in the direction that departs further."""
     if min(grey.shape) >= SMOOTH_SIDE:
         grey = _median3(grey)
     residual = grey - _paper(grey)
-    border = residual[_border(grey.shape)]
-    noise = 1.4826 * float(np.median(np.abs(border - np.median(border))))
-    beyond = np.abs(residual) > 3 * noise
-    energy = np.where(beyond, np.square(residual), 0)
-    darker = residual < 0
-    if energy[darker].sum() > energy[~darker].sum():
+    if np.sum(residual**3, dtype=np.float64) < 0:  # noise is symmetric and cancels, ink is not
         residual = -residual
     ink = np.maximum(residual, 0)
-    strong = ink[ink > _otsu(ink)]
+    threshold = _otsu(ink)
+    strong, paper = ink[ink > threshold], residual[ink <= threshold]
     contrast = float(np.percentile(strong, 75)) if strong.size else 0.0
+    noise = 1.4826 * float(np.median(np.abs(paper - np.median(paper)))) if paper.size else 0.0
     floor = min(max(3 * noise, FAINT * contrast), 0.5 * contrast)
     amount = np.clip((ink - floor) / max(contrast - floor, 1e-6), 0, 1)
     return _Ink(amount.astype(np.float32), contrast, noise)
@@ -135,21 +133,32 @@ def _border(shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _paper(grey: Grey) -> Grey:
-    """The brightness of the paper everywhere: a quadratic through the border, which is mostly paper.
+    """The brightness of the paper everywhere, told from the border: constant, or a plane, or a quadratic.
 
-    Least absolute deviations, by reweighted least squares, so that ink that touches the border counts little.
+    Each only if it fits much better than the last, lest it follow ink that touches the border.
     """
     height, width = grey.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     ring = _border(grey.shape)
     design, values = terms[ring], grey[ring].astype(np.float64)
-    surface = np.zeros(terms.shape[-1])
-    surface[0] = np.median(values)
+    best, best_error = np.array([np.median(values)]), float(np.abs(values - np.median(values)).mean())
+    for count in (3, 6):
+        surface = _least_absolute(design[:, :count], values)
+        error = float(np.abs(values - design[:, :count] @ surface).mean())
+        if error < BETTER_FIT * best_error:
+            best, best_error = surface, error
+    return np.asarray(terms[..., : len(best)] @ best, np.float32)
+
+
+def _least_absolute(design: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients (columns,) of least absolute deviations, by reweighted least squares: outliers count little."""
+    solution = np.zeros(design.shape[1])
+    solution[0] = np.median(values)  # column 0 is the constant
     for _ in range(15):
-        weight = 1 / np.sqrt(np.maximum(np.abs(values - design @ surface), 1.0))
-        surface = np.linalg.lstsq(design * weight[:, np.newaxis], values * weight, rcond=None)[0]
-    return np.asarray(terms @ surface, np.float32)
+        weighted = design / np.maximum(np.abs(values - design @ solution), 1.0)[:, np.newaxis]
+        solution = np.linalg.lstsq(weighted.T @ design, weighted.T @ values, rcond=None)[0]
+    return solution
 
 
 def _median3(grey: Grey) -> Grey:
@@ -185,7 +194,8 @@ def _centre(ink: Grey) -> NDArray[np.uint8]:
     """Fit the ink into 20 x 20 and put its centre of mass into the middle of 28 x 28, by whole pixels as MNIST does."""
     scale = DIGIT_SIDE / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
-    small = np.asarray(_from_array(ink).resize((width, height), resample=2))  # 2: bilinear, over all pixels it covers
+    shrunk = _from_array(ink).resize((width, height), resample=2)  # 2: bilinear, over all pixels that it covers
+    small: Grey = np.asarray(shrunk, np.float32)
     small = np.clip(small / small.max(), 0, 1)
     field = np.zeros((SIDE, SIDE), np.float32)
     total = small.sum()

@@ -72,7 +72,7 @@ class MLP:
         try:
             self.rng = np.random.default_rng(seed)
         except (TypeError, ValueError):
-            raise InvalidArgumentError("seed", "a non-negative integer, a numpy Generator or None", repr(seed)) from None
+            raise InvalidArgumentError("seed", "an integer >= 0, a numpy Generator or None", repr(seed)) from None
         self.net, count = layout(self.sizes, self.activations, self.loss, bool(bias), self.dtype)
         try:
             self.params: FloatArray = aligned_zeros(count, self.dtype)

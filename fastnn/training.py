@@ -310,8 +310,9 @@ def fit(
             print(_line(epoch, epochs, history, len(data.X)), flush=True)
         if best and best.exhausted(history):
             history.stopped = f"{best.rule.monitor} has not improved for {best.rule.patience} epochs"
-        if any([callback(model, history) is True for callback in callbacks]) and not history.stopped:
-            history.stopped = "a callback asked for it"
+        for callback in callbacks:
+            if callback(model, history) is True:
+                history.stopped = history.stopped or "a callback asked for it"
         if history.stopped:
             break
     if best:
@@ -324,7 +325,8 @@ def _validation_data(model: MLP, validation_data: object) -> Data | None:
         return None
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         validation.unsupported("validation_data", "a pair (X, y)", validation_data)
-    data = model.check_data(*validation_data, names=("validation_data[0]", "validation_data[1]"))
+    X, y = validation_data
+    data = model.check_data(X, y, names=("validation_data[0]", "validation_data[1]"))
     validation.nonempty("validation_data[0]", len(data.X))
     return data
 

@@ -105,4 +105,3 @@ class Memory:
 
     def peakmem_epoch(self):
         train(book_network("float32"), self.X, self.y)
-

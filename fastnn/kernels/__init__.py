@@ -17,7 +17,16 @@ from typing import NamedTuple, cast
 from ..errors import BackendError, InvalidArgumentError, InvalidTypeError
 from .spec import Kernels
 
-__all__ = ["BackendStatus", "Kernels", "backends", "get_backend", "num_threads", "set_backend", "set_num_threads", "use"]
+__all__ = [
+    "BackendStatus",
+    "Kernels",
+    "backends",
+    "get_backend",
+    "num_threads",
+    "set_backend",
+    "set_num_threads",
+    "use",
+]
 
 _MODULES = {"native": ".native", "numba": ".jit", "numpy": ".reference"}
 NAMES = ("auto", *_MODULES)

@@ -12,7 +12,6 @@ from .spec import (
     ADAM,
     BINARY_CROSS_ENTROPY,
     CROSS_ENTROPY,
-    IDENTITY,
     LEAKY_RELU,
     LEAKY_SLOPE,
     MEAN_SQUARED_ERROR,
@@ -183,9 +182,7 @@ def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: Fl
             out[rows] = _layers(net, params, _rows(X, rows, scale, params.dtype))[1][-1]
 
 
-def loss_grad(
-    net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray
-) -> float:
+def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:
     everything = slice(None)
     x = _rows(X, everything, scale, params.dtype)
     targets = target_rows(y, everything, int(net.sizes[-1]), params.dtype)

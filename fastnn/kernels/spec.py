@@ -6,6 +6,7 @@ This module imports numpy alone. A backend receives these tuples and trusts them
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -117,7 +118,7 @@ def layout(
     """Place a network's parameters; return the net and the number of elements of its ``params``."""
     lanes = ALIGNMENT // dtype.itemsize
     weights, biases, strides, end = [], [], [], 0
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in pairwise(sizes):
         stride = -(-fan_out // lanes) * lanes
         strides.append(stride)
         weights.append(end)
