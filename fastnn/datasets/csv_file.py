@@ -46,7 +46,7 @@ def read_csv(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _blocks_of_lines(stream: ByteStream) -> Iterator[bytes]:
-    r"""Yield the file in blocks of whole lines; each line ends in \n, whether written \n, \r\n or, the last, neither."""
+    r"""Yield the file in blocks of whole lines that end in \n, for a file that may have \r\n, and none at its end."""
     line, rest = 1, b""
     while data := stream.read(CHUNK_BYTES):
         lines, newline, rest = (rest + data).rpartition(b"\n")

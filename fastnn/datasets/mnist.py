@@ -12,8 +12,8 @@ from fastnn.datasets.csv_file import read_csv
 from fastnn.datasets.idx import read_idx_split
 from fastnn.datasets.npz import read_npz
 from fastnn.datasets.pickled import read_mnist_pickle_pixels
-from fastnn.datasets.stream import StrPath
-from fastnn.errors import FileFormatError, InvalidTypeError
+from fastnn.datasets.stream import StrPath, check_path
+from fastnn.errors import FileFormatError
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -42,8 +42,7 @@ def load_mnist(path: StrPath | None = None) -> tuple[Split, Split]:
     """
     if path is None:
         return _load_idx(EMBEDDED)
-    if not isinstance(path, str | os.PathLike) or not isinstance(path := os.fspath(path), str):
-        raise InvalidTypeError("path", "a str or os.PathLike, or None", type(path).__name__)
+    path = check_path(path)
     return _load_folder(path) if os.path.isdir(path) else _load_file(path)
 
 

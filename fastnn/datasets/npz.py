@@ -7,7 +7,7 @@ import math
 import os
 import struct
 import zipfile
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,17 @@ NPY_MAGIC = b"\x93NUMPY"
 MAX_NPY_HEADER = 10_000  # NumPy's own limit for a header that it is safe to parse
 
 # What zipfile raises for damaged files besides BadZipFile: unknown flags, encryption, impossible offsets or names.
-ZIP_FAULTS = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, struct.error, IndexError, OverflowError)
+ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    IndexError,
+    OverflowError,
+    MemoryError,
+)
 
 
 def read_npz(path: StrPath) -> tuple[Split, Split]:
@@ -36,6 +46,9 @@ def read_npz(path: StrPath) -> tuple[Split, Split]:
     _check_ends(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            start = min((info.header_offset for info in archive.infolist()), default=0)
+            if start != 0:
+                raise FileFormatError(path, 0, "a zip file from its first byte on", f"its start at {start}")
             return _read_split(archive, path, "train"), _read_split(archive, path, "test")
     except FileFormatError:
         raise
@@ -44,16 +57,16 @@ def read_npz(path: StrPath) -> tuple[Split, Split]:
 
 
 def _check_ends(path: StrPath) -> None:
-    """zipfile looks for a zip anywhere in a file; what is before or after it would go unnoticed."""
+    """zipfile looks for a zip anywhere in a file; what is after it, say, would go unnoticed."""
     with ByteStream.open(path) as stream:
         start = stream.read(len(LOCAL_HEADER))
         if start != LOCAL_HEADER:
             raise stream.fault("an .npz (zip) file", bytes(start), 0)
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        file.seek(max(0, size - END_RECORD_BYTES))
-        if not file.read().startswith(END_RECORD):
-            raise FileFormatError(path, size, "a zip end record in the last 22 bytes", "none")
+        end_offset = max(0, os.path.getsize(path) - END_RECORD_BYTES)
+        with open(path, "rb") as file:
+            file.seek(end_offset)
+            if not file.read().startswith(END_RECORD):
+                raise stream.fault("a zip end record in the last 22 bytes", "none", end_offset)
 
 
 def _read_split(archive: zipfile.ZipFile, path: StrPath, name: str) -> Split:
@@ -70,12 +83,13 @@ def _read_member(archive: zipfile.ZipFile, path: StrPath, name: str) -> NDArray[
     try:
         info = archive.getinfo(name)
     except KeyError:
-        raise FileFormatError(path, 0, f"a member {name}", archive.namelist()[:10]) from None
+        raise FileFormatError(path, 0, f"a member {name}", f"{len(archive.namelist())} others") from None
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         # zipfile can bound the memory of these two only.
         raise FileFormatError(path, info.header_offset, f"{name} stored or deflated", f"method {info.compress_type}")
     most_bytes = min(info.file_size, MAX_DEFLATE_RATIO * info.compress_size)
-    with ByteStream(archive.open(info), os.path.join(path, name), most_bytes) as stream:
+    file = cast(io.BufferedIOBase, archive.open(info))
+    with ByteStream(file, os.path.join(path, name), most_bytes) as stream:
         shape, fortran_order, dtype = _read_npy_header(stream)
         if dtype.kind not in "ui" or not 1 <= len(shape) <= 3 or min(shape) < 1:
             raise stream.fault("integers in 1 to 3 dimensions, none of them empty", f"{dtype} of shape {shape}", 0)
@@ -85,9 +99,9 @@ def _read_member(archive: zipfile.ZipFile, path: StrPath, name: str) -> NDArray[
 
 
 def _read_npy_header(stream: ByteStream) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    magic = stream.read_exactly(8, "NPY magic and version")
+    magic = bytes(stream.read_exactly(8, "NPY magic and version"))
     if not magic.startswith(NPY_MAGIC) or magic[6:] not in (b"\1\0", b"\2\0"):
-        raise stream.fault("an NPY file of version 1.0 or 2.0", bytes(magic), 0)
+        raise stream.fault("an NPY file of version 1.0 or 2.0", magic, 0)
     length_bytes = stream.read_exactly(2 if magic[6] == 1 else 4, "NPY header length")
     length = int.from_bytes(length_bytes, "little")
     if length > MAX_NPY_HEADER:

@@ -8,10 +8,11 @@ import stat
 import zipfile
 import zlib
 from contextlib import ExitStack
+from io import BufferedIOBase
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from fastnn.errors import FileFormatError
+from fastnn.errors import FileFormatError, InvalidTypeError
 
 StrPath = str | os.PathLike[str]
 
@@ -25,13 +26,20 @@ GZIP_MAGIC = b"\x1f\x8b"
 READ_FAULTS = (OSError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile)
 
 
+def check_path(path: StrPath) -> str:
+    """Return path as a str, or raise InvalidTypeError; an int in particular, which open() would take for a file."""
+    if isinstance(path, str | os.PathLike) and isinstance(name := os.fspath(path), str):
+        return name
+    raise InvalidTypeError("path", "a str or os.PathLike", type(path).__name__)
+
+
 class ByteStream:
     """A file's decompressed bytes, and `offset`, how many have been read.
 
     A context manager: whatever goes wrong with the file inside the `with` block leaves it as a FileFormatError.
     """
 
-    def __init__(self, file: IO[bytes], path: StrPath, most_bytes: int) -> None:
+    def __init__(self, file: BufferedIOBase, path: StrPath, most_bytes: int) -> None:
         """Wrap an open file that cannot hold more than `most_bytes` decompressed bytes."""
         self.path = path
         self.offset = 0
@@ -43,11 +51,12 @@ class ByteStream:
     @classmethod
     def open(cls, path: StrPath) -> Self:
         """Open a raw or gzip file; its first two bytes, not its name, say which it is."""
+        check_path(path)
         try:
             # Looked at before it is opened: opening a pipe would wait for a writer.
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise FileFormatError(path, 0, "a file", "a folder" if os.path.isdir(path) else "a device or pipe")
-            file = open(path, "rb")  # noqa: SIM115: closed by __exit__
+            file = open(path, "rb")  # noqa: SIM115 (closed by __exit__)
             size = os.fstat(file.fileno()).st_size
             is_gzip = file.read(2) == GZIP_MAGIC
             file.seek(0)
@@ -78,16 +87,20 @@ class ByteStream:
     def read(self, size: int) -> bytearray:
         """Read `size` bytes, fewer only at the end of the file. Memory grows with what is there, not with `size`."""
         data = bytearray()
-        while len(data) < size and (chunk := self._file.read(min(CHUNK_BYTES, size - len(data)))):
+        while len(data) < size and (chunk := self._file.read1(min(CHUNK_BYTES, size - len(data)))):
             data += chunk
             self._advance(len(chunk))
         return data
 
-    def read_exactly(self, size: int, what: str) -> bytearray:
-        """Read `size` bytes of `what`, or raise FileFormatError: before reading if the file cannot hold them."""
+    def check_claim(self, size: int, what: str) -> None:
+        """Raise FileFormatError if the file cannot hold the `size` bytes of `what` that it claims follow."""
         left = min(self._most_bytes, MAX_BYTES) - self.offset
         if size > left:
             raise self.fault(f"{size} bytes of {what}", f"at most {max(left, 0)}")
+
+    def read_exactly(self, size: int, what: str) -> bytearray:
+        """Read `size` bytes of `what`, or raise FileFormatError: before reading if the file cannot hold them."""
+        self.check_claim(size, what)
         data = self.read(size)
         if len(data) < size:
             raise self.fault(f"{size} bytes of {what}", f"the end of the file after {len(data)}")

@@ -372,28 +372,29 @@ def _output_loss(z: Any, a: Any, y: Any, block: int, m: int, loss: int, activati
 @_inner
 def _update(params: Any, state: Any, grad: Any, start: int, stop: int, l2: float, rule: Any, t: int) -> None:
     """Apply one update to params[start:stop] (see Rule) and clear that part of grad."""
-    T = params.dtype.type
+    w, g = params[start:stop], grad[start:stop]  # counted from 0, or Numba would look for negative indices
+    T = w.dtype.type
     zero, decay, momentum, epsilon, rate = T(0), T(l2), T(rule.momentum), T(rule.epsilon), T(rule.learning_rate)
     if rule.optimizer == spec.ADAM:
+        m, v = state[0][start:stop], state[1][start:stop]
         rate = T(rule.learning_rate * math.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t))
         beta1, beta2, rest1, rest2 = T(rule.beta1), T(rule.beta2), T(1 - rule.beta1), T(1 - rule.beta2)
-        for k in range(start, stop):
-            g = grad[k] + decay * params[k]
-            m = beta1 * state[0, k] + rest1 * g
-            v = beta2 * state[1, k] + rest2 * g * g
-            state[0, k], state[1, k], grad[k] = m, v, zero
-            params[k] -= rate * m / (math.sqrt(v) + epsilon)
+        for k in range(len(w)):
+            gradient = g[k] + decay * w[k]
+            m[k] = beta1 * m[k] + rest1 * gradient
+            v[k] = beta2 * v[k] + rest2 * gradient * gradient
+            w[k] -= rate * m[k] / (math.sqrt(v[k]) + epsilon)
     elif rule.optimizer == spec.SGD:
-        for k in range(start, stop):
-            params[k] -= rate * (grad[k] + decay * params[k])
-            grad[k] = zero
+        for k in range(len(w)):
+            w[k] -= rate * (g[k] + decay * w[k])
     else:
+        velocity = state[0][start:stop]
         ahead = rule.optimizer == spec.NESTEROV
-        for k in range(start, stop):
-            step = rate * (grad[k] + decay * params[k])
-            v = momentum * state[0, k] - step
-            state[0, k], grad[k] = v, zero
-            params[k] += momentum * v - step if ahead else v
+        for k in range(len(w)):
+            step = rate * (g[k] + decay * w[k])
+            velocity[k] = momentum * velocity[k] - step
+            w[k] += momentum * velocity[k] - step if ahead else velocity[k]
+    g[:] = zero
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -466,8 +467,9 @@ def _backward(net: Any, params: Any, block: int, target: Any, factor: Any, keep:
             _propagate(g, block, size, stride, params, weights, delta)
             _times_derivative(g, work.a[layer - 1], block, size, net.activations[layer - 1])
         if keep != 1:
-            for k in range(weights, weights + size * stride):
-                target[k] *= keep
+            w = target[weights : weights + size * stride]
+            for k in range(len(w)):
+                w[k] *= keep
         _add_outer(target, factor, stride, delta, work.offsets[layer], work.values[layer], work.counts[layer, :block])
 
 

@@ -20,7 +20,9 @@ typedef struct {
     REAL **a;             /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
-    REAL *target;         /* (strides[layers - 1]) */
+    REAL *target;         /* (strides[layers - 1]) one sample's targets, padded with zeros */
+    REAL *mask;           /* (strides[layers - 1]) 1 for an output, 0 for padding */
+    REAL *squares;        /* (strides[layers - 1]) sums of squared errors over a block */
     REAL *gradient;       /* laid out as params */
     double loss;          /* summed over the samples seen */
     int64_t correct;
@@ -67,9 +69,16 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         here.delta = FN(take)(&at, block * widest * sizeof(REAL));
         here.before = FN(take)(&at, block * widest * sizeof(REAL));
         here.target = FN(take)(&at, widest * sizeof(REAL));
+        here.mask = FN(take)(&at, widest * sizeof(REAL));
+        here.squares = FN(take)(&at, widest * sizeof(REAL));
         here.gradient = FN(take)(&at, FN(parameter_count)(net) * sizeof(REAL));
     }
     if (pass) *pass = here;
+    if (arena && training) {
+        const int64_t last = net->layers - 1;
+        memset(here.target, 0, net->strides[last] * sizeof(REAL));
+        for (int64_t j = 0; j < net->strides[last]; j++) here.mask[j] = j < net->sizes[last + 1];
+    }
     return at.used;
 }
 
@@ -91,12 +100,17 @@ static int FN(is_sparse)(const fnn_data *data, int64_t width, const int64_t *ord
     return nonzero * 2 < looked_at * width;
 }
 
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`. */
-static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m) {
+/* Brings m rows into the pass: order[0..m), or the m rows from `first`. Shuffled rows come from anywhere in memory, so
+   those AHEAD of the present one, up to order[available), are asked for while this one is worked on. */
+static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
     const fnn_data *data = pass->data;
-    const int64_t width = pass->net->sizes[0];
+    const int64_t width = pass->net->sizes[0], bytes = width * (data->is_uint8 ? 1 : sizeof(REAL));
     const REAL scale = (REAL)data->scale;
     for (int64_t s = 0; s < m; s++) {
+        if (order && s + AHEAD < available) {
+            const char *later = FN(row)(data, width, order[s + AHEAD]);
+            for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(later + i);
+        }
         const void *row = FN(row)(data, width, order ? order[s] : first + s);
         REAL *x = pass->x + s * width;
         int32_t *index = pass->nonzeros.index + s * width;
@@ -168,65 +182,92 @@ static REAL FN(load_target)(PASS *pass, int64_t i, int64_t outputs) {
     return sum;
 }
 
-static int FN(is_correct)(const REAL *a, const REAL *y, int64_t outputs) {
+/* Whether the class, the target's first maximum, is the output's first maximum too. */
+static int FN(is_correct)(const REAL *a, const REAL *y, int64_t class, int64_t outputs) {
     if (outputs == 1) return (a[0] >= (REAL)0.5) == (y[0] >= (REAL)0.5);
-    int64_t answer = 0, class = 0;
-    for (int64_t j = 1; j < outputs; j++) {
-        if (a[j] > a[answer]) answer = j;
-        if (y[j] > y[class]) class = j;
+    if (class < 0)
+        for (int64_t j = class = 0; j < outputs; j++) class = y[j] > y[class] ? j : class;
+    const REAL best = a[class];
+    int beaten = 0; /* counted without branches: the outputs are not predictable */
+    for (int64_t j = 0; j < outputs; j++) beaten += (a[j] > best) | ((a[j] == best) & (j < class));
+    return !beaten;
+}
+
+/* One sample of the losses of the outputs themselves, a vector at a time: squares += (a - y)^2 and delta = dL/da. */
+static void FN(squares_row)(const REAL *a, const REAL *y, const REAL *mask, REAL factor, REAL *squares, REAL *delta,
+                            int64_t stride) {
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const V difference = (FN(vload)(a + j) - FN(vload)(y + j)) * FN(vload)(mask + j);
+        FN(vstore)(squares + j, FN(vfma)(difference, difference, FN(vload)(squares + j)));
+        FN(vstore)(delta + j, difference * factor);
     }
-    return answer == class;
+}
+
+/* One sample of cross_entropy: z becomes softmax(z). Returns sum_j y_j (log sum exp(z) - z_j);
+   delta = (a sum_j y_j - y) * factor. */
+static double FN(cross_entropy_row)(REAL *z, const REAL *y, REAL y_sum, REAL factor, REAL *delta, int64_t outputs,
+                                    int64_t stride) {
+    double product = 0;
+    REAL top;
+    for (int64_t j = 0; j < outputs; j++) product += y[j] != 0 ? (double)y[j] * (double)z[j] : 0;
+    const double log_sum = FN(softmax_row)(z, outputs, stride, &top);
+    for (int64_t j = 0; j < stride; j += LANES)
+        FN(vstore)(delta + j, (FN(vload)(z + j) * y_sum - FN(vload)(y + j)) * factor);
+    return (double)y_sum * (log_sum + (double)top) - product;
+}
+
+/* One sample of binary_cross_entropy: z becomes a = sigmoid(z). Returns sum_j max(z, 0) - z y + log(1 + e^-|z|);
+   delta = (a - y) * factor. */
+static double FN(binary_cross_entropy_row)(REAL *z, const REAL *y, const REAL *mask, REAL factor, REAL *delta,
+                                           int64_t outputs, int64_t stride) {
+    double loss = 0;
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const V raw = FN(vload)(z + j), target = FN(vload)(y + j), zero = {0};
+        const V log_term = FN(vlog1p_unit)(FN(vexp)(FN(vnegabs)(raw)));
+        FN(vstore)(delta + j, FN(vless)(raw, zero, zero, raw) - raw * target + log_term);
+    }
+    for (int64_t j = 0; j < outputs; j++) loss += (double)delta[j];
+    FN(apply_activation)(SIGMOID, z, stride);
+    for (int64_t j = 0; j < stride; j += LANES)
+        FN(vstore)(delta + j, (FN(vload)(z + j) - FN(vload)(y + j)) * FN(vload)(mask + j) * factor);
+    return loss;
 }
 
 /* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. */
 static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t samples) {
     const fnn_net *net = pass->net;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
-    const int64_t activation = net->activations[last];
-    const REAL factor = net->loss == MEAN_SQUARED_ERROR ? (REAL)(2.0 / ((double)samples * (double)outputs))
-                                                        : (REAL)(1.0 / (double)samples);
-    const int from_outputs = net->loss == QUADRATIC || net->loss == MEAN_SQUARED_ERROR;
-    REAL *z = pass->a[last + 1];
-    double loss = 0;
+    const int64_t activation = net->activations[last], loss = net->loss;
+    const double mean = 1.0 / (double)samples;
+    const REAL factor = (REAL)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
+    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
+    REAL *z = pass->a[last + 1], *y = pass->target, *squares = pass->squares;
+    double sum = 0;
+    memset(squares, 0, stride * sizeof(REAL));
     if (from_outputs) FN(activate_output)(net, z, m);
-    if (net->loss == BINARY_CROSS_ENTROPY) /* log(1 + e^-|z|), used below */
-        for (int64_t i = 0; i < m * stride; i += LANES)
-            FN(vstore)(pass->before + i, FN(vlog1p_unit)(FN(vexp)(FN(vnegabs)(FN(vload)(z + i)))));
     for (int64_t s = 0; s < m; s++, z += stride) {
-        REAL *delta = pass->delta + s * stride, *y = pass->target, top;
-        const REAL y_sum = FN(load_target)(pass, order ? order[s] : first + s, outputs);
-        if (net->loss == CROSS_ENTROPY) { /* sum_j y_j (log sum exp(z) - z_j); delta = (a sum_j y_j - y) / samples */
-            double product = 0;
-            for (int64_t j = 0; j < outputs; j++) product += y[j] != 0 ? (double)y[j] * (double)z[j] : 0;
-            const double log_sum = FN(softmax_row)(z, outputs, stride, &top);
-            loss += (double)y_sum * (log_sum + (double)top) - product;
-            for (int64_t j = 0; j < outputs; j++) delta[j] = (z[j] * y_sum - y[j]) * factor;
-        } else if (net->loss == BINARY_CROSS_ENTROPY) { /* max(z, 0) - z y + log(1 + e^-|z|); delta = (a - y)/samples */
-            const REAL *log_term = pass->before + s * stride;
-            for (int64_t j = 0; j < outputs; j++)
-                loss += (double)((z[j] < 0 ? 0 : z[j]) - z[j] * y[j] + log_term[j]);
-            FN(apply_activation)(activation, z, stride);
-            for (int64_t j = 0; j < outputs; j++) delta[j] = (z[j] - y[j]) * factor;
-        } else {
-            double squares = 0;
-            for (int64_t j = 0; j < outputs; j++) {
-                const REAL difference = z[j] - y[j];
-                squares += (double)difference * (double)difference;
-                delta[j] = difference * factor;
-            }
-            loss += net->loss == QUADRATIC ? squares / 2 : squares / (double)outputs;
-            if (activation == SOFTMAX) {
-                REAL mean = 0; /* delta_j = a_j (g_j - sum_k g_k a_k) */
-                for (int64_t j = 0; j < outputs; j++) mean += delta[j] * z[j];
-                for (int64_t j = 0; j < outputs; j++) delta[j] = z[j] * (delta[j] - mean);
-            }
+        const int64_t i = order ? order[s] : first + s;
+        REAL *delta = pass->delta + s * stride;
+        const REAL y_sum = FN(load_target)(pass, i, outputs);
+        if (from_outputs)
+            FN(squares_row)(z, y, pass->mask, factor, squares, delta, stride);
+        else if (loss == CROSS_ENTROPY)
+            sum += FN(cross_entropy_row)(z, y, y_sum, factor, delta, outputs, stride);
+        else
+            sum += FN(binary_cross_entropy_row)(z, y, pass->mask, factor, delta, outputs, stride);
+        pass->correct += FN(is_correct)(z, y, pass->data->labels ? pass->data->labels[i] : -1, outputs);
+        if (from_outputs && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
+            REAL product = 0;
+            for (int64_t j = 0; j < outputs; j++) product += delta[j] * z[j];
+            for (int64_t j = 0; j < outputs; j++) delta[j] = z[j] * (delta[j] - product);
         }
-        for (int64_t j = outputs; j < stride; j++) delta[j] = 0;
-        pass->correct += FN(is_correct)(z, y, outputs);
     }
-    if (from_outputs && activation != SOFTMAX)
-        FN(apply_derivative)(activation, pass->a[last + 1], pass->delta, m * stride);
-    pass->loss += loss;
+    if (from_outputs) {
+        for (int64_t j = 0; j < outputs; j++) sum += (double)squares[j];
+        sum *= loss == QUADRATIC ? 0.5 : 1.0 / (double)outputs;
+        if (activation != SOFTMAX) FN(apply_derivative)(activation, pass->a[last + 1], pass->delta, m * stride);
+    }
+    pass->loss += sum;
 }
 
 /* W^T of every layer but the first, which the way back needs; made once a batch. */
@@ -315,7 +356,7 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t count) {
     for (int64_t start = 0; start < count; start += BLOCK) {
         const int64_t m = count - start < BLOCK ? count - start : BLOCK;
         const int64_t *rows = order ? order + start : NULL;
-        FN(gather)(pass, rows, start, m);
+        FN(gather)(pass, rows, start, m, count - start);
         FN(forward_block)(pass, m);
         FN(output_block)(pass, rows, start, m, count);
         for (int64_t l = pass->net->layers - 1; l >= 0; l--) {
@@ -325,14 +366,14 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t count) {
     }
 }
 
-/* One update by the rows order[0..count). Returns 0, with nothing changed, if their loss is not finite. */
-static int FN(train_batch)(PASS *pass, const int64_t *order, int64_t count, const STEP *step, REAL *params,
-                           REAL *state, int64_t size) {
+/* One update by the rows order[0..count), of which `available` follow. Returns 0, with nothing changed, if their loss is not finite. */
+static int FN(train_batch)(PASS *pass, const int64_t *order, int64_t count, int64_t available, const STEP *step,
+                           REAL *params, REAL *state, int64_t size) {
     const fnn_net *net = pass->net;
     const double loss_before = pass->loss;
     const int64_t correct_before = pass->correct;
     if (count <= BLOCK) {
-        FN(gather)(pass, order, 0, count);
+        FN(gather)(pass, order, 0, count, available);
         FN(forward_block)(pass, count);
         FN(output_block)(pass, order, 0, count, count);
     } else {
@@ -383,7 +424,7 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
         const int64_t start = result->batches * batch_size;
         const STEP step = FN(make_step)(rule, rule->step + result->batches + 1);
         const int64_t m = count - start < batch_size ? count - start : batch_size;
-        if (FN(train_batch)(&pass, order + start, m, &step, params, state, size))
+        if (FN(train_batch)(&pass, order + start, m, count - start, &step, params, state, size))
             result->batches++;
         else
             result->diverged = 1;
@@ -415,7 +456,7 @@ static void FN(forward)(const fnn_net *net, const void *params, const fnn_data *
     pass.sparse = FN(is_sparse)(data, net->sizes[0], NULL, first, count);
     for (int64_t start = 0; start < count; start += BLOCK) {
         const int64_t m = count - start < BLOCK ? count - start : BLOCK;
-        FN(gather)(&pass, NULL, first + start, m);
+        FN(gather)(&pass, NULL, first + start, m, 0);
         FN(forward_block)(&pass, m);
         FN(activate_output)(net, pass.a[last + 1], m);
         for (int64_t s = 0; s < m; s++)

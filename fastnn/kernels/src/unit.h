@@ -24,6 +24,7 @@
 #define TILE_ROWS 4
 #endif
 
+#define AHEAD 12  /* rows of the order that are prefetched before their turn */
 #define BLOCK 128 /* samples that go forward and backward together; longer batches add up their blocks' gradients */
 
 #define REAL float
