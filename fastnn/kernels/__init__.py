@@ -56,13 +56,13 @@ def _settings() -> _Settings:
 def _load(name: str) -> Kernels:
     try:
         return cast(Kernels, importlib.import_module(_MODULES[name], __name__))
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: Numba finds no folder for its cache
         raise BackendError(f"backend {name!r}: {_why_missing(name, error)}") from error
 
 
-def _why_missing(name: str, error: ImportError) -> str:
+def _why_missing(name: str, error: Exception) -> str:
     if name == "numba":
-        return f'cannot import numba ({error}); install it with: pip install "fastnn[numba]"'
+        return f'cannot use numba ({error}); install it with: pip install "fastnn[numba]"'
     if name == "native":
         note = Path(__file__).with_name("native_failure.txt")  # left by setup.py
         if note.exists():

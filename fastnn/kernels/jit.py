@@ -14,131 +14,22 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import extending, types
-from numba.core import cgutils
 from numpy.typing import NDArray
 
-from . import spec
+from . import lanes, spec
 from .spec import ALIGNMENT, EpochResult, FloatArray, IntArray, Net, Rule, Tick, aligned_zeros
 
 BLOCK = 256  # rows that go through the layers together; a larger batch is several blocks
 TILE = 1 << 17  # bytes of weight rows that a block's rows share while they are in the cache
 
 _options: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
-_njit: Any = numba.njit  # Any: numba's own annotations know neither no_cpython_wrapper ...
-_intrinsic: Any = extending.intrinsic  # ... nor that a call leaves out the first parameter
+_njit: Any = numba.njit  # Any: numba's own annotations do not know no_cpython_wrapper
 _compile = _njit(**_options)  # called from Python
 _inner = _njit(**_options, no_cpython_wrapper=True)
 
 
 def describe() -> str:
     return f"Numba {numba.__version__}"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Vectors of one, two or four times 64 bytes, the unit to which rows are padded. LLVM's loop vectoriser, which cannot
-# know that arrays do not overlap and that rows have no remainder, needs three times as long for rows this short.
-
-
-class _Lanes(types.Type):
-    def __init__(self, dtype: Any, count: int) -> None:
-        self.dtype, self.count = dtype, count
-        super().__init__(name=f"Lanes({dtype}, {count})")
-
-
-@extending.register_model(_Lanes)
-class _LanesModel(extending.models.PrimitiveModel):
-    def __init__(self, manager: Any, lanes: Any) -> None:
-        element = ir.FloatType() if lanes.dtype == types.float32 else ir.DoubleType()
-        super().__init__(manager, lanes, ir.VectorType(element, lanes.count))  # type: ignore[no-untyped-call]
-
-
-@_intrinsic(prefer_literal=True)
-def _zeros(typing_context: Any, array: Any, units: Any) -> Any:
-    """Zeros of the array's dtype, ``units`` times 64 bytes of them."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(context.get_value_type(signature.return_type), None)
-
-    lanes = _Lanes(array.dtype, units.literal_value * ALIGNMENT * 8 // array.dtype.bitwidth)
-    return lanes(array, units), generate
-
-
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, start: Any, vector: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [start]), vector.as_pointer())
-
-
-@_intrinsic
-def _load(typing_context: Any, array: Any, start: Any, like: Any) -> Any:
-    """The lanes array[start], array[start + 1], ..., as many as ``like`` has."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, array, arguments[0], arguments[1], arguments[2].type)
-        return builder.load(pointer, align=array.dtype.bitwidth // 8)
-
-    return like(array, types.int64, like), generate
-
-
-@_intrinsic
-def _store(typing_context: Any, array: Any, start: Any, lanes: Any) -> Any:
-    """Write lanes to array[start], array[start + 1], ..."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, array, arguments[0], arguments[1], arguments[2].type)
-        builder.store(arguments[2], pointer, align=array.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, lanes), generate
-
-
-@_intrinsic
-def _add_multiple(typing_context: Any, lanes: Any, x: Any, other: Any) -> Any:
-    """The lanes lanes + x * other; x is a number or lanes."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes, x, other = arguments
-        if not isinstance(x.type, ir.VectorType):
-            first = builder.insert_element(ir.Constant(other.type, ir.Undefined), x, ir.IntType(32)(0))
-            x = builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), other.type.count), None))
-        return builder.fadd(lanes, builder.fmul(x, other, flags=["contract"]), flags=["contract"])
-
-    return lanes(lanes, x, other), generate
-
-
-@_intrinsic
-def _prefetch(typing_context: Any, array: Any, row: Any) -> Any:
-    """Start to bring array[row] into the cache: rows in shuffled order are never there."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte, int32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-        matrix = context.make_array(array)(context, builder, arguments[0])
-        size = builder.extract_value(matrix.strides, 0)
-        start = builder.gep(builder.bitcast(matrix.data, byte), [builder.mul(size, arguments[1])])
-        hint = ir.FunctionType(ir.VoidType(), [byte, int32, int32, int32])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", (byte,), hint)
-        with cgutils.for_range_slice(builder, size.type(0), size, size.type(ALIGNMENT), size.type) as (k, _):
-            builder.call(prefetch, [builder.gep(start, [k]), int32(0), int32(3), int32(1)])  # read, keep, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
-
-
-@_intrinsic
-def _total(typing_context: Any, lanes: Any) -> Any:
-    """The sum of the lanes, halves first."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        width = value.type.count
-        while width > 1:
-            width //= 2
-            low, high = (ir.VectorType(ir.IntType(32), width)(list(range(k, k + width))) for k in (0, width))
-            value = builder.fadd(builder.shuffle_vector(value, value, low), builder.shuffle_vector(value, value, high))
-        return builder.extract_element(value, ir.IntType(32)(0))
-
-    return lanes.dtype(lanes), generate
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -156,7 +47,7 @@ def _compress(
     offsets, values, counts = work.offsets[layer], work.values[layer], work.counts[layer]
     for s in range(len(rows)):
         row, count = rows[s], np.uint64(0)  # unsigned, or Numba would look for negative indices
-        _prefetch(x, rows[min(s + 1, len(rows) - 1)])
+        lanes.prefetch(x, rows[min(s + 1, len(rows) - 1)])
         for i in range(size):  # no branch: which inputs are zero cannot be predicted
             offsets[s, count] = i
             count += np.uint64(x[row, i] != 0)
@@ -185,11 +76,11 @@ def _add_rows_strip(
 ) -> None:
     even, odd = zero, zero  # two sums, because one would wait for itself
     if first > 0:
-        even = _load(z, s * z.shape[1] + j, zero)
+        even = lanes.load(z, s * z.shape[1] + j, zero)
     for t in range(first, stop, 2):
-        even = _add_multiple(even, values[s, t], _load(params, offsets[s, t] + j, zero))
-        odd = _add_multiple(odd, values[s, t + 1], _load(params, offsets[s, t + 1] + j, zero))
-    _store(z, s * z.shape[1] + j, _add_multiple(even, z.dtype.type(1), odd))
+        even = lanes.add_multiple(even, values[s, t], lanes.load(params, offsets[s, t] + j, zero))
+        odd = lanes.add_multiple(odd, values[s, t + 1], lanes.load(params, offsets[s, t + 1] + j, zero))
+    lanes.store(z, s * z.shape[1] + j, lanes.add_multiple(even, z.dtype.type(1), odd))
 
 
 @_inner
@@ -200,23 +91,23 @@ def _add_rows(z: Any, stride: int, params: Any, offsets: Any, values: Any, count
         for s in range(len(counts)):
             stop, j = min(first + tile, counts[s]), 0
             while j + 4 * unit <= stride:
-                _add_rows_strip(_zeros(z, 4), z, s, j, params, offsets, values, first, stop)
+                _add_rows_strip(lanes.zeros(z, 4), z, s, j, params, offsets, values, first, stop)
                 j += 4 * unit
             if j + 2 * unit <= stride:
-                _add_rows_strip(_zeros(z, 2), z, s, j, params, offsets, values, first, stop)
+                _add_rows_strip(lanes.zeros(z, 2), z, s, j, params, offsets, values, first, stop)
                 j += 2 * unit
             if j < stride:
-                _add_rows_strip(_zeros(z, 1), z, s, j, params, offsets, values, first, stop)
+                _add_rows_strip(lanes.zeros(z, 1), z, s, j, params, offsets, values, first, stop)
 
 
 @_inner
 def _add_outer_strip(
     zero: Any, target: Any, factor: Any, delta: Any, s: int, j: int, offsets: Any, values: Any, first: int, stop: int
 ) -> None:
-    d = _add_multiple(zero, factor, _load(delta, s * delta.shape[1] + j, zero))
+    d = lanes.add_multiple(zero, factor, lanes.load(delta, s * delta.shape[1] + j, zero))
     for t in range(first, stop):
         k = offsets[s, t] + j
-        _store(target, k, _add_multiple(_load(target, k, zero), values[s, t], d))
+        lanes.store(target, k, lanes.add_multiple(lanes.load(target, k, zero), values[s, t], d))
 
 
 @_inner
@@ -227,27 +118,27 @@ def _add_outer(target: Any, factor: Any, stride: int, delta: Any, offsets: Any, 
         for s in range(len(counts)):
             stop, j = min(first + tile, counts[s]), 0
             while j + 4 * unit <= stride:
-                _add_outer_strip(_zeros(delta, 4), target, factor, delta, s, j, offsets, values, first, stop)
+                _add_outer_strip(lanes.zeros(delta, 4), target, factor, delta, s, j, offsets, values, first, stop)
                 j += 4 * unit
             if j + 2 * unit <= stride:
-                _add_outer_strip(_zeros(delta, 2), target, factor, delta, s, j, offsets, values, first, stop)
+                _add_outer_strip(lanes.zeros(delta, 2), target, factor, delta, s, j, offsets, values, first, stop)
                 j += 2 * unit
             if j < stride:
-                _add_outer_strip(_zeros(delta, 1), target, factor, delta, s, j, offsets, values, first, stop)
+                _add_outer_strip(lanes.zeros(delta, 1), target, factor, delta, s, j, offsets, values, first, stop)
 
 
 @_inner
 def _propagate(g: Any, block: int, size: int, stride: int, params: Any, weights: int, delta: Any) -> None:
     """g[s, i] = sum over j of params[weights + i * stride + j] * delta[s, j]."""
-    zero, unit, tile = _zeros(delta, 1), ALIGNMENT // params.itemsize, _tile(params, stride)
+    zero, unit, tile = lanes.zeros(delta, 1), ALIGNMENT // params.itemsize, _tile(params, stride)
     for first in range(0, size, tile):
         for s in range(block):
             for i in range(first, min(first + tile, size)):
                 total, row = zero, weights + i * stride
                 for j in range(0, stride, unit):
-                    w = _load(params, row + j, zero)
-                    total = _add_multiple(total, w, _load(delta, s * delta.shape[1] + j, zero))
-                g[s, i] = _total(total)
+                    w = lanes.load(params, row + j, zero)
+                    total = lanes.add_multiple(total, w, lanes.load(delta, s * delta.shape[1] + j, zero))
+                g[s, i] = lanes.total(total)
 
 
 @_inner
