@@ -38,6 +38,8 @@ class BuildNative(build_ext):
         except Exception as error:
             note.parent.mkdir(parents=True, exist_ok=True)
             reason = " ".join(str(error).split())
+            if len(reason) > 300:  # a whole command line
+                reason = f"{reason[:150]} ... {reason[-100:]}"
             note.write_text(f"compiling the extension failed: {reason}\n")
             self.warn(f"fastnn will run without its native kernels: {reason}")
             self.extensions = []
@@ -57,6 +59,6 @@ def native_extension() -> Extension:
 
 
 setup(
-    ext_modules=cythonize([native_extension()], language_level=3),
+    ext_modules=cythonize([native_extension()], build_dir="build"),
     cmdclass={"build_ext": BuildNative},
 )

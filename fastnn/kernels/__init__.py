@@ -53,11 +53,12 @@ def _settings() -> _Settings:
     return _override.get() or _default
 
 
-def _load(name: str) -> Kernels:
+def _try(name: str) -> Kernels | str:
+    """The backend, or why it cannot run."""
     try:
         return cast(Kernels, importlib.import_module(_MODULES[name], __name__))
     except (ImportError, RuntimeError) as error:  # RuntimeError: Numba finds no folder for its cache
-        raise BackendError(f"backend {name!r}: {_why_missing(name, error)}") from error
+        return _why_missing(name, error)
 
 
 def _why_missing(name: str, error: Exception) -> str:
@@ -88,13 +89,15 @@ def get_backend(name: str | None = None) -> Kernels:
     """
     name = _settings().backend if name is None else _check_name(name)
     if name != "auto":
-        return _load(name)
+        table = _try(name)
+        if isinstance(table, str):
+            raise BackendError(f"backend {name!r}: {table}")
+        return table
     reasons = []
     for candidate in _MODULES:
-        try:
-            table = _load(candidate)
-        except BackendError as error:
-            reasons.append(str(error))
+        table = _try(candidate)
+        if isinstance(table, str):
+            reasons.append(f"{candidate}: {table}")
             continue
         if reasons and candidate not in _warned:
             _warned.add(candidate)
@@ -113,12 +116,11 @@ def backends() -> dict[str, BackendStatus]:
     """Every backend by name, fastest first: whether it can run here and, if it cannot, why."""
     found = {}
     for name in _MODULES:
-        try:
-            table = _load(name)
-        except BackendError as error:
-            found[name] = BackendStatus(False, str(error))
+        table = _try(name)
+        if isinstance(table, str):
+            found[name] = BackendStatus(False, table)
         else:
-            found[name] = BackendStatus(True, getattr(table, "describe", lambda: "reference")())
+            found[name] = BackendStatus(True, table.describe())
     return found
 
 

@@ -199,7 +199,7 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
             table(parameters).train(&shape.c, parameters, first_slot, &data, &order[0], count, batch_size, &update,
                                     SLICE_SECONDS, &result, arena.start)
         PyErr_CheckSignals()
-        if tick is not None:
+        if tick is not None and not result.diverged:
             tick(result.batches)
     return EpochResult(result.loss, result.correct, result.batches)
 

@@ -84,6 +84,9 @@ class Kernels(Protocol):
     y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype.
     """
 
+    def describe(self) -> str:
+        """Say in a few words what the kernels run on."""
+
     def forward(self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> None:
         """Write the network's outputs for every row of X into ``out`` (n, sizes[-1])."""
 
