@@ -1,0 +1,535 @@
+import copy
+import pickle
+import random
+import warnings
+
+import book_oracle
+import numpy as np
+import pytest
+
+from fastnn import DivergenceError, FastnnError
+from fastnn.dropin import book, nielsen
+from fastnn.dropin import nielsen as network
+
+
+def twins(seeded, sizes, seed=1, **options):
+    """The drop-in and the oracle from the same seed."""
+    seeded(seed)
+    net = nielsen.Network(sizes, **options)
+    seeded(seed)
+    return net, book_oracle.Network(sizes, **options)
+
+
+def train_both(seeded, net, oracle, data, *args, seed=2, **options):
+    """Train both from the same seed on lists of their own; return the lists."""
+    ours, theirs = list(data), list(data)
+    seeded(seed)
+    net.SGD(ours, *args, **options)
+    state = random.getstate()
+    seeded(seed)
+    oracle.SGD(theirs, *args, **options)
+    assert random.getstate() == state, "the global random must go on as after the original"
+    return ours, theirs
+
+
+class TestDraws:
+    @pytest.mark.parametrize("weights_first", [False, True])
+    def test_same_seed_same_draws(self, seeded, weights_first):
+        net, oracle = twins(seeded, [784, 30, 10], weights_first=weights_first)
+        for ours, theirs in zip(net.weights + net.biases, oracle.weights + oracle.biases, strict=True):
+            assert ours.shape == theirs.shape
+            np.testing.assert_array_equal(ours, theirs)
+        assert (net.sizes, net.num_layers) == ([784, 30, 10], 3)
+
+    def test_the_global_stream_goes_on_as_after_the_original(self, seeded):
+        seeded(3)
+        nielsen.Network([5, 4, 3])
+        after = np.random.randn()
+        seeded(3)
+        book_oracle.Network([5, 4, 3])
+        assert np.random.randn() == after
+
+    def test_float32_on_request(self):
+        net = nielsen.Network([5, 4, 3], dtype="float32")
+        assert {array.dtype.name for array in net.weights + net.biases} == {"float32"}
+        assert {array.dtype.name for array in nielsen.Network([5, 4, 3]).weights} == {"float64"}
+
+
+@pytest.fixture(scope="module")
+def scaled(pixels):
+    """MNIST / 255 as the tutorials make it: separate float64 columns."""
+    return [np.reshape(row / 255, (784, 1)) for row in pixels]
+
+
+@pytest.fixture(scope="module")
+def oracle_count(mnist, scaled):
+    """What the original counts after its first epoch."""
+    np.random.seed(1)
+    random.seed(1)
+    oracle = book_oracle.Network([784, 30, 10])
+    oracle.SGD([(x, y) for x, (_, y) in zip(scaled, mnist[0], strict=True)], 1, 10, 3.0)
+    return oracle.evaluate([(x * np.float32(256 / 255), y) for x, y in mnist[2]])
+
+
+class TestParity:
+    """The promise of the module's docstring, word by word."""
+
+    @pytest.mark.parametrize(("batches", "tolerance"), [(100, 1e-12), (1000, 1e-10)])
+    def test_weights(self, backend, seeded, mnist, scaled, disagreement, capsys, batches, tolerance):
+        data = [(x, y) for x, (_, y) in zip(scaled[: 10 * batches], mnist[0], strict=False)]
+        net, oracle = twins(seeded, [784, 30, 10])
+        ours, theirs = train_both(seeded, net, oracle, data, 1, 10, 3.0)
+        assert disagreement(net, oracle) <= tolerance
+        assert [id(pair) for pair in ours] == [id(pair) for pair in theirs]
+        assert capsys.readouterr().out == "Epoch 0 complete\n" * 2
+
+    def test_first_epoch(self, backend, seeded, mnist, scaled, capsys, oracle_count):
+        tests = [(x * np.float32(256 / 255), y) for x, y in mnist[2]]
+        seeded(1)
+        net = nielsen.Network([784, 30, 10])
+        net.SGD([(x, y) for x, (_, y) in zip(scaled, mnist[0], strict=True)], 1, 10, 3.0, test_data=tests)
+        word, epoch, count, slash, total = capsys.readouterr().out.split()
+        assert (word, epoch, slash, total) == ("Epoch", "0:", "/", "10000")
+        assert abs(int(count) - oracle_count) <= 5
+
+    @pytest.mark.parametrize("eta", [0.1, 3.0])
+    def test_raw_pixels(self, backend, seeded, mnist, pixels, disagreement, eta):
+        """Ten mini-batches already amplify rounding by a factor that depends on the seed: the median is promised."""
+        data = [(row.reshape(784, 1), y) for row, (_, y) in zip(pixels[:100], mnist[0], strict=False)]
+        found = []
+        for seed in range(7):
+            net, oracle = twins(seeded, [784, 30, 10], seed)
+            train_both(seeded, net, oracle, data, 1, 10, eta, seed=seed)
+            found.append(disagreement(net, oracle))
+        assert np.median(found) <= 1e-12
+        assert max(found) <= 1e-9
+
+    def test_deep_network_and_odd_last_batch(self, backend, seeded, small_data, disagreement):
+        net, oracle = twins(seeded, [12, 9, 7, 10])
+        train_both(seeded, net, oracle, small_data[0][:95], 3, 10, 1.0)
+        assert disagreement(net, oracle) <= 1e-12
+
+    def test_weights_first_and_learning_rate(self, backend, seeded, small_data, disagreement):
+        net, oracle = twins(seeded, [12, 9, 10], weights_first=True)
+        seeded(2)
+        net.SGD(list(small_data[0]), epochs=2, mini_batch_size=10, learning_rate=2.0)
+        seeded(2)
+        oracle.SGD(list(small_data[0]), 2, 10, 2.0)
+        assert disagreement(net, oracle) <= 1e-12
+
+
+class TestPrintedLines:
+    def test_network(self, backend, seeded, small_data, capsys):
+        training, tests = small_data
+        net, oracle = twins(seeded, [12, 9, 10])
+        train_both(seeded, net, oracle, training, 3, 10, 3.0, test_data=tests)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[:3] == lines[3:]
+        assert lines[2].startswith("Epoch 2: ")
+        assert lines[2].endswith(" / 300")
+
+    @pytest.mark.parametrize("with_tests", [True, False])
+    def test_tutorial_variant(self, backend, seeded, small_data, capsys, with_tests):
+        training, tests = small_data
+        tests = tests[:70] if with_tests else None
+        seeded(4)
+        net = network.network([12, 9, 10])
+        net.SGD(list(training), epoches=3, mini_batch_size=10, eta=3.0, test_data=tests)
+        seeded(4)
+        book_oracle.Tutorial([12, 9, 10]).SGD(list(training), 3, 10, 3.0, tests)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[:3] == lines[3:]
+        if with_tests:
+            assert lines[0].startswith("Epoch 1: ")
+            assert f"{100 * net.crroection_rate} %" == lines[2].removeprefix("Epoch 3: ")
+        else:
+            assert lines[0] == "Epoch 0 complete"
+
+    def test_the_percentage_is_not_formatted(self, capsys):
+        nielsen.network([2, 2])._report(0, 9123, 10000)
+        nielsen.network([2, 2])._report(4, 1, 3)
+        assert capsys.readouterr().out == f"Epoch 1: 91.23 %\nEpoch 5: {100 / 3} %\n"
+
+
+class TestTrainingData:
+    def forms(self, training):
+        block = np.hstack([x for x, _ in training]).T.copy()
+        return {
+            "separate": training,
+            "zip": zip([x for x, _ in training], [y for _, y in training], strict=True),
+            "generator": (pair for pair in training),
+            "tuple": tuple(training),
+            "lists": [list(pair) for pair in training],
+            "views": list(zip(block[:, :, None], [y for _, y in training], strict=True)),
+            "read-only": [(frozen(x), frozen(y)) for x, y in training],
+        }
+
+    @pytest.mark.parametrize("form", ["zip", "generator", "tuple", "lists", "views", "read-only"])
+    def test_every_form_trains_alike(self, backend, seeded, small_data, form):
+        nets = []
+        for chosen in ("separate", form):
+            seeded(5)
+            nets.append(nielsen.Network([12, 9, 10]))
+            nets[-1].SGD(self.forms(list(small_data[0]))[chosen], 2, 10, 1.0)
+        for a, b in zip(nets[0].weights, nets[1].weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_a_shuffled_list_of_views_trains_alike(self, backend, seeded, small_data):
+        nets = []
+        for form in ("separate", "views"):
+            data = self.forms(list(small_data[0]))[form]
+            seeded(5)
+            random.shuffle(data)
+            nets.append(nielsen.Network([12, 9, 10]))
+            nets[-1].SGD(data, 2, 10, 1.0)
+        for a, b in zip(nets[0].weights, nets[1].weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    @pytest.mark.parametrize("dtype", ["float32", "uint8", "int64", "bool"])
+    def test_columns_of_every_type_are_used_as_given(self, backend, seeded, small_data, disagreement, dtype):
+        data = [((x * 3).astype(dtype), y.astype(dtype)) for x, y in small_data[0]]
+        net, oracle = twins(seeded, [12, 9, 10])
+        train_both(seeded, net, oracle, data, 1, 10, 1.0)
+        assert disagreement(net, oracle) <= 1e-12
+
+    def test_the_loaders_float32_columns(self, backend, seeded, mnist, disagreement):
+        net, oracle = twins(seeded, [784, 30, 10])
+        train_both(seeded, net, oracle, mnist[0][:500], 1, 10, 3.0)
+        assert disagreement(net, oracle) <= 1e-12
+
+    def test_converted_once(self, monkeypatch, small_data):
+        converted = []
+        for name in ("vector_rows", "label_rows"):
+            original = getattr(book.pair_data, name)
+            monkeypatch.setattr(book.pair_data, name, lambda *args, f=original: converted.append(args[0]) or f(*args))
+        nielsen.Network([12, 9, 10]).SGD(small_data[0], 4, 10, 1.0, test_data=small_data[1])
+        assert converted == ["training_data", "test_data"]
+
+    def test_test_data_may_be_a_zip(self, small_data, capsys):
+        training, tests = small_data
+        net = nielsen.Network([12, 9, 10])
+        net.SGD(training, 2, 10, 1.0, test_data=zip(*zip(*tests, strict=True), strict=True))
+        assert capsys.readouterr().out.splitlines()[1] == f"Epoch 1: {net.evaluate(tests)} / 300"
+
+
+def frozen(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+class TestParameters:
+    @pytest.fixture
+    def net(self, seeded):
+        seeded(6)
+        return nielsen.Network([12, 9, 10])
+
+    def outputs(self, weights, biases, a):
+        for w, b in zip(weights, biases, strict=True):
+            a = book_oracle.sigmoid(w @ a + b)
+        return a
+
+    def test_edits_in_place_are_honoured(self, backend, net, small_data):
+        x = small_data[0][0][0]
+        net.weights[0][3, :] = 0.25
+        net.biases[1] += 1
+        np.testing.assert_allclose(net.feedforward(x), self.outputs(net.weights, net.biases, x), rtol=1e-13)
+
+    @pytest.mark.parametrize("how", ["item", "list", "biases"])
+    def test_replaced_arrays_are_honoured_also_when_edited_later(self, backend, net, small_data, disagreement, how):
+        oracle = copy_to_oracle(net)
+        rng = np.random.default_rng(0)
+        mine = [rng.normal(size=w.shape) for w in net.weights]
+        if how == "item":
+            net.weights[1] = oracle.weights[1] = mine[1]
+        elif how == "list":
+            net.weights, oracle.weights = list(mine), list(mine)
+        else:
+            net.biases = [np.zeros_like(b) for b in net.biases]
+            oracle.biases = list(net.biases)
+        x = small_data[0][0][0]
+        np.testing.assert_allclose(net.feedforward(x), oracle.feedforward(x), rtol=1e-13)
+        mine[1] *= 0.5
+        np.testing.assert_allclose(net.feedforward(x), oracle.feedforward(x), rtol=1e-13)
+        kept = [array.copy() for array in mine]
+        net.update_mini_batch(small_data[0][:10], 1.0)
+        oracle.update_mini_batch(small_data[0][:10], 1.0)
+        assert disagreement(net, oracle) <= 1e-13
+        for array, before in zip(mine, kept, strict=True):
+            np.testing.assert_array_equal(array, before)
+
+    def test_kept_arrays_do_not_change_in_training(self, backend, net, small_data):
+        weights, biases, first = net.weights, net.biases, net.weights[0]
+        before = [array.copy() for array in weights + biases]
+        net.SGD(small_data[0], 1, 10, 1.0)
+        net.update_mini_batch(small_data[0][:10], 1.0)
+        for array, kept in zip(weights + biases, before, strict=True):
+            np.testing.assert_array_equal(array, kept)
+        assert weights[0] is first
+        assert net.weights[0] is not first
+        assert not np.array_equal(net.weights[0], first)
+
+    def test_best_weights_kept_between_epochs(self, backend, small_data, seeded):
+        class Keeper(nielsen.Network):
+            def evaluate(self, test_data):
+                self.kept = [*getattr(self, "kept", []), (self.weights, [w.copy() for w in self.weights])]
+                return super().evaluate(test_data)
+
+        seeded(1)
+        net = Keeper([12, 9, 10])
+        net.SGD(small_data[0], 3, 10, 1.0, test_data=small_data[1])
+        for views, copies in net.kept:
+            for view, array in zip(views, copies, strict=True):
+                np.testing.assert_array_equal(view, array)
+        assert not np.array_equal(net.kept[0][0][0], net.kept[2][0][0])
+
+    def test_layers_of_other_sizes(self, net):
+        rng = np.random.default_rng(0)
+        net.weights = [rng.normal(size=(5, 12)), rng.normal(size=(10, 5))]
+        net.biases = [rng.normal(size=(5, 1)), rng.normal(size=(10, 1))]
+        x = rng.random((12, 1))
+        np.testing.assert_allclose(net.feedforward(x), self.outputs(net.weights, net.biases, x), rtol=1e-13)
+
+    @pytest.mark.parametrize("bad", [np.zeros((8, 12)), np.zeros(9), np.zeros((9, 12), complex)])
+    def test_unusable_arrays_are_refused(self, net, bad):
+        net.weights[0] = bad
+        with pytest.raises(FastnnError, match="weights"):
+            net.feedforward(np.zeros((12, 1)))
+
+    @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+    def test_copies_are_independent(self, backend, net, small_data, disagreement, duplicate):
+        other = duplicate(net)
+        oracle = copy_to_oracle(net)
+        net.SGD(list(small_data[0]), 1, 10, 1.0)
+        assert disagreement(other, oracle) == 0
+        other.update_mini_batch(small_data[0][:10], 1.0)
+        oracle.update_mini_batch(small_data[0][:10], 1.0)
+        assert disagreement(other, oracle) <= 1e-13
+
+    def test_state_that_the_original_pickled(self, backend, net, small_data):
+        restored = nielsen.network.__new__(nielsen.network)
+        state = {"sizes": [12, 9, 10], "num_layers": 3, "weights": net.weights, "biases": net.biases}
+        restored.__dict__.update(state)
+        assert restored.evaluate(small_data[1]) == net.evaluate(small_data[1])
+        restored.SGD(small_data[0], 1, 10, 1.0)
+
+
+def copy_to_oracle(net):
+    oracle = book_oracle.Network.__new__(book_oracle.Network)
+    oracle.weights = [np.array(w, order="C") for w in net.weights]
+    oracle.biases = [np.array(b, order="C") for b in net.biases]
+    return oracle
+
+
+class TestMethods:
+    @pytest.fixture
+    def both(self, seeded):
+        return twins(seeded, [12, 9, 7, 10])
+
+    def test_feedforward(self, backend, both, small_data):
+        net, oracle = both
+        x = small_data[0][0][0]
+        assert net.feedforward(x).shape == (10, 1)
+        np.testing.assert_allclose(net.feedforward(x), oracle.feedforward(x), rtol=1e-13)
+        np.testing.assert_array_equal(net.forward(x), net.feedforward(x))
+        columns = np.hstack([x for x, _ in small_data[0][:6]])
+        np.testing.assert_allclose(net.feedforward(columns), oracle.feedforward(columns), rtol=1e-13)
+        byte = (x * 3).astype(np.uint8)
+        np.testing.assert_allclose(net.feedforward(byte), oracle.feedforward(byte), rtol=1e-13)
+
+    def test_backprop(self, backend, both, small_data):
+        net, oracle = both
+        x, y = small_data[0][0]
+        for ours, theirs in zip(net.backprop(x, y), oracle.backprop(x, y), strict=True):
+            for a, b in zip(ours, theirs, strict=True):
+                assert a.shape == b.shape
+                np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-16)
+
+    def test_evaluate(self, backend, both, small_data):
+        net, oracle = both
+        assert net.evaluate(small_data[1]) == oracle.evaluate(small_data[1])
+        assert net.evaluate(iter(small_data[1])) == oracle.evaluate(small_data[1])
+
+    def test_update_mini_batch(self, backend, both, small_data, disagreement):
+        net, oracle = both
+        net.update_mini_batch(small_data[0][:7], 2.0)
+        net.update_mini_batch(small_data[0][7:9], learning_rate=2.0)
+        oracle.update_mini_batch(small_data[0][:7], 2.0)
+        oracle.update_mini_batch(small_data[0][7:9], 2.0)
+        assert disagreement(net, oracle) <= 1e-13
+
+    def test_cost_derivative(self, both):
+        np.testing.assert_array_equal(both[0].cost_derivative(np.ones((2, 1)), np.zeros((2, 1))), np.ones((2, 1)))
+
+    def test_functions(self):
+        z = np.array([-1000.0, -1.0, 0.0, 2.0, 1000.0])
+        np.testing.assert_array_equal(nielsen.sigmoid(z), book_oracle.sigmoid(z))
+        np.testing.assert_array_equal(nielsen.sigmoid_prime(z), book_oracle.sigmoid_prime(z))
+        np.testing.assert_array_equal(nielsen.vectorized_result(3), book_oracle.one_hot(3))
+
+
+class TestReplacedParts:
+    """Overridden methods and functions are honoured on a slower path, said once."""
+
+    def check(self, net, oracle, data, seeded, disagreement, names, eta=1.0):
+        with pytest.warns(UserWarning, match=f"slower: {names} is replaced") as caught:
+            train_both(seeded, net, oracle, data[0], 2, 10, eta, test_data=data[1])
+        assert disagreement(net, oracle) <= 1e-12
+        assert len({str(warning.message) for warning in caught}) == len(caught), "said once"
+        assert caught[0].filename == __file__
+
+    @pytest.fixture
+    def oracle(self, seeded):
+        seeded(1)
+        return book_oracle.Network([12, 9, 10])
+
+    def test_cost_derivative(self, backend, seeded, small_data, disagreement, oracle, said_nothing_yet):
+        class CrossEntropy(nielsen.Network):
+            def cost_derivative(self, output_activations, y):
+                return (output_activations - y) / (output_activations * (1 - output_activations))
+
+        oracle.output_delta = lambda z, a, y: (a - y) / (a * (1 - a)) * book_oracle.sigmoid_prime(z)
+        seeded(1)
+        net = CrossEntropy([12, 9, 10])
+        self.check(net, oracle, small_data, seeded, disagreement, "cost_derivative")
+        x, y = small_data[0][0]
+        np.testing.assert_allclose(net.backprop(x, y)[0][1], oracle.backprop(x, y)[0][1], rtol=1e-10)
+
+    def test_backprop(self, backend, seeded, small_data, disagreement, oracle, said_nothing_yet):
+        class Doubled(nielsen.Network):
+            def backprop(self, x, y):
+                nabla_b, nabla_w = super().backprop(x, y)
+                return [2 * g for g in nabla_b], [2 * g for g in nabla_w]
+
+        original = oracle.backprop
+        oracle.backprop = lambda x, y: tuple([2 * g for g in part] for part in original(x, y))
+        seeded(1)
+        self.check(Doubled([12, 9, 10]), oracle, small_data, seeded, disagreement, "backprop")
+
+    def test_update_mini_batch_on_the_instance(
+        self, backend, seeded, small_data, disagreement, oracle, said_nothing_yet
+    ):
+        seeded(1)
+        net = nielsen.Network([12, 9, 10])
+        net.update_mini_batch = lambda batch, eta: nielsen.Network.update_mini_batch(net, batch, eta / 2)
+        original = oracle.update_mini_batch
+        oracle.update_mini_batch = lambda batch, eta: original(batch, eta / 2)
+        self.check(net, oracle, small_data, seeded, disagreement, "update_mini_batch")
+
+    def test_activation_of_the_module(
+        self, backend, seeded, small_data, disagreement, oracle, said_nothing_yet, monkeypatch
+    ):
+        for module in (network, book_oracle):
+            monkeypatch.setattr(module, "sigmoid", np.tanh)
+            monkeypatch.setattr(module, "sigmoid_prime", lambda z: 1 - np.tanh(z) ** 2)
+        seeded(1)
+        net = network.Network([12, 9, 10])
+        self.check(net, oracle, small_data, seeded, disagreement, "sigmoid, sigmoid_prime", eta=0.02)
+        np.testing.assert_allclose(net.feedforward(small_data[0][0][0]), oracle.feedforward(small_data[0][0][0]))
+
+    def test_patched_class(self, backend, seeded, small_data, disagreement, oracle, said_nothing_yet, monkeypatch):
+        monkeypatch.setattr(nielsen.Network, "cost_derivative", lambda self, a, y: 3 * (a - y))
+        oracle.output_delta = lambda z, a, y: 3 * (a - y) * book_oracle.sigmoid_prime(z)
+        seeded(1)
+        self.check(nielsen.Network([12, 9, 10]), oracle, small_data, seeded, disagreement, "cost_derivative")
+
+    @pytest.mark.parametrize("name", ["feedforward", "forward"])
+    def test_the_forward_pass(self, backend, seeded, small_data, said_nothing_yet, name):
+        class Fixed(nielsen.Network):
+            pass
+
+        setattr(Fixed, name, lambda self, a: np.eye(10)[:, [4]])
+        net = Fixed([12, 9, 10])
+        with pytest.warns(UserWarning, match=f"slower: {name} is replaced"):
+            assert net.evaluate(small_data[1]) == sum(digit == 4 for _, digit in small_data[1])
+
+    def test_evaluate_alone_does_not_slow_training(self, seeded, small_data, capsys, monkeypatch):
+        class Named(nielsen.Network):
+            def evaluate(self, test_data):
+                assert test_data is tests
+                return "nothing"
+
+        tests = small_data[1]
+        epochs = []
+        original = book.run_epoch
+        monkeypatch.setattr(book, "run_epoch", lambda *args: epochs.append(1) or original(*args))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            Named([12, 9, 10]).SGD(small_data[0], 2, 10, 1.0, test_data=tests)
+        assert epochs == [1, 1]
+        assert capsys.readouterr().out.splitlines()[0] == "Epoch 0: nothing / 300"
+
+
+class TestErrors:
+    @pytest.fixture
+    def net(self):
+        return nielsen.Network([12, 9, 10])
+
+    @pytest.mark.parametrize(
+        ("pair", "match"),
+        [
+            ((np.zeros(12), np.zeros((10, 1))), r"training_data\[5\].*x of shape \(12, 1\).*\(12,\)"),
+            ((np.zeros((11, 1)), np.zeros((10, 1))), r"training_data\[5\].*\(12, 1\).*\(11, 1\)"),
+            ((np.zeros((12, 1)), 3), r"training_data\[5\].*y an array of shape \(10, 1\).*int"),
+            ((np.zeros((12, 1)), np.int64(3)), r"training_data\[5\].*y an array of shape \(10, 1\).*int64"),
+            ((np.zeros((12, 1)), np.zeros((9, 1))), r"training_data\[5\].*y of shape \(10, 1\)"),
+            (([0.0] * 12, np.zeros((10, 1))), r"training_data\[5\].*array.*list"),
+            ((np.zeros((12, 1)),), r"training_data\[5\].*pair \(x, y\).*1 items"),
+            (7, r"training_data\[5\].*pair \(x, y\).*int"),
+            ((np.full((12, 1), np.nan), np.zeros((10, 1))), r"training_data\[\d+\].*finite numbers in x"),
+            ((np.full((12, 1), np.inf), np.zeros((10, 1))), r"training_data\[\d+\].*finite numbers in x"),
+            ((np.zeros((12, 1)), np.full((10, 1), np.nan)), r"training_data\[\d+\].*finite numbers in y"),
+            ((np.full((12, 1), "1"), np.zeros((10, 1))), r"training_data.*real numbers"),
+            ((np.full((12, 1), None), np.zeros((10, 1))), r"training_data.*real numbers"),
+        ],
+    )
+    def test_unusable_pairs_are_named_and_change_nothing(self, backend, net, small_data, pair, match):
+        before = [w.copy() for w in net.weights]
+        data = [*small_data[0][:5], pair, *small_data[0][5:20]]
+        with pytest.raises(FastnnError, match=match):
+            net.SGD(data, 1, 10, 1.0)
+        for w, kept in zip(net.weights, before, strict=True):
+            np.testing.assert_array_equal(w, kept)
+
+    @pytest.mark.parametrize(
+        ("arguments", "match"),
+        [
+            ({"epochs": 1.5}, "epochs"),
+            ({"epochs": -1}, "epochs"),
+            ({"mini_batch_size": 0}, "mini_batch_size"),
+            ({"eta": None}, "eta.*neither"),
+            ({"learning_rate": 1.0}, "eta.*both"),
+            ({"eta": "3"}, "eta"),
+            ({"eta": float("nan")}, "eta"),
+            ({"training_data": []}, "training_data.*at least one pair"),
+            ({"training_data": iter([])}, "training_data.*at least one pair"),
+            ({"training_data": 5}, "training_data.*list or an iterator"),
+            ({"test_data": [(np.zeros((12, 1)), np.zeros((10, 1)))]}, r"test_data\[0\].*label.*\(10, 1\)"),
+            ({"test_data": [(np.zeros(12), 1)]}, r"test_data\[0\].*\(12, 1\)"),
+            ({"test_data": [(np.zeros((12, 1)), "1")]}, "test_data.*real numbers in every label"),
+        ],
+    )
+    def test_unusable_arguments(self, net, small_data, arguments, match):
+        arguments = {"training_data": small_data[0], "epochs": 1, "mini_batch_size": 10, "eta": 1.0} | arguments
+        with pytest.raises(FastnnError, match=match):
+            net.SGD(**arguments)
+
+    def test_other_methods(self, net):
+        with pytest.raises(FastnnError, match=r"a: expected shape \(12, 1\)"):
+            net.feedforward(np.zeros(12))
+        with pytest.raises(FastnnError, match=r"\(x, y\)\[0\].*\(12, 1\)"):
+            net.backprop(np.zeros(12), np.zeros((10, 1)))
+        with pytest.raises(FastnnError, match=r"mini_batch.*at least one"):
+            net.update_mini_batch([], 1.0)
+        with pytest.raises(FastnnError, match="sizes"):
+            nielsen.Network([3])
+        with pytest.raises(FastnnError, match="dtype"):
+            nielsen.Network([3, 2], dtype="int32")
+
+    def test_divergence_keeps_the_last_finite_weights(self, backend, small_data):
+        net = nielsen.Network([12, 10])
+        net.biases[0][:] = 0
+        net.weights[0][:] = 0
+        with pytest.raises(DivergenceError, match="epoch 0"):
+            net.SGD([(1e200 * x, y) for x, y in small_data[0]], 1, 10, 1e200)
+        assert all(np.isfinite(w).all() for w in net.weights)
