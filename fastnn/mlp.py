@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import training, validation
-from .errors import FastnnError, InvalidArgumentError, InvalidTypeError
+from .errors import FastnnError, InvalidArgumentError
 from .initializers import INITIALIZERS
-from .kernels import get_backend
+from .kernels import get_backend, reference
 from .kernels.spec import FloatArray, aligned_zeros, bias_views, layout, weight_views
 from .schedules import Schedule
 
@@ -66,19 +66,18 @@ class MLP:
         activations, self.loss = validation.architecture(list(self.sizes), activation, output, loss)
         self.activations = tuple(activations)
         self.init = validation.choice("init", init, tuple(INITIALIZERS))
-        if not isinstance(bias, bool | np.bool_):
-            raise InvalidTypeError("bias", "True or False", type(bias).__name__)
+        bias = validation.boolean("bias", bias)
         self.dtype = validation.float_dtype(dtype)
         try:
             self.rng = np.random.default_rng(seed)
         except (TypeError, ValueError):
             raise InvalidArgumentError("seed", "an integer >= 0, a numpy Generator or None", repr(seed)) from None
-        self.net, count = layout(self.sizes, self.activations, self.loss, bool(bias), self.dtype)
         try:
+            self.net, count = layout(self.sizes, self.activations, self.loss, bias, self.dtype)
             self.params: FloatArray = aligned_zeros(count, self.dtype)
-        except (MemoryError, ValueError):
-            raise InvalidArgumentError("sizes", "a network that fits in memory", f"{count} parameters") from None
-        self._draw_parameters()
+            self._draw_parameters()
+        except (MemoryError, OverflowError, ValueError):
+            raise InvalidArgumentError("sizes", "a network that fits in memory", list(self.sizes)) from None
 
     def _draw_parameters(self) -> None:
         draw, normal_biases = INITIALIZERS[self.init]
@@ -117,7 +116,10 @@ class MLP:
     def check_data(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> training.Data:
         """Validate rows (n, inputs) with labels (n,) or targets (n, outputs) for this model."""
         rows = validation.inputs(names[0], X, self.sizes[0], self.dtype)
-        return training.Data(*rows, validation.targets(names[1], y, len(rows.X), self.sizes[-1], self.dtype))
+        targets = validation.targets(names[1], y, len(rows.X), self.sizes[-1], self.dtype)
+        if self.loss == "binary_cross_entropy" and targets.ndim == 2:
+            validation.probabilities(names[1], targets)
+        return training.Data(*rows, targets)
 
     def fit(
         self,
@@ -224,8 +226,9 @@ class MLP:
         validation.nonempty("X", len(data.X))
         if self.is_classifier:
             return training.evaluate(self.net, self.params, data)[1]
-        residual = np.square(data.y - self.forward(data.X), dtype=np.float64).sum(axis=0)
-        spread = np.square(data.y - data.y.mean(axis=0, dtype=np.float64)).sum(axis=0)
+        targets = reference.target_rows(data.y, slice(None), self.sizes[-1], self.dtype)
+        residual = np.square(targets - self.forward(data.X), dtype=np.float64).sum(axis=0)
+        spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)
         perfect = np.where(residual == 0, 1.0, 0.0)  # a constant target: no spread to explain
         return float(np.mean(np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), perfect)))
 

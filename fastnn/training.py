@@ -134,8 +134,7 @@ def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, n
     """Turn fit's optimizer arguments into a Rule."""
     name = validation.choice("optimizer", optimizer, OPTIMIZERS)
     factor = validation.number("momentum", momentum, low=0, high=1, below=True)
-    if not isinstance(nesterov, bool):
-        validation.unsupported("nesterov", "True or False", nesterov)
+    nesterov = validation.boolean("nesterov", nesterov)
     if name == "adam" and (factor or nesterov):
         raise InvalidArgumentError("momentum", "none for optimizer='adam'", f"momentum={factor}, nesterov={nesterov}")
     if name in ("momentum", "nesterov") and not factor:
@@ -172,16 +171,15 @@ def run_epoch(
 ) -> EpochResult:
     """Train on the rows ``order``, in place.
 
-    Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite; ``params`` and
-    ``state`` are then those after the last update that left every weight finite.
+    Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite, or
+    :class:`~fastnn.errors.InvalidArgumentError` where the data are to blame; ``params`` and ``state`` are then those
+    after the last update that left every weight finite.
     """
     batches = -(-len(order) // batch_size)
     first_params, first_state = params.copy(), state.copy()
     result = kernels.train_epoch(net, params, state, data.X, data.scale, data.y, order, batch_size, rule, tick)
     if result.batches == batches and np.isfinite(params).all():
         return result
-    validation.blame_nonfinite("X", data.X)
-    validation.blame_nonfinite("y", data.y)
 
     # Epochs are deterministic: find the last finite weights by replaying ever narrower parts of this one.
     def replay(count: int) -> bool:
@@ -195,6 +193,8 @@ def run_epoch(
         middle = (good + bad) // 2
         good, bad = (middle, bad) if replay(middle) else (good, middle)
     replay(good)
+    validation.blame_nonfinite("X", data.X)
+    validation.blame_nonfinite("y", data.y)
     raise DivergenceError(
         f"training diverged after {good} of {batches} batches of the epoch (learning rate {rule.learning_rate:g}): "
         "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept"
@@ -265,7 +265,8 @@ def fit(
     rule = optimizer_rule(optimizer, learning_rate, momentum, nesterov, l2)
     held_out = _validation_data(model, validation_data)
     stopping = _early_stopping(early_stopping, held_out is not None)
-    callbacks = list(callbacks)
+    callbacks = validation.functions("callbacks", callbacks)
+    shuffle = validation.boolean("shuffle", shuffle)
     if schedule is not None and not callable(schedule):
         validation.unsupported("schedule", "a function of epoch and learning rate", schedule)
     verbose = validation.integer("verbose", verbose, low=0)
@@ -273,7 +274,7 @@ def fit(
     net, params = model.net, model.params
     state = new_state(rule, params)
     best = _BestEpoch(stopping, params) if stopping else None
-    orders = _orders(len(data.X), bool(shuffle), model.rng)
+    orders = _orders(len(data.X), shuffle, model.rng)
     history = History()
     for epoch in range(epochs):
         rate = rule.learning_rate if schedule is None else schedule(epoch, rule.learning_rate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -38,7 +38,10 @@ def number(
     """A finite real number with low <= value <= high (low < value if ``exclusive``, value < high if ``below``)."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise InvalidTypeError(argument, "a number", type(value).__name__)
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an int or Fraction beyond float64
+        result = math.inf
     low_ok = result > low if exclusive else result >= low
     high_ok = result < high if below else result <= high
     if not (math.isfinite(result) and low_ok and high_ok):
@@ -58,6 +61,24 @@ def integer(argument: str, value: object, *, low: int) -> int:
     return int(value)
 
 
+def boolean(argument: str, value: object) -> bool:
+    """True or False (of Python or NumPy)."""
+    if not isinstance(value, bool | np.bool_):
+        raise InvalidTypeError(argument, "True or False", type(value).__name__)
+    return bool(value)
+
+
+def functions(argument: str, values: object) -> list[Callable[..., object]]:
+    """A list of things to call."""
+    if not isinstance(values, Iterable):
+        raise InvalidTypeError(argument, "a sequence of functions", type(values).__name__)
+    result = list(values)
+    for i, value in enumerate(result):
+        if not callable(value):
+            raise InvalidTypeError(f"{argument}[{i}]", "a function", type(value).__name__)
+    return result
+
+
 def choice(argument: str, value: object, names: Sequence[str]) -> str:
     """One of ``names``."""
     if not isinstance(value, str):
@@ -69,7 +90,7 @@ def choice(argument: str, value: object, names: Sequence[str]) -> str:
 
 def layer_sizes(sizes: object) -> list[int]:
     """At least two positive layer sizes."""
-    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray):
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray) or getattr(sizes, "shape", None) == ():
         raise InvalidTypeError("sizes", "a sequence of layer sizes such as [784, 30, 10]", type(sizes).__name__)
     if len(sizes) < 2:
         raise InvalidArgumentError("sizes", "at least an input and an output size", f"{len(sizes)} of them")
@@ -159,6 +180,14 @@ def targets(argument: str, y: object, count: int, outputs: int, dtype: np.dtype[
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
+def probabilities(argument: str, targets: NDArray[Any]) -> None:
+    """Refuse targets outside 0..1, for which a binary cross-entropy has no least value."""
+    wrong = np.argwhere(~((targets >= 0) & (targets <= 1)))
+    if len(wrong):
+        index = tuple(int(i) for i in wrong[0])
+        raise InvalidArgumentError(argument, "targets from 0 to 1", f"{targets[index]} at index {index}")
+
+
 def nonempty(argument: str, count: int) -> None:
     """Refuse an empty data set."""
     if count == 0:
@@ -170,7 +199,8 @@ def parameters(argument: str, values: object, views: Sequence[FloatArray]) -> No
     if not isinstance(values, Sequence) or len(values) != len(views):
         found = len(values) if isinstance(values, Sequence) else type(values).__name__
         raise InvalidArgumentError(argument, f"{len(views)} arrays, one per layer", found)
-    arrays = [numeric_array(f"{argument}[{i}]", value) for i, value in enumerate(values)]
+    # copies, as a value may be one of the views
+    arrays = [np.array(numeric_array(f"{argument}[{i}]", value)) for i, value in enumerate(values)]
     for i, (view, array) in enumerate(zip(views, arrays, strict=True)):
         if array.shape != view.shape:
             raise InvalidArgumentError(f"{argument}[{i}]", f"shape {view.shape}", f"shape {array.shape}")

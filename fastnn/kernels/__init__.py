@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import numbers
 import os
 import warnings
 from collections.abc import Iterator
@@ -160,7 +161,7 @@ def num_threads() -> int:
     """Threads that a native kernel may use now: the limit that was set, never more than the process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = _settings().threads
-    if limit is None and "FASTNN_NUM_THREADS" in os.environ:
+    if limit is None and os.environ.get("FASTNN_NUM_THREADS"):
         limit = _check_threads(os.environ["FASTNN_NUM_THREADS"], "FASTNN_NUM_THREADS")
     return min(limit or allowed, allowed)
 
@@ -168,7 +169,7 @@ def num_threads() -> int:
 def _check_threads(threads: object, argument: str = "num_threads") -> int | None:
     if threads is None:
         return None
-    if isinstance(threads, bool) or not isinstance(threads, int | str):
+    if isinstance(threads, bool) or not isinstance(threads, numbers.Integral | str):
         raise InvalidTypeError(argument, "a positive integer or None", type(threads).__name__)
     try:
         count = int(threads)

@@ -74,16 +74,25 @@ INLINE V FN(vlog1p_unit)(V u) {
     return C_(2.0) * s * p;
 }
 
-/* 1 / (1 + e^-z), or e^z / (1 + e^z) below 0, so that both tails are accurate */
+/* 1 / (1 + e^-z), or e^z / (1 + e^z) below 0, so that both tails are accurate. `lost` is what rounding takes from the
+   sum below the line; a relative lost / sum is taken from the quotient to make up for it. */
 INLINE V FN(vsigmoid)(V z) {
     const V one = FN(vset)(C_(1.0)), e = FN(vexp)(FN(vnegabs)(z));
-    return FN(vless)(z, (V){0}, e, one) / (one + e);
+    const V sum = one + e, lost = e - (sum - one);
+    const V quotient = FN(vless)(z, (V){0}, e, one) / sum;
+    const V inverse = FN(vless)(z, (V){0}, one - quotient, quotient); /* 1 / sum */
+    return FN(vfma)(-quotient, lost * inverse, quotient);
 }
 
-/* With t = e^(-2|z|) - 1, tanh |z| = -t / (t + 2) */
+/* With t = e^(-2|z|) - 1, tanh |z| = -t / (t + 2), corrected as above and for what the division leaves over; here
+   1 / sum = (1 + quotient) / 2 */
 INLINE V FN(vtanh)(V z) {
-    const V t = FN(vexpm1_negative)(FN(vnegabs)(z) * C_(2.0));
-    const V magnitude = -t / (t + C_(2.0));
+    const V two = FN(vset)(C_(2.0)), half = FN(vset)(C_(0.5));
+    const V t = FN(vexpm1_negative)(FN(vnegabs)(z) * two);
+    const V sum = t + two, lost = t - (sum - two);
+    const V quotient = -t / sum;
+    const V rest = FN(vfma)(-quotient, lost, FN(vfma)(-quotient, sum, -t));
+    const V magnitude = FN(vfma)(rest, FN(vfma)(half, quotient, half), quotient);
     const VI sign = (VI)FN(vset)((REAL)-0.0);
     return (V)(((VI)magnitude & ~sign) | ((VI)z & sign));
 }

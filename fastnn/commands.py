@@ -1,0 +1,216 @@
+"""What the command's subcommands do; each takes the parsed arguments and returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import datasets, digit_image, kernels, model_io, plots, training, validation
+from .cli import LEARNING_RATES
+from .errors import FastnnError, FileFormatError, InvalidArgumentError
+from .files import check_destination
+from .mlp import MLP
+from .training import History
+
+Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+PIXELS, CLASSES = 784, 10  # of MNIST, and of every set that load_mnist reads
+WORST_PAIRS = 5
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train a network, testing it after every epoch; save it and draw its curves if asked to."""
+    sizes = [size for part in arguments.sizes for size in part]
+    _check_sizes("--sizes", sizes)
+    names = arguments.activation
+    model = MLP(
+        sizes,
+        activation=names[0] if len(names) == 1 else names,
+        output=arguments.output,
+        loss=arguments.loss,
+        init=arguments.init,
+        dtype=arguments.dtype,
+        seed=arguments.seed,
+    )
+    if arguments.save is not None:
+        check_destination(arguments.save)  # now, not when the work is done
+    if arguments.plot is not None:
+        plots.check_plot(arguments.plot)
+    train, test = datasets.load_mnist(arguments.data)
+    with kernels.use(arguments.backend, num_threads=arguments.threads):
+        history = _fit(arguments, model, train, test)
+        if arguments.save is not None:
+            model.save(arguments.save)
+        if arguments.plot is not None:
+            held_out = "validation" if arguments.validation else "test"
+            plots.plot_history(history, arguments.plot, held_out=held_out, title=_describe(model))
+        _report_training(arguments, model, history, test)
+    return 0
+
+
+def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> History:
+    train, held_out = _hold_out(train, arguments.validation, arguments.seed)
+    count = len(train[0])
+    method = "momentum" if arguments.optimizer == "sgd" and arguments.momentum else arguments.optimizer
+    rate = LEARNING_RATES[method] if arguments.learning_rate is None else arguments.learning_rate
+    if not arguments.json:
+        shown = f"{len(held_out[0]):,} images held out" if held_out else f"{len(test[0]):,} test images"
+        print(f"{_describe(model)}, {arguments.optimizer}, learning rate {rate:g}, batches of {arguments.batch_size}")
+        print(f"{count:,} training images; val_loss and val_accuracy are of the {shown}", flush=True)
+
+    def print_epoch(_model: MLP, history: History) -> None:
+        _print_json(
+            event="epoch",
+            epoch=len(history),
+            loss=history.loss[-1],
+            accuracy=history.accuracy[-1],
+            val_loss=history.val_loss[-1],
+            val_accuracy=history.val_accuracy[-1],
+            samples_per_second=count / max(history.seconds[-1], 1e-9),
+            seconds=history.seconds[-1],
+        )
+
+    return model.fit(
+        *train,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=rate,
+        optimizer=arguments.optimizer,
+        momentum=arguments.momentum,
+        l2=arguments.l2,
+        validation_data=held_out or test,
+        callbacks=[print_epoch] if arguments.json else (),
+        verbose=0 if arguments.json else 1,
+    )
+
+
+def _hold_out(train: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
+    """Split a random ``fraction`` off the training images; None where it is 0."""
+    if validation.number("--validation", fraction, low=0, high=1, below=True) == 0:
+        return train, None
+    X, y = train
+    order = np.random.default_rng(seed).permutation(len(X))
+    count = round(fraction * len(X))
+    if not 0 < count < len(X):
+        raise InvalidArgumentError(
+            "--validation", f"a share of the {len(X)} images that leaves some for each", fraction
+        )
+    first, rest = order[:count], np.sort(order[count:])
+    return (X[rest], y[rest]), (X[first], y[first])
+
+
+def _report_training(arguments: argparse.Namespace, model: MLP, history: History, test: Split) -> None:
+    loss, accuracy = _test(model, test)
+    if arguments.json:
+        _print_json(
+            event="result",
+            test_loss=loss,
+            test_accuracy=accuracy,
+            seconds=sum(history.seconds),
+            backend=kernels.backend_name(kernels.get_backend()),
+            model=arguments.save,
+        )
+        return
+    print(_accuracy_line(loss, accuracy, len(test[0])))
+    if arguments.save is not None:
+        print(f"Saved to {arguments.save}")
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Test a saved model and list its commonest mistakes."""
+    model = model_io.load(arguments.model)
+    _check_sizes(arguments.model, model.sizes)
+    if arguments.plot is not None:
+        plots.check_plot(arguments.plot)
+    _, (X, y) = datasets.load_mnist(arguments.data)
+    with kernels.use(arguments.backend, num_threads=arguments.threads):
+        loss, accuracy = _test(model, (X, y))
+        confusion = np.zeros((CLASSES, CLASSES), np.int64)
+        np.add.at(confusion, (y, model.forward(X).argmax(axis=1)), 1)
+    if arguments.plot is not None:
+        title = f"{os.path.basename(arguments.model)}: {accuracy:.2%} of {len(X):,} test images"
+        plots.plot_confusion(confusion, arguments.plot, title=title)
+    if arguments.json:
+        _print_json(test_loss=loss, test_accuracy=accuracy, images=len(X), confusion=confusion.tolist())
+        return 0
+    print(_accuracy_line(loss, accuracy, len(X)))
+    for digit, taken_for, count in _worst_pairs(confusion):
+        print(f"  {digit} taken for {taken_for}: {count:,} of {confusion[digit].sum():,}")
+    return 0
+
+
+def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """The commonest mistakes, most frequent first: class, what it was taken for, how often."""
+    pairs = [(i, j, int(n)) for i, row in enumerate(confusion) for j, n in enumerate(row) if i != j and n]
+    return sorted(pairs, key=lambda pair: -pair[2])[:WORST_PAIRS]
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Classify pictures; one that cannot be read is reported and the rest still answered."""
+    model = model_io.load(arguments.model)
+    if model.sizes[0] != PIXELS:
+        raise FastnnError(f"{arguments.model}: expected a model with {PIXELS} inputs, found {model.sizes[0]}")
+    code = 0
+    with kernels.use(arguments.backend, num_threads=arguments.threads):
+        for path in arguments.images:
+            try:
+                digit = digit_image.load_digit(path)
+            except FileFormatError as error:  # the other pictures are still answered
+                code = 1
+                print(f"fastnn: error: {error}", file=sys.stderr)
+                continue
+            probabilities = model.predict_proba(digit[None])[0].tolist()
+            best = max(range(len(probabilities)), key=probabilities.__getitem__)
+            if arguments.json:
+                _print_json(**{"image": path, "class": best, "probabilities": probabilities})
+            else:
+                listed = "  ".join(f"{label}: {p:.4f}" for label, p in enumerate(probabilities))
+                print(f"{path}: {best}  ({listed})", flush=True)
+    return code
+
+
+def backends(arguments: argparse.Namespace) -> int:
+    """List the backends and, for one that is missing, why."""
+    found = kernels.backends()
+    if arguments.json:
+        _print_json(**{name: status._asdict() for name, status in found.items()})
+        return 0
+    for name, (available, detail) in found.items():
+        print(f"{name:8}{'available' if available else 'missing':11}{detail}")
+    return 0
+
+
+def _check_sizes(where: str, sizes: Sequence[int]) -> None:
+    """The images have 784 pixels and 10 classes; a model file of other sizes is not at fault, but cannot be used."""
+    if len(sizes) < 2 or sizes[0] != PIXELS or sizes[-1] != CLASSES:
+        expected, found = f"{PIXELS} inputs and {CLASSES} outputs for these images", "-".join(map(str, sizes)) or "none"
+        if where.startswith("--"):
+            raise InvalidArgumentError(where, expected, found)
+        raise FastnnError(f"{where}: expected {expected}, found {found}")
+
+
+def _describe(model: MLP) -> str:
+    return f"{'-'.join(map(str, model.sizes))} {'-'.join(model.activations)}, {model.loss}"
+
+
+def _test(model: MLP, test: Split) -> tuple[float, float]:
+    """Loss and accuracy; a regressor on one-hot targets has an accuracy too."""
+    return training.evaluate(model.net, model.params, model.check_data(*test))
+
+
+def _accuracy_line(loss: float, accuracy: float, count: int) -> str:
+    return f"Test accuracy {accuracy:.2%} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}"
+
+
+def _print_json(**values: Any) -> None:
+    """One object on one line; JSON has no NaN, so an undefined figure is null."""
+    clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+    print(json.dumps(clean, allow_nan=False), flush=True)

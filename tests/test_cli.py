@@ -1,0 +1,432 @@
+"""The command, mostly in-process, on a small set of IDX files; signals and pipes in real processes."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fastnn
+from fastnn import cli, commands
+from fastnn.initializers import INITIALIZERS
+from fastnn.kernels import NAMES, spec
+
+ROOT = str(Path(fastnn.__file__).parents[1])
+TRAINING, TESTING = 600, 200
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def bars(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ten easy classes: class c is a bright bar across row 2c + 4, with some noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, count).astype(np.uint8)
+    images = rng.integers(0, 40, (count, 28, 28)).astype(np.uint8)
+    images[np.arange(count), 2 * labels + 4, 4:24] = 255
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("idx")
+    for name, count, seed in (("train", TRAINING, 0), ("t10k", TESTING, 1)):
+        images, labels = bars(count, seed)
+        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(labels))
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def model(data, tmp_path_factory) -> str:
+    path = str(tmp_path_factory.mktemp("model") / "bars.safetensors")
+    assert cli.main(["train", "--data", data, "--backend", "numpy", "--save", path]) == 0
+    return path
+
+
+def train(data: str, *flags: str) -> int:
+    return cli.main(["train", "--data", data, "--backend", "numpy", *flags])
+
+
+def command(*arguments: str, **options) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    return subprocess.Popen([sys.executable, "-m", "fastnn", *arguments], env=environment, **options)
+
+
+def json_lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_train_prints_a_line_an_epoch_and_the_test_accuracy(data, capsys):
+    assert train(data, "--epochs", "3") == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].startswith("784-30-10 sigmoid-softmax, cross_entropy, sgd, learning rate 0.15")
+    assert lines[1] == "600 training images; val_loss and val_accuracy are of the 200 test images"
+    for epoch, line in enumerate(lines[2:5], 1):
+        assert line.startswith(f"Epoch {epoch}/3  loss ")
+        for word in (" accuracy ", " val_loss ", " val_accuracy ", " samples/s"):
+            assert word in line
+    assert lines[5].startswith("Test accuracy ")
+    assert len(lines) == 6
+    assert err == ""
+
+
+def test_train_is_repeatable_and_learns(data, capsys):
+    results = []
+    for seed in ("1", "1", "2"):
+        assert train(data, "--json", "--seed", seed) == 0
+        results.append(json_lines(capsys.readouterr().out)[-1])
+    assert results[0]["test_loss"] == results[1]["test_loss"] != results[2]["test_loss"]
+    assert results[0]["test_accuracy"] > 0.95
+
+
+def test_train_json(data, capsys, tmp_path):
+    path = str(tmp_path / "model")
+    assert train(data, "--json", "--epochs", "2", "--save", path, "--validation", "0.25") == 0
+    first, second, result = json_lines(capsys.readouterr().out)
+    assert (first["event"], first["epoch"], second["epoch"]) == ("epoch", 1, 2)
+    figures = {"loss", "accuracy", "val_loss", "val_accuracy", "samples_per_second", "seconds"}
+    assert set(first) == figures | {"event", "epoch"}
+    assert all(isinstance(first[name], float) for name in figures)
+    assert result["event"] == "result"
+    assert result["backend"] == "numpy"
+    assert result["model"] == path
+    images, labels = bars(TESTING, 1)
+    assert fastnn.load(path).score(images.reshape(-1, 784), labels) == result["test_accuracy"]
+
+
+def test_an_undefined_figure_is_null_in_json(data, capsys):
+    assert train(data, "--json", "--output", "identity", "--epochs", "1", "--learning-rate", "0.01") == 0
+    epoch, result = json_lines(capsys.readouterr().out)
+    assert epoch["accuracy"] is None
+    assert result["test_accuracy"] > 0
+
+
+def test_held_out_images_are_not_trained_on(data, capsys):
+    assert train(data, "--validation", "0.25", "--epochs", "1") == 0
+    assert "450 training images; val_loss and val_accuracy are of the 150 images held out" in capsys.readouterr().out
+    X = np.arange(40, dtype=np.uint8).reshape(20, 2)
+    (rest, _), held_out = commands._hold_out((X, np.arange(20, dtype=np.uint8)), 0.3, seed=1)
+    assert held_out is not None
+    assert (len(rest), len(held_out[0])) == (14, 6)
+    assert sorted(np.concatenate([rest, held_out[0]]).tolist()) == X.tolist()
+    np.testing.assert_array_equal(held_out[0], X[held_out[1]])
+
+
+@pytest.mark.parametrize(
+    ("flags", "sizes", "activations", "dtype"),
+    [
+        (["--sizes", "784 12,10"], (784, 12, 10), ("sigmoid", "softmax"), "float32"),
+        (["--sizes", "784", "8", "10", "--output", "sigmoid"], (784, 8, 10), ("sigmoid", "sigmoid"), "float32"),
+        (
+            ["--sizes", "784,9,8,10", "--activation", "relu,tanh"],
+            (784, 9, 8, 10),
+            ("relu", "tanh", "softmax"),
+            "float32",
+        ),
+        (["--sizes", "784,9,8,10", "--activation", "relu"], (784, 9, 8, 10), ("relu", "relu", "softmax"), "float32"),
+        (["--sizes", "784,10", "--dtype", "float64"], (784, 10), ("softmax",), "float64"),
+        (["--optimizer", "adam", "--l2", "1e-4", "--init", "he"], (784, 30, 10), ("sigmoid", "softmax"), "float32"),
+        (["--loss", "quadratic", "--momentum", "0.8"], (784, 30, 10), ("sigmoid", "sigmoid"), "float32"),
+    ],
+)
+def test_flags_reach_the_model(data, tmp_path, capsys, flags, sizes, activations, dtype):
+    assert train(data, "--epochs", "1", "--save", str(tmp_path / "model"), *flags) == 0
+    loaded = fastnn.load(tmp_path / "model")
+    assert (loaded.sizes, loaded.activations, str(loaded.dtype)) == (sizes, activations, dtype)
+
+
+def test_the_default_rate_follows_the_optimizer(data, capsys):
+    for flags, rate in (
+        (["--optimizer", "adam"], "0.001"),
+        (["--momentum", "0.5"], "0.015"),
+        (["--optimizer", "nesterov", "--learning-rate", "0.5"], "0.5"),
+    ):
+        assert train(data, "--epochs", "1", *flags) == 0
+        assert f"learning rate {rate}, " in capsys.readouterr().out
+
+
+def test_names_in_help_are_the_librarys():
+    assert set(cli.HIDDEN_ACTIVATIONS) == set(spec.ACTIVATIONS) - {"softmax"}
+    assert set(cli.OUTPUT_ACTIVATIONS) == set(spec.ACTIVATIONS)
+    assert set(cli.LOSSES) == set(spec.LOSSES)
+    assert set(cli.INITIALIZERS) == set(INITIALIZERS)
+    assert set(cli.LEARNING_RATES) == set(spec.OPTIMIZERS)
+    assert set(cli.BACKENDS) == set(NAMES)
+
+
+def test_plots(data, model, tmp_path, capsys):
+    assert train(data, "--epochs", "2", "--plot", str(tmp_path / "curves.png")) == 0
+    assert cli.main(["evaluate", model, "--data", data, "--backend", "numpy", "--plot", str(tmp_path / "c.png")]) == 0
+    for name in ("curves.png", "c.png"):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == "PNG"
+
+
+def test_evaluate(data, model, capsys):
+    flags = [model, "--data", data, "--backend", "numpy"]
+    assert cli.main(["evaluate", *flags]) == 0
+    assert capsys.readouterr().out.startswith("Test accuracy ")
+    assert cli.main(["evaluate", *flags, "--json"]) == 0
+    (result,) = json_lines(capsys.readouterr().out)
+    confusion = np.array(result["confusion"])
+    _, labels = bars(TESTING, 1)
+    np.testing.assert_array_equal(confusion.sum(axis=1), np.bincount(labels, minlength=10))
+    assert np.trace(confusion) == round(result["test_accuracy"] * TESTING)
+    assert result["images"] == TESTING
+
+
+def test_evaluate_names_the_worst_pairs(data, tmp_path, capsys):
+    with fastnn.use("numpy"):
+        fastnn.MLP([784, 10], seed=1).save(tmp_path / "model")
+    assert cli.main(["evaluate", str(tmp_path / "model"), "--data", data, "--backend", "numpy"]) == 0
+    mistakes = capsys.readouterr().out.splitlines()[1:]
+    assert 1 <= len(mistakes) <= 5
+    counts = [int(line.split(": ")[1].split(" of ")[0]) for line in mistakes]
+    assert counts == sorted(counts, reverse=True)
+    assert " taken for " in mistakes[0]
+
+
+def picture(path: Path, column: int = 100) -> str:
+    pixels = np.full((200, 200), 255, np.uint8)
+    pixels[40:160, column - 10 : column + 10] = 0
+    Image.fromarray(pixels).save(path)
+    return str(path)
+
+
+def test_predict(model, tmp_path, capsys):
+    paths = [picture(tmp_path / "one.png"), picture(tmp_path / "two.png", 60)]
+    assert cli.main(["predict", model, *paths, "--backend", "numpy"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == paths
+    assert cli.main(["predict", "--json", model, *paths, "--backend", "numpy"]) == 0
+    results = json_lines(capsys.readouterr().out)
+    for path, line, result in zip(paths, lines, results, strict=True):
+        assert result["image"] == path
+        assert sum(result["probabilities"]) == pytest.approx(1, abs=1e-5)
+        assert result["class"] == np.argmax(result["probabilities"])
+        assert line.startswith(f"{path}: {result['class']}  (0: 0.")
+        assert line.count(": ") == 11
+
+
+def test_predict_goes_on_after_a_bad_picture(model, tmp_path, capsys):
+    good = picture(tmp_path / "good.png")
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"not a picture")
+    assert cli.main(["predict", model, str(bad), str(tmp_path / "missing.png"), good, "--backend", "numpy"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(good)
+    assert out.count("\n") == 1
+    assert [line.startswith("fastnn: error: ") for line in err.splitlines()] == [True, True]
+    assert "No such file" in err
+
+
+def test_backends(capsys, monkeypatch):
+    assert cli.main(["backends", "--json"]) == 0
+    (found,) = json_lines(capsys.readouterr().out)
+    assert list(found) == ["native", "numba", "numpy"]
+    assert found["numpy"]["available"] is True
+    assert all(set(status) == {"available", "detail"} and status["detail"] for status in found.values())
+    monkeypatch.setitem(sys.modules, "fastnn.kernels.native", None)  # its import then fails
+    assert cli.main(["backends"]) == 0
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][:2] == ["native", "missing"]
+    assert lines[2][:2] == ["numpy", "available"]
+    assert cli.main(["train", "--backend", "native"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("fastnn: error: ")
+    assert lines[0][2] in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["fit"], "invalid choice: 'fit'"),
+        (["train", "--epoch", "3"], "unrecognized arguments: --epoch"),
+        (["train", "--epochs", "three"], "invalid int value"),
+        (["train", "--sizes", "784,x"], "expected layer sizes such as 784,30,10, found '784,x'"),
+        (["train", "--activation", "softmax"], "expected one of identity"),
+        (["train", "--loss", "hinge"], "invalid choice: 'hinge'"),
+        (["train", "--backend", "cuda"], "invalid choice: 'cuda'"),
+        (["predict", "model"], "required: IMAGE"),
+    ],
+)
+def test_wrong_usage(capsys, flags, message):
+    assert cli.main(flags) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.startswith("usage: fastnn")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--sizes", "784,30,9"], "--sizes: expected 784 inputs and 10 outputs for these images, found 784-30-9"),
+        (["--sizes", "30"], "--sizes: expected 784 inputs"),
+        (["--sizes", ","], "--sizes: expected 784 inputs"),
+        (["--sizes", "784,0,10"], "sizes[1]: expected an integer of at least 1, found 0"),
+        (["--activation", "relu,relu"], "activation: expected 1 names"),
+        (["--output", "sigmoid", "--loss", "cross_entropy"], "output: expected 'softmax'"),
+        (["--learning-rate", "-1"], "learning_rate: expected a finite number above 0, found -1.0"),
+        (["--learning-rate", "nan"], "learning_rate: expected a finite number"),
+        (["--batch-size", "0"], "batch_size: expected an integer of at least 1"),
+        (["--epochs", "-1"], "epochs: expected an integer of at least 0"),
+        (["--momentum", "1"], "momentum: expected"),
+        (["--l2", "-1"], "l2: expected"),
+        (["--seed", "-1"], "seed: expected "),
+        (["--threads", "0"], "num_threads: expected a positive integer"),
+        (["--validation", "1"], "--validation: expected a finite number at least 0 and below 1"),
+        (["--validation", "0.0001"], "--validation: expected a share of the 600 images"),
+        (["--plot", "curves.doc"], "path: expected a name ending in"),
+    ],
+)
+def test_unusable_values_are_wrong_usage_too(data, capsys, flags, message):
+    assert train(data, *flags) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"fastnn: error: {message}")
+    assert err.count("\n") == 1
+    assert "Epoch" not in out
+
+
+def test_failures(data, model, tmp_path, capsys):
+    damaged, other = tmp_path / "damaged", tmp_path / "other"
+    damaged.write_bytes(Path(model).read_bytes()[:-1])
+    fastnn.MLP([3, 2]).save(other)
+    for flags, message in (
+        (
+            ["evaluate", str(tmp_path / "missing")],
+            "missing, byte 0: expected a readable model file, found No such file",
+        ),
+        (["evaluate", str(damaged)], "bytes of tensors"),
+        (["evaluate", str(other)], "expected 784 inputs and 10 outputs for these images, found 3-2"),
+        (["predict", str(other), "x.png"], "expected a model with 784 inputs, found 3"),
+        (["evaluate", model, "--data", str(tmp_path / "none")], "none, byte 0: expected"),
+        (["train", "--data", str(tmp_path)], "found none of them in this folder"),
+        (["train", "--data", data, "--save", str(tmp_path / "no" / "model")], "expected a folder"),
+        (["train", "--data", data, "--plot", str(tmp_path / "no" / "plot.png")], "expected a folder"),
+        (["train", "--data", data, "--learning-rate", "1e38", "--output", "identity"], "training diverged"),
+    ):
+        assert cli.main([*flags, "--backend", "numpy"]) == 1
+        out, err = capsys.readouterr()
+        assert err.startswith("fastnn: error: ")
+        assert message in err
+        assert err.count("\n") == 1
+        assert "Epoch" not in out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, "fastnn: interrupted\n"),
+        (MemoryError(), 1, "fastnn: error: not enough memory\n"),
+        (OSError(28, "No space left on device"), 1, "fastnn: error: [Errno 28] No space left on device\n"),
+        (BrokenPipeError(), 141, ""),
+    ],
+)
+def test_exit_codes_of_interruptions(monkeypatch, capsys, error, code, message):
+    def fail(_arguments: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr(commands, "backends", fail)
+    assert cli.main(["backends"]) == code
+    assert capsys.readouterr().err == message
+
+
+def test_a_warning_is_one_line_on_stderr(data, monkeypatch, capsys):
+    def slow(_arguments: argparse.Namespace) -> int:
+        import warnings
+
+        warnings.simplefilter("always")
+        warnings.warn("fastnn runs on the slower numpy backend", stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(commands, "backends", slow)
+    assert cli.main(["backends"]) == 0
+    assert capsys.readouterr() == ("", "fastnn: warning: fastnn runs on the slower numpy backend\n")
+
+
+def test_version_is_quick_and_right():
+    script = (
+        "import sys; from fastnn import cli; cli.main(['--version']); print([m for m in sys.modules if m == 'numpy'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"fastnn {fastnn.__version__}\n[]\n"
+    with command("--version", stdout=subprocess.PIPE, text=True) as process:
+        assert process.communicate()[0] == f"fastnn {fastnn.__version__}\n"
+        assert process.returncode == 0
+
+
+def test_backends_and_core_commands_need_neither_pillow_nor_matplotlib(data):
+    script = (
+        "import sys; sys.modules['PIL'] = sys.modules['matplotlib'] = None\n"
+        "from fastnn import cli\n"
+        f"flags = ['--data', {data!r}, '--backend', 'numpy', '--epochs', '1']\n"
+        "print(cli.main(['train', *flags]), cli.main(['train', *flags, '--plot', 'x.png']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 1"
+    assert 'pip install "fastnn[plot]"' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c(data):
+    with command(
+        "train", "--data", data, "--backend", "numpy", "--epochs", "1000000",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while not process.stdout.readline().startswith("Epoch 1/"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "fastnn: interrupted\n"
+
+
+def test_a_closed_pipe_ends_it_quietly(data):
+    with command(
+        "train", "--data", data, "--backend", "numpy", "--epochs", "1000000",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_behind_stdout_is_reported():
+    with open("/dev/full", "w") as full, command("backends", stdout=full, stderr=subprocess.PIPE, text=True) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.endswith("fastnn: error: [Errno 28] No space left on device\n")
+
+
+def test_any_file_name_can_be_printed(model, tmp_path):
+    name = picture(tmp_path / "n\udce9.png")
+    with command("predict", model, name, "--backend", "numpy", stdout=subprocess.PIPE) as process:
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert rb"n\udce9.png: " in out
+
+
+def test_the_installed_command_is_this_one():
+    import tomllib
+
+    with open(Path(ROOT) / "pyproject.toml", "rb") as file:
+        assert tomllib.load(file)["project"]["scripts"] == {"fastnn": "fastnn.cli:main"}
