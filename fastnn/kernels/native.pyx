@@ -39,12 +39,15 @@ cdef extern from "fastnn.h" nogil:
         int64_t correct
         int64_t batches
         int diverged
+        int alone, backoff
 
     ctypedef struct fnn_kernels:
-        size_t (*arena_bytes)(const fnn_net *, int64_t) noexcept nogil
+        size_t (*arena_bytes)(const fnn_net *, int64_t, int) noexcept nogil
+        void (*forward)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *, void *,
+                        int) noexcept nogil
         double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *) noexcept nogil
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
-                      const fnn_rule *, double, fnn_result *, void *) noexcept nogil
+                      const fnn_rule *, double, fnn_result *, void *, int) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
 
     ctypedef struct fnn_unit:
@@ -53,8 +56,6 @@ cdef extern from "fastnn.h" nogil:
         const fnn_kernels *f64
 
     const fnn_unit *fnn_select(const char *) noexcept
-    void fnn_forward(const fnn_kernels *, const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *,
-                     size_t, void *, size_t, int) noexcept
 
 ctypedef fused real:
     float
@@ -63,7 +64,10 @@ ctypedef fused real:
 # Between two looks at pending signals: seconds of training, multiply-adds of a forward pass.
 cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
-cdef double THREAD_WORK = 5e6  # multiply-adds that are worth starting a thread for
+
+# What calls have found out about other programs' use of the cores; see fnn_result.
+cdef int alone = 0, backoff = 0
+
 
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
 if unit == NULL:
@@ -152,15 +156,13 @@ def forward(net, const real[::1] params, X, double scale, real[:, ::1] out):
         return
     cdef real *parameters = <real *>&params[0]
     cdef fnn_data data = rows_of(X, scale, parameters)
-    cdef int threads = <int>max(1.0, min(<double>num_threads(), count * shape.work / THREAD_WORK))
-    cdef size_t arena_bytes = table(parameters).arena_bytes(&shape.c, count)
-    cdef Arena arena = Arena(arena_bytes * threads)
+    cdef int threads = num_threads()
+    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, count, 0) * threads)
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
     while done < count:
         here = min(count - done, slice_rows)
         with nogil:
-            fnn_forward(table(parameters), &shape.c, parameters, &data, done, here, &out[done, 0], sizeof(real),
-                        arena.start, arena_bytes, threads)
+            table(parameters).forward(&shape.c, parameters, &data, done, here, &out[done, 0], arena.start, threads)
         done += here
         PyErr_CheckSignals()
 
@@ -171,7 +173,7 @@ def loss_grad(net, const real[::1] params, X, double scale, y, real[::1] grad):
     cdef int64_t count = X.shape[0]
     cdef real *parameters = <real *>&params[0]
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
-    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, count))
+    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, count, 1))
     cdef double loss
     grad[:] = 0
     with nogil:
@@ -189,15 +191,17 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     cdef int64_t count = order.shape[0], batches = (count + batch_size - 1) // batch_size
     cdef fnn_rule update = fnn_rule(rule.optimizer, rule.learning_rate, rule.momentum, rule.l2, rule.beta1, rule.beta2,
                                     rule.epsilon, rule.step)
-    cdef fnn_result result = fnn_result(0, 0, 0, 0)
+    cdef fnn_result result = fnn_result(0, 0, 0, 0, alone, backoff)
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
-    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size))
+    cdef int threads = num_threads()
+    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size, 1) * threads)
+    global alone, backoff
     while result.batches < batches and not result.diverged:
         with nogil:
             table(parameters).train(&shape.c, parameters, first_slot, &data, &order[0], count, batch_size, &update,
-                                    SLICE_SECONDS, &result, arena.start)
+                                    SLICE_SECONDS, &result, arena.start, threads)
         PyErr_CheckSignals()
         if tick is not None and not result.diverged:
             tick(result.batches)

@@ -39,24 +39,43 @@ typedef struct {
     int64_t correct;
     int64_t batches;
     int diverged;
+    int alone, backoff; /* calls still to be made with one thread, and how many the next time, as cores are contended */
 } fnn_result;
 
-/* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned, arena_bytes(...) long. */
+/* threads.c */
+#define FNN_MAX_THREADS 64
+
+typedef void fnn_work(void *job, int thread, int threads);
+
+/* Runs work(job, i, n) for i = 0..n-1 side by side, n at most `threads`: fewer where other calls are at work. */
+void fnn_parallel(fnn_work *work, void *job, int threads);
+
 typedef struct {
-    size_t (*arena_bytes)(const fnn_net *net, int64_t batch);
+    int arrived, round;
+} fnn_barrier; /* starts as zeros */
+
+/* Returns once all `threads` threads have called it; what each wrote before is then visible to all. Tells whether that
+   took so long that another thread must have lost its core. */
+int fnn_wait(fnn_barrier *barrier, int threads);
+
+/* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
+   `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do not depend on
+   `threads`. */
+typedef struct {
+    size_t (*arena_bytes)(const fnn_net *net, int64_t batch, int training);
 
     /* out (count, outputs) = the network's outputs for the rows x[first..first + count) */
     void (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
-                    void *out, void *arena);
+                    void *out, void *arena, int threads);
 
-    /* returns the mean loss over rows 0..count; grad is laid out as params and starts as zeros */
+    /* returns the mean loss over rows 0..count; grad is laid out as params */
     double (*loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
                         void *arena);
 
     /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed. */
     void (*train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
                   int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                  void *arena);
+                  void *arena, int threads);
 
     /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, const void *x, void *out, int64_t count);
@@ -69,11 +88,5 @@ typedef struct {
 
 /* dispatch.c: the unit for this CPU, or the one that `forced` (of FASTNN_SIMD) names; NULL where it cannot run. */
 const fnn_unit *fnn_select(const char *forced);
-
-/* threads.c: kernels->forward over rows [first, first + count) on up to `threads` threads. `arenas` has one arena of
-   `arena_bytes` each. The rows are independent, so the result does not depend on `threads`. */
-void fnn_forward(const fnn_kernels *kernels, const fnn_net *net, const void *params, const fnn_data *data,
-                 int64_t first, int64_t count, void *out, size_t item_bytes, void *arenas, size_t arena_bytes,
-                 int threads);
 
 #endif

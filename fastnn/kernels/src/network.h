@@ -10,20 +10,28 @@
 #include "tiles.h"
 #include "sparse.h"
 
+/* One thread's view of a forward and backward pass. With `chunks` > 1 the first layer's inputs are shared out: this
+   thread has those of the chunks from `first_chunk` to before `end_chunk`, rows of W0 that no other thread touches, and
+   a copy of its own of all other parameters, which every thread moves in the same way. */
 typedef struct {
     const fnn_net *net;
-    const REAL *params;
     const fnn_data *data;
-    int sparse;           /* the first layer walks the non-zero inputs instead of the dense rows */
-    NONZEROS nonzeros;    /* of the block, if sparse */
-    REAL *x;              /* (BLOCK, sizes[0]) the block's rows, if not */
-    REAL **a;             /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
+    REAL *params, *state; /* the model's; state has slots of `size` elements */
+    REAL *tail, *tail_state; /* parameters from tail_at on, and their state in slots of tail_slot elements */
+    int64_t size, tail_at, tail_slot;
+    int chunks, first_chunk, end_chunk;
+    int64_t bounds[CHUNKS + 1]; /* inputs at which the chunks start */
+    int sparse;                 /* the first layer walks the non-zero inputs instead of the dense rows */
+    ACTIVE active;              /* the block's inputs, if sparse */
+    REAL *x;                    /* (BLOCK, sizes[0]) the block's rows, if not */
+    REAL **a;                   /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
     REAL *target;         /* (strides[layers - 1]) one sample's targets, padded with zeros */
     REAL *mask;           /* (strides[layers - 1]) 1 for an output, 0 for padding */
     REAL *squares;        /* (strides[layers - 1]) sums of squared errors over a block */
-    REAL *gradient;       /* laid out as params */
+    REAL *gradient;       /* laid out as params; for batches longer than a block CHUNKS of them */
+    REAL *partial;        /* (2, CHUNKS, BLOCK, strides[0]) the chunks' shares of the first layer's z, of two batches */
     double loss;          /* summed over the samples seen */
     int64_t correct;
 } FN(pass);
@@ -41,24 +49,33 @@ static void *FN(take)(FN(cursor) *cursor, size_t bytes) {
     return piece;
 }
 
+static REAL *FN(parameters)(const PASS *pass, int64_t at) {
+    return at < pass->tail_at ? pass->params + at : pass->tail + (at - pass->tail_at);
+}
+
 static int64_t FN(parameter_count)(const fnn_net *net) {
     const int64_t last = net->layers - 1;
     const int64_t end = net->weights[last] + net->sizes[last] * net->strides[last];
     return net->biases[last] < 0 ? end : end + net->strides[last];
 }
 
-/* Lays a pass out in the arena; `training` adds what only the way back needs. Returns the bytes used. */
+/* Lays a pass out in the arena, with one chunk of all inputs; `training` adds what only the way back needs. Returns the
+   bytes used. */
 static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int training, void *arena) {
     FN(cursor) at = {arena, 0};
     const int64_t inputs = net->sizes[0], block = rows < BLOCK ? rows : BLOCK;
+    const int64_t groups = (block + GROUP - 1) / GROUP;
     int64_t widest = 0;
-    PASS here = {.net = net};
+    PASS here = {.net = net, .chunks = 1, .end_chunk = 1, .bounds = {0, inputs}};
+    here.size = FN(parameter_count)(net);
+    here.tail_at = net->weights[0] + inputs * net->strides[0];
+    here.tail_slot = here.size - here.tail_at;
     here.a = FN(take)(&at, (net->layers + 1) * sizeof *here.a);
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
-    here.x = FN(take)(&at, block * inputs * sizeof(REAL)); /* holds the dense rows or the non-zero values */
-    here.nonzeros = (NONZEROS){.value = here.x, .width = inputs};
-    here.nonzeros.index = FN(take)(&at, block * inputs * sizeof *here.nonzeros.index);
-    here.nonzeros.count = FN(take)(&at, block * sizeof *here.nonzeros.count);
+    here.x = FN(take)(&at, block * inputs * sizeof(REAL)); /* holds the dense rows or the active inputs' values */
+    here.active = (ACTIVE){.value = here.x, .width = inputs};
+    here.active.index = FN(take)(&at, groups * inputs * sizeof *here.active.index);
+    here.active.count = FN(take)(&at, groups * CHUNKS * sizeof *here.active.count);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
         if (training && l > 0) transposed = FN(take)(&at, net->sizes[l + 1] * net->strides[l - 1] * sizeof(REAL));
@@ -66,81 +83,131 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         if (net->strides[l] > widest) widest = net->strides[l];
     }
     if (training) {
+        const int64_t last = net->layers - 1;
         here.delta = FN(take)(&at, block * widest * sizeof(REAL));
         here.before = FN(take)(&at, block * widest * sizeof(REAL));
         here.target = FN(take)(&at, widest * sizeof(REAL));
         here.mask = FN(take)(&at, widest * sizeof(REAL));
         here.squares = FN(take)(&at, widest * sizeof(REAL));
-        here.gradient = FN(take)(&at, FN(parameter_count)(net) * sizeof(REAL));
+        here.gradient = FN(take)(&at, (rows > BLOCK ? CHUNKS : 1) * here.size * sizeof(REAL));
+        here.partial = FN(take)(&at, 2 * CHUNKS * block * net->strides[0] * sizeof(REAL));
+        here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
+        here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));
+        if (arena) {
+            memset(here.target, 0, net->strides[last] * sizeof(REAL));
+            for (int64_t j = 0; j < net->strides[last]; j++) here.mask[j] = j < net->sizes[last + 1];
+        }
     }
     if (pass) *pass = here;
-    if (arena && training) {
-        const int64_t last = net->layers - 1;
-        memset(here.target, 0, net->strides[last] * sizeof(REAL));
-        for (int64_t j = 0; j < net->strides[last]; j++) here.mask[j] = j < net->sizes[last + 1];
-    }
     return at.used;
 }
-
-static size_t FN(arena_bytes)(const fnn_net *net, int64_t batch) { return FN(place)(NULL, net, batch, 1, NULL); }
 
 static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
     return (const char *)data->x + i * width * (data->is_uint8 ? 1 : sizeof(REAL));
 }
 
-/* Whether so few of some rows' inputs are non-zero that walking them beats the dense tiles. */
-static int FN(is_sparse)(const fnn_data *data, int64_t width, const int64_t *order, int64_t first, int64_t count) {
-    const int64_t looked_at = count < 64 ? count : 64;
-    int64_t nonzero = 0;
-    for (int64_t s = 0; s < looked_at; s++) {
-        const void *row = FN(row)(data, width, order ? order[s] : first + s);
-        for (int64_t i = 0; i < width; i++)
-            nonzero += data->is_uint8 ? ((const uint8_t *)row)[i] != 0 : ((const REAL *)row)[i] != 0;
+/* Looks at a few groups of rows: is the first layer sparse, and where do its inputs split into parts of equal work? */
+static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
+                     int64_t batch_size, int chunks) {
+    const int64_t width = pass->net->sizes[0], group = batch_size < GROUP ? batch_size : GROUP;
+    const int64_t groups = count < 5 * group ? (count + group - 1) / group : 5;
+    int32_t *active = pass->active.index, *work = (int32_t *)pass->x; /* per input: in this group, in how many */
+    int64_t total = 0, so_far = 0;
+    memset(work, 0, width * sizeof *work);
+    for (int64_t g = 0; g < groups; g++) {
+        memset(active, 0, width * sizeof *active);
+        for (int64_t s = g * group; s < (g + 1) * group && s < count; s++) {
+            const void *row = FN(row)(data, width, order ? order[s] : first + s);
+            if (data->is_uint8)
+                for (int64_t i = 0; i < width; i++) active[i] |= ((const uint8_t *)row)[i] != 0;
+            else
+                for (int64_t i = 0; i < width; i++) active[i] |= ((const REAL *)row)[i] != 0;
+        }
+        for (int64_t i = 0; i < width; i++) work[i] += active[i];
     }
-    return nonzero * 2 < looked_at * width;
+    for (int64_t i = 0; i < width; i++) total += work[i];
+    pass->data = data;
+    pass->sparse = (double)total < MOST_ACTIVE * (double)(groups * width);
+    pass->chunks = pass->end_chunk = chunks;
+    pass->first_chunk = 0;
+    for (int64_t i = 0, c = 1; c < chunks; c++) { /* at whole vectors */
+        for (; i < width && (i % 16 != 0 || (pass->sparse ? so_far * chunks < total * c : i * chunks < width * c)); i++)
+            so_far += work[i];
+        pass->bounds[c] = i;
+    }
+    pass->bounds[0] = 0;
+    pass->bounds[chunks] = width;
+    pass->active.bounds = pass->bounds;
 }
 
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`. Shuffled rows come from anywhere in memory, so
-   those AHEAD of the present one, up to order[available), are asked for while this one is worked on. */
+/* One group of rows, packed. */
+static void FN(pack_group)(PASS *pass, const void *const *rows, int64_t first, int samples) {
+    const ACTIVE *to = &pass->active;
+    const int64_t width = to->width, group = first / GROUP;
+    for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
+        const int64_t low = pass->bounds[c], high = pass->bounds[c + 1];
+        REAL *value = to->value + first * width;
+        int32_t *index = to->index + group * width;
+        to->count[group * CHUNKS + c] =
+            pass->data->is_uint8 ? FN(pack_bytes)((const uint8_t *const *)rows, samples, low, high,
+                                                  (REAL)pass->data->scale, value, width, index)
+                                 : FN(pack_reals)((const REAL *const *)rows, samples, low, high, value, width, index);
+    }
+}
+
+/* Brings m rows into the pass: order[0..m), or the m rows from `first`; the inputs of its own chunks alone. Shuffled rows
+   come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for meanwhile. */
 static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
     const fnn_data *data = pass->data;
-    const int64_t width = pass->net->sizes[0], bytes = width * (data->is_uint8 ? 1 : sizeof(REAL));
-    const REAL scale = (REAL)data->scale;
+    const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
+    const int64_t low = pass->bounds[pass->first_chunk], high = pass->bounds[pass->end_chunk];
+    const void *rows[GROUP];
     for (int64_t s = 0; s < m; s++) {
         if (order && s + AHEAD < available) {
             const char *later = FN(row)(data, width, order[s + AHEAD]);
-            for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(later + i);
+            for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at);
         }
-        const void *row = FN(row)(data, width, order ? order[s] : first + s);
+        const void *row = rows[s % GROUP] = FN(row)(data, width, order ? order[s] : first + s);
         REAL *x = pass->x + s * width;
-        int32_t *index = pass->nonzeros.index + s * width;
-        if (pass->sparse && data->is_uint8)
-            pass->nonzeros.count[s] = FN(compress_bytes)(row, width, scale, index, x);
-        else if (pass->sparse)
-            pass->nonzeros.count[s] = FN(compress_reals)(row, width, index, x);
-        else if (data->is_uint8)
-            for (int64_t i = 0; i < width; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
-        else
-            memcpy(x, row, width * sizeof(REAL));
+        if (pass->sparse) {
+            if (s % GROUP == GROUP - 1 || s == m - 1)
+                FN(pack_group)(pass, rows, s - s % GROUP, (int)(s % GROUP + 1));
+        } else if (data->is_uint8) {
+            const REAL scale = (REAL)data->scale;
+            for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
+        } else {
+            memcpy(x + low, (const REAL *)row + low, (high - low) * sizeof(REAL));
+        }
     }
 }
 
-/* a[l + 1] = activation(a[l] W + b) for every layer but the last, which is left as z. */
-static void FN(forward_block)(PASS *pass, int64_t m) {
+/* z (m, strides[0]) = start + x W0 over one chunk's inputs; no start: zero */
+static void FN(first_layer)(PASS *pass, int chunk, int64_t m, const REAL *start, REAL *z) {
+    const int64_t stride = pass->net->strides[0], width = pass->net->sizes[0];
+    const int64_t low = pass->bounds[chunk], high = pass->bounds[chunk + 1];
+    const REAL *w = pass->params + pass->net->weights[0];
+    if (pass->sparse)
+        FN(sparse_forward)(&pass->active, chunk, m, w, stride, start, z);
+    else
+        FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, high - low,
+                    (OPERANDS){pass->x + low, width, 1, w + low * stride, stride, start, z, stride, NULL});
+}
+
+static const REAL *FN(bias)(const PASS *pass, int64_t l) {
+    return pass->net->biases[l] < 0 ? NULL : FN(parameters)(pass, pass->net->biases[l]);
+}
+
+/* a[l + 1] = activation(a[l] W + b) from the first layer's z on; the last layer is left as z. */
+static void FN(later_layers)(PASS *pass, int64_t m) {
     const fnn_net *net = pass->net;
     for (int64_t l = 0; l < net->layers; l++) {
-        const REAL *w = pass->params + net->weights[l];
-        const REAL *bias = net->biases[l] < 0 ? NULL : pass->params + net->biases[l];
         const int64_t stride = net->strides[l];
+        const REAL *bias = FN(bias)(pass, l);
         REAL *z = pass->a[l + 1];
-        if (l == 0 && pass->sparse) {
-            FN(sparse_forward)(&pass->nonzeros, m, w, stride, bias, z);
-        } else {
-            const REAL *input = l ? pass->a[l] : pass->x;
-            const int64_t row_step = l ? net->strides[l - 1] : net->sizes[0];
-            FN(product)(bias ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, net->sizes[l], input, row_step, 1, w, stride,
-                        bias, z, stride);
-        }
+        if (l)
+            FN(product)(bias ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, net->sizes[l],
+                        (OPERANDS){pass->a[l], net->strides[l - 1], 1, FN(parameters)(pass, net->weights[l]), stride,
+                                   bias, z, stride, NULL});
         if (l + 1 < net->layers) FN(apply_activation)(net->activations[l], z, m * stride);
     }
 }
@@ -274,7 +341,7 @@ static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, in
 static void FN(transpose_weights)(PASS *pass) {
     const fnn_net *net = pass->net;
     for (int64_t l = 1; l < net->layers; l++) {
-        const REAL *w = pass->params + net->weights[l];
+        const REAL *w = FN(parameters)(pass, net->weights[l]);
         REAL *to = pass->transposed[l];
         const int64_t inputs = net->sizes[l], outputs = net->sizes[l + 1], stride = net->strides[l];
         const int64_t to_stride = net->strides[l - 1];
@@ -289,8 +356,9 @@ static void FN(transpose_weights)(PASS *pass) {
 static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[l - 1];
-    FN(product)(FN(FROM_ZERO), m, stride, net->sizes[l + 1], pass->delta, net->strides[l], 1, pass->transposed[l],
-                stride, NULL, pass->before, stride);
+    FN(product)(FN(FROM_ZERO), m, stride, net->sizes[l + 1],
+                (OPERANDS){pass->delta, net->strides[l], 1, pass->transposed[l], stride, NULL, pass->before, stride,
+                           NULL});
     FN(apply_derivative)(net->activations[l - 1], pass->a[l], pass->before, m * stride);
     REAL *swapped = pass->delta;
     pass->delta = pass->before;
@@ -309,168 +377,27 @@ static void FN(add_gradient)(PASS *pass, int64_t l, int64_t m) {
     const int64_t stride = net->strides[l];
     REAL *g = pass->gradient + net->weights[l];
     if (l == 0 && pass->sparse)
-        FN(sparse_gradient)(&pass->nonzeros, m, 1, pass->delta, stride, g);
+        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+            FN(sparse_gradient)(&pass->active, c, m, pass->delta, stride, g);
     else
-        FN(product)(FN(FROM_C), net->sizes[l], stride, m, l ? pass->a[l] : pass->x, 1,
-                    l ? net->strides[l - 1] : net->sizes[0], pass->delta, stride, NULL, g, stride);
+        FN(product)(FN(FROM_C), net->sizes[l], stride, m,
+                    (OPERANDS){l ? pass->a[l] : pass->x, 1, l ? net->strides[l - 1] : net->sizes[0], pass->delta,
+                               stride, NULL, g, stride, NULL});
     if (net->biases[l] >= 0) FN(bias_gradient)(pass->delta, m, stride, pass->gradient + net->biases[l]);
 }
 
-/* Parameters from `at` on, `count` of them, move by the gradient g. */
-static void FN(move)(const STEP *step, REAL l2, const REAL *g, REAL *params, REAL *state, int64_t size, int64_t at,
-                     int64_t count) {
-    FN(update)(step, l2, g, params + at, state + at, state + size + at, count);
-}
-
-/* Layer l's gradient, a few rows at a time, straight into its update: it never goes to memory as a whole. */
-static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step, REAL *params, REAL *state,
-                             int64_t size) {
-    const fnn_net *net = pass->net;
-    const int64_t stride = net->strides[l], inputs = net->sizes[l];
-    REAL *g = pass->gradient;
-    if (l == 0 && pass->sparse && step->optimizer == SGD && step->l2 == 0) {
-        FN(sparse_gradient)(&pass->nonzeros, m, -step->rate, pass->delta, stride, params + net->weights[0]);
-    } else if (l == 0 && pass->sparse) {
-        memset(g, 0, inputs * stride * sizeof(REAL));
-        FN(sparse_gradient)(&pass->nonzeros, m, 1, pass->delta, stride, g);
-        FN(move)(step, step->l2, g, params, state, size, net->weights[l], inputs * stride);
-    } else {
-        const REAL *x = l ? pass->a[l] : pass->x;
-        for (int64_t i = 0; i < inputs; i += TILE_ROWS) {
-            const int64_t rows = inputs - i < TILE_ROWS ? inputs - i : TILE_ROWS;
-            FN(product)(FN(FROM_ZERO), rows, stride, m, x + i, 1, l ? net->strides[l - 1] : inputs, pass->delta,
-                        stride, NULL, g, stride);
-            FN(move)(step, step->l2, g, params, state, size, net->weights[l] + i * stride, rows * stride);
-        }
-    }
-    if (net->biases[l] >= 0) {
-        memset(g, 0, stride * sizeof(REAL));
-        FN(bias_gradient)(pass->delta, m, stride, g);
-        FN(move)(step, 0, g, params, state, size, net->biases[l], stride);
-    }
-}
-
-/* pass->gradient += the gradient of the mean loss of count rows, in blocks */
-static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t count) {
-    FN(transpose_weights)(pass);
+/* pass->gradient += the gradient of the mean loss over `samples` samples, of which these are `count`, block by block */
+static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int64_t count, int64_t samples) {
     for (int64_t start = 0; start < count; start += BLOCK) {
         const int64_t m = count - start < BLOCK ? count - start : BLOCK;
         const int64_t *rows = order ? order + start : NULL;
-        FN(gather)(pass, rows, start, m, count - start);
-        FN(forward_block)(pass, m);
-        FN(output_block)(pass, rows, start, m, count);
+        FN(gather)(pass, rows, first + start, m, count - start);
+        FN(first_layer)(pass, 0, m, FN(bias)(pass, 0), pass->a[1]);
+        FN(later_layers)(pass, m);
+        FN(output_block)(pass, rows, first + start, m, samples);
         for (int64_t l = pass->net->layers - 1; l >= 0; l--) {
             FN(add_gradient)(pass, l, m);
             if (l) FN(delta_before)(pass, l, m);
         }
     }
 }
-
-/* One update by the rows order[0..count), of which `available` follow. Returns 0, with nothing changed, if their loss is not finite. */
-static int FN(train_batch)(PASS *pass, const int64_t *order, int64_t count, int64_t available, const STEP *step,
-                           REAL *params, REAL *state, int64_t size) {
-    const fnn_net *net = pass->net;
-    const double loss_before = pass->loss;
-    const int64_t correct_before = pass->correct;
-    if (count <= BLOCK) {
-        FN(gather)(pass, order, 0, count, available);
-        FN(forward_block)(pass, count);
-        FN(output_block)(pass, order, 0, count, count);
-    } else {
-        memset(pass->gradient, 0, size * sizeof(REAL));
-        FN(accumulate)(pass, order, count);
-    }
-    if (!isfinite(pass->loss)) {
-        pass->loss = loss_before;
-        pass->correct = correct_before;
-        return 0;
-    }
-    if (count <= BLOCK) {
-        FN(transpose_weights)(pass);
-        for (int64_t l = net->layers - 1; l >= 0; l--) {
-            /* the update needs this layer's delta, the delta before it this layer's old weights (the transposed) */
-            FN(fused_update)(pass, l, count, step, params, state, size);
-            if (l) FN(delta_before)(pass, l, count);
-        }
-        return 1;
-    }
-    for (int64_t l = 0; l < net->layers; l++) {
-        const int64_t at = net->weights[l], bias = net->biases[l];
-        FN(move)(step, step->l2, pass->gradient + at, params, state, size, at, net->sizes[l] * net->strides[l]);
-        if (bias >= 0) FN(move)(step, 0, pass->gradient + bias, params, state, size, bias, net->strides[l]);
-    }
-    return 1;
-}
-
-static double FN(now)(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
-                      int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                      void *arena) {
-    PASS pass;
-    FN(place)(&pass, net, batch_size, 1, arena);
-    pass.params = params;
-    pass.data = data;
-    pass.sparse = FN(is_sparse)(data, net->sizes[0], order, 0, count);
-    pass.loss = result->loss;
-    pass.correct = result->correct;
-    const int64_t size = FN(parameter_count)(net), batches = (count + batch_size - 1) / batch_size;
-    const double end = FN(now)() + seconds;
-    while (result->batches < batches && !result->diverged) {
-        const int64_t start = result->batches * batch_size;
-        const STEP step = FN(make_step)(rule, rule->step + result->batches + 1);
-        const int64_t m = count - start < batch_size ? count - start : batch_size;
-        if (FN(train_batch)(&pass, order + start, m, count - start, &step, params, state, size))
-            result->batches++;
-        else
-            result->diverged = 1;
-        if (FN(now)() > end) break;
-    }
-    result->loss = pass.loss;
-    result->correct = pass.correct;
-}
-
-static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
-                            void *arena) {
-    PASS pass;
-    FN(place)(&pass, net, count, 1, arena);
-    pass.params = params;
-    pass.data = data;
-    pass.sparse = FN(is_sparse)(data, net->sizes[0], NULL, 0, count);
-    pass.gradient = grad;
-    FN(accumulate)(&pass, NULL, count);
-    return pass.loss / (double)count;
-}
-
-static void FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
-                        void *out, void *arena) {
-    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
-    PASS pass;
-    FN(place)(&pass, net, count, 0, arena);
-    pass.params = params;
-    pass.data = data;
-    pass.sparse = FN(is_sparse)(data, net->sizes[0], NULL, first, count);
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        const int64_t m = count - start < BLOCK ? count - start : BLOCK;
-        FN(gather)(&pass, NULL, first + start, m, 0);
-        FN(forward_block)(&pass, m);
-        FN(activate_output)(net, pass.a[last + 1], m);
-        for (int64_t s = 0; s < m; s++)
-            memcpy((REAL *)out + (start + s) * outputs, pass.a[last + 1] + s * stride, outputs * sizeof(REAL));
-    }
-}
-
-static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(activate)};
-
-#undef C_
-#undef M_
-#undef V
-#undef VI
-#undef LANES
-#undef STEP
-#undef NONZEROS
-#undef PASS

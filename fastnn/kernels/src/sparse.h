@@ -1,146 +1,102 @@
-/* The first layer over the non-zero inputs only: a zero adds nothing to the sum nor to its row of the gradient.
-   Template.
+/* The first layer over its active inputs only: a zero adds nothing to the sum nor to its row of the gradient. Template.
 
-   The sums run over ascending inputs as in tiles.h, so skipping zeros leaves the bits of the forward pass as they
-   are. */
+   Samples go in groups of GROUP. An input is active in a group if any of its samples has it other than zero; a group's
+   active inputs are packed side by side and go through the dense tiles, with an index that names their rows of W. The
+   sums run over ascending inputs, so leaving out zeros leaves the bits of the forward pass as they are. */
 
 typedef struct {
-    int32_t *index;  /* (BLOCK, sizes[0]) inputs that are not zero, each sample's in ascending order */
-    REAL *value;     /* (BLOCK, sizes[0]) their values */
-    int64_t *count;  /* (BLOCK) */
-    int64_t width;   /* sizes[0] */
-} FN(nonzeros);
-#define NONZEROS FN(nonzeros)
+    REAL *value;           /* (BLOCK, inputs) each sample's values of its group's active inputs */
+    int32_t *index;        /* (BLOCK / GROUP, inputs) which inputs these are, ascending */
+    int64_t *count;        /* (BLOCK / GROUP, CHUNKS) how many in each chunk */
+    const int64_t *bounds; /* (CHUNKS + 1) where the chunks' inputs start; so do their values and indices */
+    int64_t width;         /* inputs */
+} FN(active);
+#define ACTIVE FN(active)
 
-/* index, value <- the non-zero entries of the bytes x[0..width), times scale; returns how many */
-static int64_t FN(compress_bytes)(const uint8_t *x, int64_t width, REAL scale, int32_t *index, REAL *value) {
-    int64_t count = 0, i = 0;
+/* Packs the inputs low..high of some rows of bytes, times scale; the lists start at column `low` of value (samples,
+   width) and index. Returns how many are active. */
+static int64_t FN(pack_bytes)(const uint8_t *const *rows, int samples, int64_t low, int64_t high, REAL scale,
+                              REAL *value, int64_t width, int32_t *index) {
+    int64_t count = low, i = low;
 #if VECTOR_BYTES == 64
     const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    for (; i + 16 <= width; i += 16) { /* whole vectors are stored: count <= i, so they end within the row */
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(x + i));
-        const __mmask16 nonzero = _mm_test_epi8_mask(bytes, bytes);
-        if (nonzero == 0) continue;
+    for (; i + 16 <= high; i += 16) { /* whole vectors are stored: count <= i, so they end in the chunk */
+        __m128i any = _mm_setzero_si128();
+        for (int s = 0; s < samples; s++) any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)(rows[s] + i)));
+        const __mmask16 active = _mm_test_epi8_mask(any, any);
+        if (active == 0) continue;
         const __m512i at = _mm512_add_epi32(_mm512_set1_epi32((int32_t)i), steps);
-        const __m512i packed = _mm512_maskz_compress_epi32(nonzero, _mm512_cvtepu8_epi32(bytes));
-        _mm512_storeu_si512(index + count, _mm512_maskz_compress_epi32(nonzero, at));
+        _mm512_storeu_si512(index + count, _mm512_maskz_compress_epi32(active, at));
+        for (int s = 0; s < samples; s++) {
+            const __m128i bytes = _mm_loadu_si128((const __m128i *)(rows[s] + i));
+            const __m512i packed = _mm512_maskz_compress_epi32(active, _mm512_cvtepu8_epi32(bytes));
+            REAL *to = value + s * width + count;
 #if IS_FLOAT
-        _mm512_storeu_ps(value + count, _mm512_cvtepi32_ps(packed) * scale);
+            _mm512_storeu_ps(to, _mm512_cvtepi32_ps(packed) * scale);
 #else
-        _mm512_storeu_pd(value + count, _mm512_cvtepi32_pd(_mm512_castsi512_si256(packed)) * scale);
-        _mm512_storeu_pd(value + count + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(packed, 1)) * scale);
+            _mm512_storeu_pd(to, _mm512_cvtepi32_pd(_mm512_castsi512_si256(packed)) * scale);
+            _mm512_storeu_pd(to + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(packed, 1)) * scale);
 #endif
-        count += __builtin_popcount(nonzero);
+        }
+        count += __builtin_popcount(active);
     }
 #endif
-    for (; i + 8 <= width; i += 8) {
-        uint64_t word;
-        memcpy(&word, x + i, 8);
-        if (word == 0) continue;
-        for (int j = 0; j < 8; j++) { /* write always, advance past what counts: no branch to mispredict */
-            index[count] = (int32_t)(i + j);
-            value[count] = (REAL)x[i + j] * scale;
-            count += x[i + j] != 0;
+    for (; i < high; i += 8) {
+        const int64_t here = high - i < 8 ? high - i : 8;
+        uint64_t any = 0;
+        for (int s = 0; s < samples; s++) {
+            uint64_t word = 0;
+            memcpy(&word, rows[s] + i, here);
+            any |= word;
+        }
+        for (; any; any &= ~((uint64_t)255 << (__builtin_ctzll(any) & ~7))) {
+            const int64_t at = i + __builtin_ctzll(any) / 8; /* little-endian, as all supported machines are */
+            for (int s = 0; s < samples; s++) value[s * width + count] = (REAL)rows[s][at] * scale;
+            index[count++] = (int32_t)at;
         }
     }
-    for (; i < width; i++)
-        if (x[i]) {
-            index[count] = (int32_t)i;
-            value[count++] = (REAL)x[i] * scale;
-        }
-    return count;
+    return count - low;
 }
 
-static int64_t FN(compress_reals)(const REAL *x, int64_t width, int32_t *index, REAL *value) {
-    int64_t count = 0, i = 0;
-    for (; i + LANES <= width; i += LANES) {
-        V lanes;
-        memcpy(&lanes, x + i, sizeof lanes); /* the caller's rows need not be aligned */
-        for (unsigned bits = FN(vnonzero)(lanes); bits; bits &= bits - 1) {
-            const int64_t at = i + __builtin_ctz(bits);
-            index[count] = (int32_t)at;
-            value[count++] = x[at];
+/* The same for rows of reals, used as they are. */
+static int64_t FN(pack_reals)(const REAL *const *rows, int samples, int64_t low, int64_t high, REAL *value,
+                              int64_t width, int32_t *index) {
+    int64_t count = low;
+    for (int64_t i = low; i < high; i += LANES) {
+        const int64_t here = high - i < LANES ? high - i : LANES;
+        unsigned any = 0;
+        for (int s = 0; s < samples; s++) {
+            V lanes = {0};
+            memcpy(&lanes, rows[s] + i, here == LANES ? sizeof lanes : here * sizeof(REAL));
+            any |= FN(vnonzero)(lanes);
+        }
+        for (; any; any &= any - 1) {
+            const int64_t at = i + __builtin_ctz(any);
+            for (int s = 0; s < samples; s++) value[s * width + count] = rows[s][at];
+            index[count++] = (int32_t)at;
         }
     }
-    for (; i < width; i++)
-        if (x[i] != 0) {
-            index[count] = (int32_t)i;
-            value[count++] = x[i];
-        }
-    return count;
+    return count - low;
 }
 
-/* z (samples, columns) = start + x W for a group of samples side by side: their sums do not wait for one another */
-INLINE void FN(sparse_rows)(const int samples, const int vectors, const NONZEROS *x, int64_t first, const REAL *w,
-                            int64_t stride, const REAL *start, REAL *z) {
-    V sum[4][4];
-    int64_t common = x->count[first];
-    for (int s = 0; s < samples; s++) {
-        if (x->count[first + s] < common) common = x->count[first + s];
-        for (int j = 0; j < vectors; j++) sum[s][j] = start ? FN(vload)(start + j * LANES) : (V){0};
-    }
-#define ADD(s, i)                                                                                   \
-    do {                                                                                            \
-        const int64_t at = (first + (s)) * x->width + (i);                                          \
-        const V value = FN(vset)(x->value[at]);                                                     \
-        const REAL *row = w + x->index[at] * stride;                                                \
-        for (int j = 0; j < vectors; j++) sum[s][j] = FN(vfma)(value, FN(vload)(row + j * LANES), sum[s][j]); \
-    } while (0)
-    for (int64_t i = 0; i < common; i++)
-        for (int s = 0; s < samples; s++) ADD(s, i);
-    for (int s = 0; s < samples; s++)
-        for (int64_t i = common; i < x->count[first + s]; i++) ADD(s, i);
-#undef ADD
-    for (int s = 0; s < samples; s++)
-        for (int j = 0; j < vectors; j++) FN(vstore)(z + (first + s) * stride + j * LANES, sum[s][j]);
-}
-
-static void FN(sparse_forward)(const NONZEROS *x, int64_t samples, const REAL *w, int64_t stride, const REAL *start,
-                               REAL *z) {
-    for (int64_t j = 0; j < stride;) {
-        const int64_t vectors = (stride - j) / LANES;
-        const REAL *begin = start ? start + j : NULL;
-        int64_t s = 0;
-#define GROUPS(n)                                                                                    \
-    for (; s + 4 <= samples; s += 4) FN(sparse_rows)(4, n, x, s, w + j, stride, begin, z + j);       \
-    for (; s < samples; s++) FN(sparse_rows)(1, n, x, s, w + j, stride, begin, z + j);               \
-    j += n * LANES
-        if (VECTOR_BYTES == 64 && vectors >= 4) {
-            GROUPS(4);
-        } else if (vectors >= 2) {
-            GROUPS(2);
-        } else {
-            GROUPS(1);
-        }
-#undef GROUPS
+/* z (samples, stride) = start + x W over a chunk's active inputs; no start: zero */
+static void FN(sparse_forward)(const ACTIVE *x, int chunk, int64_t samples, const REAL *w, int64_t stride,
+                               const REAL *start, REAL *z) {
+    for (int64_t s = 0; s < samples; s += GROUP) {
+        const int64_t m = samples - s < GROUP ? samples - s : GROUP, low = x->bounds[chunk];
+        FN(product_of_rows)(start ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, x->count[s / GROUP * CHUNKS + chunk],
+                            (OPERANDS){x->value + s * x->width + low, x->width, 1, w, stride, start, z + s * stride,
+                                       stride, x->index + s / GROUP * x->width + low});
     }
 }
 
-/* g (inputs, stride) += factor x^T delta, in the order of the samples */
-static void FN(sparse_gradient)(const NONZEROS *x, int64_t samples, REAL factor, const REAL *delta, int64_t stride,
+/* g (inputs, stride) += x^T delta over a chunk's active inputs, group by group */
+static void FN(sparse_gradient)(const ACTIVE *x, int chunk, int64_t samples, const REAL *delta, int64_t stride,
                                 REAL *g) {
-    for (int64_t s = 0; s < samples; s++) {
-        const int32_t *index = x->index + s * x->width;
-        const REAL *value = x->value + s * x->width;
-        for (int64_t j = 0; j < stride;) {
-            const REAL *row = delta + s * stride + j;
-#define COLUMNS(n)                                                                      \
-    V slope[n];                                                                         \
-    for (int v = 0; v < n; v++) slope[v] = FN(vload)(row + v * LANES) * factor;         \
-    for (int64_t i = 0; i < x->count[s]; i++) {                                         \
-        REAL *to = g + index[i] * stride + j;                                           \
-        const V scale = FN(vset)(value[i]);                                             \
-        for (int v = 0; v < n; v++) FN(vstore)(to + v * LANES, FN(vfma)(scale, slope[v], FN(vload)(to + v * LANES))); \
-    }                                                                                   \
-    j += n * LANES
-            if ((stride - j) / LANES >= 4) {
-                COLUMNS(4);
-            } else if ((stride - j) / LANES >= 2) {
-                COLUMNS(2);
-            } else {
-                COLUMNS(1);
-            }
-#undef COLUMNS
-        }
+    for (int64_t s = 0; s < samples; s += GROUP) {
+        const int64_t m = samples - s < GROUP ? samples - s : GROUP, low = x->bounds[chunk];
+        FN(product_into_rows)(FN(FROM_C), x->count[s / GROUP * CHUNKS + chunk], stride, m,
+                              (OPERANDS){x->value + s * x->width + low, 1, x->width, delta + s * stride, stride, NULL,
+                                         g, stride, x->index + s / GROUP * x->width + low});
     }
 }

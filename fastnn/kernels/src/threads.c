@@ -1,44 +1,67 @@
-/* Splits a forward pass over threads, row by row. Threads live for one call: nothing is left behind for a fork. */
+/* Threads that live for one call, so that nothing is left behind for a fork, and the barrier they meet at. */
 #include "fastnn.h"
 
 #include <pthread.h>
+#include <sched.h>
 
-#define MAX_THREADS 256
+#if defined(__x86_64__) || defined(__i386__)
+#define RELAX() __builtin_ia32_pause()
+#else
+#define RELAX() ((void)0)
+#endif
+
+#define SPINS 2000 /* some tens of microseconds: longer than a step's imbalance, shorter than a time slice */
+
+static int busy; /* threads at work in all calls of this process */
 
 typedef struct {
-    const fnn_kernels *kernels;
-    const fnn_net *net;
-    const void *params;
-    const fnn_data *data;
-    int64_t first, count;
-    void *out, *arena;
-} part;
+    fnn_work *work;
+    void *job;
+    int *threads; /* the final count, 0 until it is known */
+    int thread;
+} member;
 
-static void *run(void *argument) {
-    const part *p = argument;
-    p->kernels->forward(p->net, p->params, p->data, p->first, p->count, p->out, p->arena);
+static void *enter(void *argument) {
+    const member self = *(const member *)argument;
+    int threads;
+    while ((threads = __atomic_load_n(self.threads, __ATOMIC_ACQUIRE)) == 0) sched_yield();
+    self.work(self.job, self.thread, threads);
     return NULL;
 }
 
-void fnn_forward(const fnn_kernels *kernels, const fnn_net *net, const void *params, const fnn_data *data,
-                 int64_t first, int64_t count, void *out, size_t item_bytes, void *arenas, size_t arena_bytes,
-                 int threads) {
-    part parts[MAX_THREADS];
-    pthread_t ids[MAX_THREADS];
-    int started[MAX_THREADS];
-    if (threads > MAX_THREADS) threads = MAX_THREADS;
-    const int64_t outputs = net->sizes[net->layers];
-    for (int i = 0; i < threads; i++) {
-        const int64_t from = count * i / threads, to = count * (i + 1) / threads;
-        parts[i] = (part){kernels, net, params, data, first + from, to - from,
-                          (char *)out + from * outputs * item_bytes, (char *)arenas + i * arena_bytes};
+void fnn_parallel(fnn_work *work, void *job, int threads) {
+    pthread_t ids[FNN_MAX_THREADS];
+    member members[FNN_MAX_THREADS];
+    int count = 1, ready = 0;
+    /* Calls from several Python threads share the cores: what others use now is not taken a second time. */
+    const int others = __atomic_load_n(&busy, __ATOMIC_RELAXED);
+    threads -= others;
+    if (threads > FNN_MAX_THREADS) threads = FNN_MAX_THREADS;
+    for (; count < threads; count++) {
+        members[count] = (member){work, job, &ready, count};
+        if (pthread_create(&ids[count], NULL, enter, &members[count]) != 0) break; /* fewer threads will do */
     }
-    for (int i = 1; i < threads; i++) started[i] = pthread_create(&ids[i], NULL, run, &parts[i]) == 0;
-    run(&parts[0]);
-    for (int i = 1; i < threads; i++) {
-        if (started[i])
-            pthread_join(ids[i], NULL);
+    __atomic_add_fetch(&busy, count, __ATOMIC_RELAXED);
+    __atomic_store_n(&ready, count, __ATOMIC_RELEASE);
+    work(job, 0, count);
+    for (int i = 1; i < count; i++) pthread_join(ids[i], NULL);
+    __atomic_sub_fetch(&busy, count, __ATOMIC_RELAXED);
+}
+
+int fnn_wait(fnn_barrier *barrier, int threads) {
+    if (threads == 1) return 0;
+    const int round = __atomic_load_n(&barrier->round, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
+        __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&barrier->round, round + 1, __ATOMIC_RELEASE);
+        return 0;
+    }
+    int spins = 0;
+    for (; __atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) == round; spins++) {
+        if (spins < SPINS)
+            RELAX();
         else
-            run(&parts[i]); /* no thread to be had: do its part here */
+            sched_yield(); /* a core was taken away: let whoever has work run */
     }
+    return spins >= SPINS;
 }

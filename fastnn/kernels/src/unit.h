@@ -24,23 +24,33 @@
 #define TILE_ROWS 4
 #endif
 
+#define GROUP 12  /* samples whose non-zero inputs are taken together; the same for every instruction set */
 #define AHEAD 12  /* rows of the order that are prefetched before their turn */
-#define BLOCK 128 /* samples that go forward and backward together; longer batches add up their blocks' gradients */
+#define BLOCK 256 /* samples that go forward and backward together; longer batches add up their blocks' gradients */
+#define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
+                     threads share them out, so that the bits do not depend on how many there are */
+#define MOST_ACTIVE 0.8 /* share of active inputs above which the dense tiles are faster without packing */
+#define MOST_STALLS 2 /* waits for a thread without a core that one call puts up with */
+#define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
+#define FORWARD_THREAD_WORK 2e7 /* and those of a forward pass that pay for starting a thread */
 
 #define REAL float
 #define INTEGER int32_t
 #define FN(name) name##_f32
 #define IS_FLOAT 1
 #include "network.h"
+#include "training.h"
 #undef REAL
 #undef INTEGER
 #undef FN
 #undef IS_FLOAT
+#undef SUM_PIECE
 
 #define REAL double
 #define INTEGER int64_t
 #define FN(name) name##_f64
 #define IS_FLOAT 0
 #include "network.h"
+#include "training.h"
 
 const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &table_f32, &table_f64};

@@ -1,0 +1,323 @@
+/* Epochs, shared out over threads without changing a bit. Template, after network.h.
+
+   A batch of at most BLOCK samples: each thread owns the rows of W0 of its chunks of inputs. It walks these inputs
+   only, the chunks' shares of z meet at one barrier a batch, and the small layers behind them are computed by every
+   thread for itself, in the same way, on its own copy of their parameters.
+   A longer batch: each thread takes some of CHUNKS parts of its samples, each with a gradient of its own; these are
+   added up in the order of the parts, each thread updating a range of the parameters. */
+
+#define SUM_PIECE 1024 /* elements of the gradient that are summed and applied at a time, in the first-level cache */
+
+typedef struct {
+    const fnn_net *net;
+    REAL *params, *state;
+    const fnn_data *data;
+    const int64_t *order;
+    int64_t count, batch_size;
+    const fnn_rule *rule;
+    double end; /* by the clock of now() */
+    fnn_result *result;
+    char *arena;
+    size_t arena_bytes;
+    int chunks;
+    fnn_barrier barrier;
+    int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
+    int stalls;   /* times that thread 0 waited for one without a core */
+    REAL *partial, *gradients; /* thread 0's, used by all */
+    double part_loss[CHUNKS];
+    int64_t part_correct[CHUNKS];
+} FN(job);
+#define JOB FN(job)
+
+/* Parameters at..at+count, all of one kind, move by the gradient g. */
+static void FN(move)(const PASS *pass, const STEP *step, REAL l2, const REAL *g, int64_t at, int64_t count) {
+    const int tail = at >= pass->tail_at;
+    REAL *m = NULL, *v = NULL;
+    if (step->optimizer != SGD) {
+        m = tail ? pass->tail_state + (at - pass->tail_at) : pass->state + at;
+        v = m + (tail ? pass->tail_slot : pass->size);
+    }
+    FN(update)(step, l2, g, FN(parameters)(pass, at), m, v, count);
+}
+
+/* Layer l's gradient, a few rows at a time, straight into its update: it never goes to memory as a whole. */
+static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
+    const fnn_net *net = pass->net;
+    const int64_t stride = net->strides[l], at = net->weights[l];
+    const int64_t low = l ? 0 : pass->bounds[pass->first_chunk];
+    const int64_t high = l ? net->sizes[l] : pass->bounds[pass->end_chunk];
+    REAL *g = pass->gradient;
+    if (l == 0 && pass->sparse) {
+        const int direct = step->optimizer == SGD && step->l2 == 0;
+        if (direct) /* the sum goes on from the weights: w += x^T (-rate delta) */
+            for (int64_t i = 0; i < m * stride; i += LANES)
+                FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
+        else
+            memset(g + low * stride, 0, (high - low) * stride * sizeof(REAL));
+        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+            FN(sparse_gradient)(&pass->active, c, m, direct ? pass->before : pass->delta, stride,
+                                direct ? pass->params + at : g);
+        if (!direct) FN(move)(pass, step, step->l2, g + low * stride, at + low * stride, (high - low) * stride);
+    } else {
+        const REAL *x = l ? pass->a[l] : pass->x;
+        for (int64_t i = low; i < high; i += TILE_ROWS) {
+            const int64_t rows = high - i < TILE_ROWS ? high - i : TILE_ROWS;
+            FN(product)(FN(FROM_ZERO), rows, stride, m,
+                        (OPERANDS){x + i, 1, l ? net->strides[l - 1] : net->sizes[0], pass->delta, stride, NULL, g,
+                                   stride, NULL});
+            FN(move)(pass, step, step->l2, g, at + i * stride, rows * stride);
+        }
+    }
+    if (net->biases[l] >= 0) {
+        memset(g, 0, stride * sizeof(REAL));
+        FN(bias_gradient)(pass->delta, m, stride, g);
+        FN(move)(pass, step, 0, g, net->biases[l], stride);
+    }
+}
+
+/* a[1] = bias + the chunks' shares (CHUNKS, m, strides[0]), added in their order */
+static void FN(sum_partial)(PASS *pass, int64_t m, const REAL *partial) {
+    const int64_t stride = pass->net->strides[0], share = m * stride;
+    const REAL *bias = FN(bias)(pass, 0);
+    REAL *z = pass->a[1];
+    for (int64_t s = 0; s < m; s++)
+        for (int64_t j = 0; j < stride; j += LANES, partial += LANES, z += LANES) {
+            V sum = bias ? FN(vload)(bias + j) : (V){0};
+            for (int c = 0; c < CHUNKS; c++) sum += FN(vload)(partial + c * share);
+            FN(vstore)(z, sum);
+        }
+}
+
+/* One update by at most BLOCK rows. Returns 0, with nothing changed, if their loss is not finite. */
+static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, const STEP *step) {
+    const fnn_net *net = pass->net;
+    const int64_t start = batch * job->batch_size, left = job->count - start;
+    const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
+    const double loss_before = pass->loss;
+    const int64_t correct_before = pass->correct;
+    FN(gather)(pass, rows, 0, m, left);
+    if (pass->chunks == 1) {
+        FN(first_layer)(pass, 0, m, FN(bias)(pass, 0), pass->a[1]);
+    } else {
+        REAL *partial = job->partial + (batch & 1) * CHUNKS * job->batch_size * net->strides[0];
+        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+            FN(first_layer)(pass, c, m, NULL, partial + c * m * net->strides[0]);
+        const int stalled = fnn_wait(&job->barrier, threads);
+        if (pass->first_chunk == 0) job->stalls += stalled;
+        FN(sum_partial)(pass, m, partial);
+    }
+    FN(later_layers)(pass, m);
+    FN(output_block)(pass, rows, 0, m, m);
+    if (!isfinite(pass->loss)) {
+        pass->loss = loss_before;
+        pass->correct = correct_before;
+        return 0;
+    }
+    FN(transpose_weights)(pass);
+    for (int64_t l = net->layers - 1; l >= 0; l--) {
+        /* the update needs this layer's delta; the delta before it needs this layer's old weights, the transposed */
+        FN(fused_update)(pass, l, m, step);
+        if (l) FN(delta_before)(pass, l, m);
+    }
+    return 1;
+}
+
+/* The parts' gradients of parameters low..high, added up in order, move them; they are of one kind. */
+static void FN(reduce_and_move)(const PASS *pass, const JOB *job, const STEP *step, REAL l2, int64_t low, int64_t high) {
+    REAL sum[SUM_PIECE] __attribute__((aligned(64)));
+    for (int64_t at = low; at < high; at += SUM_PIECE) {
+        const int64_t count = high - at < SUM_PIECE ? high - at : SUM_PIECE;
+        for (int64_t i = 0; i < count; i += LANES) {
+            V total = FN(vload)(job->gradients + at + i);
+            for (int p = 1; p < CHUNKS; p++) total += FN(vload)(job->gradients + p * pass->size + at + i);
+            FN(vstore)(sum + i, total);
+        }
+        FN(move)(pass, step, l2, sum, at, count);
+    }
+}
+
+/* One update by more than BLOCK rows (the epoch's last batch may have fewer). Returns as short_batch does. */
+static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t batch, const STEP *step) {
+    const fnn_net *net = pass->net;
+    const int64_t start = batch * job->batch_size, left = job->count - start;
+    const int64_t m = left < job->batch_size ? left : job->batch_size, blocks = (m + BLOCK - 1) / BLOCK;
+    double loss = pass->loss;
+    int64_t correct = pass->correct;
+    FN(transpose_weights)(pass);
+    for (int p = CHUNKS * thread / threads; p < CHUNKS * (thread + 1) / threads; p++) {
+        const int64_t from = blocks * p / CHUNKS * BLOCK, to = blocks * (p + 1) / CHUNKS * BLOCK;
+        pass->gradient = job->gradients + p * pass->size;
+        memset(pass->gradient, 0, pass->size * sizeof(REAL));
+        pass->loss = 0;
+        pass->correct = 0;
+        FN(accumulate)(pass, job->order + start + from, 0, (to < m ? to : m) - from, m);
+        job->part_loss[p] = pass->loss;
+        job->part_correct[p] = pass->correct;
+    }
+    fnn_wait(&job->barrier, threads);
+    pass->loss = loss;
+    pass->correct = correct;
+    for (int p = 0; p < CHUNKS; p++) loss += job->part_loss[p], correct += job->part_correct[p];
+    if (!isfinite(loss)) return 0;
+    pass->loss = loss;
+    pass->correct = correct;
+    const int64_t lines = pass->size * sizeof(REAL) / 64, line = 64 / sizeof(REAL);
+    const int64_t low = lines * thread / threads * line, high = lines * (thread + 1) / threads * line;
+    for (int64_t l = 0; l < net->layers; l++) {
+        const int64_t w = net->weights[l], w_end = w + net->sizes[l] * net->strides[l], b = net->biases[l];
+        FN(reduce_and_move)(pass, job, step, step->l2, w > low ? w : low, w_end < high ? w_end : high);
+        if (b >= 0)
+            FN(reduce_and_move)(pass, job, step, 0, b > low ? b : low,
+                                b + net->strides[l] < high ? b + net->strides[l] : high);
+    }
+    fnn_wait(&job->barrier, threads);
+    return 1;
+}
+
+static double FN(now)(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void FN(train_thread)(void *argument, int thread, int threads) {
+    JOB *job = argument;
+    const int is_long = job->batch_size > BLOCK;
+    const int64_t batches = (job->count + job->batch_size - 1) / job->batch_size;
+    PASS pass;
+    FN(place)(&pass, job->net, job->batch_size, 1, job->arena + thread * job->arena_bytes);
+    FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks);
+    pass.params = job->params;
+    pass.state = job->state;
+    if (!is_long) {
+        pass.first_chunk = job->chunks * thread / threads;
+        pass.end_chunk = job->chunks * (thread + 1) / threads;
+    }
+    if (thread == 0) {
+        job->partial = pass.partial;
+        job->gradients = pass.gradient;
+    }
+    REAL *tail = job->params + pass.tail_at, *tail_state = job->state ? job->state + pass.tail_at : NULL;
+    if (thread == 0 || is_long) {
+        pass.tail = tail;
+        pass.tail_state = tail_state;
+        pass.tail_slot = pass.size;
+    } else {
+        memcpy(pass.tail, tail, pass.tail_slot * sizeof(REAL));
+        for (int slot = 0; tail_state && slot < (job->rule->optimizer == ADAM ? 2 : 1); slot++)
+            memcpy(pass.tail_state + slot * pass.tail_slot, tail_state + slot * pass.size,
+                   pass.tail_slot * sizeof(REAL));
+    }
+    pass.loss = job->result->loss;
+    pass.correct = job->result->correct;
+    int64_t batch = job->result->batches;
+    fnn_wait(&job->barrier, threads); /* the copies are made; from here on thread 0 changes the originals */
+    int finite = 1;
+    while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
+        const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);
+        finite = is_long ? FN(long_batch)(&pass, job, thread, threads, batch, &step)
+                         : FN(short_batch)(&pass, job, threads, batch, &step);
+        if (!finite) break;
+        batch++;
+        /* The others may be one batch further, but not past its barrier: they will see this in time. */
+        if (thread == 0 && job->stop == batches && (job->stalls > MOST_STALLS || FN(now)() > job->end))
+            __atomic_store_n(&job->stop, batch + 1 < batches ? batch + 1 : batches, __ATOMIC_RELAXED);
+    }
+    if (thread == 0) {
+        job->result->loss = pass.loss;
+        job->result->correct = pass.correct;
+        job->result->batches = batch;
+        job->result->diverged = !finite;
+    }
+}
+
+static size_t FN(arena_bytes)(const fnn_net *net, int64_t rows, int training) {
+    return FN(place)(NULL, net, rows, training, NULL);
+}
+
+static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
+                      int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
+                      void *arena, int threads) {
+    const int chunks = batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS ? CHUNKS : 1;
+    const double work = (double)batch_size * (double)net->sizes[0] * (double)net->strides[0];
+    const int most = batch_size > BLOCK ? CHUNKS : chunks;
+    JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
+               .batch_size = batch_size, .rule = rule, .end = FN(now)() + seconds, .result = result, .arena = arena,
+               .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
+               .stop = (count + batch_size - 1) / batch_size};
+    if (threads > most) threads = most;
+    if (work < THREAD_WORK || result->alone > 0) threads = 1;
+    fnn_parallel(FN(train_thread), &job, threads);
+    if (result->alone > 0) {
+        result->alone--;
+    } else if (job.stalls > MOST_STALLS) { /* other programs use the cores: go on alone, then try again */
+        result->backoff = result->backoff ? 2 * result->backoff : 2;
+        result->alone = result->backoff < 64 ? result->backoff : 64;
+    } else {
+        result->backoff = 0;
+    }
+}
+
+static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
+                            void *arena) {
+    PASS pass;
+    FN(place)(&pass, net, count, 1, arena);
+    FN(plan)(&pass, data, NULL, 0, count, count, 1);
+    pass.params = (REAL *)params; /* read only here */
+    pass.tail = pass.params + pass.tail_at;
+    pass.gradient = grad;
+    FN(transpose_weights)(&pass);
+    FN(accumulate)(&pass, NULL, 0, count, count);
+    return pass.loss / (double)count;
+}
+
+typedef struct {
+    const fnn_net *net;
+    const void *params;
+    const fnn_data *data;
+    int64_t first, count;
+    REAL *out;
+    char *arena;
+    size_t arena_bytes;
+} FN(forward_job);
+
+static void FN(forward_thread)(void *argument, int thread, int threads) {
+    const FN(forward_job) *job = argument;
+    const fnn_net *net = job->net;
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int64_t from = job->count * thread / threads, to = job->count * (thread + 1) / threads;
+    PASS pass;
+    FN(place)(&pass, net, job->count, 0, job->arena + thread * job->arena_bytes);
+    FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1);
+    pass.params = (REAL *)job->params; /* read only here */
+    pass.tail = pass.params + pass.tail_at;
+    for (int64_t start = from; start < to; start += BLOCK) {
+        const int64_t m = to - start < BLOCK ? to - start : BLOCK;
+        FN(gather)(&pass, NULL, job->first + start, m, 0);
+        FN(first_layer)(&pass, 0, m, FN(bias)(&pass, 0), pass.a[1]);
+        FN(later_layers)(&pass, m);
+        FN(activate_output)(net, pass.a[last + 1], m);
+        for (int64_t s = 0; s < m; s++)
+            memcpy(job->out + (start + s) * outputs, pass.a[last + 1] + s * stride, outputs * sizeof(REAL));
+    }
+}
+
+static void FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+                        void *out, void *arena, int threads) {
+    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, 0)};
+    const double work = (double)count * (double)net->sizes[0] * (double)net->strides[0];
+    fnn_parallel(FN(forward_thread), &job, work < FORWARD_THREAD_WORK ? 1 : threads);
+}
+
+static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(activate)};
+
+#undef C_
+#undef M_
+#undef V
+#undef VI
+#undef LANES
+#undef STEP
+#undef ACTIVE
+#undef OPERANDS
+#undef PASS
+#undef JOB
