@@ -31,7 +31,9 @@ typedef struct {
     REAL *mask;           /* (strides[layers - 1]) 1 for an output, 0 for padding */
     REAL *squares;        /* (strides[layers - 1]) sums of squared errors over a block */
     REAL *gradient;       /* laid out as params; for batches longer than a block CHUNKS of them */
-    REAL *partial;        /* (2, CHUNKS, BLOCK, strides[0]) the chunks' shares of the first layer's z, of two batches */
+    REAL *partial;        /* (2, CHUNKS, share) the chunks' shares of the first layer's z, of two batches in turn */
+    int64_t share_room;   /* elements of one of the two */
+    REAL *x_columns, *gram, *run_z, *moves; /* of a run of online batches; see online.h */
     double loss;          /* summed over the samples seen */
     int64_t correct;
 } FN(pass);
@@ -63,7 +65,8 @@ static int64_t FN(parameter_count)(const fnn_net *net) {
    bytes used. */
 static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int training, void *arena) {
     FN(cursor) at = {arena, 0};
-    const int64_t inputs = net->sizes[0], block = rows < BLOCK ? rows : BLOCK;
+    const int online = training && rows <= MOST_ONLINE;
+    const int64_t inputs = net->sizes[0], block = online ? RUN : rows < BLOCK ? rows : BLOCK;
     const int64_t groups = (block + GROUP - 1) / GROUP;
     int64_t widest = 0;
     PASS here = {.net = net, .chunks = 1, .end_chunk = 1, .bounds = {0, inputs}};
@@ -90,7 +93,15 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         here.mask = FN(take)(&at, widest * sizeof(REAL));
         here.squares = FN(take)(&at, widest * sizeof(REAL));
         here.gradient = FN(take)(&at, (rows > BLOCK ? CHUNKS : 1) * here.size * sizeof(REAL));
-        here.partial = FN(take)(&at, 2 * CHUNKS * block * net->strides[0] * sizeof(REAL));
+        here.share_room = CHUNKS * block * (net->strides[0] + (online ? GRAM_STRIDE : 0));
+        here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
+        if (online) {
+            here.x_columns = FN(take)(&at, inputs * GRAM_STRIDE * sizeof(REAL));
+            here.gram = FN(take)(&at, RUN * GRAM_STRIDE * sizeof(REAL));
+            here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
+            here.moves = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
+            if (arena) memset(here.x_columns, 0, inputs * GRAM_STRIDE * sizeof(REAL)); /* its padding is read */
+        }
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));
         if (arena) {

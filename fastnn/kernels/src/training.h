@@ -1,8 +1,9 @@
-/* Epochs, shared out over threads without changing a bit. Template, after network.h.
+/* Epochs, shared out over threads without changing a bit. Template, after online.h.
 
    A batch of at most BLOCK samples: each thread owns the rows of W0 of its chunks of inputs. It walks these inputs
    only, the chunks' shares of z meet at one barrier a batch, and the small layers behind them are computed by every
    thread for itself, in the same way, on its own copy of their parameters.
+   Plain SGD in batches of up to MOST_ONLINE samples: the same, but for a run of batches at a time; see online.h.
    A longer batch: each thread takes some of CHUNKS parts of its samples, each with a gradient of its own; these are
    added up in the order of the parts, each thread updating a range of the parameters. */
 
@@ -23,57 +24,13 @@ typedef struct {
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
     int stalls;   /* times that thread 0 waited for one without a core */
+    int64_t run_samples; /* of a run of online batches, 0 for none */
+    int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
     double part_loss[CHUNKS];
     int64_t part_correct[CHUNKS];
 } FN(job);
 #define JOB FN(job)
-
-/* Parameters at..at+count, all of one kind, move by the gradient g. */
-static void FN(move)(const PASS *pass, const STEP *step, REAL l2, const REAL *g, int64_t at, int64_t count) {
-    const int tail = at >= pass->tail_at;
-    REAL *m = NULL, *v = NULL;
-    if (step->optimizer != SGD) {
-        m = tail ? pass->tail_state + (at - pass->tail_at) : pass->state + at;
-        v = m + (tail ? pass->tail_slot : pass->size);
-    }
-    FN(update)(step, l2, g, FN(parameters)(pass, at), m, v, count);
-}
-
-/* Layer l's gradient, a few rows at a time, straight into its update: it never goes to memory as a whole. */
-static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
-    const fnn_net *net = pass->net;
-    const int64_t stride = net->strides[l], at = net->weights[l];
-    const int64_t low = l ? 0 : pass->bounds[pass->first_chunk];
-    const int64_t high = l ? net->sizes[l] : pass->bounds[pass->end_chunk];
-    REAL *g = pass->gradient;
-    if (l == 0 && pass->sparse) {
-        const int direct = step->optimizer == SGD && step->l2 == 0;
-        if (direct) /* the sum goes on from the weights: w += x^T (-rate delta) */
-            for (int64_t i = 0; i < m * stride; i += LANES)
-                FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
-        else
-            memset(g + low * stride, 0, (high - low) * stride * sizeof(REAL));
-        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-            FN(sparse_gradient)(&pass->active, c, m, direct ? pass->before : pass->delta, stride,
-                                direct ? pass->params + at : g);
-        if (!direct) FN(move)(pass, step, step->l2, g + low * stride, at + low * stride, (high - low) * stride);
-    } else {
-        const REAL *x = l ? pass->a[l] : pass->x;
-        for (int64_t i = low; i < high; i += TILE_ROWS) {
-            const int64_t rows = high - i < TILE_ROWS ? high - i : TILE_ROWS;
-            FN(product)(FN(FROM_ZERO), rows, stride, m,
-                        (OPERANDS){x + i, 1, l ? net->strides[l - 1] : net->sizes[0], pass->delta, stride, NULL, g,
-                                   stride, NULL});
-            FN(move)(pass, step, step->l2, g, at + i * stride, rows * stride);
-        }
-    }
-    if (net->biases[l] >= 0) {
-        memset(g, 0, stride * sizeof(REAL));
-        FN(bias_gradient)(pass->delta, m, stride, g);
-        FN(move)(pass, step, 0, g, net->biases[l], stride);
-    }
-}
 
 /* a[1] = bias + the chunks' shares (CHUNKS, m, strides[0]), added in their order */
 static void FN(sum_partial)(PASS *pass, int64_t m, const REAL *partial) {
@@ -89,7 +46,8 @@ static void FN(sum_partial)(PASS *pass, int64_t m, const REAL *partial) {
 }
 
 /* One update by at most BLOCK rows. Returns 0, with nothing changed, if their loss is not finite. */
-static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, const STEP *step) {
+static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int parity, const STEP *step,
+                           int *stalls) {
     const fnn_net *net = pass->net;
     const int64_t start = batch * job->batch_size, left = job->count - start;
     const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
@@ -99,11 +57,10 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, con
     if (pass->chunks == 1) {
         FN(first_layer)(pass, 0, m, FN(bias)(pass, 0), pass->a[1]);
     } else {
-        REAL *partial = job->partial + (batch & 1) * CHUNKS * job->batch_size * net->strides[0];
+        REAL *partial = job->partial + parity * job->share_room;
         for (int c = pass->first_chunk; c < pass->end_chunk; c++)
             FN(first_layer)(pass, c, m, NULL, partial + c * m * net->strides[0]);
-        const int stalled = fnn_wait(&job->barrier, threads);
-        if (pass->first_chunk == 0) job->stalls += stalled;
+        *stalls += fnn_wait(&job->barrier, threads);
         FN(sum_partial)(pass, m, partial);
     }
     FN(later_layers)(pass, m);
@@ -195,6 +152,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     }
     if (thread == 0) {
         job->partial = pass.partial;
+        job->share_room = pass.share_room;
         job->gradients = pass.gradient;
     }
     REAL *tail = job->params + pass.tail_at, *tail_state = job->state ? job->state + pass.tail_at : NULL;
@@ -211,17 +169,36 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     pass.loss = job->result->loss;
     pass.correct = job->result->correct;
     int64_t batch = job->result->batches;
+    int parity = 0; /* of the unit of work: its shares must not overwrite those of the one before */
     fnn_wait(&job->barrier, threads); /* the copies are made; from here on thread 0 changes the originals */
     int finite = 1;
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);
-        finite = is_long ? FN(long_batch)(&pass, job, thread, threads, batch, &step)
-                         : FN(short_batch)(&pass, job, threads, batch, &step);
+        const int64_t start = batch * job->batch_size, left = job->count - start;
+        int64_t unit = 1, done;
+        int stalls = 0;
+        if (job->run_samples) {
+            /* less near the end, or W0 would be brought up to date too rarely: sparse rows go group by group */
+            const int64_t most = pass.sparse ? GROUP / job->batch_size * job->batch_size : job->run_samples;
+            const int64_t samples = left < most ? left : most;
+            REAL *shares = job->partial + (parity & 1) * job->share_room;
+            unit = (samples + job->batch_size - 1) / job->batch_size;
+            done = FN(online_run)(&pass, &job->barrier, threads, shares, job->order + start, samples, left,
+                                  job->batch_size, &step, &stalls);
+        } else if (is_long) {
+            done = FN(long_batch)(&pass, job, thread, threads, batch, &step);
+        } else {
+            done = FN(short_batch)(&pass, job, threads, batch, parity & 1, &step, &stalls);
+        }
+        parity++;
+        batch += done;
+        finite = done == unit;
         if (!finite) break;
-        batch++;
-        /* The others may be one batch further, but not past its barrier: they will see this in time. */
-        if (thread == 0 && job->stop == batches && (job->stalls > MOST_STALLS || FN(now)() > job->end))
-            __atomic_store_n(&job->stop, batch + 1 < batches ? batch + 1 : batches, __ATOMIC_RELAXED);
+        if (thread > 0) continue;
+        job->stalls += stalls;
+        /* The others may be one unit further, but not past its barrier: they will see this in time. */
+        if (job->stop == batches && (job->stalls > MOST_STALLS || FN(now)() > job->end))
+            __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
     if (thread == 0) {
         job->result->loss = pass.loss;
@@ -239,12 +216,15 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
                       int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
                       void *arena, int threads) {
     const int chunks = batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS ? CHUNKS : 1;
-    const double work = (double)batch_size * (double)net->sizes[0] * (double)net->strides[0];
+    const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE;
+    const int64_t run_samples = online ? RUN / batch_size * batch_size : 0;
+    const int64_t unit = online ? run_samples : batch_size;
+    const double work = (double)unit * (double)net->sizes[0] * (double)net->strides[0];
     const int most = batch_size > BLOCK ? CHUNKS : chunks;
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
                .batch_size = batch_size, .rule = rule, .end = FN(now)() + seconds, .result = result, .arena = arena,
                .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
-               .stop = (count + batch_size - 1) / batch_size};
+               .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples};
     if (threads > most) threads = most;
     if (work < THREAD_WORK || result->alone > 0) threads = 1;
     fnn_parallel(FN(train_thread), &job, threads);

@@ -30,6 +30,9 @@
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
                      threads share them out, so that the bits do not depend on how many there are */
 #define MOST_ACTIVE 0.8 /* share of active inputs above which the dense tiles are faster without packing */
+#define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
+#define RUN 36        /* samples of such a run, if dense: a multiple of GROUP */
+#define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
 #define MOST_STALLS 2 /* waits for a thread without a core that one call puts up with */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 #define FORWARD_THREAD_WORK 2e7 /* and those of a forward pass that pay for starting a thread */
@@ -39,6 +42,8 @@
 #define FN(name) name##_f32
 #define IS_FLOAT 1
 #include "network.h"
+#include "updates.h"
+#include "online.h"
 #include "training.h"
 #undef REAL
 #undef INTEGER
@@ -51,6 +56,8 @@
 #define FN(name) name##_f64
 #define IS_FLOAT 0
 #include "network.h"
+#include "updates.h"
+#include "online.h"
 #include "training.h"
 
 const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &table_f32, &table_f64};
