@@ -38,6 +38,7 @@ Callback = Callable[["MLP", "History"], object]
 
 DEFAULT_MOMENTUM = 0.9  # of optimizer="momentum" and "nesterov" when none is given
 EVALUATION_ROWS = 8192  # rows scored at a time
+HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
 
 class Data(NamedTuple):
@@ -201,7 +202,7 @@ def run_epoch(
     )
 
 
-def evaluate(net: Net, params: FloatArray, data: Data) -> tuple[float, float]:
+def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = ("X", "y")) -> tuple[float, float]:
     """Mean loss (without penalty) and the share of rows whose largest output is their class."""
     kernels, outputs = get_backend(), int(net.sizes[-1])
     last = int(net.activations[-1])
@@ -215,6 +216,9 @@ def evaluate(net: Net, params: FloatArray, data: Data) -> tuple[float, float]:
         a = reference.activate(z, last)
         total += reference.loss_sum(z, a, y, net.loss)
         correct += reference.count_correct(a, y)
+    if not math.isfinite(total):
+        validation.blame_nonfinite(names[0], data.X)
+        validation.blame_nonfinite(names[1], data.y)
     return total / len(data.X), correct / len(data.X)
 
 
@@ -304,7 +308,7 @@ def fit(
         history.loss.append(result.loss / len(data.X) + penalty(net, params, rule.l2))
         history.accuracy.append(result.correct / len(data.X) if model.is_classifier else math.nan)
         if held_out:
-            val_loss, val_accuracy = evaluate(net, params, held_out)
+            val_loss, val_accuracy = evaluate(net, params, held_out, HELD_OUT_NAMES)
             history.val_loss.append(val_loss + penalty(net, params, rule.l2))
             history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
         if verbose:
@@ -327,8 +331,8 @@ def _validation_data(model: MLP, validation_data: object) -> Data | None:
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         validation.unsupported("validation_data", "a pair (X, y)", validation_data)
     X, y = validation_data
-    data = model.check_data(X, y, names=("validation_data[0]", "validation_data[1]"))
-    validation.nonempty("validation_data[0]", len(data.X))
+    data = model.check_data(X, y, names=HELD_OUT_NAMES)
+    validation.nonempty(HELD_OUT_NAMES[0], len(data.X))
     return data
 
 

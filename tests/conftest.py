@@ -1,0 +1,41 @@
+"""Fixtures for every folder of tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import fastnn
+from fastnn.kernels import Kernels
+
+
+@pytest.fixture(params=["native", "numba", "numpy"])
+def backend(request: pytest.FixtureRequest) -> Iterator[Kernels]:
+    """Each backend's kernel table in turn; it is also the chosen backend while the test runs.
+
+    A backend that cannot load fails its tests: a build without its kernels must not look healthy.
+    """
+    with fastnn.use(request.param):
+        yield fastnn.get_backend()
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program in a new interpreter that imports what this one can; keywords are environment variables."""
+
+    def run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FASTNN_")}
+        return subprocess.run(
+            [sys.executable, "-P", "-c", program, *arguments],
+            env={**inherited, "PYTHONPATH": path, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

@@ -1,0 +1,97 @@
+"""forward against tests/naive.py and the reference, over every kind of input and awkward sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import problems
+import pytest
+from problems import EPSILON
+
+from fastnn.kernels import reference
+
+TOLERANCE = 16  # units of rounding; the largest measured is 4.1
+NETS = [
+    ((9, 7, 4), ("tanh", "softmax"), "cross_entropy"),
+    ((16, 32, 16), ("leaky_relu", "sigmoid"), "quadratic"),  # whole vectors
+    ((1, 1, 1), ("sigmoid", "identity"), "mean_squared_error"),
+]
+WIDTHS = (1, 8, 9, 16, 24, 33, 56, 100, 128)  # one to sixteen vectors, with and without padding
+
+
+def outputs(backend, problem):
+    out, params = problem.output(), problem.params.copy()
+    backend.forward(problem.net, problem.params, problem.X, problem.scale, out)
+    assert (problem.params == params).all()
+    return out
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("inputs", problems.INPUT_KINDS)
+@pytest.mark.parametrize("net", NETS, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_kind_of_input(backend, dtype, net, inputs, bias, tmp_path):
+    folder = tmp_path if inputs == "memory_mapped" else None
+    problem = problems.make(*net, dtype=dtype, bias=bias, inputs=inputs, folder=folder)
+    out = outputs(backend, problem)
+    assert problems.distance(out, problem.naive_outputs) <= TOLERANCE * EPSILON[dtype]
+    assert problems.distance(out, outputs(reference, problem)) <= TOLERANCE * EPSILON[dtype]
+
+
+@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu", "leaky_relu"])
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"])
+def test_every_activation(backend, activation, output):
+    problem = problems.make((5, 6, 3), (activation, output), "mean_squared_error")
+    assert problems.distance(outputs(backend, problem), problem.naive_outputs) <= TOLERANCE * EPSILON["float64"]
+
+
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_width(backend, width, dtype, inputs):
+    problem = problems.make((width, width, 3), ("tanh", "sigmoid"), "quadratic", dtype=dtype, inputs=inputs, rows=3)
+    assert problems.distance(outputs(backend, problem), problem.naive_outputs) <= TOLERANCE * EPSILON[dtype]
+
+
+@pytest.mark.parametrize("inputs", ["bytes", "dense"])
+@pytest.mark.parametrize("rows", [1, 127, 128, 129, 257, 4097])
+def test_rows_of_several_blocks(backend, rows, inputs):
+    """Each backend takes long data in blocks: of 128 (native), 256 (numba) and 4096 rows (numpy)."""
+    problem = problems.make((6, 5, 3), ("tanh", "softmax"), "cross_entropy", inputs=inputs, rows=rows)
+    whole = outputs(backend, problem)
+    one = np.empty((1, 3))
+    for row in sorted({0, rows // 2, rows - 1}):
+        backend.forward(problem.net, problem.params, problem.X[row : row + 1], problem.scale, one)
+        assert problems.distance(whole[row], one[0]) <= TOLERANCE * EPSILON["float64"]
+    assert problems.distance(whole, problem.naive_outputs) <= TOLERANCE * EPSILON["float64"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_main_job_agrees_with_the_reference(backend, dtype):
+    problem = problems.make(
+        (784, 30, 10), ("sigmoid", "softmax"), "cross_entropy", dtype=dtype, inputs="bytes", rows=500
+    )
+    assert problems.distance(outputs(backend, problem), outputs(reference, problem)) <= 4 * TOLERANCE * EPSILON[dtype]
+
+
+@pytest.mark.parametrize("z", [1e4, -1e4, 1e300, -1e300])
+@pytest.mark.parametrize("output", ["sigmoid", "tanh", "softmax"])
+def test_saturated_outputs_are_exact(backend, output, z):
+    problem = problems.make((1, 2), (output,), "mean_squared_error", bias=False)
+    params = problems.copied(problem.params)
+    params[:2] = z, 0
+    out = np.empty((1, 2))
+    backend.forward(problem.net, params, np.ones((1, 1)), 1.0, out)
+    expected = {"sigmoid": (z > 0, 0.5), "tanh": (np.sign(z), 0), "softmax": (z > 0, z < 0)}[output]
+    assert out[0].tolist() == [float(value) for value in expected]
+
+
+@pytest.mark.parametrize("inputs", ["sparse", "dense"])
+def test_nan_and_infinity_come_through(backend, inputs):
+    problem = problems.make((20, 4, 3), ("relu", "identity"), "mean_squared_error", inputs=inputs)
+    X = problem.X.copy()
+    X[3, 7], X[5, 2] = np.nan, np.inf
+    out = problem.output()
+    backend.forward(problem.net, problem.params, X, 1.0, out)
+    bad = ~np.isfinite(out).all(axis=1)
+    assert bad[[3, 5]].all()
+    assert bad.sum() == 2

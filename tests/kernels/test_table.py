@@ -1,0 +1,58 @@
+"""The kernel table: every backend has the same functions with the same parameters and returns the same types."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import problems
+import pytest
+
+from fastnn.kernels import spec
+
+FUNCTIONS = [name for name in vars(spec.Kernels) if not name.startswith("_")]
+
+
+def shape(function):
+    """Names, order, kinds and defaults of the parameters."""
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
+def test_the_table_is_what_the_design_names():
+    assert FUNCTIONS == ["describe", "forward", "loss_grad", "train_epoch"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_parameters_are_those_of_the_table(backend, name):
+    expected = shape(getattr(spec.Kernels, name))[1:]  # without self
+    assert shape(getattr(backend, name)) == expected
+
+
+def test_parameters_may_be_given_by_name(backend):
+    problem = problems.make((3, 4, 2), ("tanh", "softmax"), "cross_entropy", rows=4)
+    params = problems.copied(problem.params)
+    shared = {"net": problem.net, "params": params, "X": problem.X, "scale": problem.scale}
+    assert type(backend.describe()) is str
+    assert backend.forward(**shared, out=problem.output()) is None
+    loss = backend.loss_grad(**shared, y=problem.y, grad=problems.copied(problem.params))
+    assert type(loss) is float
+    rule = problems.rule("momentum", momentum=0.9)
+    order = np.arange(4)
+    result = backend.train_epoch(
+        **shared, state=problem.state(rule), y=problem.y, order=order, batch_size=3, rule=rule, tick=None
+    )
+    assert type(result) is spec.EpochResult
+    assert [type(value) for value in result] == [float, int, int]
+    assert result.batches == 2
+
+
+def test_an_empty_order_trains_nothing(backend):
+    problem = problems.make((3, 4, 2), ("tanh", "softmax"), "cross_entropy", rows=4)
+    result, params, _ = problems.train(backend, problem, [], 3, problems.rule("sgd"))
+    assert result == (0.0, 0, 0)
+    assert (params == problem.params).all()
+
+
+def test_no_rows_have_no_outputs(backend):
+    problem = problems.make((3, 4, 2), ("tanh", "softmax"), "cross_entropy", rows=4)
+    backend.forward(problem.net, problem.params, problem.X[:0], 1.0, problem.output()[:0])

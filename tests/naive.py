@@ -1,0 +1,243 @@
+"""Slow truths for the tests: a network in pure Python, one sample and one neuron at a time.
+
+Nothing here comes from fastnn. The equations are those of the docstrings of fastnn.MLP and fastnn.kernels.spec.Rule,
+written as plainly as possible; in particular the gradient goes through dL/da for every loss, without the shortcuts
+that softmax with cross-entropy allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+Vector = list[float]
+
+
+@dataclass
+class Network:
+    """weights[l][i][j] leads from input i of layer l to its output j, whose bias is biases[l][j]."""
+
+    weights: list[list[Vector]]
+    biases: list[Vector] | None
+    activations: list[str]  # one per layer
+    loss: str
+
+
+def one_hot(labels: Sequence[int], outputs: int) -> list[Vector]:
+    return [[1.0 if j == label else 0.0 for j in range(outputs)] for label in labels]
+
+
+# ---- forward
+
+
+def activate(name: str, z: Vector) -> Vector:
+    if name == "softmax":
+        total = sum(math.exp(zk) for zk in z)
+        return [math.exp(zj) / total for zj in z]
+    return [_activate_one(name, zj) for zj in z]
+
+
+def _activate_one(name: str, z: float) -> float:
+    if name == "identity":
+        return z
+    if name == "sigmoid":
+        return 1 / (1 + math.exp(-z))
+    if name == "tanh":
+        return math.tanh(z)
+    if name == "relu":
+        return z if z > 0 else 0.0
+    assert name == "leaky_relu"
+    return z if z > 0 else 0.01 * z
+
+
+def layers(network: Network, x: Vector) -> tuple[list[Vector], list[Vector]]:
+    """Every layer's z, and every layer's output a with the input before them."""
+    zs, outputs = [], [x]
+    for layer, weights in enumerate(network.weights):
+        z = []
+        for j in range(len(weights[0])):
+            total = network.biases[layer][j] if network.biases else 0.0
+            for i, xi in enumerate(outputs[-1]):
+                total += xi * weights[i][j]
+            z.append(total)
+        zs.append(z)
+        outputs.append(activate(network.activations[layer], z))
+    return zs, outputs
+
+
+def forward(network: Network, x: Vector) -> Vector:
+    return layers(network, x)[1][-1]
+
+
+def loss(name: str, a: Vector, y: Vector) -> float:
+    """The loss of one sample."""
+    if name == "quadratic":
+        return sum((aj - yj) ** 2 for aj, yj in zip(a, y, strict=True)) / 2
+    if name == "mean_squared_error":
+        return sum((aj - yj) ** 2 for aj, yj in zip(a, y, strict=True)) / len(a)
+    if name == "binary_cross_entropy":
+        return -sum(_log(yj, aj) + _log(1 - yj, 1 - aj) for aj, yj in zip(a, y, strict=True))
+    assert name == "cross_entropy"
+    return -sum(_log(yj, aj) for aj, yj in zip(a, y, strict=True))
+
+
+def _log(factor: float, value: float) -> float:
+    return factor * math.log(value) if factor else 0.0
+
+
+def is_correct(a: Vector, y: Vector) -> bool:
+    if len(a) == 1:
+        return (a[0] >= 0.5) == (y[0] >= 0.5)
+    return a.index(max(a)) == y.index(max(y))
+
+
+def evaluate(network: Network, X: Sequence[Vector], Y: Sequence[Vector]) -> tuple[float, float]:
+    """Mean loss and the share of correct samples."""
+    outputs = [forward(network, x) for x in X]
+    total = sum(loss(network.loss, a, y) for a, y in zip(outputs, Y, strict=True))
+    correct = sum(is_correct(a, y) for a, y in zip(outputs, Y, strict=True))
+    return total / len(X), correct / len(X)
+
+
+# ---- backward
+
+
+def loss_slope(name: str, a: Vector, y: Vector) -> Vector:
+    """dL/da of one sample."""
+    pairs = list(zip(a, y, strict=True))
+    if name == "quadratic":
+        return [aj - yj for aj, yj in pairs]
+    if name == "mean_squared_error":
+        return [2 * (aj - yj) / len(a) for aj, yj in pairs]
+    if name == "binary_cross_entropy":
+        return [-yj / aj + (1 - yj) / (1 - aj) for aj, yj in pairs]
+    assert name == "cross_entropy"
+    return [-yj / aj for aj, yj in pairs]
+
+
+def activation_slope(name: str, z: Vector, a: Vector, k: int, j: int) -> float:
+    """da_k/dz_j."""
+    if name == "softmax":
+        return a[k] * ((1.0 if k == j else 0.0) - a[j])
+    if k != j:
+        return 0.0
+    if name == "identity":
+        return 1.0
+    if name == "sigmoid":
+        return a[j] * (1 - a[j])
+    if name == "tanh":
+        return 1 - a[j] ** 2
+    if name == "relu":
+        return 1.0 if z[j] > 0 else 0.0
+    assert name == "leaky_relu"
+    return 1.0 if z[j] > 0 else 0.01
+
+
+def gradient(network: Network, x: Vector, y: Vector) -> Network:
+    """The gradient of one sample's loss, as a network whose weights and biases are the slopes."""
+    zs, outputs = layers(network, x)
+    weight_slopes: list[list[Vector]] = [[] for _ in network.weights]
+    bias_slopes: list[Vector] = [[] for _ in network.weights]
+    slope = loss_slope(network.loss, outputs[-1], y)  # dL/da of the layer in hand
+    for layer in reversed(range(len(network.weights))):
+        z, a, before = zs[layer], outputs[layer + 1], outputs[layer]
+        name, size = network.activations[layer], len(a)
+        delta = [  # dL/dz_j
+            sum(slope[k] * activation_slope(name, z, a, k, j) for k in (range(size) if name == "softmax" else [j]))
+            for j in range(size)
+        ]
+        weight_slopes[layer] = [[xi * dj for dj in delta] for xi in before]
+        bias_slopes[layer] = delta
+        slope = [sum(w * d for w, d in zip(row, delta, strict=True)) for row in network.weights[layer]]
+    return Network(weight_slopes, bias_slopes if network.biases else None, network.activations, network.loss)
+
+
+def mean_gradient(network: Network, X: Sequence[Vector], Y: Sequence[Vector]) -> Network:
+    """The gradient of the samples' mean loss."""
+    total = gradient(network, X[0], Y[0])
+    for x, y in zip(X[1:], Y[1:], strict=True):
+        for (row, k, _), (other, _, _) in zip(places(total), places(gradient(network, x, y)), strict=True):
+            row[k] += other[k]
+    for row, k, _ in places(total):
+        row[k] /= len(X)
+    return total
+
+
+def places(network: Network) -> Iterator[tuple[Vector, int, bool]]:
+    """Every parameter as (list, position in it, whether it is a weight)."""
+    for layer, weights in enumerate(network.weights):
+        for row in weights:
+            for j in range(len(row)):
+                yield row, j, True
+        if network.biases:
+            for j in range(len(network.biases[layer])):
+                yield network.biases[layer], j, False
+
+
+# ---- training
+
+
+@dataclass
+class Optimizer:
+    """One update rule with its memory, a list of numbers for every parameter."""
+
+    name: str
+    learning_rate: float
+    momentum: float = 0.0
+    l2: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    updates: int = 0  # already made
+    memory: list[Vector] = field(default_factory=list)
+
+    def update(self, network: Network, slopes: Network) -> None:
+        """Move every parameter of the network by its slope."""
+        self.updates += 1
+        pairs = zip(places(network), places(slopes), strict=True)
+        for number, ((row, k, is_weight), (slope_row, _, _)) in enumerate(pairs):
+            if number == len(self.memory):
+                self.memory.append([0.0, 0.0])
+            g = slope_row[k] + (self.l2 * row[k] if is_weight else 0.0)
+            row[k] = self.moved(row[k], g, self.memory[number])
+
+    def moved(self, w: float, g: float, memory: Vector) -> float:
+        """One parameter after its update; changes its memory."""
+        if self.name == "sgd":
+            return w - self.learning_rate * g
+        if self.name == "momentum":
+            memory[0] = self.momentum * memory[0] - self.learning_rate * g
+            return w + memory[0]
+        if self.name == "nesterov":
+            memory[0] = self.momentum * memory[0] - self.learning_rate * g
+            return w + self.momentum * memory[0] - self.learning_rate * g
+        assert self.name == "adam"
+        memory[0] = self.beta1 * memory[0] + (1 - self.beta1) * g
+        memory[1] = self.beta2 * memory[1] + (1 - self.beta2) * g**2
+        rate = self.learning_rate * math.sqrt(1 - self.beta2**self.updates) / (1 - self.beta1**self.updates)
+        return w - rate * memory[0] / (math.sqrt(memory[1]) + self.epsilon)
+
+
+def train_epoch(
+    network: Network, X: Sequence[Vector], Y: Sequence[Vector], order: Sequence[int], batch: int, optimizer: Optimizer
+) -> tuple[float, int, int]:
+    """Visit the rows ``order`` in batches; return the summed loss, the number correct and the number of updates.
+
+    A sample counts before its batch's update.
+    """
+    total, correct, batches = 0.0, 0, 0
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        for row in rows:
+            a = forward(network, X[row])
+            total += loss(network.loss, a, Y[row])
+            correct += is_correct(a, Y[row])
+        optimizer.update(network, mean_gradient(network, [X[row] for row in rows], [Y[row] for row in rows]))
+        batches += 1
+    return total, correct, batches
+
+
+def penalty(network: Network, l2: float) -> float:
+    """What L2 adds to the loss."""
+    return l2 / 2 * sum(row[k] ** 2 for row, k, is_weight in places(network) if is_weight)

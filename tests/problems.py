@@ -1,0 +1,184 @@
+"""Random networks with data, both as the kernels take them and as tests/naive.py does."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import naive
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn.kernels.spec import OPTIMIZERS, SLOTS, EpochResult, Kernels, Net, Rule, Tick, aligned_zeros, layout
+
+Array = NDArray[Any]
+
+BYTE_SCALE = 1 / 255
+EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
+INPUT_KINDS = ("bytes", "sparse", "dense", "read_only", "memory_mapped")
+
+
+@dataclass(eq=False)
+class Problem:
+    """The kernels' arguments; ``network``, ``inputs`` and ``targets`` are the same in nested lists of floats.
+
+    Nobody changes a problem, so it and its truths are made once for all backends.
+    """
+
+    net: Net
+    params: Array
+    X: Array
+    scale: float
+    y: Array
+    network: naive.Network
+    inputs: list[naive.Vector]
+    targets: list[naive.Vector]
+
+    def state(self, rule: Rule) -> Array:
+        return aligned_zeros((SLOTS[rule.optimizer], self.params.size), self.params.dtype)
+
+    def output(self) -> Array:
+        return np.full((len(self.X), self.net.sizes[-1]), np.nan, self.params.dtype)
+
+    @functools.cached_property
+    def naive_outputs(self) -> Array:
+        return np.array([naive.forward(self.network, x) for x in self.inputs])
+
+    @functools.cached_property
+    def naive_loss(self) -> float:
+        return naive.evaluate(self.network, self.inputs, self.targets)[0]
+
+    @functools.cached_property
+    def naive_gradient(self) -> Array:
+        """Without padding, as ``packed`` gives it."""
+        return flat(naive.mean_gradient(self.network, self.inputs, self.targets))
+
+
+@functools.cache
+def make(
+    sizes: tuple[int, ...],
+    activations: tuple[str, ...],
+    loss: str,
+    *,
+    dtype: str = "float64",
+    bias: bool = True,
+    inputs: str = "dense",
+    labels: bool = True,
+    rows: int = 10,
+    seed: int = 0,
+    folder: Path | None = None,
+) -> Problem:
+    """A problem whose z are moderate. ``folder`` is for memory-mapped inputs, which are bytes."""
+    rng, real = np.random.default_rng(seed), np.dtype(dtype)
+    net, count = layout(sizes, activations, loss, bias, real)
+    params = aligned_zeros(count, real)
+    inside = ~padding(net, count)
+    params[inside] = rng.normal(size=int(inside.sum()))
+    for layer, fan_in in enumerate(sizes[:-1]):
+        first = net.weights[layer]
+        params[first : first + fan_in * net.strides[layer]] /= np.sqrt(fan_in)
+
+    X = _inputs(rng, inputs, (rows, sizes[0]), real)
+    if inputs == "memory_mapped":
+        assert folder is not None
+        X.tofile(folder / "X")
+        X = np.memmap(folder / "X", X.dtype, mode="r", shape=X.shape)
+    scale = BYTE_SCALE if X.dtype == np.uint8 else 1.0
+    if labels:
+        y = rng.integers(sizes[-1], size=rows).astype(np.int32)
+        targets = naive.one_hot(y.tolist(), sizes[-1])
+    else:
+        y = rng.uniform(0.05, 0.95, (rows, sizes[-1])).astype(real)
+        targets = y.tolist()
+    network = naive.Network(*nested(net, params), list(activations), loss)
+    return Problem(net, params, X, scale, y, network, (X.astype(np.float64) * scale).tolist(), targets)
+
+
+def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: np.dtype[Any]) -> Array:
+    if kind in ("bytes", "memory_mapped"):
+        X = rng.integers(0, 256, shape).astype(np.uint8)
+    else:
+        X = rng.uniform(-1, 1, shape).astype(real)
+    if kind in ("bytes", "sparse"):
+        X[rng.random(shape) < 0.8] = 0
+        X[len(X) // 2] = 0  # a row without anything to walk
+    if kind == "read_only":
+        X.flags.writeable = False
+    return X
+
+
+def nested(net: Net, vector: Array) -> tuple[list[list[naive.Vector]], list[naive.Vector] | None]:
+    """Weights and biases, laid out as Net says, as nested lists."""
+    sizes = net.sizes.tolist()
+    weights = [
+        [vector[first + i * stride :][:fan_out].astype(float).tolist() for i in range(fan_in)]
+        for first, stride, fan_in, fan_out in zip(net.weights, net.strides, sizes[:-1], sizes[1:], strict=True)
+    ]
+    if (net.biases < 0).all():
+        return weights, None
+    biases = zip(net.biases, sizes[1:], strict=True)
+    return weights, [vector[first : first + fan_out].astype(float).tolist() for first, fan_out in biases]
+
+
+def padding(net: Net, count: int) -> Array:
+    """Which of ``count`` parameters are neither weight nor bias."""
+    free = np.ones(count, dtype=bool)
+    for layer, fan_out in enumerate(net.sizes[1:]):
+        for i in range(net.sizes[layer]):
+            free[net.weights[layer] + i * net.strides[layer] :][:fan_out] = False
+        if net.biases[layer] >= 0:
+            free[net.biases[layer] :][:fan_out] = False
+    return free
+
+
+def flat(network: naive.Network) -> Array:
+    """All parameters in one vector without padding, layer by layer, weights before biases."""
+    return np.array([row[k] for row, k, _ in naive.places(network)])
+
+
+def packed(net: Net, vector: Array) -> Array:
+    """``vector`` without its padding: the same order as ``flat``."""
+    return vector[~padding(net, len(vector))].astype(np.float64)
+
+
+def distance(found: Array, expected: Array) -> float:
+    """The largest error, relative to the largest expected value."""
+    return float(np.abs(np.asarray(found, np.float64) - expected).max() / np.abs(expected).max())
+
+
+def rule(optimizer: str, learning_rate: float = 0.1, **settings: float) -> Rule:
+    return Rule(OPTIMIZERS.index(optimizer), learning_rate, **settings)  # type: ignore[arg-type]
+
+
+def train(
+    kernels: Kernels, problem: Problem, order: Sequence[int], batch: int, rule: Rule, tick: Tick | None = None
+) -> tuple[EpochResult, Array, Array]:
+    """An epoch on copies; returns the result, the parameters and the state."""
+    params, state = copied(problem.params), problem.state(rule)
+    rows = np.array(order, dtype=np.int64)
+    result = kernels.train_epoch(
+        problem.net, params, state, problem.X, problem.scale, problem.y, rows, batch, rule, tick
+    )
+    return result, params, state
+
+
+def copied(vector: Array) -> Array:
+    """An aligned copy."""
+    result = aligned_zeros(vector.size, vector.dtype)
+    result[:] = vector
+    return result
+
+
+@functools.cache
+def naive_train(
+    problem: Problem, order: tuple[int, ...], batch: int, rule: Rule
+) -> tuple[tuple[float, int, int], Array]:
+    """The same epoch by tests/naive.py; returns its result and the parameters without padding."""
+    network = copy.deepcopy(problem.network)
+    optimizer = naive.Optimizer(OPTIMIZERS[rule.optimizer], *rule[1:])
+    result = naive.train_epoch(network, problem.inputs, problem.targets, order, batch, optimizer)
+    return result, flat(network)

@@ -1,0 +1,278 @@
+"""Choosing backends and threads: names, fallback, nesting, environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import kernels
+from fastnn.errors import BackendError, InvalidArgumentError, InvalidTypeError
+from fastnn.kernels import native
+
+NAMES = ["native", "numba", "numpy"]
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    """Every test starts from, and leaves behind, untouched settings."""
+    monkeypatch.setattr(kernels, "_default", kernels._default)
+    monkeypatch.setattr(kernels, "_warned", set())
+    monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make backends impossible to import, as where they were not built or numba is not installed."""
+
+    def hide(*names):
+        for name in names:
+            if name == "native":
+                monkeypatch.setitem(sys.modules, "fastnn.kernels.native", None)
+            else:
+                monkeypatch.delitem(sys.modules, "fastnn.kernels.jit", raising=False)
+                monkeypatch.delattr(kernels, "jit", raising=False)
+                monkeypatch.setitem(sys.modules, "numba", None)
+
+    return hide
+
+
+def name_now():
+    return kernels.backend_name(fastnn.get_backend())
+
+
+def test_every_backend_runs_here():
+    status = fastnn.backends()
+    assert list(status) == NAMES
+    for name in NAMES:
+        assert status[name].available, status[name].detail
+        assert status[name].detail
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_get_and_set(name):
+    assert kernels.backend_name(fastnn.get_backend(name)) == name
+    fastnn.set_backend(name)
+    assert name_now() == name
+    assert kernels.backend_name(fastnn.get_backend("numpy")) == "numpy"
+    assert name_now() == name
+
+
+def test_auto_takes_the_fastest_without_a_word():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert name_now() == "native"
+        assert kernels.backend_name(fastnn.get_backend("auto")) == "native"
+
+
+@pytest.mark.parametrize("call", [fastnn.get_backend, fastnn.set_backend, lambda name: fastnn.use(name).__enter__()])
+@pytest.mark.parametrize(("name", "error"), [("cuda", InvalidArgumentError), ("", InvalidArgumentError)])
+def test_unknown_names(call, name, error):
+    with pytest.raises(error, match=f"backend: expected one of auto, native, numba, numpy, found '{name}'"):
+        call(name)
+    assert name_now() == "native"
+
+
+@pytest.mark.parametrize("call", [fastnn.get_backend, fastnn.set_backend, lambda name: fastnn.use(name).__enter__()])
+def test_names_are_strings(call):
+    with pytest.raises(InvalidTypeError, match="backend: expected a string, found int"):
+        call(3)
+
+
+# ---- a backend is missing
+
+
+def test_auto_falls_back_once_and_says_why(without):
+    without("native")
+    with pytest.warns(UserWarning, match="slower numba backend: native: .*C compiler") as caught:
+        assert name_now() == "numba"
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert name_now() == "numba"
+
+
+def test_auto_ends_at_numpy(without):
+    without("native", "numba")
+    with pytest.warns(UserWarning, match=r"slower numpy backend: native: .*; numba: .*pip install"):
+        assert name_now() == "numpy"
+    status = fastnn.backends()
+    assert [status[name].available for name in NAMES] == [False, False, True]
+    assert "pip install" in status["numba"].detail
+
+
+@pytest.mark.parametrize("name", ["native", "numba"])
+def test_a_named_backend_does_not_fall_back(without, name):
+    without(name)
+    for call in (fastnn.get_backend, fastnn.set_backend, lambda name: fastnn.use(name).__enter__()):
+        with pytest.raises(BackendError, match=f"backend '{name}': .*{'C compiler' if name == 'native' else 'numba'}"):
+            call(name)
+    assert kernels._default.backend == "auto"
+
+
+def test_the_note_of_a_failed_build_is_the_reason(without, monkeypatch):
+    without("native")
+    monkeypatch.setattr(kernels.Path, "exists", lambda path: path.name == "native_failure.txt")
+    monkeypatch.setattr(kernels.Path, "read_text", lambda path: "compiling the extension failed: no gcc\n")
+    with pytest.raises(BackendError, match=r"compiling the extension failed: no gcc$"):
+        fastnn.get_backend("native")
+
+
+# ---- use
+
+
+def test_use_nests_and_ends():
+    fastnn.set_backend("numpy")
+    with fastnn.use("numba"):
+        assert name_now() == "numba"
+        with fastnn.use("native", num_threads=1):
+            assert (name_now(), kernels.num_threads()) == ("native", 1)
+            with fastnn.use("numpy"):  # keeps the outer block's threads
+                assert (name_now(), kernels.num_threads()) == ("numpy", 1)
+            assert name_now() == "native"
+        assert name_now() == "numba"
+    assert name_now() == "numpy"
+
+
+def test_use_ends_with_an_exception():
+    with pytest.raises(KeyError), fastnn.use("numba"):
+        raise KeyError
+    assert name_now() == "native"
+
+
+def test_use_belongs_to_its_thread():
+    seen = {}
+
+    def other():
+        seen["before"] = name_now()
+        with fastnn.use("numpy"):
+            seen["inside"] = name_now()
+
+    with fastnn.use("numba"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert name_now() == "numba"
+    assert seen == {"before": "native", "inside": "numpy"}
+
+
+def test_set_backend_reaches_other_threads_but_not_a_block():
+    seen = []
+    with fastnn.use("numba"):
+        fastnn.set_backend("numpy")
+        assert name_now() == "numba"
+        thread = threading.Thread(target=lambda: seen.append(name_now()))
+        thread.start()
+        thread.join()
+    assert seen == ["numpy"]
+    assert name_now() == "numpy"
+
+
+def test_a_model_runs_on_the_chosen_backend(monkeypatch):
+    calls = []
+    reference = fastnn.get_backend("numpy")
+    original = reference.forward
+    monkeypatch.setattr(reference, "forward", lambda *args: calls.append(1) or original(*args))
+    model = fastnn.MLP([2, 2], seed=0)
+    model.forward([[1, 2]])
+    assert not calls
+    with fastnn.use("numpy"):
+        model.forward([[1, 2]])
+    assert calls == [1]
+
+
+# ---- threads
+
+
+ALLOWED = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def test_threads_default_to_what_the_process_may_use():
+    assert kernels.num_threads() == ALLOWED
+
+
+def test_set_num_threads():
+    fastnn.set_num_threads(1)
+    assert kernels.num_threads() == 1
+    fastnn.set_num_threads(10_000)
+    assert kernels.num_threads() == ALLOWED
+    fastnn.set_num_threads(np.int64(1))
+    assert kernels.num_threads() == 1
+    fastnn.set_num_threads(None)
+    assert kernels.num_threads() == ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("threads", "error"),
+    [(0, InvalidArgumentError), (-1, InvalidArgumentError), (1.5, InvalidTypeError), (True, InvalidTypeError)],
+)
+@pytest.mark.parametrize("call", [fastnn.set_num_threads, lambda n: fastnn.use(num_threads=n).__enter__()])
+def test_wrong_numbers_of_threads(call, threads, error):
+    found = threads if error is InvalidArgumentError else type(threads).__name__
+    with pytest.raises(error, match=f"num_threads: expected a positive integer.*, found {found}"):
+        call(threads)
+    assert kernels.num_threads() == ALLOWED
+
+
+def test_threads_from_the_environment(monkeypatch):
+    monkeypatch.setenv("FASTNN_NUM_THREADS", "1")
+    assert kernels.num_threads() == 1
+    monkeypatch.setenv("FASTNN_NUM_THREADS", "")
+    assert kernels.num_threads() == ALLOWED
+    monkeypatch.setenv("FASTNN_NUM_THREADS", "many")
+    fastnn.set_num_threads(1)  # a limit set in the program comes first
+    assert kernels.num_threads() == 1
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "many", "1.5"])
+def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value):
+    monkeypatch.setenv("FASTNN_NUM_THREADS", value)
+    with pytest.raises(InvalidArgumentError, match=f"FASTNN_NUM_THREADS: expected a positive integer, found '{value}'"):
+        fastnn.MLP([2, 2], seed=0).forward([[1, 2]])
+
+
+@pytest.mark.parametrize("inputs", ["bytes", "floats", "half zeros"])
+def test_any_number_of_threads_gives_the_same_bits(monkeypatch, inputs):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (3001, 200)).astype(np.uint8) if inputs == "bytes" else rng.normal(size=(3001, 200))
+    if inputs == "half zeros":
+        X[1500:] *= rng.random((1501, 200)) < 0.1  # one thread's rows are sparse, the other's are not
+    model = fastnn.MLP([200, 100, 3], seed=0)
+    outputs = []
+    for threads in (1, 2, 3, 4):
+        monkeypatch.setattr(native, "num_threads", lambda threads=threads: threads)
+        outputs.append(model.forward(X).tobytes())
+    assert len(set(outputs)) == 1
+
+
+# ---- FASTNN_SIMD
+
+
+def test_an_unknown_instruction_set_is_a_missing_native(run_python):
+    program = """
+import warnings, fastnn
+from fastnn import kernels
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(kernels.backend_name(fastnn.get_backend()))
+    print(kernels.backend_name(fastnn.get_backend()))
+print(len(caught), caught[0].message)
+print(fastnn.backends()["native"])
+fastnn.get_backend("native")
+"""
+    child = run_python(program, FASTNN_SIMD="bogus")
+    lines = child.stdout.splitlines()
+    reason = "FASTNN_SIMD: expected generic, avx2 or avx512, as far as this CPU has it, found 'bogus'"
+    assert lines[:2] == ["numba", "numba"]
+    assert lines[2].startswith("1 ")
+    assert reason in lines[2]
+    assert "available=False" in lines[3]
+    assert reason in lines[3].replace('\\"', '"')
+    assert child.returncode == 1
+    assert "BackendError: backend 'native': " in child.stderr
+    assert reason in child.stderr
