@@ -129,6 +129,8 @@ def architecture(sizes: list[int], activation: object, output: object, loss: obj
 
 def float_dtype(dtype: object) -> np.dtype[Any]:
     """float32 or float64."""
+    if dtype is None:  # which NumPy takes for float64
+        raise InvalidTypeError("dtype", "'float32' or 'float64'", None)
     try:
         resolved = np.dtype(dtype)  # type: ignore[call-overload]  # whatever the caller gave
     except TypeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib.metadata
 import json
 import os
 import signal
@@ -426,7 +427,5 @@ def test_any_file_name_can_be_printed(model, tmp_path):
 
 
 def test_the_installed_command_is_this_one():
-    import tomllib
-
-    with open(Path(ROOT) / "pyproject.toml", "rb") as file:
-        assert tomllib.load(file)["project"]["scripts"] == {"fastnn": "fastnn.cli:main"}
+    (script,) = importlib.metadata.entry_points(group="console_scripts", name="fastnn")
+    assert script.load() is cli.main

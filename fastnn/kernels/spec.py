@@ -81,7 +81,8 @@ class Kernels(Protocol):
     """The kernel table: the same functions with the same signatures in every backend.
 
     X is (n, sizes[0]), C-contiguous, either of the parameters' dtype or uint8; uint8 is multiplied by ``scale``.
-    y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype.
+    y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype. ``params``, ``state`` and
+    ``grad`` start at 64-byte boundaries, as :func:`aligned_zeros` makes them.
     """
 
     def describe(self) -> str:

@@ -54,9 +54,11 @@ typedef struct {
     int arrived, round;
 } fnn_barrier; /* starts as zeros */
 
-/* Returns once all `threads` threads have called it; what each wrote before is then visible to all. Tells whether that
-   took so long that another thread must have lost its core. */
-int fnn_wait(fnn_barrier *barrier, int threads);
+/* Returns once all `threads` threads have called it; what each wrote before is then visible to all. Returns the seconds
+   it waited beyond a short spin, which means that another thread had lost its core. */
+double fnn_wait(fnn_barrier *barrier, int threads);
+
+double fnn_now(void); /* seconds */
 
 /* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
    `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do not depend on

@@ -57,7 +57,8 @@ static void FN(add_moves)(PASS *pass, int64_t samples, const REAL *moves) {
 /* Updates by `samples` rows in batches of `batch_size`; samples is at most RUN, or GROUP if sparse. Returns how many
    batches were done: all, or those before the first whose loss is not finite. */
 static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REAL *shares, const int64_t *rows,
-                              int64_t samples, int64_t available, int64_t batch_size, const STEP *step, int *stalls) {
+                              int64_t samples, int64_t available, int64_t batch_size, const STEP *step,
+                              double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[0], share = samples * (stride + GRAM_STRIDE);
     const REAL *bias = FN(bias)(pass, 0);
@@ -67,7 +68,7 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
         FN(first_layer)(pass, c, samples, NULL, shares + c * share);
         FN(gram_matrix)(pass, c, samples, shares + c * share + samples * stride);
     }
-    *stalls += fnn_wait(barrier, threads);
+    *stalled += fnn_wait(barrier, threads);
     FN(add_shares)(shares, pass->chunks, share, samples * stride, z);
     FN(add_shares)(shares + samples * stride, pass->chunks, share, samples * GRAM_STRIDE, gram);
     FN(transpose_weights)(pass);

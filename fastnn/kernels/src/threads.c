@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #define RELAX() __builtin_ia32_pause()
@@ -48,7 +49,7 @@ void fnn_parallel(fnn_work *work, void *job, int threads) {
     __atomic_sub_fetch(&busy, count, __ATOMIC_RELAXED);
 }
 
-int fnn_wait(fnn_barrier *barrier, int threads) {
+double fnn_wait(fnn_barrier *barrier, int threads) {
     if (threads == 1) return 0;
     const int round = __atomic_load_n(&barrier->round, __ATOMIC_RELAXED);
     if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
@@ -56,12 +57,18 @@ int fnn_wait(fnn_barrier *barrier, int threads) {
         __atomic_store_n(&barrier->round, round + 1, __ATOMIC_RELEASE);
         return 0;
     }
-    int spins = 0;
-    for (; __atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) == round; spins++) {
-        if (spins < SPINS)
-            RELAX();
-        else
-            sched_yield(); /* a core was taken away: let whoever has work run */
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) != round) return 0;
+        RELAX();
     }
-    return spins >= SPINS;
+    const double start = fnn_now();
+    while (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) == round)
+        sched_yield(); /* a core was taken away: let whoever has work run */
+    return fnn_now() - start;
+}
+
+double fnn_now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }

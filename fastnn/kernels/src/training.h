@@ -16,14 +16,14 @@ typedef struct {
     const int64_t *order;
     int64_t count, batch_size;
     const fnn_rule *rule;
-    double end; /* by the clock of now() */
+    double start, end; /* by the clock of fnn_now() */
     fnn_result *result;
     char *arena;
     size_t arena_bytes;
     int chunks;
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
-    int stalls;   /* times that thread 0 waited for one without a core */
+    double stalled; /* seconds that thread 0 waited for one without a core */
     int64_t run_samples; /* of a run of online batches, 0 for none */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
@@ -47,7 +47,7 @@ static void FN(sum_partial)(PASS *pass, int64_t m, const REAL *partial) {
 
 /* One update by at most BLOCK rows. Returns 0, with nothing changed, if their loss is not finite. */
 static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int parity, const STEP *step,
-                           int *stalls) {
+                           double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t start = batch * job->batch_size, left = job->count - start;
     const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
@@ -60,7 +60,7 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int
         REAL *partial = job->partial + parity * job->share_room;
         for (int c = pass->first_chunk; c < pass->end_chunk; c++)
             FN(first_layer)(pass, c, m, NULL, partial + c * m * net->strides[0]);
-        *stalls += fnn_wait(&job->barrier, threads);
+        *stalled += fnn_wait(&job->barrier, threads);
         FN(sum_partial)(pass, m, partial);
     }
     FN(later_layers)(pass, m);
@@ -131,10 +131,9 @@ static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t
     return 1;
 }
 
-static double FN(now)(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+/* Whether other programs use the cores so much that threads wait for one another instead of working. */
+static int FN(is_crowded)(const JOB *job) {
+    return job->stalled > 0.003 && job->stalled > MOST_STALLED * (fnn_now() - job->start);
 }
 
 static void FN(train_thread)(void *argument, int thread, int threads) {
@@ -176,7 +175,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);
         const int64_t start = batch * job->batch_size, left = job->count - start;
         int64_t unit = 1, done;
-        int stalls = 0;
+        double stalled = 0;
         if (job->run_samples) {
             /* less near the end, or W0 would be brought up to date too rarely: sparse rows go group by group */
             const int64_t most = pass.sparse ? GROUP / job->batch_size * job->batch_size : job->run_samples;
@@ -184,20 +183,20 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
             REAL *shares = job->partial + (parity & 1) * job->share_room;
             unit = (samples + job->batch_size - 1) / job->batch_size;
             done = FN(online_run)(&pass, &job->barrier, threads, shares, job->order + start, samples, left,
-                                  job->batch_size, &step, &stalls);
+                                  job->batch_size, &step, &stalled);
         } else if (is_long) {
             done = FN(long_batch)(&pass, job, thread, threads, batch, &step);
         } else {
-            done = FN(short_batch)(&pass, job, threads, batch, parity & 1, &step, &stalls);
+            done = FN(short_batch)(&pass, job, threads, batch, parity & 1, &step, &stalled);
         }
         parity++;
         batch += done;
         finite = done == unit;
         if (!finite) break;
         if (thread > 0) continue;
-        job->stalls += stalls;
+        job->stalled += stalled;
         /* The others may be one unit further, but not past its barrier: they will see this in time. */
-        if (job->stop == batches && (job->stalls > MOST_STALLS || FN(now)() > job->end))
+        if (job->stop == batches && (fnn_now() > job->end || FN(is_crowded)(job)))
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
     if (thread == 0) {
@@ -220,9 +219,10 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     const int64_t run_samples = online ? RUN / batch_size * batch_size : 0;
     const int64_t unit = online ? run_samples : batch_size;
     const double work = (double)unit * (double)net->sizes[0] * (double)net->strides[0];
+    const double start = fnn_now();
     const int most = batch_size > BLOCK ? CHUNKS : chunks;
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
-               .batch_size = batch_size, .rule = rule, .end = FN(now)() + seconds, .result = result, .arena = arena,
+               .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result, .arena = arena,
                .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
                .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples};
     if (threads > most) threads = most;
@@ -230,7 +230,7 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     fnn_parallel(FN(train_thread), &job, threads);
     if (result->alone > 0) {
         result->alone--;
-    } else if (job.stalls > MOST_STALLS) { /* other programs use the cores: go on alone, then try again */
+    } else if (FN(is_crowded)(&job)) { /* other programs use the cores: go on alone, then try again */
         result->backoff = result->backoff ? 2 * result->backoff : 2;
         result->alone = result->backoff < 64 ? result->backoff : 64;
     } else {

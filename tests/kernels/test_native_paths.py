@@ -1,0 +1,81 @@
+"""The native epoch's ways through wider first layers, with any number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import problems
+import pytest
+
+import fastnn
+from fastnn.kernels import native, reference
+
+NETS = [
+    ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
+    ((130, 40), ("sigmoid",), "quadratic"),  # the first layer is the last
+]
+RULES = {
+    "sgd": problems.rule("sgd", 0.02),
+    "momentum with l2": problems.rule("momentum", 0.01, momentum=0.5, l2=0.05),
+    "adam": problems.rule("adam", 0.001),
+}
+BATCHES = {  # samples: what plain SGD does with them
+    1: "online runs of single samples",
+    3: "online runs of several",
+    5: "the inputs shared out, too little work for threads",
+    50: "the inputs shared out",
+    300: "the samples shared out, in blocks",
+}
+ROWS = 640
+
+
+@pytest.fixture
+def many_cores(monkeypatch):
+    """Let a machine with fewer cores start four threads all the same."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])
+@pytest.mark.parametrize("net", NETS, ids=str)
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
+def test_every_path_is_the_reference_and_the_same_bits_for_any_threads(
+    many_cores, dtype, tolerance, batch, net, inputs, rule, bias
+):
+    problem = problems.make(*net, dtype=dtype, inputs=inputs, bias=bias, labels=False, rows=ROWS)
+    order = np.random.default_rng(3).permutation(ROWS)[:-7]  # the last batch is smaller
+    expected, expected_params, expected_state = problems.train(reference, problem, order, batch, RULES[rule])
+    seen = set()
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            result, params, state = problems.train(native, problem, order, batch, RULES[rule])
+        seen.add((result, params.tobytes(), state.tobytes()))
+    assert len(seen) == 1
+    assert result.batches == expected.batches == -(-len(order) // batch)
+    assert result.loss == pytest.approx(expected.loss, rel=tolerance)
+    assert problems.distance(params, expected_params) <= tolerance
+    for found, truth in zip(state, expected_state, strict=True):
+        assert problems.distance(found, truth) <= tolerance
+    padding = problems.padding(problem.net, len(params))
+    assert (params[padding] == 0).all()
+    assert (state[:, padding] == 0).all()
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch):
+    problem = problems.make(*NETS[0], inputs="dense", rows=ROWS)
+    X = problem.X.copy()
+    bad = 2 * batch + batch // 2 if batch < 300 else 450
+    X[bad] = np.nan
+    state = problem.state(RULES["sgd"])
+    params, cut = problems.copied(problem.params), problems.copied(problem.params)
+    arguments = (problem.scale, problem.y)
+    with fastnn.use("native", num_threads=2):
+        result = native.train_epoch(problem.net, params, state, X, *arguments, np.arange(ROWS), batch, RULES["sgd"])
+        good = np.arange(bad // batch * batch)
+        native.train_epoch(problem.net, cut, state, problem.X, *arguments, good, batch, RULES["sgd"])
+    assert result.batches == bad // batch
+    assert np.isfinite(params).all()
+    assert problems.distance(params, cut) <= 1e-14  # the clean run may end its last unit of work elsewhere
