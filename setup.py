@@ -6,6 +6,7 @@ Without a working C compiler the install still succeeds; the reason is kept for 
 import platform
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -51,8 +52,8 @@ def native_extension() -> Extension:
         "fastnn.kernels.native",
         sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", "threads.c", *units])],
         depends=[str(path) for path in SOURCES.glob("*.h")],
-        include_dirs=[str(SOURCES)],
-        define_macros=[("FASTNN_X86", "1")] if X86 else [],
+        include_dirs=[str(SOURCES), numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *([("FASTNN_X86", "1")] if X86 else [])],
         extra_compile_args=COMMON,
         extra_link_args=["-pthread"],
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError, InvalidTypeError
+from ..kernels import get_backend
 from ..training import Data
 
 CHUNK = 64  # columns that change their type together: small enough for the cache
@@ -43,6 +44,11 @@ def as_list(argument: str, pairs: Iterable[Any]) -> list[Any]:
 
 def vector_rows(argument: str, pairs: Sequence[Any], inputs: int, outputs: int, dtype: np.dtype[Any]) -> Rows:
     """Pairs of an input column (inputs, 1) and a target column (outputs, 1)."""
+    pack_pairs = getattr(get_backend(), "pack_pairs", None)  # only native has it, and epochs so fast as to need it
+    packed = pack_pairs(pairs, inputs, outputs) if pack_pairs and type(pairs) is list else None
+    if packed is not None:
+        X, scale, y, places = packed
+        return Rows(Data(X, scale, y.astype(dtype, copy=False)), places.tolist())
     xs, ys, order = _unzip(argument, pairs)
     X, scale, rows = _inputs(argument, pairs, xs, inputs, dtype)
     y = _gather(argument, "y", pairs, ys, outputs).astype(dtype, copy=False)

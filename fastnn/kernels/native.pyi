@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .spec import EpochResult, FloatArray, IntArray, Net, Rule, Tick
@@ -23,4 +24,7 @@ def train_epoch(
     rule: Rule,
     tick: Tick | None = None,
 ) -> EpochResult: ...
+def pack_pairs(
+    pairs: list[Any], inputs: int, outputs: int
+) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...
 def activate(activation: str, x: FloatArray, out: FloatArray) -> None: ...

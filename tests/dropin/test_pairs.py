@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fastnn import FastnnError
 from fastnn.dropin import pairs as pair_data
+from fastnn.kernels import native
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -54,7 +55,7 @@ class TestSharedRows:
             lambda block: [block.reshape(-1)[i : i + 6, None] for i in (0, 3, 9)],  # overlapping
             lambda block: [block[:6, i, None] for i in range(6)],  # columns of the array
             lambda block: [block[i, ::-1, None] for i in range(6)],  # backwards
-            lambda block: [np.frombuffer(bytes(48))[:, None], np.frombuffer(bytes(48))[:, None]],  # read-only
+            lambda block: [np.frombuffer(block[i].tobytes())[:, None] for i in range(2)],  # read-only
             lambda block: list(np.asfortranarray(block)[:, :, None]),
             lambda block: [block[0, :, None], block[1, :, None].copy()],
             lambda block: [block[0, :, None], block.view(np.int64)[1, :, None]],
@@ -143,3 +144,67 @@ class TestShuffle:
 
     def test_this_python_draws_as_written_out(self):
         assert pair_data._draws_as_expected()
+
+
+class TestPackPairs:
+    """The native backend's short cut for images."""
+
+    @pytest.fixture
+    def pixels(self):
+        return np.random.default_rng(1).integers(0, 256, (60, 6)).astype(np.uint8)
+
+    FORMS = (
+        ("bytes", lambda pixels: pixels),
+        ("float32 / 256", lambda pixels: pixels.astype(np.float32) / np.float32(256)),
+        ("float64 / 256", lambda pixels: pixels / 256),
+        ("float64 / 255", lambda pixels: pixels / 255),
+    )
+
+    @pytest.mark.parametrize("separate", [False, True])
+    @pytest.mark.parametrize("shuffled", [False, True])
+    @pytest.mark.parametrize("form", [form for _, form in FORMS], ids=[name for name, _ in FORMS])
+    def test_images_become_bytes(self, pixels, form, shuffled, separate):
+        columns = [x.copy() if separate else x for x in form(pixels)[:, :, None]]
+        pairs = with_targets(columns)
+        if shuffled:
+            random.Random(2).shuffle(pairs)
+        X, scale, y, places = native.pack_pairs(pairs, 6, 2)
+        assert X.dtype == np.uint8
+        for place, (x, target) in zip(places, pairs, strict=True):
+            np.testing.assert_allclose(X[place] * scale, x[:, 0].astype(np.float64), rtol=2.3e-16, atol=0)
+            np.testing.assert_array_equal(y[place], target[:, 0])
+
+    @pytest.mark.parametrize("value", [0.5 / 256, 1.5, 256 / 255, -1 / 256, np.nan, np.inf, 1e300, 1e-30])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_one_other_value_is_enough_to_decline(self, pixels, dtype, value):
+        images = (pixels / 256).astype(dtype)
+        with np.errstate(over="ignore"):
+            images[37, 4] = value
+        assert native.pack_pairs(with_targets(list(images[:, :, None])), 6, 2) is None
+
+    def test_float32_of_a_255th_is_not_a_multiple_of_anything(self, pixels):
+        images = pixels.astype(np.float32) / np.float32(255)
+        assert native.pack_pairs(with_targets(list(images[:, :, None])), 6, 2) is None
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda pair: list(pair),
+            lambda pair: (*pair, 1),
+            lambda pair: (pair[0][:, 0], pair[1]),
+            lambda pair: (pair[0][:-1], pair[1]),
+            lambda pair: (pair[0].astype(np.float32), pair[1]),
+            lambda pair: (pair[0][::-1], pair[1]),
+            lambda pair: (pair[0].tolist(), pair[1]),
+            lambda pair: (pair[0], pair[1].astype(np.float32)),
+            lambda pair: (pair[0], 3),
+            lambda pair: None,
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, 20])
+    def test_anything_but_plain_columns_is_declined(self, pixels, spoil, place):
+        pairs = with_targets(list((pixels / 256)[:, :, None]))
+        assert native.pack_pairs(pairs, 6, 2) is not None
+        pairs[place] = spoil(pairs[place])
+        assert native.pack_pairs(pairs, 6, 2) is None
+        assert native.pack_pairs([], 6, 2) is None

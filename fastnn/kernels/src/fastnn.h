@@ -79,6 +79,9 @@ typedef struct {
                   int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
                   void *arena, int threads);
 
+    /* out (count, height) = the bytes k with k / factor = x, for columns of reals; returns 0 if some value has none */
+    int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, uint8_t *out, int threads);
+
     /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, const void *x, void *out, int64_t count);
 } fnn_kernels;

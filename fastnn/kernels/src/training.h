@@ -289,7 +289,8 @@ static void FN(forward)(const fnn_net *net, const void *params, const fnn_data *
     fnn_parallel(FN(forward_thread), &job, work < FORWARD_THREAD_WORK ? 1 : threads);
 }
 
-static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(activate)};
+static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(pack_pixels),
+                                       FN(activate)};
 
 #undef C_
 #undef M_

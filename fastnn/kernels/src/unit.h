@@ -43,6 +43,7 @@
 #include "network.h"
 #include "updates.h"
 #include "online.h"
+#include "columns.h"
 #include "training.h"
 #undef REAL
 #undef INTEGER
@@ -57,6 +58,7 @@
 #include "network.h"
 #include "updates.h"
 #include "online.h"
+#include "columns.h"
 #include "training.h"
 
 const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &table_f32, &table_f64};
