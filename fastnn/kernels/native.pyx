@@ -41,16 +41,19 @@ cdef extern from "fastnn.h" nogil:
         double loss
         int64_t correct
         int64_t batches
-        int diverged
+        int diverged, interrupted
         int alone, backoff
+
+    ctypedef int fnn_poll() noexcept
 
     ctypedef struct fnn_kernels:
         size_t (*arena_bytes)(const fnn_net *, int64_t, int) noexcept nogil
         void (*forward)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *, void *,
                         int) noexcept nogil
-        double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *) noexcept nogil
+        double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *,
+                            fnn_poll *) noexcept nogil
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
-                      const fnn_rule *, double, fnn_result *, void *, int) noexcept nogil
+                      const fnn_rule *, double, fnn_result *, void *, int, fnn_poll *) noexcept nogil
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, uint8_t *, int) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
 
@@ -87,6 +90,28 @@ simd = unit.name.decode()
 def describe():
     """The instruction set in use and the number of threads."""
     return f"{simd}, up to {num_threads()} threads"
+
+
+cdef object pending = None  # what a signal's handler raised while a kernel was polling
+
+
+cdef int poll() noexcept with gil:
+    """Run the handlers of signals that have come, Ctrl-C's among them; is the kernel to stop?"""
+    global pending
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        pending = error
+        return 1
+    return 0
+
+
+cdef raise_pending():
+    global pending
+    error, pending = pending, None
+    if error is not None:
+        raise error
+    PyErr_CheckSignals()
 
 
 cdef class Arena:
@@ -183,7 +208,8 @@ def loss_grad(net, const real[::1] params, X, double scale, y, real[::1] grad):
     cdef double loss
     grad[:] = 0
     with nogil:
-        loss = table(parameters).loss_grad(&shape.c, parameters, &data, count, &grad[0], arena.start)
+        loss = table(parameters).loss_grad(&shape.c, parameters, &data, count, &grad[0], arena.start, poll)
+    raise_pending()
     return loss
 
 
@@ -197,7 +223,7 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     cdef int64_t count = order.shape[0], batches = (count + batch_size - 1) // batch_size
     cdef fnn_rule update = fnn_rule(rule.optimizer, rule.learning_rate, rule.momentum, rule.l2, rule.beta1, rule.beta2,
                                     rule.epsilon, rule.step)
-    cdef fnn_result result = fnn_result(0, 0, 0, 0, alone, backoff)
+    cdef fnn_result result = fnn_result(0, 0, 0, 0, 0, alone, backoff)
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
@@ -207,8 +233,9 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     while result.batches < batches and not result.diverged:
         with nogil:
             table(parameters).train(&shape.c, parameters, first_slot, &data, &order[0], count, batch_size, &update,
-                                    SLICE_SECONDS, &result, arena.start, threads)
-        PyErr_CheckSignals()
+                                    SLICE_SECONDS, &result, arena.start, threads, poll)
+        alone, backoff = result.alone, result.backoff
+        raise_pending()
         if tick is not None and not result.diverged:
             tick(result.batches)
     return EpochResult(result.loss, result.correct, result.batches)

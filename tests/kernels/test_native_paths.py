@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import problems
 import pytest
 
 import fastnn
 from fastnn.kernels import native, reference
+from fastnn.kernels.spec import aligned_zeros, layout
 
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
@@ -79,3 +83,40 @@ def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch):
     assert result.batches == bad // batch
     assert np.isfinite(params).all()
     assert problems.distance(params, cut) <= 1e-14  # the clean run may end its last unit of work elsewhere
+
+
+def test_ctrl_c_within_a_long_batch_leaves_the_parameters_as_they_were():
+    rng = np.random.default_rng(0)
+    net, count = layout((784, 2000, 10), ("relu", "softmax"), "cross_entropy", True, np.dtype(np.float64))
+    params = aligned_zeros(count, np.dtype(np.float64))
+    before = params.copy()
+    X, y = rng.integers(1, 256, (20_000, 784)).astype(np.uint8), np.zeros(20_000, np.int32)
+    state = np.empty((0, count))
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)  # the one batch is about a hundred thousand million multiply-adds
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            native.train_epoch(net, params, state, X, 1.0, y, np.arange(len(X)), len(X), RULES["sgd"])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    np.testing.assert_array_equal(params, before)
+
+
+def test_models_trained_side_by_side_are_those_trained_one_after_the_other():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (4000, 784)).astype(np.uint8), rng.integers(0, 10, 4000)
+
+    def trained(seed):
+        model = fastnn.MLP([784, 64, 10], activation="relu", seed=seed)
+        with fastnn.use("native"):
+            model.fit(X, y, epochs=3, batch_size=32, optimizer="adam", learning_rate=0.001)
+        return model.params.tobytes()
+
+    one_by_one = [trained(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(trained, range(4))) == one_by_one

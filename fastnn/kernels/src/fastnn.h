@@ -38,9 +38,12 @@ typedef struct {
     double loss;
     int64_t correct;
     int64_t batches;
-    int diverged;
+    int diverged, interrupted;
     int alone, backoff; /* calls still to be made with one thread, and how many the next time, as cores are contended */
 } fnn_result;
+
+/* Called every POLL_SECONDS of a long computation: is it to stop? */
+typedef int fnn_poll(void);
 
 /* threads.c */
 #define FNN_MAX_THREADS 64
@@ -70,14 +73,16 @@ typedef struct {
     void (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
                     void *out, void *arena, int threads);
 
-    /* returns the mean loss over rows 0..count; grad is laid out as params */
+    /* returns the mean loss over rows 0..count; grad is laid out as params. Where poll() becomes non-zero it stops, and
+       grad is of no use. */
     double (*loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
-                        void *arena);
+                        void *arena, fnn_poll *poll);
 
-    /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed. */
+    /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed; or, within a
+       long batch, until poll() becomes non-zero, and that batch then changes nothing. */
     void (*train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
                   int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                  void *arena, int threads);
+                  void *arena, int threads, fnn_poll *poll);
 
     /* out (count, height) = the bytes k with k / factor = x, for columns of reals; returns 0 if some value has none */
     int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, uint8_t *out, int threads);

@@ -34,6 +34,9 @@ typedef struct {
     REAL *partial;        /* (2, CHUNKS, share) the chunks' shares of the first layer's z, of two batches in turn */
     int64_t share_room;   /* elements of one of the two */
     REAL *x_columns, *gram, *run_z, *moves; /* of a run of online batches; see online.h */
+    fnn_poll *poll;       /* NULL in all threads but one */
+    double next_poll;     /* when to call it */
+    int *stop;            /* set once it says so; read by all threads */
     double loss;          /* summed over the samples seen */
     int64_t correct;
 } FN(pass);
@@ -402,6 +405,11 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
     for (int64_t start = 0; start < count; start += BLOCK) {
         const int64_t m = count - start < BLOCK ? count - start : BLOCK;
         const int64_t *rows = order ? order + start : NULL;
+        if (pass->poll && fnn_now() > pass->next_poll) {
+            if (pass->poll()) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
+            pass->next_poll = fnn_now() + POLL_SECONDS;
+        }
+        if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
         FN(gather)(pass, rows, first + start, m, count - start);
         FN(first_layer)(pass, 0, m, FN(bias)(pass, 0), pass->a[1]);
         FN(later_layers)(pass, m);

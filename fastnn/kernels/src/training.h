@@ -27,6 +27,8 @@ typedef struct {
     int64_t run_samples; /* of a run of online batches, 0 for none */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
+    fnn_poll *poll;
+    int interrupted;
     double part_loss[CHUNKS];
     int64_t part_correct[CHUNKS];
 } FN(job);
@@ -114,6 +116,7 @@ static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t
     fnn_wait(&job->barrier, threads);
     pass->loss = loss;
     pass->correct = correct;
+    if (__atomic_load_n(&job->interrupted, __ATOMIC_RELAXED)) return 0;
     for (int p = 0; p < CHUNKS; p++) loss += job->part_loss[p], correct += job->part_correct[p];
     if (!isfinite(loss)) return 0;
     pass->loss = loss;
@@ -149,7 +152,10 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         pass.first_chunk = job->chunks * thread / threads;
         pass.end_chunk = job->chunks * (thread + 1) / threads;
     }
+    pass.stop = &job->interrupted;
     if (thread == 0) {
+        pass.poll = job->poll;
+        pass.next_poll = job->end;
         job->partial = pass.partial;
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
@@ -203,7 +209,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         job->result->loss = pass.loss;
         job->result->correct = pass.correct;
         job->result->batches = batch;
-        job->result->diverged = !finite;
+        job->result->interrupted = job->interrupted;
+        job->result->diverged = !finite && !job->interrupted;
     }
 }
 
@@ -213,7 +220,7 @@ static size_t FN(arena_bytes)(const fnn_net *net, int64_t rows, int training) {
 
 static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
                       int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                      void *arena, int threads) {
+                      void *arena, int threads, fnn_poll *poll) {
     const int chunks = batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS ? CHUNKS : 1;
     const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE;
     const int64_t run_samples = online ? RUN / batch_size * batch_size : 0;
@@ -224,7 +231,8 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
                .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result, .arena = arena,
                .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
-               .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples};
+               .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples,
+               .poll = poll};
     if (threads > most) threads = most;
     if (work < THREAD_WORK || result->alone > 0) threads = 1;
     fnn_parallel(FN(train_thread), &job, threads);
@@ -239,13 +247,16 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
 }
 
 static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
-                            void *arena) {
+                            void *arena, fnn_poll *poll) {
     PASS pass;
+    int stop = 0;
     FN(place)(&pass, net, count, 1, arena);
     FN(plan)(&pass, data, NULL, 0, count, count, 1);
     pass.params = (REAL *)params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
     pass.gradient = grad;
+    pass.poll = poll;
+    pass.stop = &stop;
     FN(transpose_weights)(&pass);
     FN(accumulate)(&pass, NULL, 0, count, count);
     return pass.loss / (double)count;

@@ -32,6 +32,7 @@
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of GROUP */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
+#define POLL_SECONDS 0.05
 #define MOST_STALLED 0.25 /* share of the time spent waiting for a thread without a core above which it goes alone */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 #define FORWARD_THREAD_WORK 2e7 /* and those of a forward pass that pay for starting a thread */
