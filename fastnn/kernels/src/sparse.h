@@ -79,24 +79,47 @@ static int64_t FN(pack_reals)(const REAL *const *rows, int samples, int64_t low,
     return count - low;
 }
 
-/* z (samples, stride) = start + x W over a chunk's active inputs; no start: zero */
+/* z (samples, stride) = start + x W over a chunk's active inputs; no start: zero. A strip of W's columns serves all groups
+   while it is in the cache. */
 static void FN(sparse_forward)(const ACTIVE *x, int chunk, int64_t samples, const REAL *w, int64_t stride,
                                const REAL *start, REAL *z) {
+    const int64_t low = x->bounds[chunk], strip = STRIP_BYTES / sizeof(REAL);
+    for (int64_t j = 0; j < stride; j += strip)
+        for (int64_t s = 0; s < samples; s += GROUP)
+            FN(product_of_rows)(start ? FN(FROM_ROW) : FN(FROM_ZERO), samples - s < GROUP ? samples - s : GROUP,
+                                stride - j < strip ? stride - j : strip, x->count[s / GROUP * CHUNKS + chunk],
+                                (OPERANDS){x->value + s * x->width + low, x->width, 1, w + j, stride,
+                                           start ? start + j : NULL, z + s * stride + j, stride,
+                                           x->index + s / GROUP * x->width + low});
+}
+
+/* Rows of the gradient that are worked on while they are in the cache. */
+static int64_t FN(gradient_rows)(int64_t stride) {
+    const int64_t rows = GRADIENT_BYTES / (stride * (int64_t)sizeof(REAL));
+    return rows < TILE_ROWS ? TILE_ROWS : rows;
+}
+
+/* g (inputs, stride) += x^T delta over a chunk's active inputs before `end`, group by group; done[group] counts those that
+   earlier calls have dealt with. */
+static void FN(sparse_gradient_until)(const ACTIVE *x, int chunk, int64_t end, int64_t samples, const REAL *delta,
+                                      int64_t stride, REAL *g, int64_t *done) {
     for (int64_t s = 0; s < samples; s += GROUP) {
-        const int64_t m = samples - s < GROUP ? samples - s : GROUP, low = x->bounds[chunk];
-        FN(product_of_rows)(start ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, x->count[s / GROUP * CHUNKS + chunk],
-                            (OPERANDS){x->value + s * x->width + low, x->width, 1, w, stride, start, z + s * stride,
-                                       stride, x->index + s / GROUP * x->width + low});
+        const int64_t group = s / GROUP, at = x->bounds[chunk] + done[group];
+        const int64_t left = x->count[group * CHUNKS + chunk] - done[group];
+        const int32_t *index = x->index + group * x->width + at;
+        int64_t count = 0;
+        while (count < left && index[count] < end) count++;
+        FN(product_into_rows)(FN(FROM_C), count, stride, samples - s < GROUP ? samples - s : GROUP,
+                              (OPERANDS){x->value + s * x->width + at, 1, x->width, delta + s * stride, stride, NULL, g,
+                                         stride, index});
+        done[group] += count;
     }
 }
 
-/* g (inputs, stride) += x^T delta over a chunk's active inputs, group by group */
+/* g (inputs, stride) += x^T delta over a chunk's active inputs */
 static void FN(sparse_gradient)(const ACTIVE *x, int chunk, int64_t samples, const REAL *delta, int64_t stride,
                                 REAL *g) {
-    for (int64_t s = 0; s < samples; s += GROUP) {
-        const int64_t m = samples - s < GROUP ? samples - s : GROUP, low = x->bounds[chunk];
-        FN(product_into_rows)(FN(FROM_C), x->count[s / GROUP * CHUNKS + chunk], stride, m,
-                              (OPERANDS){x->value + s * x->width + low, 1, x->width, delta + s * stride, stride, NULL,
-                                         g, stride, x->index + s / GROUP * x->width + low});
-    }
+    int64_t done[GROUPS] = {0};
+    for (int64_t i = x->bounds[chunk]; i < x->bounds[chunk + 1]; i += FN(gradient_rows)(stride))
+        FN(sparse_gradient_until)(x, chunk, i + FN(gradient_rows)(stride), samples, delta, stride, g, done);
 }

@@ -24,6 +24,9 @@
 #endif
 
 #define GROUP 12  /* samples whose non-zero inputs are taken together; the same for every instruction set */
+#define GROUPS (BLOCK / GROUP + 1)
+#define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
+#define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
 #define AHEAD 12  /* rows of the order that are prefetched before their turn */
 #define BLOCK 256 /* samples that go forward and backward together; longer batches add up their blocks' gradients */
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:

@@ -26,17 +26,24 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
     const int64_t low = l ? 0 : pass->bounds[pass->first_chunk];
     const int64_t high = l ? net->sizes[l] : pass->bounds[pass->end_chunk];
     REAL *g = pass->gradient;
-    if (l == 0 && pass->sparse) {
-        const int direct = step->optimizer == SGD && step->l2 == 0;
-        if (direct) /* the sum goes on from the weights: w += x^T (-rate delta) */
-            for (int64_t i = 0; i < m * stride; i += LANES)
-                FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
-        else
-            memset(g + low * stride, 0, (high - low) * stride * sizeof(REAL));
+    if (l == 0 && pass->sparse && step->optimizer == SGD && step->l2 == 0) {
+        /* the sum goes on from the weights: w += x^T (-rate delta) */
+        for (int64_t i = 0; i < m * stride; i += LANES)
+            FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
         for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-            FN(sparse_gradient)(&pass->active, c, m, direct ? pass->before : pass->delta, stride,
-                                direct ? pass->params + at : g);
-        if (!direct) FN(move)(pass, step, step->l2, g + low * stride, at + low * stride, (high - low) * stride);
+            FN(sparse_gradient)(&pass->active, c, m, pass->before, stride, pass->params + at);
+    } else if (l == 0 && pass->sparse) {
+        for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
+            int64_t done[GROUPS] = {0};
+            for (int64_t i = pass->bounds[c]; i < pass->bounds[c + 1];) {
+                const int64_t most = FN(gradient_rows)(stride), left = pass->bounds[c + 1] - i;
+                const int64_t rows = left < most ? left : most;
+                memset(g, 0, rows * stride * sizeof(REAL)); /* g holds these rows alone, input i first */
+                FN(sparse_gradient_until)(&pass->active, c, i + rows, m, pass->delta, stride, g - i * stride, done);
+                FN(move)(pass, step, step->l2, g, at + i * stride, rows * stride);
+                i += rows;
+            }
+        }
     } else {
         const REAL *x = l ? pass->a[l] : pass->x;
         for (int64_t i = low; i < high; i += TILE_ROWS) {
