@@ -23,7 +23,7 @@
 #define TILE_ROWS 4
 #endif
 
-#define GROUP 12  /* samples whose non-zero inputs are taken together; the same for every instruction set */
+#define GROUP 12 /* samples whose non-zero inputs are taken together; the same for every instruction set */
 #define GROUPS (BLOCK / GROUP + 1)
 #define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
@@ -44,11 +44,7 @@
 #define INTEGER int32_t
 #define FN(name) name##_f32
 #define IS_FLOAT 1
-#include "network.h"
-#include "updates.h"
-#include "online.h"
-#include "columns.h"
-#include "training.h"
+#include "template.h"
 #undef REAL
 #undef INTEGER
 #undef FN
@@ -59,10 +55,6 @@
 #define INTEGER int64_t
 #define FN(name) name##_f64
 #define IS_FLOAT 0
-#include "network.h"
-#include "updates.h"
-#include "online.h"
-#include "columns.h"
-#include "training.h"
+#include "template.h"
 
 const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &table_f32, &table_f64};
