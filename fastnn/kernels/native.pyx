@@ -42,7 +42,7 @@ cdef extern from "fastnn.h" nogil:
         int64_t correct
         int64_t batches
         int diverged, interrupted
-        int alone, backoff
+        double alone_until, backoff
 
     ctypedef int fnn_poll() noexcept
 
@@ -75,7 +75,7 @@ cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
 
 # What calls have found out about other programs' use of the cores; see fnn_result.
-cdef int alone = 0, backoff = 0
+cdef double alone_until = 0, backoff = 0
 
 
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
@@ -223,18 +223,18 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     cdef int64_t count = order.shape[0], batches = (count + batch_size - 1) // batch_size
     cdef fnn_rule update = fnn_rule(rule.optimizer, rule.learning_rate, rule.momentum, rule.l2, rule.beta1, rule.beta2,
                                     rule.epsilon, rule.step)
-    cdef fnn_result result = fnn_result(0, 0, 0, 0, 0, alone, backoff)
+    cdef fnn_result result = fnn_result(0, 0, 0, 0, 0, alone_until, backoff)
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
     cdef int threads = num_threads()
     cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size, 1) * threads)
-    global alone, backoff
+    global alone_until, backoff
     while result.batches < batches and not result.diverged:
         with nogil:
             table(parameters).train(&shape.c, parameters, first_slot, &data, &order[0], count, batch_size, &update,
                                     SLICE_SECONDS, &result, arena.start, threads, poll)
-        alone, backoff = result.alone, result.backoff
+        alone_until, backoff = result.alone_until, result.backoff
         raise_pending()
         if tick is not None and not result.diverged:
             tick(result.batches)

@@ -39,7 +39,7 @@ typedef struct {
     int64_t correct;
     int64_t batches;
     int diverged, interrupted;
-    int alone, backoff; /* calls still to be made with one thread, and how many the next time, as cores are contended */
+    double alone_until, backoff; /* until when to use one thread as others use the cores, and for how long the next time */
 } fnn_result;
 
 /* Called every POLL_SECONDS of a long computation: is it to stop? */

@@ -234,14 +234,15 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
                .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples,
                .poll = poll};
     if (threads > most) threads = most;
-    if (work < THREAD_WORK || result->alone > 0) threads = 1;
+    const int alone = start < result->alone_until;
+    if (alone && job.end > result->alone_until) job.end = result->alone_until;
+    if (work < THREAD_WORK || alone) threads = 1;
     fnn_parallel(FN(train_thread), &job, threads);
-    if (result->alone > 0) {
-        result->alone--;
-    } else if (FN(is_crowded)(&job)) { /* other programs use the cores: go on alone, then try again */
-        result->backoff = result->backoff ? 2 * result->backoff : 2;
-        result->alone = result->backoff < 64 ? result->backoff : 64;
-    } else {
+    if (FN(is_crowded)(&job)) { /* go on alone for a while, then try again */
+        result->backoff = result->backoff > 0 ? 2 * result->backoff : FIRST_BACKOFF;
+        if (result->backoff > LAST_BACKOFF) result->backoff = LAST_BACKOFF;
+        result->alone_until = fnn_now() + result->backoff;
+    } else if (!alone) {
         result->backoff = 0;
     }
 }
