@@ -51,7 +51,8 @@ def native_extension() -> Extension:
     return Extension(
         "fastnn.kernels.native",
         sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", "threads.c", *units])],
-        depends=[str(path) for path in SOURCES.glob("*.h")],
+        # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
+        depends=["fastnn/kernels/native.pyx", *map(str, SOURCES.glob("*.h"))],
         include_dirs=[str(SOURCES), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *([("FASTNN_X86", "1")] if X86 else [])],
         extra_compile_args=COMMON,
