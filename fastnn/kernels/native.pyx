@@ -77,7 +77,6 @@ cdef double SLICE_WORK = 1e9
 # What calls have found out about other programs' use of the cores; see fnn_result.
 cdef double alone_until = 0, backoff = 0
 
-
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
 if unit == NULL:
     raise ImportError(

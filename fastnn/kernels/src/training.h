@@ -183,7 +183,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         int64_t unit = 1, done;
         double stalled = 0;
         if (job->run_samples) {
-            /* less near the end, or W0 would be brought up to date too rarely: sparse rows go group by group */
+            /* a sparse run is a single group: the samples of one group have the same inputs packed side by side */
             const int64_t most = pass.sparse ? GROUP / job->batch_size * job->batch_size : job->run_samples;
             const int64_t samples = left < most ? left : most;
             REAL *shares = job->partial + (parity & 1) * job->share_room;
@@ -229,8 +229,8 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     const double start = fnn_now();
     const int most = batch_size > BLOCK ? CHUNKS : chunks;
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
-               .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result, .arena = arena,
-               .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
+               .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result,
+               .arena = arena, .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
                .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples,
                .poll = poll};
     if (threads > most) threads = most;
