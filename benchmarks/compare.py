@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -30,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import roofline
-from contenders import Contender, UnavailableError, blas_settings, seconds_of, tuned, with_blas_threads
+from contenders import Contender, UnavailableError, blas_settings, seconds_alone, tuned, with_blas_threads
 from rivals import RIVALS
 from workloads import Data, Parameters, Workload, as_floats, chosen, load, parameters_of
 
@@ -43,7 +42,6 @@ README = HERE.parent / "README.md"
 RESULTS = HERE / "results.json"
 START, END = "<!-- speed table: written by benchmarks/compare.py -->", "<!-- end of the speed table -->"
 ACCURACY_SPREAD = 0.01  # contenders must end this close to their peers
-REST = 0.3  # seconds before each turn; idle threads of OpenBLAS, OpenMP and XLA spin for up to a fifth of one
 LATER = "native, later epochs"
 TRAIN_CALLS = "train() calls"
 UNLIKE = (LATER, TRAIN_CALLS)  # train four epochs a round, or by another rule: no common accuracy
@@ -202,8 +200,7 @@ def measure(work: Workload, rounds: int) -> Report:
     seconds: dict[str, list[float]] = {name: [] for name in made}
     for _ in range(rounds):
         for name, contender in made.items():
-            time.sleep(REST)
-            seconds[name].append(seconds_of(contender.train) / work.rivals.get(name, 1.0))
+            seconds[name].append(seconds_alone(contender.train) / work.rivals.get(name, 1.0))
     expected = peers(work, data, rounds)
     results = {}
     for name, taken in seconds.items():

@@ -12,6 +12,7 @@ from workloads import Data, Parameters, Workload
 
 TRIAL_ROWS = 3000  # rows, or one batch, on which settings are tried
 TRIALS = 3
+REST = 0.3  # seconds before a timing; idle threads of OpenBLAS, OpenMP and XLA spin for up to that long
 
 
 class UnavailableError(Exception):
@@ -41,7 +42,9 @@ def thread_counts() -> list[int]:
     return sorted({1, cores()})
 
 
-def seconds_of(train: Callable[[], float | None]) -> float:
+def seconds_alone(train: Callable[[], float | None]) -> float:
+    """Seconds of an epoch, begun when the threads of whoever trained before have gone to sleep."""
+    time.sleep(REST)
     start = time.perf_counter()
     own = train()
     return time.perf_counter() - start if own is None else own
@@ -55,7 +58,7 @@ def tuned(
     if len(settings) > 1:
         part = data.head(max(TRIAL_ROWS, work.batch_size))
         trials = [build(work, part, **setting).train for setting in settings]
-        rounds = [[seconds_of(train) for train in trials] for _ in range(1 + TRIALS)][1:]  # the first may compile
+        rounds = [[seconds_alone(train) for train in trials] for _ in range(1 + TRIALS)][1:]  # the first may compile
         fastest = [min(seconds) for seconds in zip(*rounds, strict=True)]
         best = settings[fastest.index(min(fastest))]
     start = time.perf_counter()
