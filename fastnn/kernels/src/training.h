@@ -289,10 +289,11 @@ typedef struct {
     REAL *out;
     char *arena;
     size_t arena_bytes;
+    int unbounded; /* some output is NaN or infinite */
 } FN(forward_job);
 
 static void FN(forward_thread)(void *argument, int thread, int threads) {
-    const FN(forward_job) *job = argument;
+    FN(forward_job) *job = argument;
     const fnn_net *net = job->net;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t from = job->count * thread / threads, to = job->count * (thread + 1) / threads;
@@ -308,16 +309,21 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
         FN(activate_first)(&pass, m);
         FN(later_layers)(&pass, 1, m);
         FN(activate_output)(net, pass.a[last + 1], m);
-        for (int64_t s = 0; s < m; s++)
-            memcpy(job->out + (start + s) * outputs, pass.a[last + 1] + s * stride, outputs * sizeof(REAL));
+        int unbounded = 0;
+        for (int64_t s = 0; s < m; s++) {
+            REAL *out = job->out + (start + s) * outputs;
+            memcpy(out, pass.a[last + 1] + s * stride, outputs * sizeof(REAL));
+            for (int64_t j = 0; j < outputs; j++) unbounded |= !(out[j] - out[j] == 0);
+        }
+        if (unbounded) __atomic_store_n(&job->unbounded, 1, __ATOMIC_RELAXED);
     }
 }
 
-static void FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
                         void *out, void *arena, int threads) {
-    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, 0)};
-    const double work = (double)count * (double)net->sizes[0] * (double)net->strides[0];
-    fnn_parallel(FN(forward_thread), &job, work < FORWARD_THREAD_WORK ? 1 : threads);
+    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, 0), 0};
+    fnn_parallel(FN(forward_thread), &job, threads);
+    return !job.unbounded;
 }
 
 static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(pack_pixels),

@@ -49,7 +49,6 @@
 #define FIRST_BACKOFF 0.02 /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
 #define LAST_BACKOFF 0.64  /* seconds, after doubling */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
-#define FORWARD_THREAD_WORK 2e7 /* and those of a forward pass that pay for starting a thread */
 
 #define REAL float
 #define INTEGER int32_t
