@@ -35,10 +35,10 @@ static void FN(add_shares)(const REAL *shares, int chunks, int64_t step, int64_t
 static void FN(update_transposed)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
     const fnn_net *net = pass->net;
     const int64_t inputs = net->sizes[l], outputs = net->sizes[l + 1], stride = net->strides[l - 1];
-    REAL *g = pass->gradient, *w = pass->transposed[l];
-    FN(product)(FN(FROM_ZERO), outputs, stride, m,
-                (OPERANDS){pass->before, 1, net->strides[l], pass->a[l], stride, NULL, g, stride, NULL});
-    FN(update)(step, 0, g, 0, w, NULL, NULL, 0, 1, outputs * stride);
+    REAL *w = pass->transposed[l];
+    FN(scale)(pass->before, -step->rate, m * net->strides[l], pass->before);
+    FN(product)(FN(FROM_C), outputs, stride, m,
+                (OPERANDS){pass->before, 1, net->strides[l], pass->a[l], stride, NULL, w, stride, NULL});
     for (int64_t k = 0; k < outputs; k++) /* the activations' padding is not zero */
         for (int64_t i = inputs; i < stride; i++) w[k * stride + i] = 0;
 }
@@ -90,8 +90,7 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
             FN(update_transposed)(pass, l, m, step);
         }
         FN(update_bias)(pass, 0, m, step);
-        for (int64_t i = 0; i < m * stride; i += LANES)
-            FN(vstore)(moves + first * stride + i, FN(vload)(pass->delta + i) * -step->rate);
+        FN(scale)(pass->delta, -step->rate, m * stride, moves + first * stride);
     }
     if (first > samples) first = samples;
     FN(first_gradient)(pass, first, moves, pass->params + net->weights[0]);

@@ -56,6 +56,11 @@ static void FN(update_groups)(PASS *pass, int64_t m, const STEP *step) {
     }
 }
 
+/* to[0..count) = from * factor, count a multiple of LANES */
+static void FN(scale)(const REAL *from, REAL factor, int64_t count, REAL *to) {
+    for (int64_t i = 0; i < count; i += LANES) FN(vstore)(to + i, FN(vload)(from + i) * factor);
+}
+
 /* Layer l's gradient, a few rows at a time, straight into its update: it never goes to memory as a whole. */
 static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
     const fnn_net *net = pass->net;
@@ -63,12 +68,17 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
     int64_t low = 0, high = net->sizes[l];
     if (l == 0) low = pass->low, high = pass->high;
     if (l == 1 && pass->by_outputs) low = pass->left, high = pass->right < high ? pass->right : high;
-    if (l == 0 && pass->form != FN(DENSE) && step->optimizer == SGD && step->l2 == 0) {
+    if (step->optimizer == SGD && step->l2 == 0) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
-        for (int64_t s = 0; s < m; s++)
-            for (int64_t i = s * stride + left; i < s * stride + left + columns; i += LANES)
-                FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
-        FN(first_gradient)(pass, m, pass->before, pass->params + net->weights[0]);
+        REAL *w = FN(parameters)(pass, net->weights[l]);
+        for (int64_t s = 0, at = left; s < m; s++, at += stride)
+            FN(scale)(pass->delta + at, -step->rate, columns, pass->before + at);
+        if (l == 0)
+            FN(first_gradient)(pass, m, pass->before, w);
+        else
+            FN(product)(FN(FROM_C), high - low, columns, m,
+                        (OPERANDS){pass->a[l] + low, 1, net->strides[l - 1], pass->before, stride, NULL,
+                                   w + low * stride, stride, NULL});
     } else if (l == 0 && pass->form == FN(LISTED_SAMPLES)) {
         FN(update_lists)(pass, step);
     } else if (l == 0 && pass->form == FN(GROUPED_SAMPLES)) {
