@@ -116,11 +116,19 @@ static REAL FN(load_target)(PASS *pass, int64_t i, int64_t outputs) {
 /* Whether the class, the target's first maximum, is the output's first maximum too. */
 static int FN(is_correct)(const REAL *a, const REAL *y, int64_t class, int64_t outputs) {
     if (outputs == 1) return (a[0] >= (REAL)0.5) == (y[0] >= (REAL)0.5);
-    if (class < 0)
-        for (int64_t j = class = 0; j < outputs; j++) class = y[j] > y[class] ? j : class;
+    REAL most = y[0];
+    if (class < 0) {
+        class = 0; /* without branches, here and below: neither targets nor outputs are predictable */
+        for (int64_t j = 1; j < outputs; j++) {
+            const int more = y[j] > most;
+            class = more ? j : class;
+            most = more ? y[j] : most;
+        }
+    }
     const REAL best = a[class];
-    int beaten = 0; /* counted without branches: the outputs are not predictable */
-    for (int64_t j = 0; j < outputs; j++) beaten += (a[j] > best) | ((a[j] == best) & (j < class));
+    int beaten = 0;
+    for (int64_t j = 0; j < class; j++) beaten |= a[j] >= best;
+    for (int64_t j = class + 1; j < outputs; j++) beaten |= a[j] > best;
     return !beaten;
 }
 
@@ -235,9 +243,11 @@ static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
 
 /* g (columns) += the rows of delta, which start `stride` apart */
 static void FN(bias_gradient)(const REAL *delta, int64_t m, int64_t stride, int64_t columns, REAL *g) {
-    for (int64_t s = 0; s < m; s++)
-        for (int64_t j = 0; j < columns; j += LANES)
-            FN(vstore)(g + j, FN(vload)(g + j) + FN(vload)(delta + s * stride + j));
+    for (int64_t j = 0; j < columns; j += LANES) {
+        V sum = FN(vload)(g + j);
+        for (int64_t s = 0; s < m; s++) sum += FN(vload)(delta + s * stride + j);
+        FN(vstore)(g + j, sum);
+    }
 }
 
 /* gradient of layer l += x^T delta, and of its bias */

@@ -208,6 +208,7 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
     const fnn_data *data = pass->data;
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
     const int64_t low = pass->inputs_at[pass->first_chunk], high = pass->inputs_at[pass->end_chunk];
+    const int64_t outputs = pass->net->sizes[pass->net->layers];
     const REAL scale = (REAL)data->scale;
     INPUTS *in = pass->in;
     const void *rows[GROUP];
@@ -217,6 +218,10 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
         if (order && s + AHEAD < available) {
             const char *later = FN(row)(data, width, order[s + AHEAD]);
             for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at);
+            if (data->labels)
+                __builtin_prefetch(data->labels + order[s + AHEAD]);
+            else
+                __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
         }
         const void *row = rows[s % GROUP] = FN(row)(data, width, order ? order[s] : first + s);
         REAL *x = in->x + s * width;
