@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,3 +28,4 @@ def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int
 ) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...
 def activate(activation: str, x: FloatArray, out: FloatArray) -> None: ...
+def force_form(form: Literal["dense", "groups", "lists"] | None) -> None: ...

@@ -63,6 +63,7 @@ cdef extern from "fastnn.h" nogil:
         const fnn_kernels *f64
 
     const fnn_unit *fnn_select(const char *) noexcept
+    int fnn_forced_form
     const double FNN_FORWARD_THREAD_WORK
 
 cnp.import_array()
@@ -311,3 +312,12 @@ def activate(activation, const real[::1] x, real[::1] out):
     """Write an elementwise activation of x into out; the tests of its accuracy call this."""
     if x.shape[0]:
         table(&out[0]).activate(ACTIVATIONS.index(activation), &x[0], &out[0], x.shape[0])
+
+
+def force_form(form):
+    """Let first layers take their inputs "dense", in "groups" or in "lists" whatever the rules say; None: by the rules.
+
+    For the tests and the benchmark of these rules. Batches of one to four samples have no lists.
+    """
+    global fnn_forced_form
+    fnn_forced_form = -1 if form is None else ("dense", "groups", "lists").index(form)

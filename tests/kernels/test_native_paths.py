@@ -70,6 +70,37 @@ def test_every_path_is_the_reference_and_the_same_bits_for_any_threads(
     assert (state[:, padding] == 0).all()
 
 
+@pytest.fixture(params=["dense", "groups", "lists"])
+def forced_form(request):
+    native.force_form(request.param)
+    yield
+    native.force_form(None)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])
+@pytest.mark.parametrize("net", NETS, ids=str)
+@pytest.mark.parametrize("batch", [3, 30, 300])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
+def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
+    many_cores, forced_form, dtype, tolerance, batch, net, inputs, rule
+):
+    problem = problems.make(*net, dtype=dtype, inputs=inputs, labels=False, rows=320)
+    order = np.random.default_rng(3).permutation(320)
+    _, expected_params, _ = problems.train(reference, problem, order, batch, RULES[rule])
+    expected_out, out = problem.output(), problem.output()
+    reference.forward(problem.net, problem.params, problem.X, problem.scale, expected_out)
+    seen = set()
+    for threads in (1, 3):
+        with fastnn.use("native", num_threads=threads):
+            _, params, _ = problems.train(native, problem, order, batch, RULES[rule])
+            native.forward(problem.net, problem.params, problem.X, problem.scale, out)
+        seen.add((params.tobytes(), out.tobytes()))
+    assert len(seen) == 1
+    assert problems.distance(params, expected_params) <= tolerance
+    assert problems.distance(out, expected_out) <= tolerance
+
+
 @pytest.mark.parametrize("batch", BATCHES)
 def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch):
     problem = problems.make(*NETS[0], inputs="dense", rows=ROWS)

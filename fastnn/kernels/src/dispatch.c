@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+int fnn_forced_form = -1;
+
 extern const fnn_unit fnn_generic;
 #ifdef FASTNN_X86
 extern const fnn_unit fnn_avx2, fnn_avx512;

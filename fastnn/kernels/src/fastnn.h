@@ -99,6 +99,11 @@ typedef struct {
     const fnn_kernels *f32, *f64;
 } fnn_unit;
 
+/* The form in which first layers take their inputs (see pass.h): DENSE, GROUPED or LISTED, whatever the rules say, for the
+   tests and the benchmark of these rules; -1, the start: as they say. */
+enum { DENSE, GROUPED, LISTED };
+extern int fnn_forced_form;
+
 /* dispatch.c: the unit for this CPU, or the one that `forced` (of FASTNN_SIMD) names; NULL where it cannot run. */
 const fnn_unit *fnn_select(const char *forced);
 

@@ -13,7 +13,7 @@ typedef struct {
     const int64_t *bounds; /* (CHUNKS + 1) where the chunks' inputs start; so do their values and indices */
     int64_t width;         /* inputs */
 } FN(groups);
-#define GROUPED FN(groups)
+#define SAMPLE_GROUPS FN(groups)
 
 /* Packs the inputs low..high of some rows of bytes, times scale; the lists start at column `low` of value (samples,
    width) and index. Returns how many are active. */
@@ -82,7 +82,7 @@ static int64_t FN(pack_reals)(const REAL *const *rows, int samples, int64_t low,
 }
 
 /* Packs the inputs of one chunk of a group of rows, from sample `first` of the block on. */
-static void FN(pack_group)(GROUPED *to, int chunk, int64_t first, int samples, const void *const *rows, int is_uint8,
+static void FN(pack_group)(SAMPLE_GROUPS *to, int chunk, int64_t first, int samples, const void *const *rows, int is_uint8,
                            REAL scale) {
     const int64_t width = to->width, group = first / GROUP, low = to->bounds[chunk], high = to->bounds[chunk + 1];
     REAL *value = to->value + first * width;
@@ -94,7 +94,7 @@ static void FN(pack_group)(GROUPED *to, int chunk, int64_t first, int samples, c
 
 /* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. A strip of W's columns
    serves all groups while it is in the cache. */
-static void FN(groups_forward)(const GROUPED *x, int chunk, int64_t samples, const REAL *w, int64_t stride, int64_t left,
+static void FN(groups_forward)(const SAMPLE_GROUPS *x, int chunk, int64_t samples, const REAL *w, int64_t stride, int64_t left,
                                int64_t right, int from, const REAL *start, REAL *z) {
     const int64_t low = x->bounds[chunk], strip = STRIP_BYTES / sizeof(REAL);
     for (int64_t j = left; j < right; j += strip)
@@ -114,7 +114,7 @@ static int64_t FN(gradient_rows)(int64_t columns) {
 
 /* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs before `end`, group by group;
    done[group] counts those that earlier calls have dealt with. */
-static void FN(groups_gradient_until)(const GROUPED *x, int chunk, int64_t end, int64_t samples, const REAL *delta,
+static void FN(groups_gradient_until)(const SAMPLE_GROUPS *x, int chunk, int64_t end, int64_t samples, const REAL *delta,
                                       int64_t stride, int64_t left, int64_t right, REAL *g, int64_t *done) {
     for (int64_t s = 0; s < samples; s += GROUP) {
         const int64_t group = s / GROUP, at = x->bounds[chunk] + done[group];
@@ -130,7 +130,7 @@ static void FN(groups_gradient_until)(const GROUPED *x, int chunk, int64_t end, 
 }
 
 /* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs */
-static void FN(groups_gradient)(const GROUPED *x, int chunk, int64_t samples, const REAL *delta, int64_t stride,
+static void FN(groups_gradient)(const SAMPLE_GROUPS *x, int chunk, int64_t samples, const REAL *delta, int64_t stride,
                                 int64_t left, int64_t right, REAL *g) {
     int64_t done[GROUPS] = {0};
     for (int64_t i = x->bounds[chunk]; i < x->bounds[chunk + 1]; i += FN(gradient_rows)(right - left))

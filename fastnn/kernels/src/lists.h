@@ -25,7 +25,7 @@ typedef struct {
     int64_t inputs;
     REAL *zeros, *sink; /* (stride) rows read and written in place of those that the last group lacks */
 } FN(lists);
-#define LISTS FN(lists)
+#define SAMPLE_LISTS FN(lists)
 
 /* One bit for each of at most 64 bytes, or reals, that is other than zero. */
 static uint64_t FN(active_bytes)(const uint8_t *x, int64_t count) {
@@ -74,7 +74,7 @@ INLINE void FN(pack_quad)(REAL *value, const void *row, const int is_uint8, REAL
 }
 
 /* Puts one sample's inputs low..high, whole groups, into the lists. */
-INLINE void FN(pack_row)(const LISTS *to, int32_t sample, const void *row, const int is_uint8, REAL scale, int64_t low,
+INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row, const int is_uint8, REAL scale, int64_t low,
                          int64_t high) {
     REAL *const values = to->value;
     int32_t *const samples = to->sample, *const counts = to->count;
@@ -92,7 +92,7 @@ INLINE void FN(pack_row)(const LISTS *to, int32_t sample, const void *row, const
     }
 }
 
-static void FN(pack_lists)(const LISTS *to, int32_t sample, const void *row, int is_uint8, REAL scale, int64_t low, int64_t high) {
+static void FN(pack_lists)(const SAMPLE_LISTS *to, int32_t sample, const void *row, int is_uint8, REAL scale, int64_t low, int64_t high) {
     if (is_uint8)
         FN(pack_row)(to, sample, row, 1, scale, low, high);
     else
@@ -100,7 +100,7 @@ static void FN(pack_lists)(const LISTS *to, int32_t sample, const void *row, int
 }
 
 /* The QUAD rows of w (inputs, stride) that belong to a group, from one column on. */
-INLINE void FN(group_rows)(const LISTS *x, int64_t group, REAL *w, int64_t stride, int64_t column, REAL *missing,
+INLINE void FN(group_rows)(const SAMPLE_LISTS *x, int64_t group, REAL *w, int64_t stride, int64_t column, REAL *missing,
                            REAL *rows[QUAD]) {
     UNROLL for (int k = 0; k < QUAD; k++) {
         const int64_t input = group * QUAD + k;
@@ -109,7 +109,7 @@ INLINE void FN(group_rows)(const LISTS *x, int64_t group, REAL *w, int64_t strid
 }
 
 /* z += x W in some vectors of columns, over the inputs low..high: W's tile stays in registers, z passes by. */
-INLINE void FN(forward_strip)(const int vectors, const LISTS *x, int64_t low, int64_t high, const REAL *w,
+INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *w,
                               int64_t stride, int64_t column, REAL *z, int64_t z_stride) {
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         const int32_t *sample = x->sample + group * x->room, *end = sample + x->count[group];
@@ -132,7 +132,7 @@ INLINE void FN(forward_strip)(const int vectors, const LISTS *x, int64_t low, in
 }
 
 /* g's rows of one group, in some vectors of columns, += x^T delta; or = x^T delta. */
-INLINE void FN(gradient_tile)(const int vectors, const LISTS *x, int64_t group, int from_zero, const REAL *delta,
+INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int from_zero, const REAL *delta,
                               int64_t stride, int64_t column, REAL *const rows[QUAD]) {
     const int32_t *sample = x->sample + group * x->room, *end = sample + x->count[group];
     const REAL *value = x->value + group * x->room * QUAD;
@@ -151,7 +151,7 @@ INLINE void FN(gradient_tile)(const int vectors, const LISTS *x, int64_t group, 
 }
 
 /* g += x^T delta in some vectors of columns, over the inputs low..high */
-INLINE void FN(gradient_strip)(const int vectors, const LISTS *x, int64_t low, int64_t high, const REAL *delta,
+INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *delta,
                                int64_t stride, int64_t column, REAL *g) {
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         REAL *rows[QUAD];
@@ -175,7 +175,7 @@ INLINE void FN(gradient_strip)(const int vectors, const LISTS *x, int64_t low, i
     }
 
 /* Columns left..right, whole vectors, of z (samples, z_stride) = start + x W over the inputs low..high; no start: zero. */
-static void FN(lists_forward)(const LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *w, int64_t stride,
+static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *w, int64_t stride,
                                int64_t left, int64_t right, const REAL *start, REAL *z, int64_t z_stride) {
     for (int64_t s = 0; s < samples; s++)
         for (int64_t j = left; j < right; j += LANES)
@@ -186,7 +186,7 @@ static void FN(lists_forward)(const LISTS *x, int64_t low, int64_t high, int64_t
 }
 
 /* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high. */
-static void FN(lists_gradient)(const LISTS *x, int64_t low, int64_t high, const REAL *delta, int64_t stride, int64_t left,
+static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *delta, int64_t stride, int64_t left,
                                 int64_t right, REAL *g) {
 #define CALL(n) FN(gradient_strip)(n, x, low, high, delta, stride, column, g)
     EACH_STRIP(left, right, CALL)

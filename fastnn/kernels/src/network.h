@@ -12,10 +12,10 @@ static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REA
     const REAL *w = pass->params + pass->net->weights[0];
     int from = start ? FN(FROM_ROW) : FN(FROM_ZERO);
     switch (pass->form) {
-    case FN(LISTED_SAMPLES):
+    case LISTED:
         FN(lists_forward)(&in->lists, low, high, m, w, stride, left, right, start, z, stride);
         break;
-    case FN(GROUPED_SAMPLES):
+    case GROUPED:
         for (; chunk < end; chunk++, from = FN(FROM_C))
             FN(groups_forward)(&in->groups, chunk, m, w, stride, left, right, from, start, z);
         break;
@@ -31,10 +31,10 @@ static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g
     const INPUTS *in = pass->in;
     const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     switch (pass->form) {
-    case FN(LISTED_SAMPLES):
+    case LISTED:
         FN(lists_gradient)(&in->lists, pass->low, pass->high, delta, stride, left, right, g);
         break;
-    case FN(GROUPED_SAMPLES):
+    case GROUPED:
         for (int c = pass->first_walked; c < pass->end_walked; c++)
             FN(groups_gradient)(&in->groups, c, m, delta, stride, left, right, g);
         break;

@@ -1,12 +1,10 @@
 /* What a pass through the network works on: its memory, its plan and its block of rows. Template, after sparse.h. */
 
 /* A block's inputs, in one of three forms. */
-enum { FN(DENSE), FN(GROUPED_SAMPLES), FN(LISTED_SAMPLES) };
-
 typedef struct {
     REAL *x; /* (BLOCK, sizes[0]) the dense rows; or the values of the others */
-    GROUPED groups;
-    LISTS lists;
+    SAMPLE_GROUPS groups;
+    SAMPLE_LISTS lists;
 } FN(inputs);
 #define INPUTS FN(inputs)
 
@@ -150,7 +148,11 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
                      int64_t batch_size, int chunks) {
     const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL), looked_at = count < 60 ? count : 60;
     const int64_t quads = (width + QUAD - 1) / QUAD, together = batch_size < GROUP ? batch_size : GROUP;
-    const int listed = batch_size >= LIST_SAMPLES;
+    /* runs of online batches have groups alone */
+    const int forced = fnn_forced_form == LISTED && batch_size <= MOST_ONLINE ? GROUPED : fnn_forced_form;
+    const int64_t lines = pass->net->strides[0] / line;
+    const int listed = forced >= 0 ? forced == LISTED
+                                   : batch_size > MOST_ONLINE && lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
     int32_t *work = pass->in->lists.count; /* samples, or groups of them, in which a quad of inputs is active */
     int64_t total = 0, so_far = 0;
     pass->data = data;
@@ -163,13 +165,14 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
             for (; active; active &= active - 1) work[(i + __builtin_ctzll(active)) / QUAD]++, total++;
         }
     const double most = (double)quads * (double)(listed ? looked_at : (looked_at + together - 1) / together);
-    pass->form = (double)total >= (listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_GROUPS) * most ? FN(DENSE)
-                 : listed                                                                 ? FN(LISTED_SAMPLES)
-                                                                                          : FN(GROUPED_SAMPLES);
+    pass->form = forced >= 0                                                                 ? forced
+                 : (double)total >= (listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_GROUPS) * most ? DENSE
+                 : listed                                                                    ? LISTED
+                                                                                             : GROUPED;
     pass->chunks = chunks;
     for (int64_t i = 0, c = 0; c <= chunks; c++) {
         pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
-        for (; i < width && (i % 16 != 0 || (pass->form == FN(DENSE) ? i * chunks < width * c : so_far * chunks < total * c));
+        for (; i < width && (i % 16 != 0 || (pass->form == DENSE ? i * chunks < width * c : so_far * chunks < total * c));
              i += QUAD)
             so_far += work[i / QUAD];
         pass->inputs_at[c] = c == chunks || i > width ? width : i;
@@ -212,7 +215,7 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
     const REAL scale = (REAL)data->scale;
     INPUTS *in = pass->in;
     const void *rows[GROUP];
-    if (pass->form == FN(LISTED_SAMPLES))
+    if (pass->form == LISTED)
         memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
     for (int64_t s = 0; s < m; s++) {
         if (order && s + AHEAD < available) {
@@ -225,9 +228,9 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
         }
         const void *row = rows[s % GROUP] = FN(row)(data, width, order ? order[s] : first + s);
         REAL *x = in->x + s * width;
-        if (pass->form == FN(LISTED_SAMPLES)) {
+        if (pass->form == LISTED) {
             FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
-        } else if (pass->form == FN(GROUPED_SAMPLES)) {
+        } else if (pass->form == GROUPED) {
             if (s % GROUP == GROUP - 1 || s == m - 1)
                 for (int c = pass->first_chunk; c < pass->end_chunk; c++)
                     FN(pack_group)(&in->groups, c, s - s % GROUP, (int)(s % GROUP + 1), rows, data->is_uint8, scale);

@@ -201,7 +201,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         double stalled = 0;
         if (job->run_samples) {
             /* grouped samples have the same inputs packed side by side within one group only */
-            const int64_t most = pass.form == FN(DENSE) ? job->run_samples : GROUP / job->batch_size * job->batch_size;
+            const int64_t most = pass.form == DENSE ? job->run_samples : GROUP / job->batch_size * job->batch_size;
             const int64_t samples = left < most ? left : most;
             REAL *shares = job->partial + (parity & 1) * job->share_room;
             unit = (samples + job->batch_size - 1) / job->batch_size;
@@ -335,8 +335,8 @@ static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad
 #undef VI
 #undef LANES
 #undef STEP
-#undef GROUPED
-#undef LISTS
+#undef SAMPLE_GROUPS
+#undef SAMPLE_LISTS
 #undef INPUTS
 #undef OPERANDS
 #undef PASS

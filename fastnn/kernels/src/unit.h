@@ -36,9 +36,11 @@
 #define GROUPS (BLOCK / GROUP + 1)
 #define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
-#define LIST_SAMPLES 24      /* samples from which lists of samples are faster than groups of them */
-#define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than either */
-#define MOST_ACTIVE_LISTS 0.6
+/* benchmarks/crossover.py times both sides of the rules that follow. */
+#define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than groups of them, */
+#define LIST_WORK 80 /* if this many lines times samples of a batch share the cost of walking a list */
+#define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups or lists */
+#define MOST_ACTIVE_LISTS 0.65
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run: if dense: a multiple of TILE_ROWS */
 #define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs; */

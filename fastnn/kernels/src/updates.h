@@ -79,9 +79,9 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
             FN(product)(FN(FROM_C), high - low, columns, m,
                         (OPERANDS){pass->a[l] + low, 1, net->strides[l - 1], pass->before, stride, NULL,
                                    w + low * stride, stride, NULL});
-    } else if (l == 0 && pass->form == FN(LISTED_SAMPLES)) {
+    } else if (l == 0 && pass->form == LISTED) {
         FN(update_lists)(pass, step);
-    } else if (l == 0 && pass->form == FN(GROUPED_SAMPLES)) {
+    } else if (l == 0 && pass->form == GROUPED) {
         FN(update_groups)(pass, m, step);
     } else {
         const REAL *x = l ? pass->a[l] : pass->in->x;

@@ -1,0 +1,124 @@
+"""Times native's ways through the first layer around the points where its rules change from one to the next.
+
+    python benchmarks/crossover.py [--rounds 5] [--json FILE]
+
+The rules and their constants are in fastnn/kernels/src/unit.h. For each case the ways take turns, one epoch each; the
+table has the median milliseconds, marks what the rule takes with * and says where that is slower than the best.
+
+form     the inputs dense, in groups of samples, or in lists of samples (MOST_ACTIVE_GROUPS, MOST_ACTIVE_LISTS,
+         LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits, of which some pixels more are set
+online   a run of batches at a time, or batch by batch (MOST_ONLINE)
+threads  one or all (THREAD_WORK)
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+import fastnn
+from fastnn.kernels import native, num_threads
+
+ROWS = 12_000
+Ways = dict[str, Callable[[], float]]  # each trains an epoch and returns its seconds
+
+
+def digits(active: float) -> np.ndarray:
+    """MNIST's first rows, with further quads of pixels set until a share `active` of all is other than zero."""
+    X = fastnn.datasets.load_mnist()[0][0][:ROWS].copy()
+    quads = X.reshape(ROWS, -1, 4)
+    present = quads.any(axis=2)
+    missing = max(0.0, (active - present.mean()) / (1 - present.mean()))
+    extra = (np.random.default_rng(0).random(present.shape) < missing) & ~present
+    quads[extra] = 100
+    return X
+
+
+@contextlib.contextmanager
+def form(name: str | None) -> Iterator[None]:
+    native.force_form(name)
+    try:
+        yield
+    finally:
+        native.force_form(None)
+
+
+def trainer(
+    X: np.ndarray, hidden: int, batch_size: int, way: str | None = None, **options: object
+) -> Callable[[], float]:
+    y = fastnn.datasets.load_mnist()[0][1][:ROWS]
+    threads = options.pop("threads", None)
+    model = fastnn.MLP((X.shape[1], hidden, 10), activation="relu", seed=1)
+
+    def epoch() -> float:
+        with fastnn.use("native", num_threads=threads), form(way):
+            history = model.fit(X, y, epochs=1, batch_size=batch_size, learning_rate=1e-3, **options)
+        return history.seconds[0]
+
+    return epoch
+
+
+def measure(title: str, ways: Ways, chosen: str, rounds: int) -> dict[str, object]:
+    """Time the ways in turn; `chosen` is the rule's."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):  # the first is a warm-up
+        for name, epoch in ways.items():
+            taken[name].append(epoch())
+    medians = {name: statistics.median(seconds[1:]) for name, seconds in taken.items()}
+    loss = medians[chosen] / min(medians.values())
+    cells = "  ".join(f"{name} {1e3 * s:8.2f}{'*' if name == chosen else ' '}" for name, s in medians.items())
+    print(f"{title:58} {cells}  {'' if loss < 1.05 else f'{loss:.2f} times the best'}", flush=True)
+    return {"case": title, "seconds": medians, "rule": chosen, "times_the_best": loss}
+
+
+def forms(rounds: int) -> Iterator[dict[str, object]]:
+    for hidden in (30, 64, 128, 500):
+        for batch_size in (5, 10, 16, 32, 200):
+            for active in (0.0, 0.45, 0.6, 0.7):
+                X = digits(active)
+                ways = {
+                    way or "rule": trainer(X, hidden, batch_size, way) for way in ("dense", "groups", "lists", None)
+                }
+                share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
+                yield measure(f"hidden {hidden}, batch {batch_size}, {share:.0%} of quads active", ways, "rule", rounds)
+
+
+def online(rounds: int) -> Iterator[dict[str, object]]:
+    for hidden in (30, 88, 300):
+        for batch_size in (1, 2, 3, 4, 6):
+            X = digits(1.0)
+            # a penalty, however small, makes plain SGD go batch by batch
+            ways = {"runs": trainer(X, hidden, batch_size), "batches": trainer(X, hidden, batch_size, l2=1e-30)}
+            chosen = "runs" if batch_size <= 4 else "batches"
+            yield measure(f"hidden {hidden}, batch {batch_size}, dense", ways, chosen, rounds)
+
+
+def threads(rounds: int) -> Iterator[dict[str, object]]:
+    every = num_threads()
+    for hidden, batch_size in ((8, 10), (16, 8), (30, 5), (30, 10), (30, 20), (100, 10)):
+        X = digits(0.0)
+        ways = {"one": trainer(X, hidden, batch_size, threads=1), "all": trainer(X, hidden, batch_size, threads=every)}
+        yield measure(f"hidden {hidden}, batch {batch_size}, {every} threads", ways, "all", rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write what was measured to this file")
+    arguments = parser.parse_args()
+    report = {}
+    for part in (forms, online, threads):
+        print(f"\n{part.__name__}")
+        report[part.__name__] = list(part(arguments.rounds))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
