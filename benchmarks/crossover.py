@@ -6,7 +6,7 @@ The rules and their constants are in fastnn/kernels/src/unit.h. For each case th
 table has the median milliseconds, marks what the rule takes with * and says where that is slower than the best.
 
 form     the inputs dense, in groups of samples, or in lists of samples (MOST_ACTIVE_GROUPS, MOST_ACTIVE_LISTS,
-         LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits, of which some pixels more are set
+         LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits with more pixels set
 online   a run of batches at a time, or batch by batch (MOST_ONLINE)
 threads  one or all (THREAD_WORK)
 """
