@@ -64,7 +64,10 @@ INLINE void FN(tiles)(const int indexed, int from, int64_t rows, int64_t columns
                 CASE(5) CASE(6)
 #endif
 #if TILE_ROWS > 6
-                CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+                CASE(7) CASE(8)
+#endif
+#if TILE_ROWS > 8
+                CASE(9) CASE(10) CASE(11) CASE(12)
 #endif
             }
 #undef CASE

@@ -4,8 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+/* FUSED: does a multiply-add round once? Everywhere but in baseline x86-64. */
 #if VECTOR_BYTES > 16
 #include <immintrin.h>
+#define FUSED 1
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define FUSED 1
+#else
+#define FUSED 0
 #endif
 
 #define GLUE_(a, b) a##b
@@ -19,6 +26,8 @@
 #define TILE_ROWS 12
 #elif VECTOR_BYTES == 32
 #define TILE_ROWS 6
+#elif defined(__aarch64__)
+#define TILE_ROWS 8 /* 12 would fit its 32 vector registers, but not the rows' addresses the general ones */
 #else
 #define TILE_ROWS 4
 #endif
@@ -44,7 +53,7 @@
 
 #define REAL float
 #define INTEGER int32_t
-#define FN(name) name##_f32
+#define FN(name) f32_##name
 #define IS_FLOAT 1
 #include "template.h"
 #undef REAL
@@ -55,8 +64,8 @@
 
 #define REAL double
 #define INTEGER int64_t
-#define FN(name) name##_f64
+#define FN(name) f64_##name
 #define IS_FLOAT 0
 #include "template.h"
 
-const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &table_f32, &table_f64};
+const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &f32_table, &f64_table};
