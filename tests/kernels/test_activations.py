@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import platform
 from pathlib import Path
 
@@ -200,6 +201,32 @@ def test_avx2_and_avx512_give_the_same_bits(results):
     different = [key for key in results["avx2"] if results["avx2"][key].tobytes() != results["avx512"][key].tobytes()]
     assert not different
     assert digest(results["avx2"]) == digest(results["avx512"])
+
+
+@pytest.fixture(scope="module")
+def workloads(run_python):
+    """Per instruction set the digests of tests/workloads.py, one for each number of threads."""
+    found = {}
+    for simd in SETS:
+        child = run_python("import runpy; runpy.run_module('workloads', run_name='__main__')", FASTNN_SIMD=simd)
+        assert child.returncode == 0, child.stderr
+        output = json.loads(child.stdout)
+        assert output["simd"] == simd
+        found[simd] = output["digests"]
+    return found
+
+
+@pytest.mark.parametrize("simd", SETS)
+def test_weights_do_not_depend_on_the_number_of_threads(workloads, simd):
+    digests = workloads[simd]
+    assert {name[0] for name in digests} == set("ABCD")
+    assert all(len(of_threads) == 4 and len(set(of_threads)) == 1 for of_threads in digests.values()), digests
+    assert len({of_threads[0] for of_threads in digests.values()}) == len(digests)
+
+
+@pytest.mark.skipif("avx512" not in SETS, reason="needs a CPU with AVX-512")
+def test_weights_are_the_same_with_avx2_and_avx512(workloads):
+    assert workloads["avx2"] == workloads["avx512"]
 
 
 @pytest.mark.skipif("avx2" not in SETS, reason="needs a CPU with AVX2")
