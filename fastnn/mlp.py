@@ -194,8 +194,7 @@ class MLP:
         single = array.ndim == 1
         rows = validation.inputs("X", array[np.newaxis] if single else array, self.sizes[0], self.dtype)
         out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
-        get_backend().forward(self.net, self.params, rows.X, rows.scale, out)
-        if not np.isfinite(out).all():
+        if not get_backend().forward(self.net, self.params, rows.X, rows.scale, out):
             validation.blame_nonfinite("X", rows.X)
         return out[0] if single else out
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .errors import InvalidArgumentError, InvalidTypeError
 from .kernels.spec import ACTIVATIONS, LOSSES, FloatArray
 
+UINT8 = np.dtype(np.uint8)
 UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
 
 # The two cross-entropies are computed from the outputs' z and belong to one output activation each.
@@ -156,9 +157,19 @@ def inputs(argument: str, X: object, width: int, dtype: np.dtype[Any], *, uint8_
     array = numeric_array(argument, X)
     if array.ndim != 2 or array.shape[1] != width:
         raise InvalidArgumentError(argument, f"shape (n, {width})", f"shape {array.shape}")
-    if array.dtype == np.uint8:
+    if array.dtype == UINT8:
         return Inputs(np.ascontiguousarray(array), uint8_scale)
     return Inputs(np.ascontiguousarray(array, dtype=dtype), 1.0)
+
+
+def columns(argument: str, values: object, height: int, dtype: np.dtype[Any]) -> tuple[NDArray[Any], float]:
+    """Columns of ``height`` numbers as :class:`Inputs`, or a tuple like it; uint8 stays 0..255."""
+    array = values if type(values) is np.ndarray else numeric_array(argument, values)
+    if array.ndim != 2 or len(array) != height:
+        raise InvalidArgumentError(argument, f"shape ({height}, 1), or ({height}, n) for n columns", array.shape)
+    if array.dtype == dtype:  # a single column is called for so often that each check counts
+        return np.ascontiguousarray(array.T), 1.0
+    return inputs(argument, array.T, height, dtype, uint8_scale=1.0)
 
 
 def targets(argument: str, y: object, count: int, outputs: int, dtype: np.dtype[Any]) -> NDArray[Any]:

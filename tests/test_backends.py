@@ -23,6 +23,7 @@ def settings(monkeypatch):
     """Every test starts from, and leaves behind, untouched settings."""
     monkeypatch.setattr(kernels, "_default", kernels._default)
     monkeypatch.setattr(kernels, "_warned", set())
+    monkeypatch.setattr(kernels, "_loaded", {})
     monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)
 
 
@@ -233,7 +234,7 @@ def test_threads_from_the_environment(monkeypatch):
 def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value):
     monkeypatch.setenv("FASTNN_NUM_THREADS", value)
     with pytest.raises(InvalidArgumentError, match=f"FASTNN_NUM_THREADS: expected a positive integer, found '{value}'"):
-        fastnn.MLP([2, 2], seed=0).forward([[1, 2]])
+        fastnn.MLP([2, 2], seed=0).fit([[1, 2]], [0], epochs=1)
 
 
 @pytest.mark.parametrize("inputs", ["bytes", "floats", "half zeros"])

@@ -240,6 +240,7 @@ def test_backends(capsys, monkeypatch):
     assert list(found) == ["native", "numba", "numpy"]
     assert found["numpy"]["available"] is True
     assert all(set(status) == {"available", "detail"} and status["detail"] for status in found.values())
+    monkeypatch.setattr("fastnn.kernels._loaded", {})
     monkeypatch.setitem(sys.modules, "fastnn.kernels.native", None)  # its import then fails
     assert cli.main(["backends"]) == 0
     lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]

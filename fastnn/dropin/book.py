@@ -6,6 +6,7 @@ The loops per sample here are the slower path, for networks of which the caller 
 from __future__ import annotations
 
 import math
+import operator
 import random
 import sys
 import warnings
@@ -43,11 +44,14 @@ class _Slab(NamedTuple):
     params: FloatArray
     weights: list[FloatArray]  # (y, x) per layer
     biases: list[FloatArray]  # (y, 1) per layer
+    inputs: int
+    outputs: int
 
 
 def _views(net: Net, params: FloatArray) -> _Slab:
     weights = [view.T for view in weight_views(net, params)]
-    return _Slab(net, params, weights, [view[:, np.newaxis] for view in bias_views(net, params)])
+    biases = [view[:, np.newaxis] for view in bias_views(net, params)]
+    return _Slab(net, params, weights, biases, int(net.sizes[0]), int(net.sizes[-1]))
 
 
 def _new_slab(sizes: Sequence[int], dtype: np.dtype[Any]) -> _Slab:
@@ -56,7 +60,7 @@ def _new_slab(sizes: Sequence[int], dtype: np.dtype[Any]) -> _Slab:
 
 
 def _same(items: Sequence[Any], views: Sequence[Any]) -> bool:
-    return len(items) == len(views) and all(item is view for item, view in zip(items, views, strict=True))
+    return len(items) == len(views) and all(map(operator.is_, items, views))
 
 
 class BookNetwork:
@@ -130,27 +134,22 @@ class BookNetwork:
 
     def feedforward(self, a: ArrayLike) -> FloatArray:
         """The output column (outputs, 1) for the input column ``a`` (inputs, 1), or (outputs, n) for (inputs, n)."""
-        if self._replaced(*ACTIVATION):
-            sigmoid, _ = self._functions()
+        sigmoid, _ = self._functions()
+        if sigmoid is not self._originals["sigmoid"]:
             for b, w in zip(self.biases, self.weights, strict=True):
                 a = sigmoid(np.dot(w, a) + b)
             return np.asarray(a)
         slab = self._current()
-        columns = validation.numeric_array("a", a)
-        inputs = int(slab.net.sizes[0])
-        if columns.ndim != 2 or len(columns) != inputs:
-            raise InvalidArgumentError("a", f"shape ({inputs}, 1), or ({inputs}, n) for n columns", columns.shape)
-        rows = validation.inputs("a", columns.T, inputs, self._dtype, uint8_scale=1.0)
-        return self._outputs(slab, Data(*rows, rows.X)).T
+        return self._outputs(slab, *validation.columns("a", a, slab.inputs, self._dtype)).T
 
     def forward(self, a: ArrayLike) -> FloatArray:
         """Another name of :meth:`feedforward`."""
         return self.feedforward(a)
 
-    def _outputs(self, slab: _Slab, data: Data) -> FloatArray:
+    def _outputs(self, slab: _Slab, X: NDArray[Any], scale: float) -> FloatArray:
         """The outputs (n, outputs) of all rows."""
-        out = np.empty((len(data.X), int(slab.net.sizes[-1])), self._dtype)
-        get_backend().forward(slab.net, slab.params, data.X, data.scale, out)
+        out = np.empty((len(X), slab.outputs), self._dtype)
+        get_backend().forward(slab.net, slab.params, X, scale, out)
         return out
 
     def _slow_outputs(self) -> Function | None:
@@ -163,7 +162,7 @@ class BookNetwork:
 
     def _hits(self, data: Data) -> int:
         """Rows whose largest output is at their label or at their target's largest value."""
-        found = self._outputs(self._current(), data).argmax(axis=1)
+        found = self._outputs(self._current(), data.X, data.scale).argmax(axis=1)
         return int((found == (data.y if data.y.ndim == 1 else data.y.argmax(axis=1))).sum())
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -195,7 +194,7 @@ class BookNetwork:
         return grad.biases, grad.weights
 
     def _vectors(self, argument: str, pairs: list[Any], slab: _Slab) -> pair_data.Rows:
-        return pair_data.vector_rows(argument, pairs, int(slab.net.sizes[0]), int(slab.net.sizes[-1]), self._dtype)
+        return pair_data.vector_rows(argument, pairs, slab.inputs, slab.outputs, self._dtype)
 
     def _slow_backprop(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[list[FloatArray], list[FloatArray]]:
         sigmoid, sigmoid_prime = self._functions()

@@ -152,7 +152,7 @@ class Network(BookNetwork):
         return self._hits(self._labelled("test_data", tests).data)
 
     def _labelled(self, argument: str, pairs: list[Any]) -> pair_data.Rows:
-        return pair_data.label_rows(argument, pairs, int(self._current().net.sizes[0]), self._dtype)
+        return pair_data.label_rows(argument, pairs, self._current().inputs, self._dtype)
 
     def cost_derivative(self, output_activations: FloatArray, y: FloatArray) -> FloatArray:
         """dC/da of the quadratic cost C = |a - y|^2 / 2 for the outputs a."""

@@ -247,7 +247,7 @@ class Network(BookNetwork):
     # -----------------------------------------------------------------------------------------------------------------
 
     def _labelled(self, argument: str, pairs: list[Any]) -> pair_data.Rows:
-        return pair_data.label_rows(argument, pairs, int(self._current().net.sizes[0]), self._dtype)
+        return pair_data.label_rows(argument, pairs, self._current().inputs, self._dtype)
 
     def _accuracy_of(self, pairs: list[Any], rows: pair_data.Rows | None, convert: bool) -> int:
         """``accuracy`` of pairs that are converted already, if nothing is replaced."""
@@ -263,7 +263,7 @@ class Network(BookNetwork):
 
     def _cost(self, data: Data, lmbda: float) -> float:
         count, fn = len(data.X), self.cost.fn
-        a = self._outputs(self._current(), data)
+        a = self._outputs(self._current(), data.X, data.scale)
         y = data.y
         if y.ndim == 1:  # vectorized_result of every label
             labels = validation.targets("labels", y, count, 10, self._dtype)

@@ -48,6 +48,7 @@ class _Settings(NamedTuple):
 _default = _Settings("auto", None)
 _override: ContextVar[_Settings | None] = ContextVar("fastnn_settings", default=None)
 _warned: set[str] = set()
+_loaded: dict[str, Kernels] = {}
 
 
 def _settings() -> _Settings:
@@ -56,8 +57,10 @@ def _settings() -> _Settings:
 
 def _try(name: str) -> Kernels | str:
     """The backend, or why it cannot run."""
+    if name in _loaded:
+        return _loaded[name]
     try:
-        return cast(Kernels, importlib.import_module(_MODULES[name], __name__))
+        return _loaded.setdefault(name, cast(Kernels, importlib.import_module(_MODULES[name], __name__)))
     except (ImportError, RuntimeError) as error:  # RuntimeError: Numba finds no folder for its cache
         return _why_missing(name, error)
 

@@ -191,11 +191,12 @@ def _plain(net: Net, X: NDArray[Any], scale: float, *arrays: NDArray[Any]) -> tu
     return net, X, float(scale) if X.dtype == np.uint8 else 1.0, *rest
 
 
-def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> None:
+def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
     net, X, scale = _plain(net, X, scale)
     work = _work(net, params.dtype, min(BLOCK, len(X)))
     for rows in _blocks(len(X)):
         _predict(net, params, X, scale, rows, out, work)
+    return bool(np.isfinite(out).all())
 
 
 def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:

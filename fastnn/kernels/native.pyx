@@ -50,7 +50,7 @@ cdef extern from "fastnn.h" nogil:
 
     ctypedef struct fnn_kernels:
         size_t (*arena_bytes)(const fnn_net *, int64_t, int) noexcept nogil
-        void (*forward)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *, void *,
+        int (*forward)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *, void *,
                         int) noexcept nogil
         double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *,
                             fnn_poll *) noexcept nogil
@@ -65,6 +65,7 @@ cdef extern from "fastnn.h" nogil:
         const fnn_kernels *f64
 
     const fnn_unit *fnn_select(const char *) noexcept
+    const double FNN_FORWARD_THREAD_WORK
 
 cnp.import_array()
 
@@ -130,20 +131,24 @@ cdef class Arena:
         free(self.memory)
 
 
+cdef const int64_t *integers(cnp.ndarray array) noexcept:
+    return <const int64_t *>cnp.PyArray_DATA(array)
+
+
 cdef class Net:
     """Spec's Net as the C struct, with what keeps its arrays alive."""
     cdef fnn_net c
-    cdef const int64_t[::1] sizes, activations, weights, biases, strides
+    cdef object net
     cdef double work  # multiply-adds of one sample's forward pass
 
     def __cinit__(self, net):
-        self.sizes, self.activations = net.sizes, net.activations
-        self.weights, self.biases, self.strides = net.weights, net.biases, net.strides
-        self.c = fnn_net(self.strides.shape[0], &self.sizes[0], &self.activations[0], &self.weights[0],
-                         &self.biases[0], &self.strides[0], net.loss)
+        sizes, activations, loss, weights, biases, strides = net
+        self.net = net
+        self.c = fnn_net(len(strides), integers(sizes), integers(activations), integers(weights), integers(biases),
+                         integers(strides), loss)
         self.work = 0
         for layer in range(self.c.layers):
-            self.work += <double>self.sizes[layer] * self.strides[layer]
+            self.work += <double>self.c.sizes[layer] * self.c.strides[layer]
 
 
 cdef const fnn_kernels *table(real *parameters) noexcept nogil:
@@ -180,23 +185,26 @@ cdef fnn_data pairs_of(object X, double scale, object y, real *parameters):
     return data
 
 
-def forward(net, const real[::1] params, X, double scale, real[:, ::1] out):
+def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray out):
     """See fastnn.kernels.spec.Kernels.forward."""
     cdef Net shape = Net(net)
-    cdef int64_t count = out.shape[0], done = 0, here, slice_rows
-    if count == 0:
-        return
-    cdef real *parameters = <real *>&params[0]
-    cdef fnn_data data = rows_of(X, scale, parameters)
-    cdef int threads = num_threads()
-    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, count, 0) * threads)
+    cdef int64_t count = cnp.PyArray_DIM(out, 0), done = 0, here, slice_rows
+    cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(params) == cnp.NPY_FLOAT32 else unit.f64
+    cdef const void *parameters = cnp.PyArray_DATA(params)
+    cdef char *outputs = <char *>cnp.PyArray_DATA(out)
+    # no memory views: their set-up costs more than the pass of a single row
+    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL)
+    cdef int threads = num_threads() if count * shape.work > FNN_FORWARD_THREAD_WORK else 1, finite = 1
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, 0) * threads)
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
     while done < count:
         here = min(count - done, slice_rows)
         with nogil:
-            table(parameters).forward(&shape.c, parameters, &data, done, here, &out[done, 0], arena.start, threads)
+            finite &= kernels.forward(&shape.c, parameters, &data, done, here,
+                                      outputs + done * cnp.PyArray_STRIDE(out, 0), arena.start, threads)
         done += here
         PyErr_CheckSignals()
+    return finite != 0
 
 
 def loss_grad(net, const real[::1] params, X, double scale, y, real[::1] grad):

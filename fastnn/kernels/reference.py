@@ -179,11 +179,12 @@ def describe() -> str:
     return f"NumPy {np.__version__}, the reference"
 
 
-def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> None:
+def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
     for start in range(0, len(X), BLOCK):
         rows = slice(start, start + BLOCK)
         with np.errstate(over="ignore", invalid="ignore"):
             out[rows] = _layers(net, params, _rows(X, rows, scale, params.dtype))[1][-1]
+    return bool(np.isfinite(out).all())
 
 
 def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:

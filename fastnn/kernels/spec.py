@@ -88,8 +88,8 @@ class Kernels(Protocol):
     def describe(self) -> str:
         """Say in a few words what the kernels run on."""
 
-    def forward(self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> None:
-        """Write the network's outputs for every row of X into ``out`` (n, sizes[-1])."""
+    def forward(self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
+        """Write the network's outputs for every row of X into ``out`` (n, sizes[-1]); return whether all are finite."""
 
     def loss_grad(
         self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray

@@ -16,6 +16,8 @@ from fastnn.kernels.spec import aligned_zeros, layout
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
     ((130, 40), ("sigmoid",), "quadratic"),  # the first layer is the last
+    ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs shared out
+    ((50, 133, 17, 3), ("tanh", "sigmoid", "identity"), "mean_squared_error"),  # deep
 ]
 RULES = {
     "sgd": problems.rule("sgd", 0.02),
@@ -25,8 +27,9 @@ RULES = {
 BATCHES = {  # samples: what plain SGD does with them
     1: "online runs of single samples",
     3: "online runs of several",
-    5: "the inputs shared out, too little work for threads",
-    50: "the inputs shared out",
+    5: "the inputs shared out, samples in groups, too little work for threads",
+    20: "samples in groups",
+    50: "samples in lists",
     300: "the samples shared out, in blocks",
 }
 ROWS = 640

@@ -33,7 +33,7 @@ def test_parameters_may_be_given_by_name(backend):
     params = problems.copied(problem.params)
     shared = {"net": problem.net, "params": params, "X": problem.X, "scale": problem.scale}
     assert type(backend.describe()) is str
-    assert backend.forward(**shared, out=problem.output()) is None
+    assert backend.forward(**shared, out=problem.output()) is True
     loss = backend.loss_grad(**shared, y=problem.y, grad=problems.copied(problem.params))
     assert type(loss) is float
     rule = problems.rule("momentum", momentum=0.9)
@@ -51,6 +51,19 @@ def test_an_empty_order_trains_nothing(backend):
     result, params, _ = problems.train(backend, problem, [], 3, problems.rule("sgd"))
     assert result == (0.0, 0, 0)
     assert (params == problem.params).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 299])
+def test_forward_tells_of_an_output_that_is_not_finite(backend, bad, row):
+    problem = problems.make((3, 4, 2), ("relu", "identity"), "mean_squared_error", labels=False, rows=300)
+    X, out = np.abs(problem.X, dtype=problem.params.dtype), problem.output()
+    params = problems.copied(np.abs(problem.params))
+    assert backend.forward(problem.net, params, X, 1.0, out) is True
+    X[row, 1] = bad
+    finite = backend.forward(problem.net, params, X, 1.0, out)
+    assert finite is bool(np.isfinite(out).all())
+    assert finite is (bad == -np.inf)  # which ReLU turns into 0
 
 
 def test_no_rows_have_no_outputs(backend):

@@ -63,14 +63,17 @@ double fnn_wait(fnn_barrier *barrier, int threads);
 
 double fnn_now(void); /* seconds */
 
+/* Multiply-adds (of dense inputs) of a forward pass above which more than one thread pays. */
+#define FNN_FORWARD_THREAD_WORK 2e7
+
 /* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
    `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do not depend on
    `threads`. */
 typedef struct {
     size_t (*arena_bytes)(const fnn_net *net, int64_t batch, int training);
 
-    /* out (count, outputs) = the network's outputs for the rows x[first..first + count) */
-    void (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+    /* out (count, outputs) = the network's outputs for the rows x[first..first + count); are all of them finite? */
+    int (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
                     void *out, void *arena, int threads);
 
     /* returns the mean loss over rows 0..count; grad is laid out as params. Where poll() becomes non-zero it stops, and

@@ -4,34 +4,75 @@
    Padding: weights and biases are zero there, so z is; the output's delta is set to zero there, and so stays every
    earlier delta, every gradient and every state. */
 
-/* z (m, strides[0]) = start + x W0 over one chunk's inputs; no start: zero */
-static void FN(first_layer)(PASS *pass, int chunk, int64_t m, const REAL *start, REAL *z) {
-    const int64_t stride = pass->net->strides[0], width = pass->net->sizes[0];
-    const int64_t low = pass->bounds[chunk], high = pass->bounds[chunk + 1];
+/* The outputs left..right of z (m, strides[0]) = start + x W0 over some chunks of inputs; no start: zero */
+static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
+    const INPUTS *in = pass->in;
+    const int64_t stride = pass->net->strides[0], width = pass->net->sizes[0], left = pass->left, right = pass->right;
+    const int64_t low = pass->inputs_at[chunk], high = pass->inputs_at[end];
     const REAL *w = pass->params + pass->net->weights[0];
-    if (pass->sparse)
-        FN(sparse_forward)(&pass->active, chunk, m, w, stride, start, z);
-    else
-        FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, high - low,
-                    (OPERANDS){pass->x + low, width, 1, w + low * stride, stride, start, z, stride, NULL});
+    int from = start ? FN(FROM_ROW) : FN(FROM_ZERO);
+    switch (pass->form) {
+    case FN(LISTED_SAMPLES):
+        FN(lists_forward)(&in->lists, low, high, m, w, stride, left, right, start, z, stride);
+        break;
+    case FN(GROUPED_SAMPLES):
+        for (; chunk < end; chunk++, from = FN(FROM_C))
+            FN(groups_forward)(&in->groups, chunk, m, w, stride, left, right, from, start, z);
+        break;
+    default:
+        FN(product)(from, m, right - left, high - low,
+                    (OPERANDS){in->x + low, width, 1, w + low * stride + left, stride, start ? start + left : NULL,
+                               z + left, stride, NULL});
+    }
+}
+
+/* g (inputs, strides[0]) += x^T delta, of the thread's inputs and outputs */
+static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
+    const INPUTS *in = pass->in;
+    const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
+    switch (pass->form) {
+    case FN(LISTED_SAMPLES):
+        FN(lists_gradient)(&in->lists, pass->low, pass->high, delta, stride, left, right, g);
+        break;
+    case FN(GROUPED_SAMPLES):
+        for (int c = pass->first_walked; c < pass->end_walked; c++)
+            FN(groups_gradient)(&in->groups, c, m, delta, stride, left, right, g);
+        break;
+    default:
+        FN(product)(FN(FROM_C), pass->high - pass->low, right - left, m,
+                    (OPERANDS){in->x + pass->low, 1, pass->net->sizes[0], delta + left, stride, NULL,
+                               g + pass->low * stride + left, stride, NULL});
+    }
 }
 
 static const REAL *FN(bias)(const PASS *pass, int64_t l) {
     return pass->net->biases[l] < 0 ? NULL : FN(parameters)(pass, pass->net->biases[l]);
 }
 
-/* a[l + 1] = activation(a[l] W + b) from the first layer's z on; the last layer is left as z. */
-static void FN(later_layers)(PASS *pass, int64_t m) {
+/* a[1] = activation(z) in the thread's columns; a network of one layer keeps z */
+static void FN(activate_first)(PASS *pass, int64_t m) {
     const fnn_net *net = pass->net;
-    for (int64_t l = 0; l < net->layers; l++) {
-        const int64_t stride = net->strides[l];
-        const REAL *bias = FN(bias)(pass, l);
-        REAL *z = pass->a[l + 1];
-        if (l)
-            FN(product)(bias ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, net->sizes[l],
-                        (OPERANDS){pass->a[l], net->strides[l - 1], 1, FN(parameters)(pass, net->weights[l]), stride,
-                                   bias, z, stride, NULL});
-        if (l + 1 < net->layers) FN(apply_activation)(net->activations[l], z, m * stride);
+    if (net->layers == 1) return;
+    for (int64_t s = 0; s < m; s++)
+        FN(apply_activation)(net->activations[0], pass->a[1] + s * net->strides[0] + pass->left,
+                             pass->right - pass->left);
+}
+
+/* z (m, strides[l]) = start + a[l] W over the inputs low..high of a later layer; no start: zero */
+static void FN(later_layer)(PASS *pass, int64_t l, int64_t low, int64_t high, int64_t m, const REAL *start, REAL *z) {
+    const fnn_net *net = pass->net;
+    const int64_t stride = net->strides[l];
+    FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), m, stride, high - low,
+                (OPERANDS){pass->a[l] + low, net->strides[l - 1], 1,
+                           FN(parameters)(pass, net->weights[l]) + low * stride, stride, start, z, stride, NULL});
+}
+
+/* The layers from `next` on, which has its inputs; the last layer is left as z. */
+static void FN(later_layers)(PASS *pass, int64_t next, int64_t m) {
+    const fnn_net *net = pass->net;
+    for (int64_t l = next; l < net->layers; l++) {
+        FN(later_layer)(pass, l, 0, net->sizes[l], m, FN(bias)(pass, l), pass->a[l + 1]);
+        if (l + 1 < net->layers) FN(apply_activation)(net->activations[l], pass->a[l + 1], m * net->strides[l]);
     }
 }
 
@@ -160,37 +201,42 @@ static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, in
     pass->loss += sum;
 }
 
-/* W^T of every layer but the first, which the way back needs; made once a batch. */
+/* W^T of every layer but the first, which the way back needs; made once a batch. Of the second, the thread's rows. */
 static void FN(transpose_weights)(PASS *pass) {
     const fnn_net *net = pass->net;
     for (int64_t l = 1; l < net->layers; l++) {
         const REAL *w = FN(parameters)(pass, net->weights[l]);
         REAL *to = pass->transposed[l];
         const int64_t inputs = net->sizes[l], outputs = net->sizes[l + 1], stride = net->strides[l];
-        const int64_t to_stride = net->strides[l - 1];
-        for (int64_t i = 0; i < inputs; i++)
+        const int64_t to_stride = net->strides[l - 1], left = l == 1 ? pass->left : 0;
+        const int64_t right = l == 1 ? pass->right : to_stride, end = right < inputs ? right : inputs;
+        for (int64_t i = left; i < end; i++)
             for (int64_t j = 0; j < outputs; j++) to[j * to_stride + i] = w[i * stride + j];
         for (int64_t j = 0; j < outputs; j++)
-            for (int64_t i = inputs; i < to_stride; i++) to[j * to_stride + i] = 0;
+            for (int64_t i = end; i < right; i++) to[j * to_stride + i] = 0;
     }
 }
 
-/* delta of layer l - 1 from that of layer l: (delta W^T) * activation'(z) */
+/* delta of layer l - 1 from that of layer l: (delta W^T) * activation'(z). Of the first layer, the thread's columns. */
 static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
     const fnn_net *net = pass->net;
-    const int64_t stride = net->strides[l - 1];
-    FN(product)(FN(FROM_ZERO), m, stride, net->sizes[l + 1],
-                (OPERANDS){pass->delta, net->strides[l], 1, pass->transposed[l], stride, NULL, pass->before, stride,
-                           NULL});
-    FN(apply_derivative)(net->activations[l - 1], pass->a[l], pass->before, m * stride);
+    const int64_t stride = net->strides[l - 1], left = l == 1 ? pass->left : 0, right = l == 1 ? pass->right : stride;
+    FN(product)(FN(FROM_ZERO), m, right - left, net->sizes[l + 1],
+                (OPERANDS){pass->delta, net->strides[l], 1, pass->transposed[l] + left, stride, NULL,
+                           pass->before + left, stride, NULL});
+    for (int64_t s = 0; s < m; s++) {
+        const int64_t at = s * stride + left;
+        FN(apply_derivative)(net->activations[l - 1], pass->a[l] + at, pass->before + at, right - left);
+    }
     REAL *swapped = pass->delta;
     pass->delta = pass->before;
     pass->before = swapped;
 }
 
-static void FN(bias_gradient)(const REAL *delta, int64_t m, int64_t stride, REAL *g) {
+/* g (columns) += the rows of delta, which start `stride` apart */
+static void FN(bias_gradient)(const REAL *delta, int64_t m, int64_t stride, int64_t columns, REAL *g) {
     for (int64_t s = 0; s < m; s++)
-        for (int64_t j = 0; j < stride; j += LANES)
+        for (int64_t j = 0; j < columns; j += LANES)
             FN(vstore)(g + j, FN(vload)(g + j) + FN(vload)(delta + s * stride + j));
 }
 
@@ -199,14 +245,13 @@ static void FN(add_gradient)(PASS *pass, int64_t l, int64_t m) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[l];
     REAL *g = pass->gradient + net->weights[l];
-    if (l == 0 && pass->sparse)
-        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-            FN(sparse_gradient)(&pass->active, c, m, pass->delta, stride, g);
+    if (l == 0)
+        FN(first_gradient)(pass, m, pass->delta, g);
     else
         FN(product)(FN(FROM_C), net->sizes[l], stride, m,
-                    (OPERANDS){l ? pass->a[l] : pass->x, 1, l ? net->strides[l - 1] : net->sizes[0], pass->delta,
-                               stride, NULL, g, stride, NULL});
-    if (net->biases[l] >= 0) FN(bias_gradient)(pass->delta, m, stride, pass->gradient + net->biases[l]);
+                    (OPERANDS){pass->a[l], 1, net->strides[l - 1], pass->delta, stride, NULL, g, stride, NULL});
+    if (net->biases[l] >= 0)
+        FN(bias_gradient)(pass->delta, m, stride, l ? stride : pass->right, pass->gradient + net->biases[l]);
 }
 
 /* pass->gradient += the gradient of the mean loss over `samples` samples, of which these are `count`, block by block */
@@ -220,8 +265,9 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
         }
         if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
         FN(gather)(pass, rows, first + start, m, count - start);
-        FN(first_layer)(pass, 0, m, FN(bias)(pass, 0), pass->a[1]);
-        FN(later_layers)(pass, m);
+        FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
+        FN(activate_first)(pass, m);
+        FN(later_layers)(pass, 1, m);
         FN(output_block)(pass, rows, first + start, m, samples);
         for (int64_t l = pass->net->layers - 1; l >= 0; l--) {
             FN(add_gradient)(pass, l, m);

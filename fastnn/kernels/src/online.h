@@ -7,15 +7,17 @@
 
 /* gram (samples, GRAM_STRIDE) = x x^T over one chunk's inputs, lower triangle; the rest is undefined */
 static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) {
-    const int64_t width = pass->net->sizes[0], low = pass->bounds[chunk];
-    const int64_t depth = pass->sparse ? pass->active.count[chunk] : pass->bounds[chunk + 1] - low;
+    const int64_t width = pass->net->sizes[0], low = pass->inputs_at[chunk], line = 64 / sizeof(REAL);
+    const int64_t depth =
+        pass->form == FN(GROUPED_SAMPLES) ? pass->in->groups.count[chunk] : pass->inputs_at[chunk + 1] - low;
+    const REAL *x = pass->in->x;
     REAL *columns = pass->x_columns;
     for (int64_t s = 0; s < samples; s++)
-        for (int64_t k = 0; k < depth; k++) columns[k * GRAM_STRIDE + s] = pass->x[s * width + low + k];
-    for (int64_t s = 0; s < samples; s += GROUP) {
-        const int64_t rows = samples - s < GROUP ? samples - s : GROUP, line = 64 / sizeof(REAL);
+        for (int64_t k = 0; k < depth; k++) columns[k * GRAM_STRIDE + s] = x[s * width + low + k];
+    for (int64_t s = 0; s < samples; s += TILE_ROWS) {
+        const int64_t rows = samples - s < TILE_ROWS ? samples - s : TILE_ROWS;
         FN(product)(FN(FROM_ZERO), rows, (s + rows + line - 1) / line * line, depth,
-                    (OPERANDS){pass->x + s * width + low, width, 1, columns, GRAM_STRIDE, NULL, gram + s * GRAM_STRIDE,
+                    (OPERANDS){x + s * width + low, width, 1, columns, GRAM_STRIDE, NULL, gram + s * GRAM_STRIDE,
                                GRAM_STRIDE, NULL});
     }
 }
@@ -36,26 +38,13 @@ static void FN(update_transposed)(PASS *pass, int64_t l, int64_t m, const STEP *
     REAL *g = pass->gradient, *w = pass->transposed[l];
     FN(product)(FN(FROM_ZERO), outputs, stride, m,
                 (OPERANDS){pass->before, 1, net->strides[l], pass->a[l], stride, NULL, g, stride, NULL});
-    FN(update)(step, 0, g, w, NULL, NULL, outputs * stride);
+    FN(update)(step, 0, g, 0, w, NULL, NULL, 0, 1, outputs * stride);
     for (int64_t k = 0; k < outputs; k++) /* the activations' padding is not zero */
         for (int64_t i = inputs; i < stride; i++) w[k * stride + i] = 0;
 }
 
-/* W0 += x^T moves over the thread's own inputs */
-static void FN(add_moves)(PASS *pass, int64_t samples, const REAL *moves) {
-    const int64_t stride = pass->net->strides[0], width = pass->net->sizes[0];
-    const int64_t low = pass->bounds[pass->first_chunk], high = pass->bounds[pass->end_chunk];
-    REAL *w = pass->params + pass->net->weights[0];
-    if (pass->sparse)
-        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-            FN(sparse_gradient)(&pass->active, c, samples, moves, stride, w);
-    else
-        FN(product)(FN(FROM_C), high - low, stride, samples,
-                    (OPERANDS){pass->x + low, 1, width, moves, stride, NULL, w + low * stride, stride, NULL});
-}
-
-/* Updates by `samples` rows in batches of `batch_size`; samples is at most RUN, or GROUP if sparse. Returns how many
-   batches were done: all, or those before the first whose loss is not finite. */
+/* Updates by `samples` rows in batches of `batch_size`; samples is at most RUN, or GROUP if grouped. Returns
+   how many batches were done: all, or those before the first whose loss is not finite. */
 static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REAL *shares, const int64_t *rows,
                               int64_t samples, int64_t available, int64_t batch_size, const STEP *step,
                               double *stalled) {
@@ -65,7 +54,7 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
     REAL *z = pass->run_z, *gram = pass->gram, *moves = pass->moves;
     FN(gather)(pass, rows, 0, samples, available);
     for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
-        FN(first_layer)(pass, c, samples, NULL, shares + c * share);
+        FN(first_layer)(pass, c, c + 1, samples, NULL, shares + c * share);
         FN(gram_matrix)(pass, c, samples, shares + c * share + samples * stride);
     }
     *stalled += fnn_wait(barrier, threads);
@@ -79,15 +68,16 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
         const double loss_before = pass->loss;
         const int64_t correct_before = pass->correct;
         for (int64_t s = 0; s < m; s++)
-            for (int64_t j = 0; j < stride; j += LANES) {
+            for (int64_t j = 0; j < pass->right; j += LANES) {
                 V start = FN(vload)(z + (first + s) * stride + j);
                 if (bias) start += FN(vload)(bias + j);
                 FN(vstore)(pass->a[1] + s * stride + j, start);
             }
-        FN(product)(FN(FROM_C), m, stride, first,
+        FN(product)(FN(FROM_C), m, pass->right, first,
                     (OPERANDS){gram + first * GRAM_STRIDE, GRAM_STRIDE, 1, moves, stride, NULL, pass->a[1], stride,
                                NULL});
-        FN(later_layers)(pass, m);
+        FN(activate_first)(pass, m);
+        FN(later_layers)(pass, 1, m);
         FN(output_block)(pass, rows + first, 0, m, m);
         if (!isfinite(pass->loss)) {
             pass->loss = loss_before;
@@ -104,6 +94,6 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
             FN(vstore)(moves + first * stride + i, FN(vload)(pass->delta + i) * -step->rate);
     }
     if (first > samples) first = samples;
-    FN(add_moves)(pass, first, moves);
+    FN(first_gradient)(pass, first, moves, pass->params + net->weights[0]);
     return done;
 }

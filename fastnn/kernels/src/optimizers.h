@@ -15,39 +15,35 @@ static STEP FN(make_step)(const fnn_rule *rule, int64_t t) {
                   (REAL)rule->beta2, (REAL)rule->epsilon, (REAL)(1 - rule->beta1), (REAL)(1 - rule->beta2)};
 }
 
-/* w, and the state m, v where the optimizer has it, move by the gradient g + l2 w; count is a multiple of LANES. */
-static void FN(update)(const STEP *step, REAL l2_factor, const REAL *restrict g, REAL *restrict w, REAL *restrict m,
-                       REAL *restrict v, int64_t count) {
-    const V rate = FN(vset)(step->rate), l2 = FN(vset)(l2_factor);
-    const V momentum = FN(vset)(step->momentum);
-    switch (step->optimizer) {
-    case SGD:
-        for (int64_t i = 0; i < count; i += LANES) {
-            const V weight = FN(vload)(w + i), slope = FN(vfma)(l2, weight, FN(vload)(g + i));
-            FN(vstore)(w + i, FN(vfma)(-rate, slope, weight));
+/* w, and the state m, v where the optimizer has it, move by the gradient g + l2 w: `rows` rows of `count` elements, a
+   multiple of LANES; those of g start g_step apart, the others w_step. */
+static void FN(update)(const STEP *step, REAL l2_factor, const REAL *restrict g, int64_t g_step, REAL *restrict w,
+                       REAL *restrict m, REAL *restrict v, int64_t w_step, int64_t rows, int64_t count) {
+    const V rate = FN(vset)(step->rate), l2 = FN(vset)(l2_factor), momentum = FN(vset)(step->momentum);
+    const V beta1 = FN(vset)(step->beta1), beta2 = FN(vset)(step->beta2), epsilon = FN(vset)(step->epsilon);
+    const V rest1 = FN(vset)(step->rest1), rest2 = FN(vset)(step->rest2);
+#define EACH(...)                                               \
+    for (int64_t row = 0; row < rows; row++)                    \
+        for (int64_t i = row * w_step, from = row * g_step, end = i + count; i < end; i += LANES, from += LANES) { \
+            const V weight = FN(vload)(w + i), slope = FN(vfma)(l2, weight, FN(vload)(g + from)); \
+            __VA_ARGS__                                         \
         }
-        break;
+    if (g_step == count && w_step == count) count *= rows, rows = 1; /* one long row */
+    switch (step->optimizer) {
+    case SGD: EACH(FN(vstore)(w + i, FN(vfma)(-rate, slope, weight));) break;
     case MOMENTUM:
     case NESTEROV:
-        for (int64_t i = 0; i < count; i += LANES) {
-            const V weight = FN(vload)(w + i), slope = FN(vfma)(l2, weight, FN(vload)(g + i));
-            const V velocity = FN(vfma)(momentum, FN(vload)(m + i), -rate * slope);
-            FN(vstore)(m + i, velocity);
-            const V move = step->optimizer == NESTEROV ? FN(vfma)(momentum, velocity, -rate * slope) : velocity;
-            FN(vstore)(w + i, weight + move);
-        }
+        EACH(const V velocity = FN(vfma)(momentum, FN(vload)(m + i), -rate * slope);
+             const V ahead = FN(vfma)(momentum, velocity, -rate * slope);
+             FN(vstore)(m + i, velocity);
+             FN(vstore)(w + i, weight + (step->optimizer == NESTEROV ? ahead : velocity));)
         break;
-    case ADAM: {
-        const V beta1 = FN(vset)(step->beta1), beta2 = FN(vset)(step->beta2), epsilon = FN(vset)(step->epsilon);
-        const V rest1 = FN(vset)(step->rest1), rest2 = FN(vset)(step->rest2);
-        for (int64_t i = 0; i < count; i += LANES) {
-            const V weight = FN(vload)(w + i), slope = FN(vfma)(l2, weight, FN(vload)(g + i));
-            const V mean = FN(vfma)(beta1, FN(vload)(m + i), rest1 * slope);
-            const V square = FN(vfma)(beta2, FN(vload)(v + i), rest2 * slope * slope);
-            FN(vstore)(m + i, mean);
-            FN(vstore)(v + i, square);
-            FN(vstore)(w + i, weight - rate * mean / (FN(vsqrt)(square) + epsilon));
-        }
+    case ADAM:
+        EACH(const V mean = FN(vfma)(beta1, FN(vload)(m + i), rest1 * slope);
+             const V square = FN(vfma)(beta2, FN(vload)(v + i), rest2 * slope * slope);
+             FN(vstore)(m + i, mean);
+             FN(vstore)(v + i, square);
+             FN(vstore)(w + i, weight - rate * mean / (FN(vsqrt)(square) + epsilon));)
     }
-    }
+#undef EACH
 }

@@ -1,27 +1,39 @@
 /* What a pass through the network works on: its memory, its plan and its block of rows. Template, after sparse.h. */
 
-/* One thread's view of a forward and backward pass. With `chunks` > 1 the first layer's inputs are shared out: this
-   thread has those of the chunks from `first_chunk` to before `end_chunk`, rows of W0 that no other thread touches, and
-   a copy of its own of all other parameters, which every thread moves in the same way. */
+/* A block's inputs, in one of three forms. */
+enum { FN(DENSE), FN(GROUPED_SAMPLES), FN(LISTED_SAMPLES) };
+
+typedef struct {
+    REAL *x; /* (BLOCK, sizes[0]) the dense rows; or the values of the others */
+    GROUPED groups;
+    LISTS lists;
+} FN(inputs);
+#define INPUTS FN(inputs)
+
+/* One thread's view of a forward and backward pass. Its share of the first layer: with `chunks` > 1 either the inputs of
+   some chunks, rows of W0, or, if `by_outputs`, the outputs of some chunks: columns of W0, and the rows of W1 behind them.
+   No other thread touches these. Of all other parameters it has a copy of its own, and every thread moves its copy in
+   the same way. */
 typedef struct {
     const fnn_net *net;
     const fnn_data *data;
     REAL *params, *state; /* the model's; state has slots of `size` elements */
     REAL *tail, *tail_state; /* parameters from tail_at on, and their state in slots of tail_slot elements */
     int64_t size, tail_at, tail_slot;
-    int chunks, first_chunk, end_chunk;
-    int64_t bounds[CHUNKS + 1]; /* inputs at which the chunks start */
-    int sparse;                 /* the first layer walks the non-zero inputs instead of the dense rows */
-    ACTIVE active;              /* the block's inputs, if sparse */
-    REAL *x;                    /* (BLOCK, sizes[0]) the block's rows, if not */
-    REAL **a;                   /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
+    int chunks, first_chunk, end_chunk, by_outputs;
+    int64_t inputs_at[CHUNKS + 1], outputs_at[CHUNKS + 1]; /* where the chunks start */
+    int first_walked, end_walked;   /* chunks of inputs that the thread's outputs need */
+    int64_t low, high, left, right; /* these inputs, and its outputs, whole cache lines */
+    int form;                       /* of the inputs */
+    INPUTS inputs[2], *in; /* by_outputs: two batches in turn, all threads using one pair; and the present one */
+    REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
     REAL *target;         /* (strides[layers - 1]) one sample's targets, padded with zeros */
     REAL *mask;           /* (strides[layers - 1]) 1 for an output, 0 for padding */
     REAL *squares;        /* (strides[layers - 1]) sums of squared errors over a block */
     REAL *gradient;       /* laid out as params; for batches longer than a block CHUNKS of them */
-    REAL *partial;        /* (2, CHUNKS, share) the chunks' shares of the first layer's z, of two batches in turn */
+    REAL *partial;        /* (2, share_room) the chunks' shares of z, of two batches in turn */
     int64_t share_room;   /* elements of one of the two */
     REAL *x_columns, *gram, *run_z, *moves; /* of a run of online batches; see online.h */
     fnn_poll *poll;       /* NULL in all threads but one */
@@ -48,10 +60,32 @@ static REAL *FN(parameters)(const PASS *pass, int64_t at) {
     return at < pass->tail_at ? pass->params + at : pass->tail + (at - pass->tail_at);
 }
 
+/* Whether threads share out the first layer's outputs in batches of so many rows: each needs all of the inputs then, but
+   the layers behind have less to do than with all the outputs. */
+static int FN(by_outputs)(const fnn_net *net, int64_t rows) {
+    return rows > MOST_ONLINE && rows <= BLOCK && net->layers > 1 &&
+           net->strides[0] * (int64_t)sizeof(REAL) >= 64 * (net->layers > 2 ? DEEP_LINES : WIDE_LINES);
+}
+
 static int64_t FN(parameter_count)(const fnn_net *net) {
     const int64_t last = net->layers - 1;
     const int64_t end = net->weights[last] + net->sizes[last] * net->strides[last];
     return net->biases[last] < 0 ? end : end + net->strides[last];
+}
+
+/* Room for one block's inputs in any form. */
+static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block) {
+    const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD, groups = (block + GROUP - 1) / GROUP;
+    const int64_t listed = quads * block, grouped = groups * width;
+    REAL *x = FN(take)(at, block * quads * QUAD * sizeof(REAL));
+    int32_t *index = FN(take)(at, (listed > grouped ? listed : grouped) * sizeof *index);
+    int32_t *count = FN(take)(at, quads * sizeof *count);
+    int64_t *chunk_count = FN(take)(at, groups * CHUNKS * sizeof *chunk_count);
+    REAL *zeros = FN(take)(at, net->strides[0] * sizeof(REAL)), *sink = FN(take)(at, net->strides[0] * sizeof(REAL));
+    if (at->base) memset(zeros, 0, net->strides[0] * sizeof(REAL));
+    return (INPUTS){x, {.value = x, .index = index, .count = chunk_count, .width = width},
+                    {.value = x, .sample = index, .count = count, .room = block, .inputs = width, .zeros = zeros,
+                     .sink = sink}};
 }
 
 /* Lays a pass out in the arena, with one chunk of all inputs; `training` adds what only the way back needs. Returns the
@@ -60,18 +94,15 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     FN(cursor) at = {arena, 0};
     const int online = training && rows <= MOST_ONLINE;
     const int64_t inputs = net->sizes[0], block = online ? RUN : rows < BLOCK ? rows : BLOCK;
-    const int64_t groups = (block + GROUP - 1) / GROUP;
     int64_t widest = 0;
-    PASS here = {.net = net, .chunks = 1, .end_chunk = 1, .bounds = {0, inputs}};
+    PASS here = {.net = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs, .right = net->strides[0]};
+    here.by_outputs = FN(by_outputs)(net, rows);
     here.size = FN(parameter_count)(net);
-    here.tail_at = net->weights[0] + inputs * net->strides[0];
+    here.tail_at = net->weights[here.by_outputs] + net->sizes[here.by_outputs] * net->strides[here.by_outputs];
     here.tail_slot = here.size - here.tail_at;
     here.a = FN(take)(&at, (net->layers + 1) * sizeof *here.a);
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
-    here.x = FN(take)(&at, block * inputs * sizeof(REAL)); /* holds the dense rows or the active inputs' values */
-    here.active = (ACTIVE){.value = here.x, .width = inputs};
-    here.active.index = FN(take)(&at, groups * inputs * sizeof *here.active.index);
-    here.active.count = FN(take)(&at, groups * CHUNKS * sizeof *here.active.count);
+    for (int set = 0; set <= here.by_outputs; set++) here.inputs[set] = FN(place_inputs)(&at, net, block);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
         if (training && l > 0) transposed = FN(take)(&at, net->sizes[l + 1] * net->strides[l - 1] * sizeof(REAL));
@@ -86,7 +117,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         here.mask = FN(take)(&at, widest * sizeof(REAL));
         here.squares = FN(take)(&at, widest * sizeof(REAL));
         here.gradient = FN(take)(&at, (rows > BLOCK ? CHUNKS : 1) * here.size * sizeof(REAL));
-        here.share_room = CHUNKS * block * (net->strides[0] + (online ? GRAM_STRIDE : 0));
+        here.share_room = CHUNKS * block * (net->strides[here.by_outputs] + (online ? GRAM_STRIDE : 0));
         here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
         if (online) {
             here.x_columns = FN(take)(&at, inputs * GRAM_STRIDE * sizeof(REAL));
@@ -102,7 +133,10 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             for (int64_t j = 0; j < net->strides[last]; j++) here.mask[j] = j < net->sizes[last + 1];
         }
     }
-    if (pass) *pass = here;
+    if (pass) {
+        *pass = here;
+        pass->in = pass->inputs;
+    }
     return at.used;
 }
 
@@ -110,74 +144,89 @@ static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
     return (const char *)data->x + i * width * (data->is_uint8 ? 1 : sizeof(REAL));
 }
 
-/* Looks at a few groups of rows: is the first layer sparse, and where do its inputs split into parts of equal work? */
+/* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
+   outputs, split into chunks of equal work? */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
                      int64_t batch_size, int chunks) {
-    const int64_t width = pass->net->sizes[0], group = batch_size < GROUP ? batch_size : GROUP;
-    const int64_t groups = count < 5 * group ? (count + group - 1) / group : 5;
-    int32_t *active = pass->active.index, *work = (int32_t *)pass->x; /* per input: in this group, in how many */
+    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL), looked_at = count < 60 ? count : 60;
+    const int64_t quads = (width + QUAD - 1) / QUAD, together = batch_size < GROUP ? batch_size : GROUP;
+    const int listed = batch_size >= LIST_SAMPLES;
+    int32_t *work = pass->in->lists.count; /* samples, or groups of them, in which a quad of inputs is active */
     int64_t total = 0, so_far = 0;
-    memset(work, 0, width * sizeof *work);
-    for (int64_t g = 0; g < groups; g++) {
-        memset(active, 0, width * sizeof *active);
-        for (int64_t s = g * group; s < (g + 1) * group && s < count; s++) {
-            const void *row = FN(row)(data, width, order ? order[s] : first + s);
-            if (data->is_uint8)
-                for (int64_t i = 0; i < width; i++) active[i] |= ((const uint8_t *)row)[i] != 0;
-            else
-                for (int64_t i = 0; i < width; i++) active[i] |= ((const REAL *)row)[i] != 0;
-        }
-        for (int64_t i = 0; i < width; i++) work[i] += active[i];
-    }
-    for (int64_t i = 0; i < width; i++) total += work[i];
     pass->data = data;
-    pass->sparse = (double)total < MOST_ACTIVE * (double)(groups * width);
-    pass->chunks = pass->end_chunk = chunks;
-    pass->first_chunk = 0;
-    for (int64_t i = 0, c = 1; c < chunks; c++) { /* at whole vectors */
-        for (; i < width && (i % 16 != 0 || (pass->sparse ? so_far * chunks < total * c : i * chunks < width * c)); i++)
-            so_far += work[i];
-        pass->bounds[c] = i;
+    memset(work, 0, quads * sizeof *work);
+    for (int64_t i = 0; i < width; i += 64)
+        for (int64_t s = 0; s < looked_at;) {
+            uint64_t active = 0;
+            for (int64_t end = s + (listed ? 1 : together); s < end && s < looked_at; s++)
+                active |= FN(active_quads)(FN(row)(data, width, order ? order[s] : first + s), data->is_uint8, i, width);
+            for (; active; active &= active - 1) work[(i + __builtin_ctzll(active)) / QUAD]++, total++;
+        }
+    const double most = (double)quads * (double)(listed ? looked_at : (looked_at + together - 1) / together);
+    pass->form = (double)total >= (listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_GROUPS) * most ? FN(DENSE)
+                 : listed                                                                 ? FN(LISTED_SAMPLES)
+                                                                                          : FN(GROUPED_SAMPLES);
+    pass->chunks = chunks;
+    for (int64_t i = 0, c = 0; c <= chunks; c++) {
+        pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
+        for (; i < width && (i % 16 != 0 || (pass->form == FN(DENSE) ? i * chunks < width * c : so_far * chunks < total * c));
+             i += QUAD)
+            so_far += work[i / QUAD];
+        pass->inputs_at[c] = c == chunks || i > width ? width : i;
     }
-    pass->bounds[0] = 0;
-    pass->bounds[chunks] = width;
-    pass->active.bounds = pass->bounds;
+    pass->inputs_at[0] = 0;
+    pass->in->groups.bounds = pass->inputs_at;
 }
 
-/* One group of rows, packed. */
-static void FN(pack_group)(PASS *pass, const void *const *rows, int64_t first, int samples) {
-    const ACTIVE *to = &pass->active;
-    const int64_t width = to->width, group = first / GROUP;
-    for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
-        const int64_t low = pass->bounds[c], high = pass->bounds[c + 1];
-        REAL *value = to->value + first * width;
-        int32_t *index = to->index + group * width;
-        to->count[group * CHUNKS + c] =
-            pass->data->is_uint8 ? FN(pack_bytes)((const uint8_t *const *)rows, samples, low, high,
-                                                  (REAL)pass->data->scale, value, width, index)
-                                 : FN(pack_reals)((const REAL *const *)rows, samples, low, high, value, width, index);
+/* Lets a planned pass use these two places for its inputs. */
+static void FN(use_inputs)(PASS *pass, const INPUTS *places) {
+    for (int k = 0; k < 2; k++) {
+        pass->inputs[k] = places[k];
+        pass->inputs[k].groups.bounds = pass->inputs_at;
     }
 }
 
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`; the inputs of its own chunks alone. Shuffled rows
+/* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */
+static void FN(take_chunks)(PASS *pass, int first, int end) {
+    pass->first_chunk = first;
+    pass->end_chunk = end;
+    if (pass->by_outputs) {
+        pass->end_walked = pass->chunks;
+        pass->left = pass->outputs_at[first];
+        pass->right = pass->outputs_at[end];
+    } else {
+        pass->first_walked = first;
+        pass->end_walked = end;
+        pass->low = pass->inputs_at[first];
+        pass->high = pass->inputs_at[end];
+    }
+}
+
+/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the thread's own chunks of inputs. Shuffled rows
    come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for meanwhile. */
 static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
     const fnn_data *data = pass->data;
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
-    const int64_t low = pass->bounds[pass->first_chunk], high = pass->bounds[pass->end_chunk];
+    const int64_t low = pass->inputs_at[pass->first_chunk], high = pass->inputs_at[pass->end_chunk];
+    const REAL scale = (REAL)data->scale;
+    INPUTS *in = pass->in;
     const void *rows[GROUP];
+    if (pass->form == FN(LISTED_SAMPLES))
+        memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
     for (int64_t s = 0; s < m; s++) {
         if (order && s + AHEAD < available) {
             const char *later = FN(row)(data, width, order[s + AHEAD]);
             for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at);
         }
         const void *row = rows[s % GROUP] = FN(row)(data, width, order ? order[s] : first + s);
-        REAL *x = pass->x + s * width;
-        if (pass->sparse) {
+        REAL *x = in->x + s * width;
+        if (pass->form == FN(LISTED_SAMPLES)) {
+            FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
+        } else if (pass->form == FN(GROUPED_SAMPLES)) {
             if (s % GROUP == GROUP - 1 || s == m - 1)
-                FN(pack_group)(pass, rows, s - s % GROUP, (int)(s % GROUP + 1));
+                for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+                    FN(pack_group)(&in->groups, c, s - s % GROUP, (int)(s % GROUP + 1), rows, data->is_uint8, scale);
         } else if (data->is_uint8) {
-            const REAL scale = (REAL)data->scale;
             for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
         } else {
             memcpy(x + low, (const REAL *)row + low, (high - low) * sizeof(REAL));

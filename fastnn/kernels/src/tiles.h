@@ -21,58 +21,71 @@ typedef struct {
 
 INLINE void FN(tile)(const int rows, const int vectors, const int indexed, int from, int64_t depth, const OPERANDS *in,
                      int64_t r0, int64_t column) {
-    V sum[TILE_ROWS][2];
+    static const REAL zeros[4 * LANES] __attribute__((aligned(64))) = {0};
+    V sum[TILE_ROWS][4];
     REAL *c[TILE_ROWS];
-    for (int r = 0; r < rows; r++) {
+    UNROLL for (int r = 0; r < rows; r++) {
         c[r] = in->c + (indexed == FN(INDEX_C) ? in->index[r0 + r] : r0 + r) * in->c_step + column;
-        for (int j = 0; j < vectors; j++)
-            sum[r][j] = from == FN(FROM_ZERO)  ? (V){0}
-                        : from == FN(FROM_ROW) ? FN(vload)(in->start + column + j * LANES)
-                                               : FN(vload)(c[r] + j * LANES);
+        const REAL *start = from == FN(FROM_C) ? c[r] : from == FN(FROM_ROW) ? in->start + column : zeros;
+        UNROLL for (int j = 0; j < vectors; j++) sum[r][j] = FN(vload)(start + j * LANES);
     }
     const int64_t row_step = in->row_step, k_step = in->k_step, b_step = in->b_step;
     const REAL *a = in->a + r0 * row_step, *b = in->b + column;
     for (int64_t k = 0; k < depth; k++, a += k_step) {
         const REAL *b_row = indexed == FN(INDEX_B) ? b + in->index[k] * b_step : b + k * b_step;
-        V row[2];
-        for (int j = 0; j < vectors; j++) row[j] = FN(vload)(b_row + j * LANES);
-        for (int r = 0; r < rows; r++) {
+        V row[4];
+        UNROLL for (int j = 0; j < vectors; j++) row[j] = FN(vload)(b_row + j * LANES);
+        UNROLL for (int r = 0; r < rows; r++) {
             const V value = FN(vset)(a[r * row_step]);
-            for (int j = 0; j < vectors; j++) sum[r][j] = FN(vfma)(value, row[j], sum[r][j]);
+            UNROLL for (int j = 0; j < vectors; j++) sum[r][j] = FN(vfma)(value, row[j], sum[r][j]);
         }
     }
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < vectors; j++) FN(vstore)(c[r] + j * LANES, sum[r][j]);
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < vectors; j++) FN(vstore)(c[r] + j * LANES, sum[r][j]);
 }
+
+/* A function for each shape of tile: with several in one, the compiler runs out of registers and spills. */
+typedef void FN(tile_function)(int from, int64_t depth, const OPERANDS *in, int64_t r0, int64_t column);
+
+#define TILE(rows, vectors, indexed)                                                                                \
+    static __attribute__((noinline)) void FN(tile_##rows##_##vectors##_##indexed)(int from, int64_t depth,          \
+                                                                                  const OPERANDS *in, int64_t r0,   \
+                                                                                  int64_t column) {                 \
+        FN(tile)(rows, vectors, FN(indexed), from, depth, in, r0, column);                                          \
+    }
+#define TILES(rows)                                                                    \
+    TILE(rows, 1, NO_INDEX) TILE(rows, 1, INDEX_B) TILE(rows, 1, INDEX_C)              \
+    TILE(rows, 2, NO_INDEX) TILE(rows, 2, INDEX_B) TILE(rows, 2, INDEX_C)
+#define NAMES_(tile) {FN(tile##_NO_INDEX), FN(tile##_INDEX_B), FN(tile##_INDEX_C)}
+#define NAMES(rows) {NAMES_(tile_##rows##_1), NAMES_(tile_##rows##_2)},
+#if TILE_ROWS == 12
+#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#elif TILE_ROWS == 8
+#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
+#elif TILE_ROWS == 6
+#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#else
+#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4)
+#endif
+EACH_HEIGHT(TILES)
+TILE(1, 4, NO_INDEX) TILE(1, 4, INDEX_B) TILE(1, 4, INDEX_C) /* a single row waits for each sum's last addition */
+static FN(tile_function) *const FN(tile_of)[TILE_ROWS][2][3] = {EACH_HEIGHT(NAMES)};
+static FN(tile_function) *const FN(wide_row)[3] = NAMES_(tile_1_4);
+#undef TILE
+#undef TILES
+#undef NAMES_
+#undef NAMES
+#undef EACH_HEIGHT
 
 /* `columns` is a multiple of LANES; b, c and start are aligned. */
 INLINE void FN(tiles)(const int indexed, int from, int64_t rows, int64_t columns, int64_t depth, const OPERANDS *in) {
-    for (int64_t j = 0; j < columns; j += 2 * LANES) {
-        const int pair = columns - j > LANES;
-        for (int64_t r = 0; r < rows; r += TILE_ROWS) {
-            const int64_t left = rows - r;
-#define CASE(count)                                                         \
-    case count:                                                             \
-        if (pair)                                                           \
-            FN(tile)(count, 2, indexed, from, depth, in, r, j);             \
-        else                                                                \
-            FN(tile)(count, 1, indexed, from, depth, in, r, j);             \
-        break;
-            switch (left < TILE_ROWS ? left : TILE_ROWS) {
-                CASE(1) CASE(2) CASE(3) CASE(4)
-#if TILE_ROWS > 4
-                CASE(5) CASE(6)
-#endif
-#if TILE_ROWS > 6
-                CASE(7) CASE(8)
-#endif
-#if TILE_ROWS > 8
-                CASE(9) CASE(10) CASE(11) CASE(12)
-#endif
-            }
-#undef CASE
-        }
-    }
+    int64_t j = 0;
+    if (rows == 1)
+        for (; columns - j >= 4 * LANES; j += 4 * LANES) FN(wide_row)[indexed](from, depth, in, 0, j);
+    for (; j < columns; j += 2 * LANES)
+        for (int64_t r = 0; r < rows; r += TILE_ROWS)
+            FN(tile_of)[(rows - r < TILE_ROWS ? rows - r : TILE_ROWS) - 1][columns - j > LANES][indexed](from, depth, in,
+                                                                                                      r, j);
 }
 
 static void FN(product)(int from, int64_t rows, int64_t columns, int64_t depth, OPERANDS in) {

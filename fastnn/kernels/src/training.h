@@ -27,6 +27,7 @@ typedef struct {
     int64_t run_samples; /* of a run of online batches, 0 for none */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
+    INPUTS inputs[2];          /* likewise */
     fnn_poll *poll;
     int interrupted;
     double part_loss[CHUNKS];
@@ -34,17 +35,42 @@ typedef struct {
 } FN(job);
 #define JOB FN(job)
 
-/* a[1] = bias + the chunks' shares (CHUNKS, m, strides[0]), added in their order */
-static void FN(sum_partial)(PASS *pass, int64_t m, const REAL *partial) {
-    const int64_t stride = pass->net->strides[0], share = m * stride;
-    const REAL *bias = FN(bias)(pass, 0);
-    REAL *z = pass->a[1];
+/* a[l + 1] = bias + the chunks' shares (CHUNKS, m, strides[l]), added in their order */
+static void FN(sum_partial)(PASS *pass, int64_t l, int64_t m, const REAL *partial) {
+    const int64_t stride = pass->net->strides[l], share = m * stride, columns = l ? stride : pass->right;
+    const REAL *bias = FN(bias)(pass, l);
     for (int64_t s = 0; s < m; s++)
-        for (int64_t j = 0; j < stride; j += LANES, partial += LANES, z += LANES) {
+        for (int64_t j = 0; j < columns; j += LANES) {
             V sum = bias ? FN(vload)(bias + j) : (V){0};
-            for (int c = 0; c < CHUNKS; c++) sum += FN(vload)(partial + c * share);
-            FN(vstore)(z, sum);
+            for (int c = 0; c < CHUNKS; c++) sum += FN(vload)(partial + c * share + s * stride + j);
+            FN(vstore)(pass->a[l + 1] + s * stride + j, sum);
         }
+}
+
+/* The outputs of m rows of a batch, up to the last layer's z. The chunks' shares of one layer's z go through `partial`. */
+static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REAL *partial, double *stalled) {
+    const fnn_net *net = pass->net;
+    const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
+    REAL *share = partial + pass->first_chunk * m * net->strides[l];
+    if (pass->by_outputs) *stalled += fnn_wait(&job->barrier, threads); /* all threads' inputs are there */
+    if (pass->chunks == 1 || pass->by_outputs) {
+        FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
+        FN(activate_first)(pass, m);
+    }
+    if (pass->chunks > 1) {
+        for (int c = pass->first_chunk; c < pass->end_chunk; c++, share += m * net->strides[l])
+            if (pass->by_outputs)
+                FN(later_layer)(pass, 1, at[c], at[c + 1] < outputs ? at[c + 1] : outputs, m, NULL, share);
+            else
+                FN(first_layer)(pass, c, c + 1, m, NULL, share);
+        *stalled += fnn_wait(&job->barrier, threads);
+        FN(sum_partial)(pass, l, m, partial);
+        if (!pass->by_outputs)
+            FN(activate_first)(pass, m);
+        else if (net->layers > 2)
+            FN(apply_activation)(net->activations[1], pass->a[2], m * net->strides[1]);
+    }
+    FN(later_layers)(pass, l + 1, m);
 }
 
 /* One update by at most BLOCK rows. Returns 0, with nothing changed, if their loss is not finite. */
@@ -55,17 +81,9 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int
     const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
     const double loss_before = pass->loss;
     const int64_t correct_before = pass->correct;
+    if (pass->by_outputs) pass->in = pass->inputs + parity;
     FN(gather)(pass, rows, 0, m, left);
-    if (pass->chunks == 1) {
-        FN(first_layer)(pass, 0, m, FN(bias)(pass, 0), pass->a[1]);
-    } else {
-        REAL *partial = job->partial + parity * job->share_room;
-        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-            FN(first_layer)(pass, c, m, NULL, partial + c * m * net->strides[0]);
-        *stalled += fnn_wait(&job->barrier, threads);
-        FN(sum_partial)(pass, m, partial);
-    }
-    FN(later_layers)(pass, m);
+    FN(shared_forward)(pass, job, threads, m, job->partial + parity * job->share_room, stalled);
     FN(output_block)(pass, rows, 0, m, m);
     if (!isfinite(pass->loss)) {
         pass->loss = loss_before;
@@ -91,7 +109,7 @@ static void FN(reduce_and_move)(const PASS *pass, const JOB *job, const STEP *st
             for (int p = 1; p < CHUNKS; p++) total += FN(vload)(job->gradients + p * pass->size + at + i);
             FN(vstore)(sum + i, total);
         }
-        FN(move)(pass, step, l2, sum, at, count);
+        FN(move)(pass, step, l2, sum, 0, at, 0, 1, count);
     }
 }
 
@@ -148,15 +166,13 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks);
     pass.params = job->params;
     pass.state = job->state;
-    if (!is_long) {
-        pass.first_chunk = job->chunks * thread / threads;
-        pass.end_chunk = job->chunks * (thread + 1) / threads;
-    }
+    if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
     pass.stop = &job->interrupted;
     if (thread == 0) {
         pass.poll = job->poll;
         pass.next_poll = job->end;
         job->partial = pass.partial;
+        memcpy(job->inputs, pass.inputs, sizeof job->inputs);
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
     }
@@ -176,6 +192,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     int64_t batch = job->result->batches;
     int parity = 0; /* of the unit of work: its shares must not overwrite those of the one before */
     fnn_wait(&job->barrier, threads); /* the copies are made; from here on thread 0 changes the originals */
+    if (pass.by_outputs) FN(use_inputs)(&pass, job->inputs);
     int finite = 1;
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);
@@ -183,8 +200,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         int64_t unit = 1, done;
         double stalled = 0;
         if (job->run_samples) {
-            /* a sparse run is a single group: the samples of one group have the same inputs packed side by side */
-            const int64_t most = pass.sparse ? GROUP / job->batch_size * job->batch_size : job->run_samples;
+            /* grouped samples have the same inputs packed side by side within one group only */
+            const int64_t most = pass.form == FN(DENSE) ? job->run_samples : GROUP / job->batch_size * job->batch_size;
             const int64_t samples = left < most ? left : most;
             REAL *shares = job->partial + (parity & 1) * job->share_room;
             unit = (samples + job->batch_size - 1) / job->batch_size;
@@ -221,7 +238,8 @@ static size_t FN(arena_bytes)(const fnn_net *net, int64_t rows, int training) {
 static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
                       int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
                       void *arena, int threads, fnn_poll *poll) {
-    const int chunks = batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS ? CHUNKS : 1;
+    const int splits = FN(by_outputs)(net, batch_size) || (batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS);
+    const int chunks = splits ? CHUNKS : 1;
     const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE;
     const int64_t run_samples = online ? RUN / batch_size * batch_size : 0;
     const int64_t unit = online ? run_samples : batch_size;
@@ -271,10 +289,11 @@ typedef struct {
     REAL *out;
     char *arena;
     size_t arena_bytes;
+    int unbounded; /* some output is NaN or infinite */
 } FN(forward_job);
 
 static void FN(forward_thread)(void *argument, int thread, int threads) {
-    const FN(forward_job) *job = argument;
+    FN(forward_job) *job = argument;
     const fnn_net *net = job->net;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t from = job->count * thread / threads, to = job->count * (thread + 1) / threads;
@@ -286,19 +305,25 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     for (int64_t start = from; start < to; start += BLOCK) {
         const int64_t m = to - start < BLOCK ? to - start : BLOCK;
         FN(gather)(&pass, NULL, job->first + start, m, 0);
-        FN(first_layer)(&pass, 0, m, FN(bias)(&pass, 0), pass.a[1]);
-        FN(later_layers)(&pass, m);
+        FN(first_layer)(&pass, 0, pass.chunks, m, FN(bias)(&pass, 0), pass.a[1]);
+        FN(activate_first)(&pass, m);
+        FN(later_layers)(&pass, 1, m);
         FN(activate_output)(net, pass.a[last + 1], m);
-        for (int64_t s = 0; s < m; s++)
-            memcpy(job->out + (start + s) * outputs, pass.a[last + 1] + s * stride, outputs * sizeof(REAL));
+        int unbounded = 0;
+        for (int64_t s = 0; s < m; s++) {
+            REAL *out = job->out + (start + s) * outputs;
+            memcpy(out, pass.a[last + 1] + s * stride, outputs * sizeof(REAL));
+            for (int64_t j = 0; j < outputs; j++) unbounded |= !(out[j] - out[j] == 0);
+        }
+        if (unbounded) __atomic_store_n(&job->unbounded, 1, __ATOMIC_RELAXED);
     }
 }
 
-static void FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
                         void *out, void *arena, int threads) {
-    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, 0)};
-    const double work = (double)count * (double)net->sizes[0] * (double)net->strides[0];
-    fnn_parallel(FN(forward_thread), &job, work < FORWARD_THREAD_WORK ? 1 : threads);
+    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, 0), 0};
+    fnn_parallel(FN(forward_thread), &job, threads);
+    return !job.unbounded;
 }
 
 static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(pack_pixels),
@@ -310,7 +335,9 @@ static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad
 #undef VI
 #undef LANES
 #undef STEP
-#undef ACTIVE
+#undef GROUPED
+#undef LISTS
+#undef INPUTS
 #undef OPERANDS
 #undef PASS
 #undef JOB

@@ -19,37 +19,46 @@
 #define GLUE(a, b) GLUE_(a, b)
 #define QUOTE_(a) #a
 #define QUOTE(a) QUOTE_(a)
+#define UNROLL _Pragma("GCC unroll 16") /* so that small arrays of vectors stay in registers */
 #define INLINE static inline __attribute__((always_inline))
 
-/* Rows of a register tile: its accumulators, two vectors a row, must fit the registers beside two operands. */
+/* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And the
+   vectors a row of the sparse first layer's tile, of QUAD rows, beside as many operands. */
 #if VECTOR_BYTES == 64
 #define TILE_ROWS 12
+#define STRIP 4
 #elif VECTOR_BYTES == 32
 #define TILE_ROWS 6
+#define STRIP 2
 #elif defined(__aarch64__)
 #define TILE_ROWS 8 /* 12 would fit its 32 vector registers, but not the rows' addresses the general ones */
+#define STRIP 4
 #else
 #define TILE_ROWS 4
+#define STRIP 2
 #endif
 
-#define GROUP 12 /* samples whose non-zero inputs are taken together; the same for every instruction set */
-#define GROUPS (BLOCK / GROUP + 1)
-#define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
-#define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
 #define AHEAD 12  /* rows of the order that are prefetched before their turn */
 #define BLOCK 256 /* samples that go forward and backward together; longer batches add up their blocks' gradients */
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
                      threads share them out, so that the bits do not depend on how many there are */
-#define MOST_ACTIVE 0.8 /* share of active inputs above which the dense tiles are faster without packing */
+#define GROUP 12 /* samples whose non-zero inputs are taken together; the same for every instruction set */
+#define GROUPS (BLOCK / GROUP + 1)
+#define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
+#define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
+#define LIST_SAMPLES 24      /* samples from which lists of samples are faster than groups of them */
+#define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than either */
+#define MOST_ACTIVE_LISTS 0.6
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
-#define RUN 36        /* samples of such a run, if dense: a multiple of GROUP */
+#define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
+#define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs; */
+#define DEEP_LINES 8  /* and with more than two layers, as the second one's work is then shared out too */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
 #define POLL_SECONDS 0.05
 #define MOST_STALLED 0.25 /* share of the time spent waiting for a thread without a core above which it goes alone */
 #define FIRST_BACKOFF 0.02 /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
 #define LAST_BACKOFF 0.64  /* seconds, after doubling */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
-#define FORWARD_THREAD_WORK 2e7 /* and those of a forward pass that pay for starting a thread */
 
 #define REAL float
 #define INTEGER int32_t

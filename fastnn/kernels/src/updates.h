@@ -1,57 +1,87 @@
 /* Gradients straight into updates. Template, after network.h. */
 
-/* Parameters at..at+count, all of one kind, move by the gradient g. */
-static void FN(move)(const PASS *pass, const STEP *step, REAL l2, const REAL *g, int64_t at, int64_t count) {
+/* Rows of parameters, `stride` apart from the parameter `at` on and all of one kind, move by the rows of the gradient g. */
+static void FN(move)(const PASS *pass, const STEP *step, REAL l2, const REAL *g, int64_t g_step, int64_t at,
+                     int64_t stride, int64_t rows, int64_t count) {
     const int tail = at >= pass->tail_at;
     REAL *m = NULL, *v = NULL;
     if (step->optimizer != SGD) {
         m = tail ? pass->tail_state + (at - pass->tail_at) : pass->state + at;
         v = m + (tail ? pass->tail_slot : pass->size);
     }
-    FN(update)(step, l2, g, FN(parameters)(pass, at), m, v, count);
+    FN(update)(step, l2, g, g_step, FN(parameters)(pass, at), m, v, stride, rows, count);
 }
 
 static void FN(update_bias)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
-    const int64_t stride = pass->net->strides[l], at = pass->net->biases[l];
-    if (at < 0) return;
-    memset(pass->gradient, 0, stride * sizeof(REAL));
-    FN(bias_gradient)(pass->delta, m, stride, pass->gradient);
-    FN(move)(pass, step, 0, pass->gradient, at, stride);
+    const int64_t stride = pass->net->strides[l], left = l ? 0 : pass->left, columns = l ? stride : pass->right - left;
+    if (pass->net->biases[l] < 0) return;
+    memset(pass->gradient, 0, columns * sizeof(REAL));
+    FN(bias_gradient)(pass->delta + left, m, stride, columns, pass->gradient);
+    FN(move)(pass, step, 0, pass->gradient, 0, pass->net->biases[l] + left, 0, 1, columns);
+}
+
+/* Some vectors of columns of the first layer's gradient, a quad's rows at a time, straight into their update. */
+INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t column, const STEP *step) {
+    const int64_t stride = pass->net->strides[0], at = pass->net->weights[0] + column;
+    REAL g[QUAD][STRIP * LANES] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
+    for (int64_t input = pass->low; input < pass->high; input += QUAD) {
+        const int64_t left = pass->high - input;
+        FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, 1, pass->delta, stride, column, rows);
+        FN(move)(pass, step, step->l2, g[0], STRIP * LANES, at + input * stride, stride, left < QUAD ? left : QUAD,
+                 vectors * LANES);
+    }
+}
+
+static void FN(update_lists)(PASS *pass, const STEP *step) {
+#define CALL(n) FN(move_strip)(n, pass, column, step)
+    EACH_STRIP(pass->left, pass->right, CALL)
+#undef CALL
+}
+
+static void FN(update_groups)(PASS *pass, int64_t m, const STEP *step) {
+    const int64_t stride = pass->net->strides[0], left = pass->left, columns = pass->right - left;
+    REAL *g = pass->gradient; /* holds the rows at work alone, (rows, columns) */
+    for (int c = pass->first_walked; c < pass->end_walked; c++) {
+        int64_t done[GROUPS] = {0};
+        for (int64_t i = pass->inputs_at[c]; i < pass->inputs_at[c + 1];) {
+            const int64_t most = FN(gradient_rows)(columns), rest = pass->inputs_at[c + 1] - i;
+            const int64_t rows = rest < most ? rest : most;
+            memset(g, 0, rows * stride * sizeof(REAL));
+            FN(groups_gradient_until)(&pass->in->groups, c, i + rows, m, pass->delta, stride, left, pass->right,
+                                      g - i * stride, done);
+            FN(move)(pass, step, step->l2, g + left, stride, pass->net->weights[0] + i * stride + left, stride, rows,
+                     columns);
+            i += rows;
+        }
+    }
 }
 
 /* Layer l's gradient, a few rows at a time, straight into its update: it never goes to memory as a whole. */
 static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
     const fnn_net *net = pass->net;
-    const int64_t stride = net->strides[l], at = net->weights[l];
-    const int64_t low = l ? 0 : pass->bounds[pass->first_chunk];
-    const int64_t high = l ? net->sizes[l] : pass->bounds[pass->end_chunk];
-    REAL *g = pass->gradient;
-    if (l == 0 && pass->sparse && step->optimizer == SGD && step->l2 == 0) {
+    const int64_t stride = net->strides[l], left = l ? 0 : pass->left, columns = l ? stride : pass->right - left;
+    int64_t low = 0, high = net->sizes[l];
+    if (l == 0) low = pass->low, high = pass->high;
+    if (l == 1 && pass->by_outputs) low = pass->left, high = pass->right < high ? pass->right : high;
+    if (l == 0 && pass->form != FN(DENSE) && step->optimizer == SGD && step->l2 == 0) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
-        for (int64_t i = 0; i < m * stride; i += LANES)
-            FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
-        for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-            FN(sparse_gradient)(&pass->active, c, m, pass->before, stride, pass->params + at);
-    } else if (l == 0 && pass->sparse) {
-        for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
-            int64_t done[GROUPS] = {0};
-            for (int64_t i = pass->bounds[c]; i < pass->bounds[c + 1];) {
-                const int64_t most = FN(gradient_rows)(stride), left = pass->bounds[c + 1] - i;
-                const int64_t rows = left < most ? left : most;
-                memset(g, 0, rows * stride * sizeof(REAL)); /* g holds these rows alone, input i first */
-                FN(sparse_gradient_until)(&pass->active, c, i + rows, m, pass->delta, stride, g - i * stride, done);
-                FN(move)(pass, step, step->l2, g, at + i * stride, rows * stride);
-                i += rows;
-            }
-        }
+        for (int64_t s = 0; s < m; s++)
+            for (int64_t i = s * stride + left; i < s * stride + left + columns; i += LANES)
+                FN(vstore)(pass->before + i, FN(vload)(pass->delta + i) * -step->rate);
+        FN(first_gradient)(pass, m, pass->before, pass->params + net->weights[0]);
+    } else if (l == 0 && pass->form == FN(LISTED_SAMPLES)) {
+        FN(update_lists)(pass, step);
+    } else if (l == 0 && pass->form == FN(GROUPED_SAMPLES)) {
+        FN(update_groups)(pass, m, step);
     } else {
-        const REAL *x = l ? pass->a[l] : pass->x;
+        const REAL *x = l ? pass->a[l] : pass->in->x;
+        const int64_t x_step = l ? net->strides[l - 1] : net->sizes[0];
         for (int64_t i = low; i < high; i += TILE_ROWS) {
             const int64_t rows = high - i < TILE_ROWS ? high - i : TILE_ROWS;
-            FN(product)(FN(FROM_ZERO), rows, stride, m,
-                        (OPERANDS){x + i, 1, l ? net->strides[l - 1] : net->sizes[0], pass->delta, stride, NULL, g,
-                                   stride, NULL});
-            FN(move)(pass, step, step->l2, g, at + i * stride, rows * stride);
+            FN(product)(FN(FROM_ZERO), rows, columns, m,
+                        (OPERANDS){x + i, 1, x_step, pass->delta + left, stride, NULL, pass->gradient, columns, NULL});
+            FN(move)(pass, step, step->l2, pass->gradient, columns, net->weights[l] + i * stride + left, stride, rows,
+                     columns);
         }
     }
     FN(update_bias)(pass, l, m, step);
