@@ -23,6 +23,13 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Kernels]:
         yield fastnn.get_backend()
 
 
+@pytest.fixture
+def many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a machine with fewer cores start four threads all the same."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+
+
 @pytest.fixture(scope="session")
 def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program in a new interpreter that imports what this one can; keywords are environment variables."""

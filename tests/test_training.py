@@ -749,22 +749,44 @@ print(model.score(X[:100], y[:100]))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_a_forked_child_trains_too(run_python):
+def test_forked_children_train_with_threads_too(run_python):
+    """The parent has run threads, as the list of its tasks shows, and goes on between its 50 children."""
     program = """
-import os
+import os, signal, threading
 import numpy as np, fastnn
+os.sched_getaffinity = lambda _: set(range(4))
 fastnn.set_backend("native")
-X = np.random.default_rng(0).normal(size=(20_000, 50))
-y = np.arange(len(X)) % 3
-model = fastnn.MLP([50, 40, 3], seed=0)
-model.fit(X, y, epochs=1)
-model.forward(X)  # with threads, where there are several
-child = os.fork()
-history = model.fit(X, y, epochs=1)
-outputs = model.forward(X)
-if child == 0:
-    os._exit(0 if np.isfinite(outputs).all() and len(history) == 1 else 1)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+X = np.random.default_rng(0).integers(0, 256, (640, 784)).astype(np.uint8)
+y = np.arange(len(X)) % 10
+
+def fitted():
+    model = fastnn.MLP([784, 128, 10], seed=0)
+    model.fit(X, y, epochs=1, batch_size=64)
+    return model
+
+def result():
+    model = fitted()
+    return model.params.tobytes() + model.forward(X).tobytes()
+
+def watch(tasks):
+    while len(os.listdir("/proc/self/task")) == tasks:
+        pass
+
+expected = result()
+if os.path.exists("/proc/self/task"):
+    watcher = threading.Thread(target=watch, args=[1 + len(os.listdir("/proc/self/task"))])
+    watcher.start()
+    while watcher.is_alive():
+        fitted()
+for _ in range(50):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # rather than hang
+    same = result() == expected
+    if child == 0:
+        os._exit(0 if same else 1)
+    assert same
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
     child = run_python(program)
     assert child.returncode == 0, child.stderr

@@ -35,13 +35,6 @@ BATCHES = {  # samples: what plain SGD does with them
 ROWS = 640
 
 
-@pytest.fixture
-def many_cores(monkeypatch):
-    """Let a machine with fewer cores start four threads all the same."""
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-
-
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
-enum { IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX };
+enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */
 enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY };
 enum { SGD, MOMENTUM, NESTEROV, ADAM };
 
@@ -90,7 +90,7 @@ typedef struct {
     /* out (count, height) = the bytes k with k / factor = x, for columns of reals; returns 0 if some value has none */
     int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, uint8_t *out, int threads);
 
-    /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
+    /* out[i] = f(x[i]) for an elementwise activation or exp, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, const void *x, void *out, int64_t count);
 } fnn_kernels;
 

@@ -60,6 +60,8 @@ typedef void FN(tile_function)(int from, int64_t depth, const OPERANDS *in, int6
 #define NAMES(rows) {NAMES_(tile_##rows##_1), NAMES_(tile_##rows##_2)},
 #if TILE_ROWS == 12
 #define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#elif TILE_ROWS == 8
+#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
 #elif TILE_ROWS == 6
 #define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 #else

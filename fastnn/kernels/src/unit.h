@@ -4,8 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+/* FUSED: does a multiply-add round once? Everywhere but in baseline x86-64. */
 #if VECTOR_BYTES > 16
 #include <immintrin.h>
+#define FUSED 1
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define FUSED 1
+#else
+#define FUSED 0
 #endif
 
 #define GLUE_(a, b) a##b
@@ -23,6 +30,9 @@
 #elif VECTOR_BYTES == 32
 #define TILE_ROWS 6
 #define STRIP 2
+#elif defined(__aarch64__)
+#define TILE_ROWS 8 /* 12 would fit its 32 vector registers, but not the rows' addresses the general ones */
+#define STRIP 4
 #else
 #define TILE_ROWS 4
 #define STRIP 2
@@ -42,7 +52,7 @@
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups or lists */
 #define MOST_ACTIVE_LISTS 0.65
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
-#define RUN 36        /* samples of such a run: if dense: a multiple of TILE_ROWS */
+#define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
 #define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs; */
 #define DEEP_LINES 8  /* and with more than two layers, as the second one's work is then shared out too */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
@@ -54,7 +64,7 @@
 
 #define REAL float
 #define INTEGER int32_t
-#define FN(name) name##_f32
+#define FN(name) f32_##name
 #define IS_FLOAT 1
 #include "template.h"
 #undef REAL
@@ -65,8 +75,8 @@
 
 #define REAL double
 #define INTEGER int64_t
-#define FN(name) name##_f64
+#define FN(name) f64_##name
 #define IS_FLOAT 0
 #include "template.h"
 
-const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &table_f32, &table_f64};
+const fnn_unit GLUE(fnn_, UNIT) = {QUOTE(UNIT), &f32_table, &f64_table};

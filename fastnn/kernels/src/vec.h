@@ -15,19 +15,22 @@ typedef INTEGER FN(VI) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #define M_(op) _mm256_##op##_ps
 #elif VECTOR_BYTES == 32
 #define M_(op) _mm256_##op##_pd
+#elif defined(__aarch64__) && IS_FLOAT
+#define M_(op) v##op##q_f32
+#elif defined(__aarch64__)
+#define M_(op) v##op##q_f64
 #endif
 
 INLINE V FN(vset)(REAL x) { return x - (V){0}; }
 INLINE V FN(vload)(const REAL *p) { return *(const V *)p; }
 INLINE void FN(vstore)(REAL *p, V x) { *(V *)p = x; }
 
-/* a * b + c, rounded once wherever the instruction set can (all but baseline x86-64) */
+/* a * b + c, rounded once if FUSED */
 INLINE V FN(vfma)(V a, V b, V c) {
 #if VECTOR_BYTES > 16
     return (V)M_(fmadd)(a, b, c);
-#elif defined(__FP_FAST_FMA)
-    for (int i = 0; i < LANES; i++) c[i] = IS_FLOAT ? (REAL)__builtin_fmaf(a[i], b[i], c[i]) : (REAL)__builtin_fma(a[i], b[i], c[i]);
-    return c;
+#elif FUSED
+    return (V)M_(fma)(c, a, b); /* by its name: GCC does not always find it in a loop over the lanes */
 #else
     return a * b + c;
 #endif
@@ -46,7 +49,7 @@ INLINE V FN(vless)(V a, V b, V x, V y) {
 }
 
 INLINE V FN(vsqrt)(V x) {
-#if VECTOR_BYTES > 16
+#ifdef M_
     return (V)M_(sqrt)(x);
 #else
     for (int i = 0; i < LANES; i++) x[i] = IS_FLOAT ? (REAL)__builtin_sqrtf(x[i]) : (REAL)__builtin_sqrt(x[i]);
