@@ -261,9 +261,10 @@ def width() -> Report:
             f"that is not zero, {found[hidden]['dense'] * 1e12:6.2f} ps a dense one",
             flush=True,
         )
-    costs = [entry["dense"] for entry in found.values()]
-    print(f"  the dearest costs {max(costs) / min(costs):.2f} times the cheapest")
-    return {"rows": len(X), "widths": found, "dearest_by_cheapest": max(costs) / min(costs)}
+    costs = [entry["dense"] for entry in found.values()]  # narrow networks pay for what does not grow with the width
+    rise = max(wide / min(costs[: k + 1]) for k, wide in enumerate(costs))
+    print(f"  the dearest costs {max(costs) / min(costs):.2f} times the cheapest, {rise:.2f} times any narrower one")
+    return {"rows": len(X), "widths": found, "dearest_by_cheapest": max(costs) / min(costs), "largest_rise": rise}
 
 
 PARTS: Mapping[str, Callable[[], Report]] = {

@@ -39,7 +39,7 @@ typedef struct {
     int64_t correct;
     int64_t batches;
     int diverged, interrupted;
-    double alone_until, backoff; /* until when to use one thread as others use the cores, and for how long the next time */
+    double alone_until, backoff; /* until when to use one thread as others use the cores; for how long the next time */
 } fnn_result;
 
 /* Called every POLL_SECONDS of a long computation: is it to stop? */
@@ -67,8 +67,8 @@ double fnn_now(void); /* seconds */
 #define FNN_FORWARD_THREAD_WORK 2e7
 
 /* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
-   `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do not depend on
-   `threads`. */
+   `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do
+   not depend on `threads`. */
 typedef struct {
     size_t (*arena_bytes)(const fnn_net *net, int64_t batch, int training);
 
@@ -99,8 +99,8 @@ typedef struct {
     const fnn_kernels *f32, *f64;
 } fnn_unit;
 
-/* The form in which first layers take their inputs (see pass.h): DENSE, GROUPED or LISTED, whatever the rules say, for the
-   tests and the benchmark of these rules; -1, the start: as they say. */
+/* The form in which first layers take their inputs (see pass.h): DENSE, GROUPED or LISTED, whatever the rules say, for
+   the tests and the benchmark of these rules; -1, the start: as they say. */
 enum { DENSE, GROUPED, LISTED };
 extern int fnn_forced_form;
 

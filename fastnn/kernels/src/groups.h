@@ -1,10 +1,10 @@
 /* The first layer over its active inputs only, for a few samples: a zero adds nothing to the sum nor to its row of the
    gradient. Template, after tiles.h.
 
-   Samples go in groups of GROUP. An input is active in a group if any of its samples has it other than zero (on MNIST one
-   in two, where a single sample has one in five); a group's active inputs are packed side by side and go through the dense
-   tiles, with an index that names their rows of W. The sums run over ascending inputs, so leaving out zeros leaves the
-   bits of the forward pass as they are. */
+   Samples go in groups of GROUP. An input is active in a group if any of its samples has it other than zero (on MNIST
+   one in two, where a single sample has one in five); a group's active inputs are packed side by side and go through
+   the dense tiles, with an index that names their rows of W. The sums run over ascending inputs, so leaving out zeros
+   leaves the bits of the forward pass as they are. */
 
 typedef struct {
     REAL *value;           /* (BLOCK, inputs) each sample's values of its group's active inputs */
@@ -82,8 +82,8 @@ static int64_t FN(pack_reals)(const REAL *const *rows, int samples, int64_t low,
 }
 
 /* Packs the inputs of one chunk of a group of rows, from sample `first` of the block on. */
-static void FN(pack_group)(SAMPLE_GROUPS *to, int chunk, int64_t first, int samples, const void *const *rows, int is_uint8,
-                           REAL scale) {
+static void FN(pack_group)(SAMPLE_GROUPS *to, int chunk, int64_t first, int samples, const void *const *rows,
+                           int is_uint8, REAL scale) {
     const int64_t width = to->width, group = first / GROUP, low = to->bounds[chunk], high = to->bounds[chunk + 1];
     REAL *value = to->value + first * width;
     int32_t *index = to->index + group * width;
@@ -92,10 +92,10 @@ static void FN(pack_group)(SAMPLE_GROUPS *to, int chunk, int64_t first, int samp
                  : FN(pack_reals)((const REAL *const *)rows, samples, low, high, value, width, index);
 }
 
-/* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. A strip of W's columns
-   serves all groups while it is in the cache. */
-static void FN(groups_forward)(const SAMPLE_GROUPS *x, int chunk, int64_t samples, const REAL *w, int64_t stride, int64_t left,
-                               int64_t right, int from, const REAL *start, REAL *z) {
+/* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. A strip of W's
+   columns serves all groups while it is in the cache. */
+static void FN(groups_forward)(const SAMPLE_GROUPS *x, int chunk, int64_t samples, const REAL *w, int64_t stride,
+                               int64_t left, int64_t right, int from, const REAL *start, REAL *z) {
     const int64_t low = x->bounds[chunk], strip = STRIP_BYTES / sizeof(REAL);
     for (int64_t j = left; j < right; j += strip)
         for (int64_t s = 0; s < samples; s += GROUP)
@@ -114,8 +114,9 @@ static int64_t FN(gradient_rows)(int64_t columns) {
 
 /* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs before `end`, group by group;
    done[group] counts those that earlier calls have dealt with. */
-static void FN(groups_gradient_until)(const SAMPLE_GROUPS *x, int chunk, int64_t end, int64_t samples, const REAL *delta,
-                                      int64_t stride, int64_t left, int64_t right, REAL *g, int64_t *done) {
+static void FN(groups_gradient_until)(const SAMPLE_GROUPS *x, int chunk, int64_t end, int64_t samples,
+                                      const REAL *delta, int64_t stride, int64_t left, int64_t right, REAL *g,
+                                      int64_t *done) {
     for (int64_t s = 0; s < samples; s += GROUP) {
         const int64_t group = s / GROUP, at = x->bounds[chunk] + done[group];
         const int64_t rest = x->count[group * CHUNKS + chunk] - done[group];

@@ -1,8 +1,8 @@
 /* The first layer over its active inputs only, for many samples. Template, after groups.h.
 
    Inputs go in groups of QUAD neighbours, whose rows of W share a register tile; a group has a list of the samples in
-   which any of its inputs is other than zero. Neighbours in a picture agree: MNIST has 19% of its inputs active and 28% of
-   these groups. A list costs a mispredicted branch at its end, so this pays from some samples a list on. */
+   which any of its inputs is other than zero. Neighbours in a picture agree: MNIST has 19% of its inputs active and 28%
+   of these groups. A list costs a mispredicted branch at its end, so this pays from some samples a list on. */
 
 #define QUAD 4
 
@@ -49,8 +49,8 @@ static uint64_t FN(active_reals)(const REAL *x, int64_t count) {
     return bits;
 }
 
-/* The groups among the next 64 inputs of a row, or those before `high`, with any input other than zero: a bit at each one's
-   first input. */
+/* The groups among the next 64 inputs of a row, or those before `high`, with any input other than zero: a bit at each
+   one's first input. */
 static uint64_t FN(active_quads)(const void *row, int is_uint8, int64_t from, int64_t high) {
     const int64_t count = high - from < 64 ? high - from : 64;
     uint64_t any = is_uint8 ? FN(active_bytes)((const uint8_t *)row + from, count)
@@ -74,8 +74,8 @@ INLINE void FN(pack_quad)(REAL *value, const void *row, const int is_uint8, REAL
 }
 
 /* Puts one sample's inputs low..high, whole groups, into the lists. */
-INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row, const int is_uint8, REAL scale, int64_t low,
-                         int64_t high) {
+INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row, const int is_uint8, REAL scale,
+                         int64_t low, int64_t high) {
     REAL *const values = to->value;
     int32_t *const samples = to->sample, *const counts = to->count;
     const int64_t room = to->room;
@@ -92,7 +92,8 @@ INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row
     }
 }
 
-static void FN(pack_lists)(const SAMPLE_LISTS *to, int32_t sample, const void *row, int is_uint8, REAL scale, int64_t low, int64_t high) {
+static void FN(pack_lists)(const SAMPLE_LISTS *to, int32_t sample, const void *row, int is_uint8, REAL scale,
+                           int64_t low, int64_t high) {
     if (is_uint8)
         FN(pack_row)(to, sample, row, 1, scale, low, high);
     else
@@ -174,9 +175,11 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
         column += (vectors < STRIP ? vectors : STRIP) * LANES;   \
     }
 
-/* Columns left..right, whole vectors, of z (samples, z_stride) = start + x W over the inputs low..high; no start: zero. */
-static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *w, int64_t stride,
-                               int64_t left, int64_t right, const REAL *start, REAL *z, int64_t z_stride) {
+/* Columns left..right, whole vectors, of z (samples, z_stride) = start + x W over the inputs low..high; no
+   start: zero. */
+static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *w,
+                              int64_t stride, int64_t left, int64_t right, const REAL *start, REAL *z,
+                              int64_t z_stride) {
     for (int64_t s = 0; s < samples; s++)
         for (int64_t j = left; j < right; j += LANES)
             FN(vstore)(z + s * z_stride + j, start ? FN(vload)(start + j) : (V){0});
@@ -186,8 +189,8 @@ static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, 
 }
 
 /* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high. */
-static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *delta, int64_t stride, int64_t left,
-                                int64_t right, REAL *g) {
+static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *delta, int64_t stride,
+                               int64_t left, int64_t right, REAL *g) {
 #define CALL(n) FN(gradient_strip)(n, x, low, high, delta, stride, column, g)
     EACH_STRIP(left, right, CALL)
 #undef CALL

@@ -266,8 +266,8 @@ static void FN(add_gradient)(PASS *pass, int64_t l, int64_t m) {
 
 /* pass->gradient += the gradient of the mean loss over `samples` samples, of which these are `count`, block by block */
 static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int64_t count, int64_t samples) {
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        const int64_t m = count - start < BLOCK ? count - start : BLOCK;
+    for (int64_t start = 0; start < count; start += LONG_BLOCK) {
+        const int64_t m = count - start < LONG_BLOCK ? count - start : LONG_BLOCK;
         const int64_t *rows = order ? order + start : NULL;
         if (pass->poll && fnn_now() > pass->next_poll) {
             if (pass->poll()) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);

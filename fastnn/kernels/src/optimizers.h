@@ -11,8 +11,9 @@ typedef struct {
 static STEP FN(make_step)(const fnn_rule *rule, int64_t t) {
     double rate = rule->learning_rate;
     if (rule->optimizer == ADAM) rate *= sqrt(1 - pow(rule->beta2, t)) / (1 - pow(rule->beta1, t));
-    return (STEP){rule->optimizer,   (REAL)rate,        (REAL)rule->momentum,    (REAL)rule->l2,         (REAL)rule->beta1,
-                  (REAL)rule->beta2, (REAL)rule->epsilon, (REAL)(1 - rule->beta1), (REAL)(1 - rule->beta2)};
+    return (STEP){rule->optimizer,     (REAL)rate,          (REAL)rule->momentum,     (REAL)rule->l2,
+                  (REAL)rule->beta1,   (REAL)rule->beta2,   (REAL)rule->epsilon,
+                  (REAL)(1 - rule->beta1), (REAL)(1 - rule->beta2)};
 }
 
 /* w, and the state m, v where the optimizer has it, move by the gradient g + l2 w: `rows` rows of `count` elements, a

@@ -1,4 +1,4 @@
-/* What a pass through the network works on: its memory, its plan and its block of rows. Template, after sparse.h. */
+/* What a pass through the network works on: its memory, its plan and its block of rows. Template, after lists.h. */
 
 /* A block's inputs, in one of three forms. */
 typedef struct {
@@ -8,10 +8,10 @@ typedef struct {
 } FN(inputs);
 #define INPUTS FN(inputs)
 
-/* One thread's view of a forward and backward pass. Its share of the first layer: with `chunks` > 1 either the inputs of
-   some chunks, rows of W0, or, if `by_outputs`, the outputs of some chunks: columns of W0, and the rows of W1 behind them.
-   No other thread touches these. Of all other parameters it has a copy of its own, and every thread moves its copy in
-   the same way. */
+/* One thread's view of a forward and backward pass. Its share of the first layer: with `chunks` > 1 either the inputs
+   of some chunks, rows of W0, or, if `by_outputs`, the outputs of some chunks: columns of W0, and the rows of W1 behind
+   them. No other thread touches these. Of all other parameters it has a copy of its own, and every thread moves its
+   copy in the same way. */
 typedef struct {
     const fnn_net *net;
     const fnn_data *data;
@@ -58,8 +58,8 @@ static REAL *FN(parameters)(const PASS *pass, int64_t at) {
     return at < pass->tail_at ? pass->params + at : pass->tail + (at - pass->tail_at);
 }
 
-/* Whether threads share out the first layer's outputs in batches of so many rows: each needs all of the inputs then, but
-   the layers behind have less to do than with all the outputs. */
+/* Whether threads share out the first layer's outputs in batches of so many rows: each needs all of the inputs then,
+   but the layers behind have less to do than with all the outputs. */
 static int FN(by_outputs)(const fnn_net *net, int64_t rows) {
     return rows > MOST_ONLINE && rows <= BLOCK && net->layers > 1 &&
            net->strides[0] * (int64_t)sizeof(REAL) >= 64 * (net->layers > 2 ? DEEP_LINES : WIDE_LINES);
@@ -91,10 +91,10 @@ static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block
 static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int training, void *arena) {
     FN(cursor) at = {arena, 0};
     const int online = training && rows <= MOST_ONLINE;
-    const int64_t inputs = net->sizes[0], block = online ? RUN : rows < BLOCK ? rows : BLOCK;
+    const int64_t inputs = net->sizes[0], block = online ? RUN : rows <= BLOCK ? rows : LONG_BLOCK;
     int64_t widest = 0;
     PASS here = {.net = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs, .right = net->strides[0]};
-    here.by_outputs = FN(by_outputs)(net, rows);
+    here.by_outputs = training && FN(by_outputs)(net, rows);
     here.size = FN(parameter_count)(net);
     here.tail_at = net->weights[here.by_outputs] + net->sizes[here.by_outputs] * net->strides[here.by_outputs];
     here.tail_slot = here.size - here.tail_at;
@@ -155,13 +155,14 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
                                    : batch_size > MOST_ONLINE && lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
     int32_t *work = pass->in->lists.count; /* samples, or groups of them, in which a quad of inputs is active */
     int64_t total = 0, so_far = 0;
+    const int bytes = data->is_uint8;
     pass->data = data;
     memset(work, 0, quads * sizeof *work);
     for (int64_t i = 0; i < width; i += 64)
         for (int64_t s = 0; s < looked_at;) {
             uint64_t active = 0;
             for (int64_t end = s + (listed ? 1 : together); s < end && s < looked_at; s++)
-                active |= FN(active_quads)(FN(row)(data, width, order ? order[s] : first + s), data->is_uint8, i, width);
+                active |= FN(active_quads)(FN(row)(data, width, order ? order[s] : first + s), bytes, i, width);
             for (; active; active &= active - 1) work[(i + __builtin_ctzll(active)) / QUAD]++, total++;
         }
     const double most = (double)quads * (double)(listed ? looked_at : (looked_at + together - 1) / together);
@@ -172,9 +173,11 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     pass->chunks = chunks;
     for (int64_t i = 0, c = 0; c <= chunks; c++) {
         pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
-        for (; i < width && (i % 16 != 0 || (pass->form == DENSE ? i * chunks < width * c : so_far * chunks < total * c));
-             i += QUAD)
+        for (; i < width; i += QUAD) {
+            const int short_of = pass->form == DENSE ? i * chunks < width * c : so_far * chunks < total * c;
+            if (i % 16 == 0 && !short_of) break;
             so_far += work[i / QUAD];
+        }
         pass->inputs_at[c] = c == chunks || i > width ? width : i;
     }
     pass->inputs_at[0] = 0;
@@ -205,8 +208,9 @@ static void FN(take_chunks)(PASS *pass, int first, int end) {
     }
 }
 
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the thread's own chunks of inputs. Shuffled rows
-   come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for meanwhile. */
+/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the thread's own chunks of inputs. Shuffled
+   rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
+   meanwhile. */
 static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
     const fnn_data *data = pass->data;
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);

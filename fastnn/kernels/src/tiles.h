@@ -83,9 +83,10 @@ INLINE void FN(tiles)(const int indexed, int from, int64_t rows, int64_t columns
     if (rows == 1)
         for (; columns - j >= 4 * LANES; j += 4 * LANES) FN(wide_row)[indexed](from, depth, in, 0, j);
     for (; j < columns; j += 2 * LANES)
-        for (int64_t r = 0; r < rows; r += TILE_ROWS)
-            FN(tile_of)[(rows - r < TILE_ROWS ? rows - r : TILE_ROWS) - 1][columns - j > LANES][indexed](from, depth, in,
-                                                                                                      r, j);
+        for (int64_t r = 0; r < rows; r += TILE_ROWS) {
+            const int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+            FN(tile_of)[height - 1][columns - j > LANES][indexed](from, depth, in, r, j);
+        }
 }
 
 static void FN(product)(int from, int64_t rows, int64_t columns, int64_t depth, OPERANDS in) {

@@ -47,7 +47,8 @@ static void FN(sum_partial)(PASS *pass, int64_t l, int64_t m, const REAL *partia
         }
 }
 
-/* The outputs of m rows of a batch, up to the last layer's z. The chunks' shares of one layer's z go through `partial`. */
+/* The outputs of m rows of a batch, up to the last layer's z. The chunks' shares of one layer's z go through
+   `partial`. */
 static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REAL *partial, double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
@@ -100,7 +101,8 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int
 }
 
 /* The parts' gradients of parameters low..high, added up in order, move them; they are of one kind. */
-static void FN(reduce_and_move)(const PASS *pass, const JOB *job, const STEP *step, REAL l2, int64_t low, int64_t high) {
+static void FN(reduce_and_move)(const PASS *pass, const JOB *job, const STEP *step, REAL l2, int64_t low,
+                                int64_t high) {
     REAL sum[SUM_PIECE] __attribute__((aligned(64)));
     for (int64_t at = low; at < high; at += SUM_PIECE) {
         const int64_t count = high - at < SUM_PIECE ? high - at : SUM_PIECE;
@@ -117,12 +119,12 @@ static void FN(reduce_and_move)(const PASS *pass, const JOB *job, const STEP *st
 static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t batch, const STEP *step) {
     const fnn_net *net = pass->net;
     const int64_t start = batch * job->batch_size, left = job->count - start;
-    const int64_t m = left < job->batch_size ? left : job->batch_size, blocks = (m + BLOCK - 1) / BLOCK;
+    const int64_t m = left < job->batch_size ? left : job->batch_size, blocks = (m + LONG_BLOCK - 1) / LONG_BLOCK;
     double loss = pass->loss;
     int64_t correct = pass->correct;
     FN(transpose_weights)(pass);
     for (int p = CHUNKS * thread / threads; p < CHUNKS * (thread + 1) / threads; p++) {
-        const int64_t from = blocks * p / CHUNKS * BLOCK, to = blocks * (p + 1) / CHUNKS * BLOCK;
+        const int64_t from = blocks * p / CHUNKS * LONG_BLOCK, to = blocks * (p + 1) / CHUNKS * LONG_BLOCK;
         pass->gradient = job->gradients + p * pass->size;
         memset(pass->gradient, 0, pass->size * sizeof(REAL));
         pass->loss = 0;
@@ -302,8 +304,8 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1);
     pass.params = (REAL *)job->params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
-    for (int64_t start = from; start < to; start += BLOCK) {
-        const int64_t m = to - start < BLOCK ? to - start : BLOCK;
+    for (int64_t start = from; start < to; start += LONG_BLOCK) {
+        const int64_t m = to - start < LONG_BLOCK ? to - start : LONG_BLOCK;
         FN(gather)(&pass, NULL, job->first + start, m, 0);
         FN(first_layer)(&pass, 0, pass.chunks, m, FN(bias)(&pass, 0), pass.a[1]);
         FN(activate_first)(&pass, m);

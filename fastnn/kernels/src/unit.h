@@ -22,8 +22,8 @@
 #define UNROLL _Pragma("GCC unroll 16") /* so that small arrays of vectors stay in registers */
 #define INLINE static inline __attribute__((always_inline))
 
-/* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And the
-   vectors a row of the sparse first layer's tile, of QUAD rows, beside as many operands. */
+/* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And
+   the vectors a row of the sparse first layer's tile, of QUAD rows, beside as many operands. */
 #if VECTOR_BYTES == 64
 #define TILE_ROWS 12
 #define STRIP 4
@@ -39,7 +39,8 @@
 #endif
 
 #define AHEAD 12  /* rows of the order that are prefetched before their turn */
-#define BLOCK 256 /* samples that go forward and backward together; longer batches add up their blocks' gradients */
+#define BLOCK 256 /* samples of a batch that go forward and backward together; */
+#define LONG_BLOCK 128 /* and those of longer ones, which add up their blocks' gradients: more would leave the cache */
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
                      threads share them out, so that the bits do not depend on how many there are */
 #define GROUP 12 /* samples whose non-zero inputs are taken together; the same for every instruction set */
@@ -47,7 +48,7 @@
 #define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
 /* benchmarks/crossover.py times both sides of the rules that follow. */
-#define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than groups of them, */
+#define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than groups, */
 #define LIST_WORK 80 /* if this many lines times samples of a batch share the cost of walking a list */
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups or lists */
 #define MOST_ACTIVE_LISTS 0.65

@@ -1,6 +1,7 @@
 /* Gradients straight into updates. Template, after network.h. */
 
-/* Rows of parameters, `stride` apart from the parameter `at` on and all of one kind, move by the rows of the gradient g. */
+/* Rows of parameters, `stride` apart from the parameter `at` on and all of one kind, move by the rows of the
+   gradient g. */
 static void FN(move)(const PASS *pass, const STEP *step, REAL l2, const REAL *g, int64_t g_step, int64_t at,
                      int64_t stride, int64_t rows, int64_t count) {
     const int tail = at >= pass->tail_at;
