@@ -5,6 +5,7 @@
 #include <string.h>
 
 int fnn_forced_form = -1;
+uint64_t fnn_set_bits[256];
 
 extern const fnn_unit fnn_generic;
 #ifdef FASTNN_X86
@@ -20,6 +21,13 @@ static int has_avx512(void) {
 
 const fnn_unit *fnn_select(const char *forced) {
     const int any = forced == NULL || forced[0] == '\0';
+    for (unsigned bits = 0; bits < 256; bits++) {
+        uint64_t positions = 0;
+        int count = 0;
+        for (unsigned bit = 0; bit < 8; bit++)
+            if (bits >> bit & 1) positions |= (uint64_t)bit << 8 * count++;
+        fnn_set_bits[bits] = positions;
+    }
 #ifdef FASTNN_X86
     __builtin_cpu_init();
     if ((any || !strcmp(forced, "avx512")) && has_avx512()) return &fnn_avx512;

@@ -104,6 +104,9 @@ typedef struct {
 enum { DENSE, GROUPED, LISTED };
 extern int fnn_forced_form;
 
+/* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
+extern uint64_t fnn_set_bits[256];
+
 /* dispatch.c: the unit for this CPU, or the one that `forced` (of FASTNN_SIMD) names; NULL where it cannot run. */
 const fnn_unit *fnn_select(const char *forced);
 

@@ -42,6 +42,28 @@ static int64_t FN(pack_bytes)(const uint8_t *const *rows, int samples, int64_t l
         }
         count += __builtin_popcount(active);
     }
+#elif VECTOR_BYTES == 32
+    for (; i + 8 <= high; i += 8) { /* likewise */
+        __m128i any = _mm_setzero_si128();
+        for (int s = 0; s < samples; s++) any = _mm_or_si128(any, _mm_loadl_epi64((const __m128i *)(rows[s] + i)));
+        const int active = ~_mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) & 255;
+        if (active == 0) continue;
+        const __m128i from = _mm_loadl_epi64((const __m128i *)&fnn_set_bits[active]);
+        const __m256i at = _mm256_add_epi32(_mm256_set1_epi32((int32_t)i), _mm256_cvtepu8_epi32(from));
+        _mm256_storeu_si256((__m256i *)(index + count), at);
+        for (int s = 0; s < samples; s++) {
+            const __m128i bytes = _mm_loadl_epi64((const __m128i *)(rows[s] + i));
+            const __m256i packed = _mm256_cvtepu8_epi32(_mm_shuffle_epi8(bytes, from));
+            REAL *to = value + s * width + count;
+#if IS_FLOAT
+            _mm256_storeu_ps(to, _mm256_cvtepi32_ps(packed) * scale);
+#else
+            _mm256_storeu_pd(to, _mm256_cvtepi32_pd(_mm256_castsi256_si128(packed)) * scale);
+            _mm256_storeu_pd(to + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(packed, 1)) * scale);
+#endif
+        }
+        count += __builtin_popcount(active);
+    }
 #endif
     for (; i < high; i += 8) {
         const int64_t here = high - i < 8 ? high - i : 8;
@@ -63,20 +85,20 @@ static int64_t FN(pack_bytes)(const uint8_t *const *rows, int samples, int64_t l
 /* The same for rows of reals, used as they are. */
 static int64_t FN(pack_reals)(const REAL *const *rows, int samples, int64_t low, int64_t high, REAL *value,
                               int64_t width, int32_t *index) {
-    int64_t count = low;
-    for (int64_t i = low; i < high; i += LANES) {
-        const int64_t here = high - i < LANES ? high - i : LANES;
+    int64_t count = low, i = low;
+    for (; i + LANES <= high; i += LANES) { /* whole vectors may be stored: count <= i, so they end in the chunk */
         unsigned any = 0;
-        for (int s = 0; s < samples; s++) {
-            V lanes = {0};
-            memcpy(&lanes, rows[s] + i, here == LANES ? sizeof lanes : here * sizeof(REAL));
-            any |= FN(vnonzero)(lanes);
-        }
-        for (; any; any &= any - 1) {
-            const int64_t at = i + __builtin_ctz(any);
-            for (int s = 0; s < samples; s++) value[s * width + count] = rows[s][at];
-            index[count++] = (int32_t)at;
-        }
+        for (int s = 0; s < samples; s++) any |= FN(vnonzero)(*(const FN(VU) *)(rows[s] + i));
+        if (!any) continue;
+        for (int s = 0; s < samples; s++) FN(vcompress)(value + s * width + count, *(const FN(VU) *)(rows[s] + i), any);
+        for (; any; any &= any - 1) index[count++] = (int32_t)i + __builtin_ctz(any);
+    }
+    for (; i < high; i++) {
+        int any = 0;
+        for (int s = 0; s < samples; s++) any |= rows[s][i] != 0;
+        if (!any) continue;
+        for (int s = 0; s < samples; s++) value[s * width + count] = rows[s][i];
+        index[count++] = (int32_t)i;
     }
     return count - low;
 }

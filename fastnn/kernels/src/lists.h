@@ -34,18 +34,23 @@ static uint64_t FN(active_bytes)(const uint8_t *x, int64_t count) {
     return _mm512_test_epi8_mask(bytes, bytes);
 #else
     uint64_t bits = 0;
-    for (int64_t i = 0; i < count; i++) bits |= (uint64_t)(x[i] != 0) << i;
+    int64_t i = 0;
+#if VECTOR_BYTES == 32
+    for (; i + 32 <= count; i += 32) {
+        const __m256i zero = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(x + i)), _mm256_setzero_si256());
+        bits |= (uint64_t)~(uint32_t)_mm256_movemask_epi8(zero) << i;
+    }
+#endif
+    for (; i < count; i++) bits |= (uint64_t)(x[i] != 0) << i;
     return bits;
 #endif
 }
 
 static uint64_t FN(active_reals)(const REAL *x, int64_t count) {
     uint64_t bits = 0;
-    for (int64_t i = 0; i < count; i += LANES) {
-        V lanes = {0};
-        memcpy(&lanes, x + i, count - i < LANES ? (count - i) * sizeof(REAL) : sizeof lanes);
-        bits |= (uint64_t)FN(vnonzero)(lanes) << i;
-    }
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES) bits |= (uint64_t)FN(vnonzero)(*(const FN(VU) *)(x + i)) << i;
+    for (; i < count; i++) bits |= (uint64_t)(x[i] != 0) << i;
     return bits;
 }
 

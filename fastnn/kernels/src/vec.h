@@ -2,6 +2,7 @@
    Lanes never meet, so results do not depend on the width. Template: REAL, INTEGER, FN, IS_FLOAT. */
 
 typedef REAL FN(V) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef REAL FN(VU) __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(sizeof(REAL))));
 typedef INTEGER FN(VI) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #define V FN(V)
 #define VI FN(VI)
@@ -70,5 +71,18 @@ INLINE unsigned FN(vnonzero)(V x) {
     unsigned bits = 0;
     for (int i = 0; i < LANES; i++) bits |= (unsigned)(x[i] != 0) << i;
     return bits;
+#endif
+}
+
+/* Stores the lanes whose bit is set side by side, and something in the lanes after them. */
+INLINE void FN(vcompress)(REAL *to, V x, unsigned lanes) {
+#if VECTOR_BYTES == 64
+    *(FN(VU) *)to = (V)M_(maskz_compress)(lanes, x);
+#elif VECTOR_BYTES == 32
+    if (!IS_FLOAT) lanes = (lanes & 1) * 3 + (lanes & 2) * 6 + (lanes & 4) * 12 + (lanes & 8) * 24; /* halves */
+    const __m256i from = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)&fnn_set_bits[lanes]));
+    *(FN(VU) *)to = (V)_mm256_permutevar8x32_epi32((__m256i)x, from);
+#else
+    for (; lanes; lanes &= lanes - 1) *to++ = x[__builtin_ctz(lanes)];
 #endif
 }
