@@ -72,7 +72,7 @@ def forward(network: Network, x: Vector) -> Vector:
 
 def loss(name: str, a: Vector, y: Vector) -> float:
     """The loss of one sample."""
-    if name == "quadratic":
+    if name in ("quadratic", "rashid"):
         return sum((aj - yj) ** 2 for aj, yj in zip(a, y, strict=True)) / 2
     if name == "mean_squared_error":
         return sum((aj - yj) ** 2 for aj, yj in zip(a, y, strict=True)) / len(a)
@@ -106,7 +106,7 @@ def evaluate(network: Network, X: Sequence[Vector], Y: Sequence[Vector]) -> tupl
 def loss_slope(name: str, a: Vector, y: Vector) -> Vector:
     """dL/da of one sample."""
     pairs = list(zip(a, y, strict=True))
-    if name == "quadratic":
+    if name in ("quadratic", "rashid"):
         return [aj - yj for aj, yj in pairs]
     if name == "mean_squared_error":
         return [2 * (aj - yj) / len(a) for aj, yj in pairs]
@@ -149,7 +149,10 @@ def gradient(network: Network, x: Vector, y: Vector) -> Network:
         ]
         weight_slopes[layer] = [[xi * dj for dj in delta] for xi in before]
         bias_slopes[layer] = delta
-        slope = [sum(w * d for w, d in zip(row, delta, strict=True)) for row in network.weights[layer]]
+        back = delta
+        if network.loss == "rashid" and layer == len(network.weights) - 1:
+            back = slope  # the error itself, without the output's derivative
+        slope = [sum(w * d for w, d in zip(row, back, strict=True)) for row in network.weights[layer]]
     return Network(weight_slopes, bias_slopes if network.biases else None, network.activations, network.loss)
 
 

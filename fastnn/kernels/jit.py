@@ -84,13 +84,16 @@ def _losses(net: Any, y: Any, rows: Any, m: int, work: Any) -> Any:
 
 
 @step.inner
-def _backward(net: Any, params: Any, block: int, target: Any, factor: Any, keep: Any, work: Any) -> None:
-    """After _losses: target = keep * target (weights alone) + factor * gradient; target may be params."""
+def _backward(net: Any, params: Any, block: int, m: int, target: Any, factor: Any, keep: Any, work: Any) -> None:
+    """After _losses of a batch of m: target = keep * target (weights) + factor * gradient; target may be params."""
     for layer in range(len(net.activations) - 1, -1, -1):
         size, weights, stride, delta = net.sizes[layer], net.weights[layer], net.strides[layer], work.delta[layer]
         if layer > 0:
-            g = work.delta[layer - 1]
-            step.propagate(g, block, size, stride, params, weights, delta)
+            g, back = work.delta[layer - 1], delta
+            if net.loss == spec.RASHID and layer == len(net.activations) - 1:
+                back = work.a[layer]  # the outputs are not needed any more
+                step.output_error(back, work.targets, block, m)
+            step.propagate(g, block, size, stride, params, weights, back)
             step.times_derivative(g, work.a[layer - 1], block, size, net.activations[layer - 1])
         if keep != 1:
             w = target[weights : weights + size * stride]
@@ -125,7 +128,7 @@ def _train(
             batch_correct += hits
             if not math.isfinite(batch_loss):
                 return total, correct, batch - first
-            _backward(net, params, len(rows), target, factor, keep, work)
+            _backward(net, params, len(rows), stop - start, target, factor, keep, work)
         if not direct:
             t = rule.step + batch + 1
             for layer in range(len(net.activations)):
@@ -152,7 +155,7 @@ def _gradient(net: Any, params: Any, X: Any, scale: float, y: Any, rows: Any, gr
     one = params.dtype.type(1)
     _forward(net, params, X, scale, rows, work)
     loss = _losses(net, y, rows, len(X), work)[0]
-    _backward(net, params, len(rows), grad, one, one, work)
+    _backward(net, params, len(rows), len(X), grad, one, one, work)
     return loss
 
 

@@ -213,9 +213,9 @@ def output_loss(z: Any, a: Any, y: Any, block: int, m: int, loss: int, activatio
     zero, half, batch, outputs = a.dtype.type(0), a.dtype.type(0.5), a.dtype.type(m), y.shape[1]
     total, correct = 0.0, 0
     for s in range(block):
-        if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR:
+        if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:
             # sum_j (a_j - y_j)^2 / 2 and sum_j (a_j - y_j)^2 / outputs
-            share = 0.5 if loss == spec.QUADRATIC else 1.0 / outputs
+            share = 1.0 / outputs if loss == spec.MEAN_SQUARED_ERROR else 0.5
             slope, squares = a.dtype.type(2 * share / m), 0.0
             for j in range(outputs):
                 difference = a[s, j] - y[s, j]
@@ -241,9 +241,18 @@ def output_loss(z: Any, a: Any, y: Any, block: int, m: int, loss: int, activatio
             correct += (a[s, 0] >= half) == (y[s, 0] >= half)
         else:
             correct += _argmax(a, s, outputs) == _argmax(y, s, outputs)
-    if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR:
+    if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:
         times_derivative(delta, a, block, outputs, activation)
     return total, correct
+
+
+@inner
+def output_error(a: Any, y: Any, block: int, m: int) -> None:
+    """a = (a - y) / m, the error that spec.RASHID passes back."""
+    share = a.dtype.type(1 / m)
+    for s in range(block):
+        for j in range(y.shape[1]):
+            a[s, j] = (a[s, j] - y[s, j]) * share
 
 
 @inner

@@ -18,6 +18,7 @@ from .spec import (
     MOMENTUM,
     NESTEROV,
     QUADRATIC,
+    RASHID,
     RELU,
     SGD,
     SIGMOID,
@@ -79,7 +80,7 @@ def loss_sum(z: FloatArray, a: FloatArray, y: FloatArray, loss: int) -> float:
     The two cross-entropies come from z, so that neither log(0) nor 0 * inf can occur; they imply their own output
     activation (sigmoid, softmax).
     """
-    if loss == QUADRATIC:
+    if loss in (QUADRATIC, RASHID):
         return 0.5 * float(np.square(a - y, dtype=np.float64).sum())
     if loss == MEAN_SQUARED_ERROR:
         return float(np.square(a - y, dtype=np.float64).sum()) / a.shape[1]
@@ -100,7 +101,7 @@ def output_delta(a: FloatArray, y: FloatArray, loss: int, activation: int) -> Fl
         return (a * y.sum(axis=1, keepdims=True) - y) / m
     if loss == BINARY_CROSS_ENTROPY:
         return (a - y) / m
-    factor = 1 / m if loss == QUADRATIC else 2 / (m * outputs)
+    factor = 1 / m if loss in (QUADRATIC, RASHID) else 2 / (m * outputs)
     return times_derivative((a - y) * a.dtype.type(factor), a, activation)
 
 
@@ -144,6 +145,8 @@ def _backward(net: Net, params: FloatArray, x: FloatArray, y: FloatArray, grad: 
         weight_grads[layer][:] = outputs[layer].T @ delta
         if bias_grads:
             bias_grads[layer][:] = delta.sum(axis=0)
+        if layer == len(weights) - 1 and net.loss == RASHID:
+            delta = (outputs[-1] - y) * params.dtype.type(1 / len(y))
         if layer:
             delta = times_derivative(delta @ weights[layer].T, outputs[layer], net.activations[layer - 1])
     return loss, count_correct(outputs[-1], y)

@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
 LOSSES = ("quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy")
+LOSS_RULES = (*LOSSES, "rashid")  # see RASHID
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
 
 IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX = range(6)
-QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(4)
+QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, RASHID = range(5)
+# RASHID is no loss of an MLP but the rule of the class in Rashid, Make Your Own Neural Network, part 1: the quadratic
+# loss and its step for the last layer, whose activation is elementwise; but the error a - y itself goes back to the
+# layer before, not dL/dz. What loss_grad then returns is what training follows, and no gradient of anything.
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 
 SLOTS = (0, 1, 1, 2)  # parameter-sized state vectors of each optimizer
@@ -39,7 +43,7 @@ class Net(NamedTuple):
 
     sizes: IntArray  # (layers + 1,)
     activations: IntArray  # (layers,) codes into ACTIVATIONS
-    loss: int  # code into LOSSES
+    loss: int  # code into LOSS_RULES
     weights: IntArray  # (layers,) offset of each weight matrix
     biases: IntArray  # (layers,) offset of each bias vector, -1 where there is none
     strides: IntArray  # (layers,) elements from one input's row to the next
@@ -134,7 +138,7 @@ def layout(
     def array(values: Sequence[int]) -> IntArray:
         return np.array(values, dtype=np.int64)
 
-    net = Net(array(sizes), array(codes), LOSSES.index(loss), array(weights), array(biases), array(strides))
+    net = Net(array(sizes), array(codes), LOSS_RULES.index(loss), array(weights), array(biases), array(strides))
     return net, end
 
 

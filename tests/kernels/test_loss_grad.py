@@ -19,6 +19,7 @@ NETS = [
     ((16, 32, 16), ("leaky_relu", "sigmoid"), "binary_cross_entropy"),  # whole vectors
     ((1, 1, 1), ("tanh", "sigmoid"), "quadratic"),
     ((5, 3), ("identity",), "mean_squared_error"),  # no hidden layer
+    ((9, 7, 4), ("tanh", "sigmoid"), "rashid"),
 ]
 
 

@@ -18,6 +18,7 @@ NETS = [
     ((130, 40), ("sigmoid",), "quadratic"),  # the first layer is the last
     ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs shared out
     ((50, 133, 17, 3), ("tanh", "sigmoid", "identity"), "mean_squared_error"),  # deep
+    ((50, 133, 3), ("tanh", "sigmoid"), "rashid"),  # what goes back is not the output's delta
 ]
 RULES = {
     "sgd": problems.rule("sgd", 0.02),

@@ -16,6 +16,7 @@ NETS = [
     ((9, 7, 4), ("tanh", "softmax"), "cross_entropy"),
     ((16, 16, 16), ("leaky_relu", "sigmoid"), "binary_cross_entropy"),  # whole vectors
     ((1, 1, 1), ("sigmoid", "identity"), "mean_squared_error"),
+    ((9, 7, 4), ("tanh", "sigmoid"), "rashid"),
 ]
 RULES = {
     "sgd": problems.rule("sgd", 0.3),

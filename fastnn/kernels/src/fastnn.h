@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
+/* Codes: the positions in spec.ACTIVATIONS, LOSS_RULES and OPTIMIZERS. */
 enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */
-enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY };
+enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, RASHID };
 enum { SGD, MOMENTUM, NESTEROV, ADAM };
 
 typedef struct {

@@ -172,14 +172,15 @@ static double FN(binary_cross_entropy_row)(REAL *z, const REAL *y, const REAL *m
     return loss;
 }
 
-/* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. */
+/* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. RASHID puts the
+   error that goes back, dL/da, in the outputs' place. */
 static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t samples) {
     const fnn_net *net = pass->net;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t activation = net->activations[last], loss = net->loss;
     const double mean = 1.0 / (double)samples;
     const REAL factor = (REAL)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
-    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
+    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR || loss == RASHID;
     REAL *z = pass->a[last + 1], *y = pass->target, *squares = pass->squares;
     double sum = 0;
     memset(squares, 0, stride * sizeof(REAL));
@@ -203,8 +204,10 @@ static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, in
     }
     if (from_outputs) {
         for (int64_t j = 0; j < outputs; j++) sum += (double)squares[j];
-        sum *= loss == QUADRATIC ? 0.5 : 1.0 / (double)outputs;
+        sum *= loss == MEAN_SQUARED_ERROR ? 1.0 / (double)outputs : 0.5;
+        if (loss == RASHID) memcpy(pass->before, pass->delta, m * stride * sizeof(REAL));
         if (activation != SOFTMAX) FN(apply_derivative)(activation, pass->a[last + 1], pass->delta, m * stride);
+        if (loss == RASHID) memcpy(pass->a[last + 1], pass->before, m * stride * sizeof(REAL));
     }
     pass->loss += sum;
 }
@@ -225,12 +228,14 @@ static void FN(transpose_weights)(PASS *pass) {
     }
 }
 
-/* delta of layer l - 1 from that of layer l: (delta W^T) * activation'(z). Of the first layer, the thread's columns. */
+/* delta of layer l - 1 from that of layer l: (delta W^T) * activation'(z), of the first layer in the thread's columns.
+   RASHID's last layer passes back dL/da in place of delta. */
 static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[l - 1], left = l == 1 ? pass->left : 0, right = l == 1 ? pass->right : stride;
+    const REAL *back = net->loss == RASHID && l == net->layers - 1 ? pass->a[l + 1] : pass->delta;
     FN(product)(FN(FROM_ZERO), m, right - left, net->sizes[l + 1],
-                (OPERANDS){pass->delta, net->strides[l], 1, pass->transposed[l] + left, stride, NULL,
+                (OPERANDS){back, net->strides[l], 1, pass->transposed[l] + left, stride, NULL,
                            pass->before + left, stride, NULL});
     for (int64_t s = 0; s < m; s++) {
         const int64_t at = s * stride + left;

@@ -122,7 +122,6 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             here.gram = FN(take)(&at, RUN * GRAM_STRIDE * sizeof(REAL));
             here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
             here.moves = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
-            if (arena) memset(here.x_columns, 0, inputs * GRAM_STRIDE * sizeof(REAL)); /* its padding is read */
         }
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));

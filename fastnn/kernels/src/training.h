@@ -170,6 +170,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     pass.state = job->state;
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
     pass.stop = &job->interrupted;
+    if (job->run_samples) /* its padding is read */
+        memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
         pass.poll = job->poll;
         pass.next_poll = job->end;
@@ -242,7 +244,7 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
                       void *arena, int threads, fnn_poll *poll) {
     const int splits = FN(by_outputs)(net, batch_size) || (batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS);
     const int chunks = splits ? CHUNKS : 1;
-    const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE;
+    const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE && count > MOST_ONLINE;
     const int64_t run_samples = online ? RUN / batch_size * batch_size : 0;
     const int64_t unit = online ? run_samples : batch_size;
     const double work = (double)unit * (double)net->sizes[0] * (double)net->strides[0];

@@ -1,0 +1,246 @@
+"""The class of Rashid, Make Your Own Neural Network, part 2, trained by compiled kernels.
+
+    from fastnn.dropin.rashid import neuralNetwork
+
+runs a program written for the book's ``neuralNetwork``; ``neuralnetwork``, as some of its copies spell it, is the same.
+Same seed, same numbers: the weights are drawn from the global ``numpy.random`` as the original draws them, and in
+float64, the default, they agree with the original's to 1e-10 relative after 100 calls of ``train``.
+
+The book's update is not the gradient of its quadratic error: the last layer follows it, but what goes back to the
+hidden layer is the error t - o itself, without the output's derivative. This class does as the book does.
+
+A replaced ``activation_function`` is honoured: the network then computes in NumPy, and says so once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import validation
+from ..datasets.csv_file import read_csv
+from ..datasets.stream import StrPath
+from ..errors import DivergenceError, InvalidArgumentError
+from ..kernels import get_backend
+from ..kernels.reference import sigmoid
+from ..kernels.spec import SGD, FloatArray, Rule, aligned_zeros, layout, weight_views
+from ..training import Data, run_epoch
+
+__all__ = ["Rows", "load_csv", "neuralNetwork", "neuralnetwork"]
+
+Function = Callable[[Any], Any]
+
+_FIRST = np.zeros(1, np.int64)  # the order of a single row
+_warned: set[str] = set()
+
+
+def _sigmoid(x: ArrayLike) -> NDArray[Any]:
+    return sigmoid(np.asarray(x, float))
+
+
+def _logit(y: ArrayLike) -> NDArray[Any]:
+    y = np.asarray(y, float)
+    with np.errstate(divide="ignore"):
+        return np.log(y) - np.log1p(-y)
+
+
+class neuralNetwork:  # noqa: N801  # the book's name
+    """A network of one hidden layer with sigmoid outputs and no biases, trained online.
+
+    Parameters
+    ----------
+    inputnodes, hiddennodes, outputnodes : layer sizes.
+    learningrate : of the sum over the samples of one call of ``train``.
+    dtype : "float64", the original's, or "float32", which is faster and gives other digits.
+
+    Attributes
+    ----------
+    inodes, hnodes, onodes, lr : as given. ``lr`` may be changed at any time.
+    wih : (hnodes, inodes) input-to-hidden weights, drawn from normal(0, hnodes ** -0.5).
+    who : (onodes, hnodes) hidden-to-output weights, drawn next from normal(0, onodes ** -0.5).
+        Both may be read, edited in place or assigned; training changes them in place.
+    activation_function, inverse_activation_function : the sigmoid and its inverse; may be replaced. The derivative
+        remains the sigmoid's, y (1 - y), as in the book.
+    """
+
+    def __init__(
+        self,
+        inputnodes: int,
+        hiddennodes: int,
+        outputnodes: int,
+        learningrate: float,
+        *,
+        dtype: DTypeLike = "float64",
+    ) -> None:
+        sizes = self.inodes, self.hnodes, self.onodes = inputnodes, hiddennodes, outputnodes
+        validation.layer_sizes(sizes)
+        self.lr = validation.number("learningrate", learningrate, low=0)
+        self._dtype = validation.float_dtype(dtype)
+        self._net, count = layout(sizes, ["sigmoid", "sigmoid"], "rashid", False, self._dtype)
+        self._params = aligned_zeros(count, self._dtype)
+        self._state = np.empty((0, count), self._dtype)
+        self.activation_function: Function = _sigmoid
+        self.inverse_activation_function: Function = _logit
+        self.wih[:] = np.random.normal(0.0, self.hnodes**-0.5, (self.hnodes, self.inodes))
+        self.who[:] = np.random.normal(0.0, self.onodes**-0.5, (self.onodes, self.hnodes))
+
+    @property
+    def wih(self) -> FloatArray:
+        return weight_views(self._net, self._params)[0].T
+
+    @wih.setter
+    def wih(self, weights: ArrayLike) -> None:
+        validation.parameters("wih", [weights], [self.wih])
+
+    @property
+    def who(self) -> FloatArray:
+        return weight_views(self._net, self._params)[1].T
+
+    @who.setter
+    def who(self, weights: ArrayLike) -> None:
+        validation.parameters("who", [weights], [self.who])
+
+    def train(self, inputs_list: ArrayLike, targets_list: ArrayLike) -> None:
+        """One update by a sample, (inodes,) with targets (onodes,), or by the sum over a batch of such rows.
+
+        Raises DivergenceError where the outputs are NaN or infinite, and FastnnError for unusable arguments; the
+        weights are then as before.
+        """
+        data = self._data("inputs_list", inputs_list, "targets_list", targets_list)
+        if self._is_replaced():
+            return self._train_slowly(data.X * data.scale, data.y)
+        rows = len(data.X)
+        order = _FIRST if rows == 1 else np.arange(rows)
+        rule = Rule(SGD, self.lr * rows)  # kernels follow the mean
+        done = get_backend().train_epoch(
+            self._net, self._params, self._state, data.X, data.scale, data.y, order, rows, rule
+        )
+        if not done.batches:
+            validation.blame_nonfinite("inputs_list", data.X)
+            validation.blame_nonfinite("targets_list", data.y)
+            raise DivergenceError("train: expected finite outputs, found NaN or infinity; the weights are as before")
+
+    def fit(self, X: ArrayLike, T: ArrayLike, epochs: int = 1) -> None:
+        """``train`` for row after row of X (n, inodes) and T (n, onodes), ``epochs`` times, in compiled code.
+
+        uint8 inputs stand for 0..255, as for ``train``. Raises DivergenceError, keeping the last finite weights.
+        """
+        epochs = validation.integer("epochs", epochs, low=0)
+        data = self._data("X", X, "T", T)
+        if self._is_replaced():
+            for _ in range(epochs):
+                for x, t in zip(data.X, data.y, strict=True):
+                    self._train_slowly(x[np.newaxis] * data.scale, t[np.newaxis])
+            return
+        order, rule = np.arange(len(data.X)), Rule(SGD, self.lr)
+        for epoch in range(epochs):
+            try:
+                run_epoch(get_backend(), self._net, self._params, self._state, data, order, 1, rule)
+            except DivergenceError as error:
+                raise DivergenceError(f"epoch {epoch}: {error}") from None
+
+    def query(self, inputs_list: ArrayLike) -> FloatArray:
+        """The outputs (onodes, n) for one sample (inodes,), n = 1, or for rows (n, inodes)."""
+        X, scale = self._rows("inputs_list", inputs_list, self.inodes)
+        if self._is_replaced():
+            function = self.activation_function
+            return np.asarray(function(np.dot(self.who, function(np.dot(self.wih, X.T * scale)))))
+        out = np.empty((len(X), self.onodes), self._dtype)
+        if not get_backend().forward(self._net, self._params, X, scale, out):
+            validation.blame_nonfinite("inputs_list", X)
+        return out.T
+
+    def backquery(self, targets_list: ArrayLike) -> FloatArray:
+        """The inputs (inodes, n), 0.01..0.99, that lead back from targets between 0 and 1 (book, part 3)."""
+        final = np.asarray(self.inverse_activation_function(self._rows("targets_list", targets_list, self.onodes)[0].T))
+        hidden = self.inverse_activation_function(_rescaled(np.dot(self.who.T, final)))
+        return _rescaled(np.dot(self.wih.T, hidden))
+
+    def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
+        """The share of rows X (n, inodes) whose largest output is at their label y (n,)."""
+        return self.threshold_accuracy(X, y, 0.0)
+
+    def threshold_accuracy(self, X: ArrayLike, y: ArrayLike, threshold: float = 0.85) -> float:
+        """The same, but an output below ``threshold`` does not count."""
+        threshold = validation.number("threshold", threshold, low=0)
+        outputs = self.query(X)
+        validation.nonempty("X", outputs.shape[1])
+        labels = validation.targets("y", y, outputs.shape[1], self.onodes, self._dtype)
+        if labels.ndim != 1:
+            raise InvalidArgumentError("y", f"labels ({outputs.shape[1]},)", f"shape {labels.shape}")
+        return float(np.mean((outputs.argmax(axis=0) == labels) & (outputs.max(axis=0) >= threshold)))
+
+    def _rows(self, argument: str, values: ArrayLike, width: int) -> validation.Inputs:
+        array = validation.numeric_array(argument, values)
+        if array.ndim == 1:
+            array = array[np.newaxis]
+        return validation.inputs(argument, array, width, self._dtype, uint8_scale=1.0)
+
+    def _data(self, x_name: str, inputs: ArrayLike, t_name: str, targets: ArrayLike) -> Data:
+        X, scale = self._rows(x_name, inputs, self.inodes)
+        T = self._rows(t_name, targets, self.onodes).X.astype(self._dtype, copy=False)
+        if len(T) != len(X):
+            raise InvalidArgumentError(t_name, f"{len(X)} rows, as many as {x_name}", len(T))
+        validation.nonempty(x_name, len(X))
+        return Data(X, scale, T)
+
+    def _is_replaced(self) -> bool:
+        """Whether the caller has put another function in the place of the sigmoid; says so once for every class."""
+        if self.activation_function is _sigmoid:
+            return False
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        if name not in _warned:
+            _warned.add(name)
+            message = f"{name} computes in NumPy, which is slower: activation_function is replaced"
+            warnings.warn(message, stacklevel=3)
+        return True
+
+    def _train_slowly(self, X: FloatArray, T: FloatArray) -> None:
+        hidden = self.activation_function(np.dot(self.wih, X.T))
+        final = self.activation_function(np.dot(self.who, hidden))
+        error = T.T - final
+        hidden_error = np.dot(self.who.T, error)
+        self.who += self.lr * np.dot(error * final * (1 - final), hidden.T)
+        self.wih += self.lr * np.dot(hidden_error * hidden * (1 - hidden), X)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        aligned = aligned_zeros(self._params.size, self._dtype)  # a copy need not be aligned
+        aligned[:] = self._params
+        self._params = aligned
+
+
+neuralnetwork = neuralNetwork
+
+
+def _rescaled(values: FloatArray) -> FloatArray:
+    """From least and greatest to 0.01 and 0.99."""
+    least, spread = values.min(), np.ptp(values)
+    if spread == 0:
+        raise InvalidArgumentError("targets_list", "targets that lead back to more than one value", "one value")
+    return (values - least) / spread * 0.98 + 0.01
+
+
+class Rows(NamedTuple):
+    """What :func:`load_csv` reads."""
+
+    inputs: NDArray[np.float64]  # (n, pixels)
+    targets: NDArray[np.float64]  # (n, 10)
+
+
+def load_csv(path: StrPath, high: float = 1.0) -> Rows:
+    """Read mnist_train.csv (or .csv.gz), lines "label,pixel,pixel,...", as the book scales it.
+
+    Inputs are 0.99 p / 255 + 0.01; a target is ``high`` (the book's 0.99, or 1.0) at its label and 0.01 elsewhere.
+    Raises FileFormatError, with the line.
+    """
+    high = validation.number("high", high, low=0)
+    images, labels = read_csv(path)
+    scaled = np.arange(256) / 255.0 * 0.99 + 0.01
+    targets = np.full((len(labels), 10), 0.01)
+    targets[np.arange(len(labels)), labels] = high
+    return Rows(scaled[images], targets)
