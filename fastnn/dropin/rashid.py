@@ -175,6 +175,8 @@ class neuralNetwork:  # noqa: N801  # the book's name
         return float(np.mean((outputs.argmax(axis=0) == labels) & (outputs.max(axis=0) >= threshold)))
 
     def _rows(self, argument: str, values: ArrayLike, width: int) -> validation.Inputs:
+        if type(values) is np.ndarray and values.dtype is self._dtype and values.shape == (width,):
+            return validation.Inputs(np.ascontiguousarray(values).reshape(1, width), 1.0)  # quick, for every sample
         array = validation.numeric_array(argument, values)
         if array.ndim == 1:
             array = array[np.newaxis]
@@ -182,7 +184,9 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     def _data(self, x_name: str, inputs: ArrayLike, t_name: str, targets: ArrayLike) -> Data:
         X, scale = self._rows(x_name, inputs, self.inodes)
-        T = self._rows(t_name, targets, self.onodes).X.astype(self._dtype, copy=False)
+        T = self._rows(t_name, targets, self.onodes).X
+        if T.dtype != self._dtype:  # bytes
+            T = T.astype(self._dtype)
         if len(T) != len(X):
             raise InvalidArgumentError(t_name, f"{len(X)} rows, as many as {x_name}", len(T))
         validation.nonempty(x_name, len(X))

@@ -67,6 +67,7 @@ cdef extern from "fastnn.h" nogil:
     const fnn_unit *fnn_select(const char *) noexcept
     int fnn_forced_form
     const double FNN_FORWARD_THREAD_WORK
+    const double FNN_TRAIN_THREAD_WORK
 
 cnp.import_array()
 
@@ -237,7 +238,7 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
-    cdef int threads = num_threads()
+    cdef int threads = num_threads() if count * shape.work > FNN_TRAIN_THREAD_WORK else 1
     cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size, 1) * threads)
     global alone_until, backoff
     while result.batches < batches and not result.diverged:

@@ -63,8 +63,9 @@ double fnn_wait(fnn_barrier *barrier, int threads);
 
 double fnn_now(void); /* seconds */
 
-/* Multiply-adds (of dense inputs) of a forward pass above which more than one thread pays. */
+/* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays. */
 #define FNN_FORWARD_THREAD_WORK 2e7
+#define FNN_TRAIN_THREAD_WORK 2e6
 
 /* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
    `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do

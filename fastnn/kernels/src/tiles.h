@@ -21,8 +21,8 @@ typedef struct {
 
 INLINE void FN(tile)(const int rows, const int vectors, const int indexed, int from, int64_t depth, const OPERANDS *in,
                      int64_t r0, int64_t column) {
-    static const REAL zeros[4 * LANES] __attribute__((aligned(64))) = {0};
-    V sum[TILE_ROWS][4];
+    static const REAL zeros[MOST_VECTORS * LANES] __attribute__((aligned(64))) = {0};
+    V sum[TILE_ROWS][MOST_VECTORS];
     REAL *c[TILE_ROWS];
     UNROLL for (int r = 0; r < rows; r++) {
         c[r] = in->c + (indexed == FN(INDEX_C) ? in->index[r0 + r] : r0 + r) * in->c_step + column;
@@ -33,7 +33,7 @@ INLINE void FN(tile)(const int rows, const int vectors, const int indexed, int f
     const REAL *a = in->a + r0 * row_step, *b = in->b + column;
     for (int64_t k = 0; k < depth; k++, a += k_step) {
         const REAL *b_row = indexed == FN(INDEX_B) ? b + in->index[k] * b_step : b + k * b_step;
-        V row[4];
+        V row[MOST_VECTORS];
         UNROLL for (int j = 0; j < vectors; j++) row[j] = FN(vload)(b_row + j * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
             const V value = FN(vset)(a[r * row_step]);
@@ -68,21 +68,47 @@ typedef void FN(tile_function)(int from, int64_t depth, const OPERANDS *in, int6
 #define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4)
 #endif
 EACH_HEIGHT(TILES)
-TILE(1, 4, NO_INDEX) TILE(1, 4, INDEX_B) TILE(1, 4, INDEX_C) /* a single row waits for each sum's last addition */
+/* A single row would wait for each sum's last addition, so it takes many at once. */
+#define EACH_WIDTH(DO) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#define WIDE_ROW(vectors) TILE(1, vectors, NO_INDEX) TILE(1, vectors, INDEX_B) TILE(1, vectors, INDEX_C)
+EACH_WIDTH(WIDE_ROW)
 static FN(tile_function) *const FN(tile_of)[TILE_ROWS][2][3] = {EACH_HEIGHT(NAMES)};
-static FN(tile_function) *const FN(wide_row)[3] = NAMES_(tile_1_4);
+#define ROW_NAMES(vectors) NAMES_(tile_1_##vectors),
+static FN(tile_function) *const FN(row_of)[MOST_VECTORS][3] = {ROW_NAMES(1) ROW_NAMES(2) EACH_WIDTH(ROW_NAMES)};
 #undef TILE
 #undef TILES
 #undef NAMES_
 #undef NAMES
 #undef EACH_HEIGHT
+#undef EACH_WIDTH
+#undef WIDE_ROW
+#undef ROW_NAMES
+
+/* C += A B for a single k, row by row, as memory lies. */
+INLINE void FN(outer)(const int indexed, int64_t rows, int64_t columns, const OPERANDS *in) {
+    for (int64_t r = 0; r < rows; r++) {
+        REAL *c = in->c + (indexed == FN(INDEX_C) ? in->index[r] : r) * in->c_step;
+        const V value = FN(vset)(in->a[r * in->row_step]);
+        for (int64_t j = 0; j < columns; j += LANES)
+            FN(vstore)(c + j, FN(vfma)(value, FN(vload)(in->b + j), FN(vload)(c + j)));
+    }
+}
 
 /* `columns` is a multiple of LANES; b, c and start are aligned. */
 INLINE void FN(tiles)(const int indexed, int from, int64_t rows, int64_t columns, int64_t depth, const OPERANDS *in) {
-    int64_t j = 0;
-    if (rows == 1)
-        for (; columns - j >= 4 * LANES; j += 4 * LANES) FN(wide_row)[indexed](from, depth, in, 0, j);
-    for (; j < columns; j += 2 * LANES)
+    if (depth == 1 && from == FN(FROM_C) && indexed != FN(INDEX_B)) {
+        FN(outer)(indexed, rows, columns, in);
+        return;
+    }
+    if (rows == 1) {
+        const int64_t vectors = columns / LANES, strips = (vectors + MOST_VECTORS - 1) / MOST_VECTORS;
+        for (int64_t strip = 0; strip < strips; strip++) { /* of about equal widths */
+            const int64_t left = vectors * strip / strips, right = vectors * (strip + 1) / strips;
+            FN(row_of)[right - left - 1][indexed](from, depth, in, 0, left * LANES);
+        }
+        return;
+    }
+    for (int64_t j = 0; j < columns; j += 2 * LANES)
         for (int64_t r = 0; r < rows; r += TILE_ROWS) {
             const int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
             FN(tile_of)[height - 1][columns - j > LANES][indexed](from, depth, in, r, j);

@@ -38,6 +38,8 @@
 #define STRIP 2
 #endif
 
+#define MOST_VECTORS 12 /* of a tile of a single row */
+
 #define AHEAD 12  /* rows of the order that are prefetched before their turn */
 #define BLOCK 256 /* samples of a batch that go forward and backward together; */
 #define LONG_BLOCK 128 /* and those of longer ones, which add up their blocks' gradients: more would leave the cache */
