@@ -23,7 +23,6 @@ import statistics
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from rivals import RIVALS
 from workloads import Data, Parameters, Workload, as_floats, chosen, load, parameters_of
 
 import fastnn
+from fastnn.dropin.rashid import neuralNetwork
 
 Report = dict[str, Any]  # as JSON
 
@@ -140,10 +140,6 @@ def later_epochs(work: Workload, data: Data) -> Contender:
 
 def train_calls(work: Workload, data: Data) -> Contender:
     """The drop-in for Rashid's class, with its own rule, called sample by sample from Python as its program does."""
-    if not find_spec("fastnn.dropin.rashid"):
-        raise UnavailableError("this fastnn has no fastnn.dropin.rashid")
-    from fastnn.dropin.rashid import neuralNetwork
-
     network = neuralNetwork(*work.sizes, work.learning_rate)
     (first, _), (second, _) = work.initial()
     network.wih, network.who = first.T.copy(), second.T.copy()
