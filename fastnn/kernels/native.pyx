@@ -238,7 +238,9 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
-    cdef int threads = num_threads() if count * shape.work > FNN_TRAIN_THREAD_WORK else 1
+    cdef int threads = num_threads()
+    if count * shape.work < FNN_TRAIN_THREAD_WORK:
+        threads = 1
     cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size, 1) * threads)
     global alone_until, backoff
     while result.batches < batches and not result.diverged:
