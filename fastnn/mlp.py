@@ -13,7 +13,7 @@ from . import training, validation
 from .errors import FastnnError, InvalidArgumentError
 from .initializers import INITIALIZERS
 from .kernels import get_backend, reference
-from .kernels.spec import FloatArray, aligned_zeros, bias_views, layout, weight_views
+from .kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from .schedules import Schedule
 
 
@@ -242,9 +242,7 @@ class MLP:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        aligned = aligned_zeros(self.params.size, self.dtype)  # a copy need not be aligned
-        aligned[:] = self.params
-        self.params = aligned
+        self.params = aligned_copy(self.params)  # what was copied or unpickled need not be aligned
 
     def __repr__(self) -> str:
         return f"MLP({list(self.sizes)}, activations={list(self.activations)}, loss={self.loss!r}, dtype={self.dtype})"

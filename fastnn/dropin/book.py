@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import validation
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
-from ..kernels.spec import SGD, FloatArray, Net, Rule, aligned_zeros, bias_views, layout, weight_views
+from ..kernels.spec import SGD, FloatArray, Net, Rule, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from ..training import Data, run_epoch
 from . import pairs as pair_data
 
@@ -119,9 +119,7 @@ class BookNetwork:
     def _renew(self) -> _Slab:
         """Move to a new slab, so that arrays the caller has kept do not change when this one is trained."""
         old = self._current()
-        params = aligned_zeros(old.params.size, self._dtype)
-        params[:] = old.params
-        slab = _views(old.net, params)
+        slab = _views(old.net, aligned_copy(old.params))
         self._publish(slab)
         return slab
 

@@ -27,7 +27,7 @@ from ..datasets.stream import StrPath
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.reference import sigmoid
-from ..kernels.spec import SGD, FloatArray, Rule, aligned_zeros, layout, weight_views
+from ..kernels.spec import SGD, FloatArray, Rule, aligned_copy, aligned_zeros, layout, weight_views
 from ..training import Data, run_epoch
 
 __all__ = ["Rows", "load_csv", "neuralNetwork", "neuralnetwork"]
@@ -213,9 +213,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        aligned = aligned_zeros(self._params.size, self._dtype)  # a copy need not be aligned
-        aligned[:] = self._params
-        self._params = aligned
+        self._params = aligned_copy(self._params)  # what was copied or unpickled need not be aligned
 
 
 neuralnetwork = neuralNetwork

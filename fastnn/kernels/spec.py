@@ -150,6 +150,13 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> FloatAr
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 
 
+def aligned_copy(vector: FloatArray) -> FloatArray:
+    """A copy whose first element lies on a 64-byte boundary."""
+    result = aligned_zeros(vector.shape, vector.dtype)
+    result[:] = vector
+    return result
+
+
 def weight_views(net: Net, params: FloatArray) -> list[FloatArray]:
     """One (fan_in, fan_out) writable view of ``params`` per layer."""
     views = []
