@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "MLP": "mlp",
     "load": "model_io",
+    "Neighbors": "neighbors",
+    "cross_validate_k": "neighbors",
     "EarlyStopping": "training",
     "History": "training",
     "get_backend": "kernels",
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from .kernels import use as use
     from .mlp import MLP as MLP
     from .model_io import load as load
+    from .neighbors import Neighbors as Neighbors
+    from .neighbors import cross_validate_k as cross_validate_k
     from .training import EarlyStopping as EarlyStopping
     from .training import History as History
 

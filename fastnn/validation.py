@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from .kernels.spec import ACTIVATIONS, LOSSES, FloatArray
 
 UINT8 = np.dtype(np.uint8)
 UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
+LARGEST = 1e140  # of points to search among: squared distances stay finite up to 1e27 columns
 
 # The two cross-entropies are computed from the outputs' z and belong to one output activation each.
 OUTPUT_OF_LOSS = {
@@ -205,6 +206,105 @@ def nonempty(argument: str, count: int) -> None:
     """Refuse an empty data set."""
     if count == 0:
         raise InvalidArgumentError(argument, "at least one row", "none")
+
+
+def points(argument: str, values: object, *, like: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Rows of finite numbers to search among, (n, d), C-contiguous, in the dtype in which they are searched.
+
+    uint8 stays uint8; float16, bool and integers of up to 16 bits become float32; other integers, of at most 2^53, and
+    all other floats float64. With ``like``: queries, of which one row may come as (d,), of like's width and dtype.
+    """
+    array = numeric_array(argument, values)
+    if like is not None:
+        width = like.shape[1]
+        if array.shape == (width,):
+            array = array[np.newaxis]
+        if array.ndim != 2 or array.shape[1] != width:
+            raise InvalidArgumentError(argument, f"shape (q, {width}), as wide as X", f"shape {array.shape}")
+        if like.dtype == UINT8 and array.dtype != UINT8:
+            if array.size and not ((array >= 0) & (array <= 255) & (array == np.floor(array))).all():
+                raise InvalidArgumentError(argument, "whole numbers 0..255, as X is uint8", f"others, {array.dtype}")
+            return np.ascontiguousarray(array, np.uint8)
+    elif array.ndim != 2 or 0 in array.shape:
+        raise InvalidArgumentError(argument, "shape (n, d) with at least one row and column", f"shape {array.shape}")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.size:
+        largest = max(abs(int(array.min())), abs(int(array.max())))
+        if largest > 2**53:
+            raise InvalidArgumentError(argument, "integers up to 2^53, which float64 holds exactly", largest)
+    if array.dtype != UINT8:
+        narrow = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
+        own = np.dtype(np.float32 if narrow else np.float64)
+        array = array.astype(own, copy=False)
+        blame_unbounded(argument, array)
+        if like is not None and like.dtype != own:
+            with np.errstate(over="ignore"):
+                array = array.astype(like.dtype)
+            blame_unbounded(argument, array)  # a float64 beyond float32
+    elif like is not None:
+        array = array.astype(like.dtype, copy=False)
+    return np.ascontiguousarray(array)
+
+
+def blame_unbounded(argument: str, array: FloatArray) -> None:
+    """Raise where there is NaN or infinity, or a number whose square float64 cannot hold."""
+    if array.size == 0:
+        return
+    largest = max(-float(array.min()), float(array.max()))  # NaN if there is any
+    if not math.isfinite(largest):
+        blame_nonfinite(argument, array)
+    if largest > LARGEST:
+        raise InvalidArgumentError(argument, f"numbers up to {LARGEST:g}", f"{largest:g}")
+
+
+def labels(argument: str, values: object, count: int) -> NDArray[Any]:
+    """One label of any type per row, (n,); (n, 1) will do."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidArgumentError(argument, f"{count} labels", str(error)) from None
+    if array.shape == (count, 1):
+        array = array[:, 0]
+    if array.shape != (count,):
+        raise InvalidArgumentError(argument, f"shape ({count},), one label per row of X", f"shape {array.shape}")
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        raise InvalidArgumentError(argument, "finite labels", "NaN or infinity")
+    if array.dtype.kind == "O":
+        raise InvalidTypeError(argument, "labels of one plain type", "objects of mixed types")
+    return array
+
+
+def counts(argument: str, values: object, most: int) -> list[int]:
+    """One or several integers from 1 to ``most``."""
+    several = values.ndim > 0 if isinstance(values, np.ndarray) else isinstance(values, Sequence)
+    many = list(cast(Sequence[object], values)) if several and not isinstance(values, str) else [values]
+    if not many:
+        raise InvalidArgumentError(argument, "at least one integer", "none")
+    found = [integer(argument if len(many) == 1 else f"{argument}[{i}]", k, low=1) for i, k in enumerate(many)]
+    if max(found) > most:
+        raise InvalidArgumentError(argument, f"at most {most}, the number of rows to choose from", max(found))
+    return found
+
+
+def folds(argument: str, values: object, count: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Pairs of training and test indices, each of them from 0 to before ``count``, and none empty."""
+    if not isinstance(values, Iterable):
+        raise InvalidTypeError(argument, "a number of folds or pairs of indices", type(values).__name__)
+    found = []
+    for i, pair in enumerate(values):
+        if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
+            raise InvalidArgumentError(f"{argument}[{i}]", "training indices and test indices", repr(pair))
+        parts = [numeric_array(f"{argument}[{i}]", part) for part in pair]
+        for name, part in zip(("training", "test"), parts, strict=True):
+            if part.ndim != 1 or len(part) == 0 or part.dtype.kind not in "iu":
+                problem = f"{part.dtype} of shape {part.shape}"
+                raise InvalidArgumentError(f"{argument}[{i}]", f"{name} indices (n,)", problem)
+            if part.min() < 0 or part.max() >= count:
+                problem = f"{part.min()} to {part.max()}"
+                raise InvalidArgumentError(f"{argument}[{i}]", f"{name} indices from 0 to {count - 1}", problem)
+        found.append((parts[0], parts[1]))
+    if not found:
+        raise InvalidArgumentError(argument, "at least one pair of training and test indices", "none")
+    return found
 
 
 def parameters(argument: str, values: object, views: Sequence[FloatArray]) -> None:

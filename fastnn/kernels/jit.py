@@ -17,10 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import jit_layers as step
+from . import jit_neighbors as near
 from . import spec
-from .spec import EpochResult, FloatArray, IntArray, Net, Rule, Tick, aligned_zeros
+from .spec import Codes, EpochResult, FloatArray, IntArray, Net, Rule, Tick, aligned_zeros
 
 BLOCK = 256  # rows that go through the layers together; a larger batch is several blocks
+
+QUERIES, QUERY_ELEMENTS = 128, 1 << 20  # a block of queries, and what it has at most
+PORTION = 1 << 26  # elements summed in a few hundredths of a second, between two chances for Ctrl-C
+PER_PAIR = 500  # what a pair of rows costs besides, at most, in the same unit
+SORTED = 100_000  # neighbours that are sorted between two chances
+TRIED = 16  # one row of so many is searched before it shows whether the codes rule out enough
 
 
 def describe() -> str:
@@ -239,3 +246,50 @@ def train_epoch(
         if done < last - first:
             break
     return EpochResult(total, correct, batches)
+
+
+def neighbors(
+    metric: int,
+    X: NDArray[Any],
+    Q: NDArray[Any],
+    codes: Codes | None,
+    limit: float,
+    values: NDArray[np.float64],
+    indices: IntArray,
+) -> None:
+    metric, X, Q = int(metric), _read_only(X), _read_only(Q)
+    values[:], indices[:] = np.inf, -1
+    size = max(1, min(QUERIES, QUERY_ELEMENTS // X.shape[1]))
+    for start in range(0, len(Q), size):
+        here = slice(start, start + size)
+        count = len(Q[here])
+        bounds = np.full(count, np.nextafter(limit, np.inf))
+        best, rest = near.Best(values[here], indices[here], np.zeros(count, np.int64), bounds), 0
+        if codes is not None:
+            some = codes._replace(queries=codes.queries[here], query_errors=codes.query_errors[here])
+            rest = _search_codes(metric, X, Q[here], some, best)
+        tile, queries = near.tile_for(X), near.prepare(metric, Q[here])
+        for first, stop in _row_portions(rest, len(X), count, X.shape[1]):
+            near.compare(metric, X, first, stop, Q[here], queries, tile, best)
+        while near.sort(best, SORTED) == 0:
+            pass
+
+
+def _search_codes(metric: int, X: NDArray[Any], Q: NDArray[Any], codes: Codes, best: near.Best) -> int:
+    """Search with the codes; return from which row on it is better to do without."""
+    rows, errors, query_errors = (_read_only(a) for a in (codes.rows, codes.row_errors, codes.query_errors))
+    tile, queries = near.tile_for(rows), near.prepare(spec.EUCLIDEAN, codes.queries)
+    for first, stop in _row_portions(0, len(X), len(Q), X.shape[1] + rows.shape[1]):
+        verified = near.compare_codes(
+            metric, X, first, stop, Q, rows, errors, query_errors, float(codes.scale), queries, tile, best
+        )
+        if first * TRIED >= len(X) and verified > codes.most_verified * (stop - first) * len(Q):
+            return stop
+    return len(X)
+
+
+def _row_portions(start: int, count: int, queries: int, elements: int) -> Iterator[tuple[int, int]]:
+    """Split range(start, count) for that many queries and that many elements to sum for each pair."""
+    size = max(1, PORTION // (queries * (elements + PER_PAIR) * near.TILE)) * near.TILE
+    for first in range(start, count, size):
+        yield first, min(first + size, count)

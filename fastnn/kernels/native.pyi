@@ -3,7 +3,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from .spec import Codes, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 
 simd: str
 
@@ -24,6 +24,15 @@ def train_epoch(
     rule: Rule,
     tick: Tick | None = None,
 ) -> EpochResult: ...
+def neighbors(
+    metric: int,
+    X: NDArray[Any],
+    Q: NDArray[Any],
+    codes: Codes | None,
+    limit: float,
+    values: NDArray[np.float64],
+    indices: IntArray,
+) -> None: ...
 def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int
 ) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...

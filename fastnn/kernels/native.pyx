@@ -46,6 +46,21 @@ cdef extern from "fastnn.h" nogil:
         int diverged, interrupted
         double alone_until, backoff
 
+    ctypedef struct fnn_search:
+        int64_t metric, rows, queries, columns, k
+        const void *x
+        const void *q
+        int is_uint8
+        double limit
+        double *values
+        int64_t *indices
+        int64_t width
+        const uint8_t *row_codes
+        const uint8_t *query_codes
+        const float *row_errors
+        const float *query_errors
+        double scale, most_verified
+
     ctypedef int fnn_poll() noexcept
 
     ctypedef struct fnn_kernels:
@@ -57,6 +72,8 @@ cdef extern from "fastnn.h" nogil:
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
                       const fnn_rule *, double, fnn_result *, void *, int, fnn_poll *) noexcept nogil
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, uint8_t *, int) noexcept nogil
+        size_t (*search_bytes)(const fnn_search *, int) noexcept nogil
+        int (*search)(const fnn_search *, void *, int, fnn_poll *) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
 
     ctypedef struct fnn_unit:
@@ -68,6 +85,7 @@ cdef extern from "fastnn.h" nogil:
     int fnn_forced_form
     const double FNN_FORWARD_THREAD_WORK
     const double FNN_TRAIN_THREAD_WORK
+    const double FNN_SEARCH_THREAD_WORK
 
 cnp.import_array()
 
@@ -252,6 +270,34 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
         if tick is not None and not result.diverged:
             tick(result.batches)
     return EpochResult(result.loss, result.correct, result.batches)
+
+
+def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[:, ::1] values,
+              int64_t[:, ::1] indices):
+    """See fastnn.kernels.spec.Kernels.neighbors."""
+    cdef fnn_search search = fnn_search(
+        metric, cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Q, 0), cnp.PyArray_DIM(X, 1), values.shape[1],
+        cnp.PyArray_DATA(X), cnp.PyArray_DATA(Q), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, limit,
+        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, 0)
+    cdef const uint8_t[:, ::1] row_codes, query_codes
+    cdef const float[::1] row_errors, query_errors
+    if search.queries == 0 or search.k == 0:
+        return
+    search.values, search.indices = &values[0, 0], &indices[0, 0]
+    if codes is not None:
+        row_codes, query_codes = codes.rows, codes.queries
+        row_errors, query_errors = codes.row_errors, codes.query_errors
+        search.width = row_codes.shape[1]
+        search.row_codes, search.query_codes = &row_codes[0, 0], &query_codes[0, 0]
+        search.row_errors, search.query_errors = &row_errors[0], &query_errors[0]
+        search.scale, search.most_verified = codes.scale, codes.most_verified
+    cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
+    cdef double work = <double>search.rows * <double>search.queries * <double>search.columns
+    cdef int threads = num_threads() if work > FNN_SEARCH_THREAD_WORK else 1
+    cdef Arena arena = Arena(kernels.search_bytes(&search, threads))
+    with nogil:
+        kernels.search(&search, arena.start, threads, poll)
+    raise_pending()
 
 
 cdef bint is_column(object array, int64_t height, int kind) noexcept:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .reference_neighbors import neighbors as neighbors
 from .spec import (
     ADAM,
     BINARY_CROSS_ENTROPY,

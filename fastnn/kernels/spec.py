@@ -29,6 +29,9 @@ LEAKY_SLOPE = 0.01  # leaky_relu(z) = max(z, 0.01 z)
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
 
+METRICS = ("euclidean", "manhattan", "cosine")
+EUCLIDEAN, MANHATTAN, COSINE = range(3)
+
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 
@@ -78,6 +81,23 @@ class EpochResult(NamedTuple):
     batches: int  # updates made
 
 
+class Codes(NamedTuple):
+    """A short code of every row x and every query q, which bounds distances from below:
+
+    |q - x| >= scale * (|query code - row code| - query_error - row_error),
+
+    where |.| is the Euclidean norm, and for the cosine metric q and x stand for q / |q| and x / |x|. Without loss, a
+    row whose bound is above the k-th distance found so far need not be looked at.
+    """
+
+    rows: NDArray[np.uint8]  # (n, width)
+    row_errors: NDArray[np.float32]  # (n,)
+    queries: NDArray[np.uint8]  # (q, width)
+    query_errors: NDArray[np.float32]  # (q,)
+    scale: float
+    most_verified: float  # share of a query's rows within the bound above which a backend may do without the codes
+
+
 Tick = Callable[[int], None]  # called now and then with the number of batches finished
 
 
@@ -117,6 +137,26 @@ class Kernels(Protocol):
 
         The last batch may be smaller. ``tick`` is called between batches, at least every 0.1 s of work unless one
         batch takes longer, and may raise; the parameters are then those of the last finished batch.
+        """
+
+    def neighbors(
+        self,
+        metric: int,
+        X: NDArray[Any],
+        Q: NDArray[Any],
+        codes: Codes | None,
+        limit: float,
+        values: NDArray[np.float64],
+        indices: IntArray,
+    ) -> None:
+        """For every query find the k rows of X with the least values, ascending; equal values by ascending index.
+
+        X is (n, d) and Q (q, d), C-contiguous, of one dtype: uint8, float32 or float64. The value is, in float64,
+        sum (q - x)^2 for EUCLIDEAN, sum |q - x| for MANHATTAN and 1 - q.x / (|q| |x|) for COSINE, 1 where a norm is
+        0. Of uint8 the sums are exact; of floats the differences are summed in float64: for COSINE,
+        sum (q / |q| - x / |x|)^2 / 2. Only rows with value <= limit count. Written are ``values`` and ``indices``,
+        (q, k), with inf and -1 in the places for which there are no rows. ``codes`` may save work and changes no
+        result; it is None for MANHATTAN. Signals are heard at least every 0.1 s.
         """
 
 

@@ -42,6 +42,22 @@ typedef struct {
     double alone_until, backoff; /* until when to use one thread as others use the cores; for how long the next time */
 } fnn_result;
 
+/* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
+enum { EUCLIDEAN, MANHATTAN, COSINE };
+
+typedef struct {
+    int64_t metric, rows, queries, columns, k;
+    const void *x, *q; /* (rows, columns), (queries, columns) of the kernels' type, or uint8 */
+    int is_uint8;
+    double limit;
+    double *values;   /* (queries, k) */
+    int64_t *indices; /* (queries, k) */
+    int64_t width;    /* of the codes; 0: there are none */
+    const uint8_t *row_codes, *query_codes;
+    const float *row_errors, *query_errors;
+    double scale, most_verified;
+} fnn_search;
+
 /* Called every POLL_SECONDS of a long computation: is it to stop? */
 typedef int fnn_poll(void);
 
@@ -66,6 +82,7 @@ double fnn_now(void); /* seconds */
 /* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays. */
 #define FNN_FORWARD_THREAD_WORK 2e7
 #define FNN_TRAIN_THREAD_WORK 2e6
+#define FNN_SEARCH_THREAD_WORK 1e6 /* columns of all pairs */
 
 /* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
    `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do
@@ -90,6 +107,11 @@ typedef struct {
 
     /* out (count, height) = the bytes k with k / factor = x, for columns of reals; returns 0 if some value has none */
     int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, uint8_t *out, int threads);
+
+    /* Searches; returns 1 once poll() becomes non-zero, and values and indices are then of no use. The arena has
+       search_bytes(search, threads) bytes. */
+    size_t (*search_bytes)(const fnn_search *search, int threads);
+    int (*search)(const fnn_search *search, void *arena, int threads, fnn_poll *poll);
 
     /* out[i] = f(x[i]) for an elementwise activation or exp, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, const void *x, void *out, int64_t count);

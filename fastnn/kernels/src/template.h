@@ -11,4 +11,6 @@
 #include "updates.h"
 #include "online.h"
 #include "columns.h"
+#include "reals_tile.h"
+#include "neighbors.h"
 #include "training.h"

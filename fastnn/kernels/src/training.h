@@ -331,7 +331,7 @@ static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *d
 }
 
 static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(pack_pixels),
-                                       FN(activate)};
+                                       FN(search_bytes), FN(search), FN(activate)};
 
 #undef C_
 #undef M_

@@ -12,6 +12,9 @@
 #include <arm_neon.h>
 #define FUSED 1
 #else
+#ifdef FASTNN_X86
+#include <emmintrin.h>
+#endif
 #define FUSED 0
 #endif
 
@@ -64,6 +67,9 @@
 #define FIRST_BACKOFF 0.02 /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
 #define LAST_BACKOFF 0.64  /* seconds, after doubling */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
+
+#include "nearest.h"
+#include "bytes.h"
 
 #define REAL float
 #define INTEGER int32_t

@@ -1,0 +1,169 @@
+/* What uint8 rows and codes need: integer dot products in register tiles, and exact sums over single pairs of rows.
+   Included once per instruction set; the tiles are in bytes_tile.h. */
+
+#define MOST_BYTES 16384 /* columns for which the tiles' int32 cannot overflow */
+#define INT_LANES (VECTOR_BYTES / 4)
+#define INT_ROWS (2 * INT_LANES) /* rows of a tile, side by side in two vectors */
+
+typedef int32_t ints __attribute__((vector_size(VECTOR_BYTES), may_alias));
+
+/* one bit per lane: a >= b */
+INLINE uint32_t reaches(ints a, ints b) {
+#if VECTOR_BYTES == 64
+    return _mm512_cmpge_epi32_mask((__m512i)a, (__m512i)b);
+#elif VECTOR_BYTES == 32
+    return (uint32_t)_mm256_movemask_ps((__m256)(a >= b));
+#elif defined(FASTNN_X86)
+    return (uint32_t)_mm_movemask_ps((__m128)(a >= b));
+#else
+    uint32_t bits = 0;
+    for (int i = 0; i < INT_LANES; i++) bits |= (uint32_t)(a[i] >= b[i]) << i;
+    return bits;
+#endif
+}
+
+typedef int32_t int4 __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* to (4, step) = the transposed of four rows of four */
+INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t step) {
+    const int4 a = *(const int4 *)from[0], b = *(const int4 *)from[1], c = *(const int4 *)from[2],
+               d = *(const int4 *)from[3];
+    const int4 ab = __builtin_shuffle(a, b, (int4){0, 4, 1, 5}), cd = __builtin_shuffle(c, d, (int4){0, 4, 1, 5});
+    const int4 ab2 = __builtin_shuffle(a, b, (int4){2, 6, 3, 7}), cd2 = __builtin_shuffle(c, d, (int4){2, 6, 3, 7});
+    *(int4 *)to = __builtin_shuffle(ab, cd, (int4){0, 1, 4, 5});
+    *(int4 *)(to + step) = __builtin_shuffle(ab, cd, (int4){2, 3, 6, 7});
+    *(int4 *)(to + 2 * step) = __builtin_shuffle(ab2, cd2, (int4){0, 1, 4, 5});
+    *(int4 *)(to + 3 * step) = __builtin_shuffle(ab2, cd2, (int4){2, 3, 6, 7});
+}
+
+/* How tiles of bytes are made; the query's bytes have 128 taken off, so that they are signed.
+
+   groups(width)  32-bit elements of a row or query: several bytes go into one
+   pack           to (groups, INT_ROWS) = `height` rows of x (.., width), zeros for those that lack; start (INT_ROWS) =
+                  -floor(sum x (x - 256) / 2), odd = whether that was no whole number
+   pack_query     to (groups, step) in column 0 = a query's elements
+   tile           scores (TILE_ROWS, INT_ROWS) = start + x . (q - 128); masks (TILE_ROWS): a bit for each that reaches
+                  the query's limit; scores of queries without any are not written. Returns whether there are any.
+
+   As |q - x|^2 = |q|^2 + sum x (x - 256) - 2 x . (q - 128), a score stands for |q|^2 + odd - 2 score. */
+typedef struct {
+    int64_t (*groups)(int64_t width);
+    void (*pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start, uint8_t *odd);
+    void (*pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step);
+    int (*tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
+                uint32_t *masks, int32_t *scores);
+} bytes_kernels;
+
+#define BYTES(name) pairs_##name
+#define IN_GROUP 2
+#include "bytes_tile.h"
+#undef BYTES
+#undef IN_GROUP
+
+#if VECTOR_BYTES == 64
+#pragma GCC push_options
+#pragma GCC target("avx512vnni")
+#define BYTES(name) vnni_##name
+#define IN_GROUP 4
+#include "bytes_tile.h"
+#undef BYTES
+#undef IN_GROUP
+#pragma GCC pop_options
+#endif
+
+static const bytes_kernels *best_bytes(void) {
+#if VECTOR_BYTES == 64
+    if (__builtin_cpu_supports("avx512vnni")) return &vnni_kernels;
+#endif
+    return &pairs_kernels;
+}
+
+/* sum (q - x)^2 */
+static int64_t square_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
+    int64_t total = 0;
+    for (int64_t from = 0; from < width; from += 1 << 17) { /* so that int32 lanes suffice */
+        const int64_t end = width - from < 1 << 17 ? width : from + (1 << 17);
+        int64_t i = from;
+#if VECTOR_BYTES == 64
+        __m512i sum = _mm512_setzero_si512();
+        const __m512i zero = sum;
+        for (; i < end; i += 64) {
+            const __mmask64 here = ~(uint64_t)0 >> (end - i < 64 ? 64 - (end - i) : 0);
+            const __m512i a = _mm512_maskz_loadu_epi8(here, q + i), b = _mm512_maskz_loadu_epi8(here, x + i);
+            const __m512i apart = _mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b));
+            const __m512i low = _mm512_unpacklo_epi8(apart, zero), high = _mm512_unpackhi_epi8(apart, zero);
+            sum = _mm512_add_epi32(sum, _mm512_add_epi32(_mm512_madd_epi16(low, low), _mm512_madd_epi16(high, high)));
+        }
+        const __m512i wide = _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum)),
+                                              _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum, 1)));
+        total += _mm512_reduce_add_epi64(wide);
+#elif VECTOR_BYTES == 32
+        __m256i sum = _mm256_setzero_si256();
+        const __m256i zero = sum;
+        for (; i + 32 <= end; i += 32) {
+            const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
+            const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
+            const __m256i apart = _mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b));
+            const __m256i low = _mm256_unpacklo_epi8(apart, zero), high = _mm256_unpackhi_epi8(apart, zero);
+            sum = _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_madd_epi16(low, low), _mm256_madd_epi16(high, high)));
+        }
+        int32_t lanes[8];
+        memcpy(lanes, &sum, sizeof sum);
+        for (int lane = 0; lane < 8; lane++) total += lanes[lane];
+#endif
+        int64_t rest = 0;
+        while (i < end) {
+            const int64_t stop = end - i < 4096 ? end : i + 4096;
+            int32_t some = 0;
+            for (; i < stop; i++) some += ((int32_t)q[i] - x[i]) * ((int32_t)q[i] - x[i]);
+            rest += some;
+        }
+        total += rest;
+    }
+    return total;
+}
+
+/* sum |q - x| */
+static int64_t apart_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
+    int64_t i = 0, total = 0;
+#if VECTOR_BYTES == 64
+    __m512i sum = _mm512_setzero_si512();
+    for (; i < width; i += 64) {
+        const __mmask64 here = ~(uint64_t)0 >> (width - i < 64 ? 64 - (width - i) : 0);
+        sum = _mm512_add_epi64(sum, _mm512_sad_epu8(_mm512_maskz_loadu_epi8(here, q + i),
+                                                    _mm512_maskz_loadu_epi8(here, x + i)));
+    }
+    total = _mm512_reduce_add_epi64(sum);
+#elif VECTOR_BYTES == 32
+    __m256i sum = _mm256_setzero_si256();
+    for (; i + 32 <= width; i += 32)
+        sum = _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_loadu_si256((const __m256i *)(q + i)),
+                                                    _mm256_loadu_si256((const __m256i *)(x + i))));
+    int64_t lanes[4];
+    memcpy(lanes, &sum, sizeof sum);
+    total = lanes[0] + lanes[1] + lanes[2] + lanes[3];
+#endif
+    for (; i < width; i++) total += q[i] < x[i] ? x[i] - q[i] : q[i] - x[i];
+    return total;
+}
+
+/* sum q x */
+static int64_t dot_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
+    int64_t total = 0;
+    for (int64_t i = 0; i < width;) {
+        const int64_t stop = width - i < 4096 ? width : i + 4096;
+        int32_t some = 0;
+        for (; i < stop; i++) some += (int32_t)q[i] * x[i];
+        total += some;
+    }
+    return total;
+}
+
+/* What spec.Kernels.neighbors calls the value of a pair. */
+static double value_of_bytes(int64_t metric, const uint8_t *q, const uint8_t *x, int64_t width) {
+    if (metric == EUCLIDEAN) return (double)square_of_bytes(q, x, width);
+    if (metric == MANHATTAN) return (double)apart_of_bytes(q, x, width);
+    const double norms = (double)dot_of_bytes(q, q, width) * (double)dot_of_bytes(x, x, width);
+    const double value = norms > 0 ? 1 - (double)dot_of_bytes(q, x, width) / sqrt(norms) : 1;
+    return value > 0 ? value : 0;
+}

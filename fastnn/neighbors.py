@@ -1,0 +1,312 @@
+"""Exact k nearest neighbours: index, search, radius search, votes and the choice of k."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import pruning, validation
+from .errors import FastnnError, InvalidArgumentError
+from .kernels import get_backend
+from .kernels.spec import EUCLIDEAN, MANHATTAN, METRICS, IntArray
+from .pruning import Pruning
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+QUERIES_AT_A_TIME = 4096  # per call of the kernel: bounds what the queries' codes take, and how long progress is silent
+FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
+
+Found = tuple[NDArray[np.floating[Any]], IntArray]
+Weights = str | Callable[[NDArray[np.floating[Any]]], ArrayLike]
+Progress = Callable[[int], None]  # called with the number of queries answered
+
+
+class Neighbors:
+    """Exact nearest neighbours, by comparison with every row that could be one.
+
+    Parameters
+    ----------
+    metric : "euclidean", "manhattan" (sum of absolute differences) or "cosine" (1 - cos of the angle; 1 for a zero
+        vector).
+    pruning : "auto" leaves out rows that a short code of theirs proves to be too far, where that should save time;
+        "always" and "never" force it. The results are the same. There is none for manhattan.
+
+    uint8 rows stay uint8 and are searched in exact integer arithmetic: the answers are those of integer brute force.
+    float32 and float64 rows are searched in their own precision, and the distances that decide are summed directly
+    from the differences, in float64. Equal distances go to the lowest index. float16 and integers of up to 16
+    bits become float32 and other integers (up to 2^53) float64, without loss.
+
+    Raises
+    ------
+    FastnnError : for any argument outside the above; methods, for wrong shapes, k outside 1..n, NaN or infinity, no
+        rows, and a search before ``fit``.
+    """
+
+    def __init__(self, metric: str = "euclidean", *, pruning: str = "auto") -> None:
+        self.metric = validation.choice("metric", metric, METRICS)
+        self.pruning = validation.choice("pruning", pruning, ("auto", "always", "never"))
+        self.X: NDArray[Any] | None = None
+        self.classes: NDArray[Any] | None = None
+        self._labels: IntArray | None = None  # (n,) indices into classes
+        self._codes: Pruning | None = None
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Neighbors:
+        """Take the rows X (n, d) to search among and, for ``classify``, their labels y (n,) of any type.
+
+        X is kept, not copied, if it is C-contiguous and of a dtype that is searched as it is: do not change it
+        afterwards. The index adds at most 0.3 times the size of a uint8 X.
+        """
+        rows = validation.points("X", X)
+        classes = labels = None
+        if y is not None:
+            classes, labels = np.unique(validation.labels("y", y, len(rows)), return_inverse=True)
+        metric = METRICS.index(self.metric)
+        self._codes = None
+        if metric != MANHATTAN and self.pruning != "never":
+            self._codes = pruning.build(rows, metric, always=self.pruning == "always")
+        self.X, self.classes, self._labels = rows, classes, labels
+        return self
+
+    @overload
+    def search(self, Q: ArrayLike, k: int = 5, *, progress: Progress | None = None) -> Found: ...
+    @overload
+    def search(self, Q: ArrayLike, k: Sequence[int], *, progress: Progress | None = None) -> list[Found]: ...
+    def search(
+        self, Q: ArrayLike, k: int | Sequence[int] = 5, *, progress: Progress | None = None
+    ) -> Found | list[Found]:
+        """Find the k nearest rows of each query in Q (q, d), nearest first.
+
+        Returns distances (q, k), of X's dtype (float64 if X is uint8), and indices (q, k), int64. With a list of k's
+        one search serves all, and the result is a list of such pairs. ``progress`` is called with the number of
+        queries answered so far.
+        """
+        rows = self._fitted()
+        ks = validation.counts("k", k, len(rows))
+        queries = validation.points("Q", Q, like=rows)
+        distances, indices = self._search(queries, max(ks), progress=progress)
+        found = [(distances[:, :count], indices[:, :count]) for count in ks]
+        return found if isinstance(k, Iterable) else found[0]
+
+    def radius(self, Q: ArrayLike, radius: float) -> tuple[list[NDArray[np.floating[Any]]], list[IntArray]]:
+        """Find all rows within ``radius`` (inclusive) of each query in Q (q, d), nearest first.
+
+        Returns one array of distances and one of indices for each query.
+        """
+        rows = self._fitted()
+        limit = self._value_of(validation.number("radius", radius, low=0))
+        queries = validation.points("Q", Q, like=rows)
+        distances: list[Any] = [None] * len(queries)
+        indices: list[Any] = [None] * len(queries)
+        left, room = np.arange(len(queries)), min(FIRST_ROOM, len(rows))
+        while len(left):
+            step = max(1, QUERIES_AT_A_TIME * FIRST_ROOM // room)
+            full = []
+            for start in range(0, len(left), step):
+                here = left[start : start + step]
+                some_distances, some_indices = self._search(queries[here], room, limit)
+                counts = (some_indices >= 0).sum(axis=1)
+                for place, query in enumerate(here):
+                    if counts[place] == room < len(rows):
+                        full.append(query)  # there may be more
+                    else:
+                        distances[query] = some_distances[place, : counts[place]].copy()
+                        indices[query] = some_indices[place, : counts[place]].copy()
+            left, room = np.array(full, np.int64), min(MORE_ROOM * room, len(rows))
+        return distances, indices
+
+    @overload
+    def classify(
+        self, Q: ArrayLike, k: int = 5, weights: Weights = "uniform", *, progress: Progress | None = None
+    ) -> NDArray[Any]: ...
+    @overload
+    def classify(
+        self, Q: ArrayLike, k: Sequence[int], weights: Weights = "uniform", *, progress: Progress | None = None
+    ) -> list[NDArray[Any]]: ...
+    def classify(
+        self,
+        Q: ArrayLike,
+        k: int | Sequence[int] = 5,
+        weights: Weights = "uniform",
+        *,
+        progress: Progress | None = None,
+    ) -> NDArray[Any] | list[NDArray[Any]]:
+        """The class (q,) that most of the k nearest rows of each query have; of equal votes the lowest class.
+
+        ``weights`` is "uniform", "distance" (votes count 1 / distance; where some distance is 0, these votes alone) or
+        a function that turns distances (q, k) into weights (q, k). With a list of k's one search serves all, and the
+        result is a list.
+        """
+        found = self.search(Q, [k] if not isinstance(k, Iterable) else k, progress=progress)
+        votes = [self._vote(distances, indices, weights) for distances, indices in found]
+        return votes if isinstance(k, Iterable) else votes[0]
+
+    def kneighbors_graph(
+        self, Q: ArrayLike | None = None, k: int = 5, mode: str = "connectivity"
+    ) -> scipy.sparse.csr_matrix:
+        """The k nearest rows of each query as a SciPy CSR matrix (q, n), as scikit-learn's ``kneighbors_graph``.
+
+        Entries are 1 ("connectivity") or distances ("distance"). Without Q the queries are the fitted rows, none of
+        which is its own neighbour. Needs SciPy.
+        """
+        rows = self._fitted()
+        validation.choice("mode", mode, ("connectivity", "distance"))
+        if Q is None and len(rows) < 2:
+            raise InvalidArgumentError("Q", "queries, as there is only one row", None)
+        (k,) = validation.counts("k", [k], len(rows) - (Q is None))
+        distances, indices = self._without_self(*self._search(rows, k + 1)) if Q is None else self.search(Q, k)
+        counts = np.full(len(indices), indices.shape[1])
+        return self._graph(distances.ravel(), indices.ravel(), counts, mode)
+
+    def radius_neighbors_graph(
+        self, Q: ArrayLike, radius: float, mode: str = "connectivity"
+    ) -> scipy.sparse.csr_matrix:
+        """All rows within ``radius`` of each query as a SciPy CSR matrix (q, n); see ``kneighbors_graph``."""
+        validation.choice("mode", mode, ("connectivity", "distance"))
+        distances, indices = self.radius(Q, radius)
+        counts = np.array([len(row) for row in indices], np.int64)
+        return self._graph(np.concatenate([[], *distances]), np.concatenate([[], *indices]), counts, mode)
+
+    # How it works
+
+    def _fitted(self) -> NDArray[Any]:
+        if self.X is None:
+            raise FastnnError("Neighbors: expected fit(X) before a search")
+        return self.X
+
+    def _search(
+        self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
+    ) -> Found:
+        rows, kernels = self._fitted(), get_backend()
+        values = np.empty((len(queries), k))
+        indices = np.empty((len(queries), k), np.int64)
+        for start in range(0, len(queries), QUERIES_AT_A_TIME):
+            here = slice(start, start + QUERIES_AT_A_TIME)
+            codes = None if self._codes is None else self._codes.of(queries[here])
+            kernels.neighbors(
+                METRICS.index(self.metric), rows, queries[here], codes, limit, values[here], indices[here]
+            )
+            if progress is not None:
+                progress(min(here.stop, len(queries)))
+        return self._distances(values), indices
+
+    def _distances(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        """What the kernels' values are as distances, of X's dtype."""
+        if self.metric == METRICS[EUCLIDEAN]:
+            np.sqrt(values, out=values)
+        return values.astype(np.float32 if self._fitted().dtype == np.float32 else np.float64, copy=False)
+
+    def _value_of(self, radius: float) -> float:
+        """The greatest value, in the sense of the kernels, whose distance is at most ``radius``."""
+        low, high = 0, int(np.float64(math.inf).view(np.int64))  # the bits of values: they ascend as the values do
+        while high - low > 1:
+            middle = (low + high) // 2
+            with np.errstate(over="ignore"):
+                near = float(self._distances(np.array([middle]).view(np.float64))[0]) <= radius
+            low, high = (middle, high) if near else (low, middle)
+        return float(np.int64(low).view(np.float64))
+
+    def _vote(self, distances: NDArray[Any], indices: IntArray, weights: Weights) -> NDArray[Any]:
+        if self.classes is None or self._labels is None:
+            raise FastnnError("Neighbors: expected fit(X, y) with labels before classify")
+        factors = vote_weights(distances, weights)
+        votes = np.zeros((len(indices), len(self.classes)))
+        queries = np.arange(len(indices))
+        for rank in range(indices.shape[1]):
+            votes[queries, self._labels[indices[:, rank]]] += factors[:, rank]
+        winners: NDArray[Any] = self.classes[votes.argmax(axis=1)]
+        return winners
+
+    def _without_self(self, distances: NDArray[Any], indices: IntArray) -> Found:
+        """Of k + 1 neighbours of every row the k others; among equal rows the row itself may not have been found."""
+        own = indices == np.arange(len(indices))[:, np.newaxis]
+        own[~own.any(axis=1), -1] = True
+        shape = len(indices), indices.shape[1] - 1
+        return distances[~own].reshape(shape), indices[~own].reshape(shape)
+
+    def _graph(
+        self, distances: NDArray[Any], indices: NDArray[Any], counts: IntArray, mode: str
+    ) -> scipy.sparse.csr_matrix:
+        try:
+            from scipy.sparse import csr_matrix
+        except ImportError:
+            raise FastnnError("a graph needs SciPy; install it with: pip install scipy") from None
+        entries = np.ones(len(indices)) if mode == "connectivity" else distances
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return csr_matrix((entries, indices.astype(np.int64), starts), shape=(len(counts), len(self._fitted())))
+
+
+def vote_weights(distances: NDArray[Any], weights: Weights) -> NDArray[Any]:
+    """The weight (q, k) of each neighbour's vote; see :meth:`Neighbors.classify`."""
+    if callable(weights):
+        result = validation.numeric_array("weights(distances)", weights(distances))
+        if result.shape != distances.shape:
+            raise InvalidArgumentError("weights(distances)", f"shape {distances.shape}", f"shape {result.shape}")
+        if np.isnan(result).any():
+            raise InvalidArgumentError("weights(distances)", "numbers", "NaN")
+        return result
+    if validation.choice("weights", weights, ("uniform", "distance")) == "uniform":
+        return np.ones(distances.shape)
+    zero = distances == 0
+    with np.errstate(divide="ignore"):
+        inverse = 1 / distances.astype(np.float64)
+    return np.where(zero.any(axis=1, keepdims=True), zero, inverse)
+
+
+class Scores(NamedTuple):
+    """What :func:`cross_validate_k` returns."""
+
+    ks: tuple[int, ...]
+    accuracy: NDArray[np.float64]  # (ks, folds) share of the held-out rows that are classified rightly
+
+    @property
+    def best_k(self) -> int:
+        """The k with the highest mean accuracy, the lowest of equals."""
+        means = self.accuracy.mean(axis=1)
+        return min(k for k, mean in zip(self.ks, means, strict=True) if mean == means.max())
+
+
+def cross_validate_k(
+    X: ArrayLike,
+    y: ArrayLike,
+    ks: Sequence[int],
+    folds: int | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
+    *,
+    metric: str = "euclidean",
+    weights: Weights = "uniform",
+    progress: Progress | None = None,
+) -> Scores:
+    """Which k is best? Score every k of ``ks`` by cross-validation, with one search per fold.
+
+    ``folds`` is a number of stratified folds, where each class's rows go to the folds in turn, or pairs of training and
+    test indices as scikit-learn's splitters yield. ``progress`` is called with the number of folds done.
+    """
+    rows = validation.points("X", X)
+    labels = validation.labels("y", y, len(rows))
+    if isinstance(folds, numbers.Integral):
+        splits = _stratified(labels, folds)
+    else:
+        splits = validation.folds("folds", folds, len(rows))
+    counts = validation.counts("ks", ks, min(len(train) for train, _ in splits))
+    columns = []
+    for done, (train, test) in enumerate(splits):
+        predictions = Neighbors(metric).fit(rows[train], labels[train]).classify(rows[test], counts, weights)
+        columns.append([float(np.mean(prediction == labels[test])) for prediction in predictions])
+        if progress is not None:
+            progress(done + 1)
+    return Scores(tuple(counts), np.array(columns).T)
+
+
+def _stratified(labels: NDArray[Any], folds: numbers.Integral) -> list[tuple[IntArray, IntArray]]:
+    count = validation.integer("folds", folds, low=2)
+    if count > len(labels):
+        raise InvalidArgumentError("folds", f"at most {len(labels)}, one per row", count)
+    by_class = np.argsort(labels, kind="stable")
+    fold_of = np.empty(len(labels), np.int64)
+    fold_of[by_class] = np.arange(len(labels)) % count
+    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(count)]

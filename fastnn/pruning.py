@@ -1,0 +1,229 @@
+"""Short codes of rows that prove most of them to be too far from a query; see kernels.spec.Codes.
+
+With R any matrix of norm at most 1, and r(v) = sqrt(|v|^2 - |R v|^2) what R leaves of v,
+
+    |v - w|^2 >= |R v - R w|^2 + (r(v) - r(w))^2.
+
+Proof: I - R^T R = S^T S for some S, and |S v| = r(v). So the left side is |R (v - w)|^2 + |S (v - w)|^2, and the norm
+of S (v - w) is at least the difference of the norms (Cauchy-Schwarz). Hence u(v) = (R v, r(v)) is a vector of few elements
+whose distances never exceed those of v. The rows of R are principal axes of the data, about its mean, where distances
+are kept best. u is rounded to bytes, and how far each is from its bytes is kept as its error, together with a bound of
+all rounding before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import get_backend, num_threads, use
+from .kernels.spec import COSINE, Codes, FloatArray, aligned_zeros, layout, weight_views
+
+WIDTHS = (16, 32, 48, 64, 96)  # of codes: one element less of R v, and r(v)
+MOST_CODED = 16_384  # columns that codes without R may have
+FEWEST_ROWS = 2048  # for which a code pays
+SAMPLE_ROWS, SAMPLE_QUERIES = 2048, 256  # from which R and the width are chosen
+SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
+SPARE_AXES, ITERATIONS = 8, 5  # of the subspace iteration
+BLOCK_ELEMENTS = 400_000  # that are coded at a time, in the cache
+SHRINK = 1 - 1e-5  # makes R's norm at most 1 in spite of its rounding
+FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
+MOST_VERIFIED = 1 / 12  # of a query's rows; more, and comparing all rows is cheaper
+
+
+class Pruning(NamedTuple):
+    """How vectors are coded, and the codes of the rows."""
+
+    metric: int
+    mean: FloatArray  # (d,)
+    axes: FloatArray | None  # (d, m), R transposed; None: u(v) = v
+    low: FloatArray  # (width,) what code 0 stands for
+    scale: float
+    most_verified: float
+    rows: NDArray[np.uint8]
+    row_errors: NDArray[np.float32]
+
+    def of(self, queries: NDArray[Any]) -> Codes:
+        """The codes for one call of the kernel."""
+        codes, errors = _encode(self, queries)
+        return Codes(self.rows, self.row_errors, codes, errors, self.scale, self.most_verified)
+
+
+def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
+    """Code the rows X (n, d), or return None where comparing all rows as they are should be as fast."""
+    n, d = X.shape
+    if not always and n < FEWEST_ROWS:
+        return None
+    size = max(2, min(n, SAMPLE_ROWS, SAMPLE_ELEMENTS // d))
+    sample = X[np.linspace(0, n - 1, size).astype(np.int64)]
+    moderate = FLOAT32_RANGE[0] < float(np.abs(sample).max()) < FLOAT32_RANGE[1]
+    narrow = X.dtype == np.uint8 or (X.dtype == np.float32 and moderate)
+    dtype = np.dtype(np.float32 if narrow else np.float64)
+    prepared = _prepare(sample, metric, np.zeros(d, dtype))[0]
+    mean = prepared.mean(axis=0)
+    prepared -= mean
+    axes = _principal_axes(prepared, min(WIDTHS[-1] - 1, d, size))
+    best = _choose(prepared, axes, X.dtype, always)
+    if best is None:
+        return None
+    chosen = None if best == 0 else _mixed(axes[:, : best - 1])
+    low, scale = _grid(prepared if chosen is None else _shorten(prepared, chosen, prepared @ chosen)[0])
+    most = math.inf if always else MOST_VERIFIED
+    empty = Pruning(metric, mean, chosen, low, scale, most, np.empty((0, 0), np.uint8), np.empty(0, np.float32))
+    codes, errors = _encode(empty, X)
+    return empty._replace(rows=codes, row_errors=errors)
+
+
+def _choose(sample: FloatArray, axes: FloatArray, dtype: np.dtype[Any], always: bool) -> int | None:
+    """The width of the codes; 0 for codes of the vectors as they are, None for no codes.
+
+    Costs are per pair of vectors, in units of 64 multiply-adds of bytes.
+    """
+    d = sample.shape[1]
+    plain = {1: d / 64, 4: d / 16, 8: d / 8}[dtype.itemsize]
+    verify = 30 + d / 6
+    queries = sample[: len(sample) // 8 or 1][:SAMPLE_QUERIES]
+    whole = _squared_distances(queries, sample)
+    near = np.partition(whole, min(2, whole.shape[1] - 1), axis=1)[:, min(2, whole.shape[1] - 1)]  # 0 is the query
+
+    def cost(u: FloatArray) -> float:
+        width = u.shape[1]
+        blur = 2 * _grid(u)[1] * math.sqrt(width / 12)  # of two codes
+        reach = (np.sqrt(np.maximum(near, 0)) + blur) ** 2
+        share = float(np.mean(_squared_distances(u[: len(queries)], u) <= reach[:, np.newaxis]))
+        return width / 64 + share * verify
+
+    widths = sorted({min(width, axes.shape[1] + 1) for width in WIDTHS})
+    costs = {}
+    for width in widths:
+        some = _mixed(axes[:, : width - 1])
+        costs[width] = cost(_shorten(sample, some, sample @ some)[0])
+    if d <= MOST_CODED and dtype != np.uint8:
+        costs[0] = cost(sample)
+    best = min(costs, key=costs.__getitem__)
+    return best if always or costs[best] < plain else None
+
+
+def _squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    norms: FloatArray = np.square(a).sum(axis=1)[:, np.newaxis] + np.square(b).sum(axis=1)
+    return norms - 2 * (a @ b.T)
+
+
+def _principal_axes(sample: FloatArray, count: int) -> FloatArray:
+    """About the first ``count`` principal axes of centred rows, as columns (d, count), by subspace iteration.
+
+    Halko, Martinsson & Tropp 2011, algorithm 4.4. Any orthonormal columns would do; the better, the more rows they
+    rule out.
+    """
+    d = sample.shape[1]
+    wide = min(count + SPARE_AXES, d)
+    basis = np.random.default_rng(0).standard_normal((d, wide)).astype(sample.dtype)
+    for _ in range(ITERATIONS):
+        basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
+    projected = sample @ basis
+    turn = np.linalg.eigh(projected.T @ projected)[1][:, ::-1]
+    axes: FloatArray = np.linalg.qr(basis @ turn)[0][:, :count] * sample.dtype.type(SHRINK)
+    return axes
+
+
+def _mixed(axes: FloatArray) -> FloatArray:
+    """Other axes (d, m) of the same space, by a random rotation: about equal spreads make for a finer grid."""
+    m = axes.shape[1]
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((m, m)))[0]
+    return np.ascontiguousarray(axes @ turn.astype(axes.dtype))
+
+
+def _grid(u: FloatArray) -> tuple[FloatArray, float]:
+    """Where the codes of vectors like u (n, width) begin, and how far apart they are."""
+    low, high = u.min(axis=0), u.max(axis=0)
+    spread = float((high - low).max())
+    margin = u.dtype.type(spread / 16)  # for rows outside the sample; those beyond have greater errors
+    return low - margin, (spread * 9 / 8 or 1.0) / 255
+
+
+def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rows as floats, of norm 1 for COSINE, about the mean; and the norm that bounds their rounding so far."""
+    v = rows.astype(mean.dtype)
+    if metric == COSINE:
+        norms = np.sqrt(np.einsum("ij,ij->i", v, v, dtype=np.float64))[:, np.newaxis]
+        v = np.divide(rows, norms, out=np.zeros_like(v), where=norms > 0, casting="same_kind")
+    size = np.sqrt(np.einsum("ij,ij->i", v, v))
+    v -= mean
+    return v, size
+
+
+def _shorten(v: FloatArray, axes: FloatArray, projected: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """u(v) = (R v, r(v)) from R v (n, m), and a bound of its rounding errors' norm."""
+    d, m = axes.shape
+    gamma = d * float(np.finfo(v.dtype).eps)  # twice the worst case of a sum of d products, relative to the norms
+    u = np.empty((len(v), m + 1), v.dtype)
+    u[:, :m] = projected
+    square = np.einsum("ij,ij->i", v, v)
+    left = np.maximum(square - np.einsum("ij,ij->i", u[:, :m], u[:, :m]), 0)
+    u[:, m] = np.sqrt(left)
+    shift = math.sqrt(m) * gamma * np.sqrt(square)  # of R v
+    wrong = 2 * (gamma * (1 + math.sqrt(m)) + m * gamma**2) * square  # of left
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turn = np.minimum(np.sqrt(wrong), np.where(left > 0, wrong / u[:, m], np.inf))
+    return u, shift + turn
+
+
+def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The codes (n, width) of rows and their errors (n,), block by block; infinity where a sum overflows."""
+    codes = np.empty((len(rows), len(pruning.low)), np.uint8)
+    errors = np.empty(len(rows), np.float32)
+    step = max(1, BLOCK_ELEMENTS // rows.shape[1])
+    project = None if pruning.axes is None else _projection(pruning.axes)
+
+    def encode(start: int) -> None:
+        here = slice(start, start + step)
+        with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
+            codes[here], errors[here] = _encode_block(pruning, rows[here], project)
+
+    starts, threads = range(0, len(rows), step), num_threads()
+    if threads > 1 and len(starts) > 1:
+        with ThreadPoolExecutor(threads) as pool:  # NumPy and native release the lock
+            list(pool.map(encode, starts))
+    else:
+        for start in starts:
+            encode(start)
+    errors[np.isnan(errors)] = np.inf
+    return codes, errors
+
+
+def _projection(axes: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """The product of rows (n, d) and ``axes`` (d, m), which is the forward pass of one linear layer."""
+    net, count = layout(axes.shape, ("identity",), "mean_squared_error", False, axes.dtype)
+    params, kernels = aligned_zeros(count, axes.dtype), get_backend()
+    weight_views(net, params)[0][:] = axes
+
+    def project(v: FloatArray) -> FloatArray:
+        out = np.empty((len(v), axes.shape[1]), axes.dtype)
+        kernels.forward(net, params, v, 1.0, out)
+        return out
+
+    return project
+
+
+def _encode_block(
+    pruning: Pruning, rows: NDArray[Any], project: Callable[[FloatArray], FloatArray] | None
+) -> tuple[FloatArray, FloatArray]:
+    v, size = _prepare(rows, pruning.metric, pruning.mean)
+    blur = np.finfo(v.dtype).eps * (4 * size + 4 * float(np.linalg.norm(pruning.mean)))
+    if pruning.axes is None or project is None:
+        u = v
+    else:
+        u, more = _shorten(v, pruning.axes, project(v))
+        blur = blur + more
+    u -= pruning.low
+    u /= u.dtype.type(pruning.scale)
+    codes = np.clip(np.rint(u), 0, 255)
+    u -= codes
+    # The last: rounding of u in units of the codes, and of this sum
+    errors = np.sqrt(np.einsum("ij,ij->i", u, u)) + blur / pruning.scale
+    return codes, errors * 1.001 + 1e-3
