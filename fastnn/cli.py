@@ -1,4 +1,4 @@
-"""The ``fastnn`` command: train, evaluate, predict, backends.
+"""The ``fastnn`` command: train, evaluate, predict, knn, backends.
 
 Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed, 2 for wrong
 usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses arguments and reports
@@ -24,6 +24,8 @@ OUTPUT_ACTIVATIONS = (*HIDDEN_ACTIVATIONS, "softmax")
 LOSSES = ("quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy")
 INITIALIZERS = ("normal", "normal_scaled", "rashid", "he", "glorot", "truncated_normal")
 BACKENDS = ("auto", "native", "numba", "numpy")
+METRICS = ("euclidean", "manhattan", "cosine")
+VOTE_WEIGHTS = ("uniform", "distance")
 LEARNING_RATES = {"sgd": 0.15, "momentum": 0.015, "nesterov": 0.015, "adam": 0.001}  # the defaults, by optimizer
 
 
@@ -89,7 +91,9 @@ def _discard_output() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="fastnn", description="Train and use small neural networks on a CPU, fast.", allow_abbrev=False
+        prog="fastnn",
+        description="Train and use small neural networks, and search nearest neighbours, on a CPU, fast.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -113,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("model", metavar="MODEL", help="a file that fastnn train --save wrote")
     predict.add_argument("images", metavar="IMAGE", nargs="+", help="PNG or JPEG files, one digit each, of any size")
     _add_backend(predict)
+    knn = command("knn", "Classify by the k nearest neighbours, exactly, and show what they confuse.")
+    _add_search(knn)
+    _add_backend(knn)
     command("backends", "List the backends, and why one cannot run here.")
     return parser
 
@@ -134,7 +141,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--sizes",
-        type=_integers,
+        type=_layer_sizes,
         nargs="+",
         default=[[784, 30, 10]],
         metavar="N,N",
@@ -172,15 +179,51 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--plot", metavar="FILE", help="draw the training curves into FILE.png (or .svg, .pdf)")
 
 
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--k",
+        type=_neighbor_counts,
+        nargs="+",
+        default=[[5]],
+        metavar="N,N",
+        help="how many neighbours vote; of several, one search serves all (default: 5)",
+    )
+    add("--metric", choices=METRICS, default="euclidean", help="default: euclidean")
+    add("--weights", choices=VOTE_WEIGHTS, default="uniform", help="of the votes (default: uniform)")
+    _add_data(parser)
+    add(
+        "--train",
+        metavar="FILE",
+        help="training rows instead: CSV with the label first, .npz of x_train and y_train, .pkl, or IDX images with "
+        "their labels beside them",
+    )
+    add(
+        "--query",
+        metavar="FILE",
+        help="test rows instead, likewise (.npz: x_test, y_test); for IDX images without labels the classes are "
+        "printed, one a line",
+    )
+    add("--plot", metavar="FILE", help="draw the confusion matrix into FILE.png (or .svg, .pdf)")
+
+
 def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
-def _integers(text: str) -> list[int]:
+def _integers(text: str, expected: str) -> list[int]:
     try:
         return [int(word) for word in _words(text)]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected layer sizes such as 784,30,10, found {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}") from None
+
+
+def _layer_sizes(text: str) -> list[int]:
+    return _integers(text, "layer sizes such as 784,30,10")
+
+
+def _neighbor_counts(text: str) -> list[int]:
+    return _integers(text, "numbers of neighbours such as 1,3,5")
 
 
 def _hidden_activations(text: str) -> list[str]:

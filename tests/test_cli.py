@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import importlib.metadata
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bars import TESTING, bars, write_bars
 from PIL import Image
 
 import fastnn
@@ -23,30 +22,11 @@ from fastnn.initializers import INITIALIZERS
 from fastnn.kernels import NAMES, spec
 
 ROOT = str(Path(fastnn.__file__).parents[1])
-TRAINING, TESTING = 600, 200
-
-
-def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
-def bars(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ten easy classes: class c is a bright bar across row 2c + 4, with some noise."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 10, count).astype(np.uint8)
-    images = rng.integers(0, 40, (count, 28, 28)).astype(np.uint8)
-    images[np.arange(count), 2 * labels + 4, 4:24] = 255
-    return images, labels
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("idx")
-    for name, count, seed in (("train", TRAINING, 0), ("t10k", TESTING, 1)):
-        images, labels = bars(count, seed)
-        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
-        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(labels))
-    return str(folder)
+    return write_bars(tmp_path_factory.mktemp("idx"))
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +146,7 @@ def test_names_in_help_are_the_librarys():
     assert set(cli.INITIALIZERS) == set(INITIALIZERS)
     assert set(cli.LEARNING_RATES) == set(spec.OPTIMIZERS)
     assert set(cli.BACKENDS) == set(NAMES)
+    assert set(cli.METRICS) == set(spec.METRICS)
 
 
 def test_plots(data, model, tmp_path, capsys):
