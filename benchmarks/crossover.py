@@ -5,9 +5,10 @@
 The rules and their constants are in fastnn/kernels/src/unit.h. For each case the ways take turns, one epoch each; the
 table has the median milliseconds, marks what the rule takes with * and says where that is slower than the best.
 
-form     the inputs dense, in groups of samples, or in lists of samples (MOST_ACTIVE_GROUPS, MOST_ACTIVE_LISTS,
+form     the inputs dense, in lists of samples, or in teams of samples (MOST_ACTIVE_LISTS, MOST_ACTIVE_TEAMS,
          LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits with more pixels set
-online   a run of batches at a time, or batch by batch (MOST_ONLINE)
+online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a
+         group of samples (MOST_ACTIVE_GROUPS)
 threads  one or all (THREAD_WORK)
 """
 
@@ -26,6 +27,7 @@ import fastnn
 from fastnn.kernels import native, num_threads
 
 ROWS = 12_000
+RUN_FORMS = {"dense": "dense", "group": "teams", "rule": None}
 Ways = dict[str, Callable[[], float]]  # each trains an epoch and returns its seconds
 
 
@@ -82,9 +84,7 @@ def forms(rounds: int) -> Iterator[dict[str, object]]:
         for batch_size in (5, 10, 16, 32, 200):
             for active in (0.0, 0.45, 0.6, 0.7):
                 X = digits(active)
-                ways = {
-                    way or "rule": trainer(X, hidden, batch_size, way) for way in ("dense", "groups", "lists", None)
-                }
+                ways = {way or "rule": trainer(X, hidden, batch_size, way) for way in ("dense", "lists", "teams", None)}
                 share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
                 yield measure(f"hidden {hidden}, batch {batch_size}, {share:.0%} of quads active", ways, "rule", rounds)
 
@@ -97,6 +97,12 @@ def online(rounds: int) -> Iterator[dict[str, object]]:
             ways = {"runs": trainer(X, hidden, batch_size), "batches": trainer(X, hidden, batch_size, l2=1e-30)}
             chosen = "runs" if batch_size <= 4 else "batches"
             yield measure(f"hidden {hidden}, batch {batch_size}, dense", ways, chosen, rounds)
+        for active in (0.0, 0.45, 0.6):
+            X = digits(active)
+            # a run has a group in place of a batch's teams
+            ways = {way: trainer(X, hidden, 1, forced) for way, forced in RUN_FORMS.items()}
+            share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
+            yield measure(f"hidden {hidden}, batch 1, {share:.0%} of quads active", ways, "rule", rounds)
 
 
 def threads(rounds: int) -> Iterator[dict[str, object]]:

@@ -192,7 +192,7 @@ class MLP:
         """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
         array = validation.numeric_array("X", X)
         single = array.ndim == 1
-        rows = validation.inputs("X", array[np.newaxis] if single else array, self.sizes[0], self.dtype)
+        rows = validation.rows("X", array[np.newaxis] if single else array, self.sizes[0], self.dtype)
         out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
         if not get_backend().forward(self.net, self.params, rows.X, rows.scale, out):
             validation.blame_nonfinite("X", rows.X)

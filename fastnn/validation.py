@@ -145,7 +145,7 @@ def float_dtype(dtype: object) -> np.dtype[Any]:
 def numeric_array(argument: str, values: object) -> NDArray[Any]:
     """An array of real numbers, not copied where ``values`` already is one."""
     try:
-        array = np.asarray(values)
+        array = values if type(values) is np.ndarray else np.asarray(values)
     except ValueError as error:
         raise InvalidArgumentError(argument, "a rectangular array of numbers", str(error)) from None
     if array.dtype.kind not in "buif":
@@ -155,7 +155,13 @@ def numeric_array(argument: str, values: object) -> NDArray[Any]:
 
 def inputs(argument: str, X: object, width: int, dtype: np.dtype[Any], *, uint8_scale: float = UINT8_SCALE) -> Inputs:
     """Rows of ``width`` numbers. uint8 stays uint8 (memory-mapped stays on disk), all else becomes ``dtype``."""
-    array = numeric_array(argument, X)
+    return rows(argument, numeric_array(argument, X), width, dtype, uint8_scale)
+
+
+def rows(
+    argument: str, array: NDArray[Any], width: int, dtype: np.dtype[Any], uint8_scale: float = UINT8_SCALE
+) -> Inputs:
+    """The same of what :func:`numeric_array` has returned; a single row is so quick that no check is made twice."""
     if array.ndim != 2 or array.shape[1] != width:
         raise InvalidArgumentError(argument, f"shape (n, {width})", f"shape {array.shape}")
     if array.dtype == UINT8:

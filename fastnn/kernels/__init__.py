@@ -92,6 +92,8 @@ def get_backend(name: str | None = None) -> Kernels:
     raises :class:`~fastnn.errors.BackendError`.
     """
     name = _settings().backend if name is None else _check_name(name)
+    if name == "auto" and "native" in _loaded:  # the usual case, in a hurry
+        return _loaded["native"]
     if name != "auto":
         table = _try(name)
         if isinstance(table, str):

@@ -3,6 +3,7 @@
 
 import os
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
 from libc.stdlib cimport free, malloc
@@ -136,6 +137,7 @@ cdef raise_pending():
     PyErr_CheckSignals()
 
 
+@cython.final
 cdef class Arena:
     """Memory for one call, aligned to 64 bytes."""
     cdef void *memory
@@ -155,6 +157,8 @@ cdef const int64_t *integers(cnp.ndarray array) noexcept:
     return <const int64_t *>cnp.PyArray_DATA(array)
 
 
+@cython.final
+@cython.no_gc
 cdef class Net:
     """Spec's Net as the C struct, with what keeps its arrays alive."""
     cdef fnn_net c
@@ -367,9 +371,9 @@ def activate(activation, const real[::1] x, real[::1] out):
 
 
 def force_form(form):
-    """Let first layers take their inputs "dense", in "groups" or in "lists" whatever the rules say; None: by the rules.
+    """Let first layers take their inputs "dense", in "lists" or in "teams" whatever the rules say; None: by the rules.
 
-    For the tests and the benchmark of these rules. Batches of one to four samples have no lists.
+    For the tests and the benchmark of these rules. Runs of online batches have groups in place of lists and teams.
     """
     global fnn_forced_form
-    fnn_forced_form = -1 if form is None else ("dense", "groups", "lists").index(form)
+    fnn_forced_form = -1 if form is None else ("dense", "lists", "teams").index(form)

@@ -28,8 +28,8 @@ RULES = {
 BATCHES = {  # samples: what plain SGD does with them
     1: "online runs of single samples",
     3: "online runs of several",
-    5: "the inputs shared out, samples in groups, too little work for threads",
-    20: "samples in groups",
+    5: "the inputs shared out, samples in teams, too little work for threads",
+    20: "samples in teams",
     50: "samples in lists",
     300: "the samples shared out, in blocks",
 }
@@ -64,7 +64,7 @@ def test_every_path_is_the_reference_and_the_same_bits_for_any_threads(
     assert (state[:, padding] == 0).all()
 
 
-@pytest.fixture(params=["dense", "groups", "lists"])
+@pytest.fixture(params=["dense", "lists", "teams"])
 def forced_form(request):
     native.force_form(request.param)
     yield

@@ -122,9 +122,10 @@ typedef struct {
     const fnn_kernels *f32, *f64;
 } fnn_unit;
 
-/* The form in which first layers take their inputs (see pass.h): DENSE, GROUPED or LISTED, whatever the rules say, for
-   the tests and the benchmark of these rules; -1, the start: as they say. */
-enum { DENSE, GROUPED, LISTED };
+/* The form in which first layers take their inputs (see pass.h): DENSE, LISTED or TEAMED, whatever the rules say, for
+   the tests and the benchmark of these rules; -1, the start: as they say. Runs of online batches are GROUPED unless
+   DENSE. */
+enum { DENSE, LISTED, TEAMED, GROUPED };
 extern int fnn_forced_form;
 
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */

@@ -1,19 +1,19 @@
-/* The first layer over its active inputs only, for a few samples: a zero adds nothing to the sum nor to its row of the
-   gradient. Template, after tiles.h.
+/* The first layer over its active inputs only, for a run of online batches: a zero adds nothing to the sum nor to its
+   row of the gradient. Template, after tiles.h.
 
-   Samples go in groups of GROUP. An input is active in a group if any of its samples has it other than zero (on MNIST
-   one in two, where a single sample has one in five); a group's active inputs are packed side by side and go through
-   the dense tiles, with an index that names their rows of W. The sums run over ascending inputs, so leaving out zeros
-   leaves the bits of the forward pass as they are. */
+   A run's samples, at most GROUP, go together. An input is active if any of them has it other than zero (on MNIST one
+   in two, where a single sample has one in five); the active inputs are packed side by side, as their Gram matrix needs
+   them, and go through the dense tiles, with an index that names their rows of W. The sums run over ascending inputs,
+   so leaving out zeros leaves the bits of the forward pass as they are. */
 
 typedef struct {
-    REAL *value;           /* (BLOCK, inputs) each sample's values of its group's active inputs */
-    int32_t *index;        /* (BLOCK / GROUP, inputs) which inputs these are, ascending */
-    int64_t *count;        /* (BLOCK / GROUP, CHUNKS) how many in each chunk */
+    REAL *value;           /* (GROUP, inputs) each sample's values of the active inputs */
+    int32_t *index;        /* (inputs) which inputs these are, ascending */
+    int64_t *count;        /* (CHUNKS) how many in each chunk */
     const int64_t *bounds; /* (CHUNKS + 1) where the chunks' inputs start; so do their values and indices */
     int64_t width;         /* inputs */
-} FN(groups);
-#define SAMPLE_GROUPS FN(groups)
+} FN(group);
+#define SAMPLE_GROUP FN(group)
 
 /* Packs the inputs low..high of some rows of bytes, times scale; the lists start at column `low` of value (samples,
    width) and index. Returns how many are active. */
@@ -103,60 +103,30 @@ static int64_t FN(pack_reals)(const REAL *const *rows, int samples, int64_t low,
     return count - low;
 }
 
-/* Packs the inputs of one chunk of a group of rows, from sample `first` of the block on. */
-static void FN(pack_group)(SAMPLE_GROUPS *to, int chunk, int64_t first, int samples, const void *const *rows,
-                           int is_uint8, REAL scale) {
-    const int64_t width = to->width, group = first / GROUP, low = to->bounds[chunk], high = to->bounds[chunk + 1];
-    REAL *value = to->value + first * width;
-    int32_t *index = to->index + group * width;
-    to->count[group * CHUNKS + chunk] =
-        is_uint8 ? FN(pack_bytes)((const uint8_t *const *)rows, samples, low, high, scale, value, width, index)
-                 : FN(pack_reals)((const REAL *const *)rows, samples, low, high, value, width, index);
+/* Packs the inputs of one chunk. */
+static void FN(pack_group)(SAMPLE_GROUP *to, int chunk, int samples, const void *const *rows, int is_uint8,
+                           REAL scale) {
+    const int64_t width = to->width, low = to->bounds[chunk], high = to->bounds[chunk + 1];
+    to->count[chunk] = is_uint8 ? FN(pack_bytes)((const uint8_t *const *)rows, samples, low, high, scale, to->value,
+                                                 width, to->index)
+                                : FN(pack_reals)((const REAL *const *)rows, samples, low, high, to->value, width,
+                                                 to->index);
 }
 
-/* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. A strip of W's
-   columns serves all groups while it is in the cache. */
-static void FN(groups_forward)(const SAMPLE_GROUPS *x, int chunk, int64_t samples, const REAL *w, int64_t stride,
-                               int64_t left, int64_t right, int from, const REAL *start, REAL *z) {
-    const int64_t low = x->bounds[chunk], strip = STRIP_BYTES / sizeof(REAL);
-    for (int64_t j = left; j < right; j += strip)
-        for (int64_t s = 0; s < samples; s += GROUP)
-            FN(product_of_rows)(from, samples - s < GROUP ? samples - s : GROUP,
-                                right - j < strip ? right - j : strip, x->count[s / GROUP * CHUNKS + chunk],
-                                (OPERANDS){x->value + s * x->width + low, x->width, 1, w + j, stride,
-                                           start ? start + j : NULL, z + s * stride + j, stride,
-                                           x->index + s / GROUP * x->width + low});
-}
-
-/* Rows of the gradient that are worked on while they are in the cache. */
-static int64_t FN(gradient_rows)(int64_t columns) {
-    const int64_t rows = GRADIENT_BYTES / (columns * (int64_t)sizeof(REAL));
-    return rows < TILE_ROWS ? TILE_ROWS : rows;
-}
-
-/* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs before `end`, group by group;
-   done[group] counts those that earlier calls have dealt with. */
-static void FN(groups_gradient_until)(const SAMPLE_GROUPS *x, int chunk, int64_t end, int64_t samples,
-                                      const REAL *delta, int64_t stride, int64_t left, int64_t right, REAL *g,
-                                      int64_t *done) {
-    for (int64_t s = 0; s < samples; s += GROUP) {
-        const int64_t group = s / GROUP, at = x->bounds[chunk] + done[group];
-        const int64_t rest = x->count[group * CHUNKS + chunk] - done[group];
-        const int32_t *index = x->index + group * x->width + at;
-        int64_t count = 0;
-        while (count < rest && index[count] < end) count++;
-        FN(product_into_rows)(FN(FROM_C), count, right - left, samples - s < GROUP ? samples - s : GROUP,
-                              (OPERANDS){x->value + s * x->width + at, 1, x->width, delta + s * stride + left, stride,
-                                         NULL, g + left, stride, index});
-        done[group] += count;
-    }
+/* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. */
+static void FN(group_forward)(const SAMPLE_GROUP *x, int chunk, int64_t samples, const REAL *w, int64_t stride,
+                              int64_t left, int64_t right, int from, const REAL *start, REAL *z) {
+    const int64_t low = x->bounds[chunk];
+    FN(product_of_rows)(from, samples, right - left, x->count[chunk],
+                        (OPERANDS){x->value + low, x->width, 1, w + left, stride, start ? start + left : NULL, z + left,
+                                   stride, x->index + low});
 }
 
 /* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs */
-static void FN(groups_gradient)(const SAMPLE_GROUPS *x, int chunk, int64_t samples, const REAL *delta, int64_t stride,
-                                int64_t left, int64_t right, REAL *g) {
-    int64_t done[GROUPS] = {0};
-    for (int64_t i = x->bounds[chunk]; i < x->bounds[chunk + 1]; i += FN(gradient_rows)(right - left))
-        FN(groups_gradient_until)(x, chunk, i + FN(gradient_rows)(right - left), samples, delta, stride, left, right, g,
-                                  done);
+static void FN(group_gradient)(const SAMPLE_GROUP *x, int chunk, int64_t samples, const REAL *delta, int64_t stride,
+                               int64_t left, int64_t right, REAL *g) {
+    const int64_t low = x->bounds[chunk];
+    FN(product_into_rows)(FN(FROM_C), x->count[chunk], right - left, samples,
+                          (OPERANDS){x->value + low, 1, x->width, delta + left, stride, NULL, g + left, stride,
+                                     x->index + low});
 }

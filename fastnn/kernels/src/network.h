@@ -17,7 +17,11 @@ static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REA
         break;
     case GROUPED:
         for (; chunk < end; chunk++, from = FN(FROM_C))
-            FN(groups_forward)(&in->groups, chunk, m, w, stride, left, right, from, start, z);
+            FN(group_forward)(&in->group, chunk, m, w, stride, left, right, from, start, z);
+        break;
+    case TEAMED:
+        for (; chunk < end; chunk++, from = FN(FROM_C))
+            FN(teams_forward)(&in->teams, &pass->rows, chunk, m, w, stride, left, right, from, start, z);
         break;
     default:
         FN(product)(from, m, right - left, high - low,
@@ -36,7 +40,11 @@ static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g
         break;
     case GROUPED:
         for (int c = pass->first_walked; c < pass->end_walked; c++)
-            FN(groups_gradient)(&in->groups, c, m, delta, stride, left, right, g);
+            FN(group_gradient)(&in->group, c, m, delta, stride, left, right, g);
+        break;
+    case TEAMED:
+        for (int c = pass->first_walked; c < pass->end_walked; c++)
+            FN(teams_gradient)(&in->teams, &pass->rows, c, m, delta, stride, left, right, g);
         break;
     default:
         FN(product)(FN(FROM_C), pass->high - pass->low, right - left, m,

@@ -9,7 +9,7 @@
 static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) {
     const int64_t width = pass->net->sizes[0], low = pass->inputs_at[chunk], line = 64 / sizeof(REAL);
     const int64_t depth =
-        pass->form == GROUPED ? pass->in->groups.count[chunk] : pass->inputs_at[chunk + 1] - low;
+        pass->form == GROUPED ? pass->in->group.count[chunk] : pass->inputs_at[chunk + 1] - low;
     const REAL *x = pass->in->x;
     REAL *columns = pass->x_columns;
     for (int64_t s = 0; s < samples; s++)

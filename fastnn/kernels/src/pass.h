@@ -1,10 +1,11 @@
 /* What a pass through the network works on: its memory, its plan and its block of rows. Template, after lists.h. */
 
-/* A block's inputs, in one of three forms. */
+/* A block's inputs, in one of four forms. */
 typedef struct {
     REAL *x; /* (BLOCK, sizes[0]) the dense rows; or the values of the others */
-    SAMPLE_GROUPS groups;
+    SAMPLE_GROUP group;
     SAMPLE_LISTS lists;
+    SAMPLE_TEAMS teams;
 } FN(inputs);
 #define INPUTS FN(inputs)
 
@@ -23,6 +24,7 @@ typedef struct {
     int first_walked, end_walked;   /* chunks of inputs that the thread's outputs need */
     int64_t low, high, left, right; /* these inputs, and its outputs, whole cache lines */
     int form;                       /* of the inputs */
+    ROWS rows;                      /* the block's */
     INPUTS inputs[2], *in; /* by_outputs: two batches in turn, all threads using one pair; and the present one */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
@@ -73,17 +75,18 @@ static int64_t FN(parameter_count)(const fnn_net *net) {
 
 /* Room for one block's inputs in any form. */
 static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block) {
-    const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD, groups = (block + GROUP - 1) / GROUP;
-    const int64_t listed = quads * block, grouped = groups * width;
+    const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD;
+    const int64_t teams = (block + TEAM - 1) / TEAM, listed = quads * block, teamed = teams * width;
     REAL *x = FN(take)(at, block * quads * QUAD * sizeof(REAL));
-    int32_t *index = FN(take)(at, (listed > grouped ? listed : grouped) * sizeof *index);
+    int32_t *index = FN(take)(at, (listed > teamed ? listed : teamed) * sizeof *index);
     int32_t *count = FN(take)(at, quads * sizeof *count);
-    int64_t *chunk_count = FN(take)(at, groups * CHUNKS * sizeof *chunk_count);
+    int64_t *chunk_count = FN(take)(at, teams * CHUNKS * sizeof *chunk_count);
     REAL *zeros = FN(take)(at, net->strides[0] * sizeof(REAL)), *sink = FN(take)(at, net->strides[0] * sizeof(REAL));
     if (at->base) memset(zeros, 0, net->strides[0] * sizeof(REAL));
     return (INPUTS){x, {.value = x, .index = index, .count = chunk_count, .width = width},
                     {.value = x, .sample = index, .count = count, .room = block, .inputs = width, .zeros = zeros,
-                     .sink = sink}};
+                     .sink = sink},
+                    {.index = index, .count = chunk_count, .width = width}};
 }
 
 /* Lays a pass out in the arena, with one chunk of all inputs; `training` adds what only the way back needs. Returns the
@@ -100,6 +103,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     here.tail_slot = here.size - here.tail_at;
     here.a = FN(take)(&at, (net->layers + 1) * sizeof *here.a);
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
+    here.rows.row = FN(take)(&at, block * sizeof *here.rows.row);
+    here.rows.of_byte = FN(take)(&at, 256 * sizeof(REAL));
     for (int set = 0; set <= here.by_outputs; set++) here.inputs[set] = FN(place_inputs)(&at, net, block);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
@@ -142,16 +147,17 @@ static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
 }
 
 /* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
-   outputs, split into chunks of equal work? */
+   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
-                     int64_t batch_size, int chunks) {
-    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL), looked_at = count < 60 ? count : 60;
-    const int64_t quads = (width + QUAD - 1) / QUAD, together = batch_size < GROUP ? batch_size : GROUP;
-    /* runs of online batches have groups alone */
-    const int forced = fnn_forced_form == LISTED && batch_size <= MOST_ONLINE ? GROUPED : fnn_forced_form;
-    const int64_t lines = pass->net->strides[0] / line;
-    const int listed = forced >= 0 ? forced == LISTED
-                                   : batch_size > MOST_ONLINE && lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
+                     int64_t batch_size, int chunks, int online) {
+    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
+    const int64_t looked_at = count == 1 ? 0 : count < 60 ? count : 60; /* a single row is done sooner than looked at */
+    const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
+    const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
+                                            : lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
+    const int form = online ? GROUPED : listed ? LISTED : TEAMED;
+    const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
+    const int64_t together = batch_size < most ? batch_size : most;
     int32_t *work = pass->in->lists.count; /* samples, or groups of them, in which a quad of inputs is active */
     int64_t total = 0, so_far = 0;
     const int bytes = data->is_uint8;
@@ -160,15 +166,14 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     for (int64_t i = 0; i < width; i += 64)
         for (int64_t s = 0; s < looked_at;) {
             uint64_t active = 0;
-            for (int64_t end = s + (listed ? 1 : together); s < end && s < looked_at; s++)
+            for (int64_t end = s + together; s < end && s < looked_at; s++)
                 active |= FN(active_quads)(FN(row)(data, width, order ? order[s] : first + s), bytes, i, width);
             for (; active; active &= active - 1) work[(i + __builtin_ctzll(active)) / QUAD]++, total++;
         }
-    const double most = (double)quads * (double)(listed ? looked_at : (looked_at + together - 1) / together);
-    pass->form = forced >= 0                                                                 ? forced
-                 : (double)total >= (listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_GROUPS) * most ? DENSE
-                 : listed                                                                    ? LISTED
-                                                                                             : GROUPED;
+    const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
+    const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_TEAMS;
+    const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : total && (double)total >= share * most_total;
+    pass->form = dense ? DENSE : form;
     pass->chunks = chunks;
     for (int64_t i = 0, c = 0; c <= chunks; c++) {
         pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
@@ -180,14 +185,16 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
         pass->inputs_at[c] = c == chunks || i > width ? width : i;
     }
     pass->inputs_at[0] = 0;
-    pass->in->groups.bounds = pass->inputs_at;
+    pass->in->group.bounds = pass->in->teams.bounds = pass->inputs_at;
+    pass->rows.is_uint8 = bytes;
+    for (int b = 0; bytes && b < 256; b++) pass->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
 }
 
 /* Lets a planned pass use these two places for its inputs. */
 static void FN(use_inputs)(PASS *pass, const INPUTS *places) {
     for (int k = 0; k < 2; k++) {
         pass->inputs[k] = places[k];
-        pass->inputs[k].groups.bounds = pass->inputs_at;
+        pass->inputs[k].group.bounds = pass->inputs[k].teams.bounds = pass->inputs_at;
     }
 }
 
@@ -209,7 +216,7 @@ static void FN(take_chunks)(PASS *pass, int first, int end) {
 
 /* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the thread's own chunks of inputs. Shuffled
    rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
-   meanwhile. */
+   meanwhile: into the second-level cache, as the first-level one is W0's. */
 static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
     const fnn_data *data = pass->data;
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
@@ -217,26 +224,29 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
     const int64_t outputs = pass->net->sizes[pass->net->layers];
     const REAL scale = (REAL)data->scale;
     INPUTS *in = pass->in;
-    const void *rows[GROUP];
     if (pass->form == LISTED)
         memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
     for (int64_t s = 0; s < m; s++) {
         if (order && s + AHEAD < available) {
             const char *later = FN(row)(data, width, order[s + AHEAD]);
-            for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at);
+            for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at, 0, 2);
             if (data->labels)
                 __builtin_prefetch(data->labels + order[s + AHEAD]);
             else
                 __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
         }
-        const void *row = rows[s % GROUP] = FN(row)(data, width, order ? order[s] : first + s);
+        const void *row = pass->rows.row[s] = FN(row)(data, width, order ? order[s] : first + s);
         REAL *x = in->x + s * width;
         if (pass->form == LISTED) {
             FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
         } else if (pass->form == GROUPED) {
-            if (s % GROUP == GROUP - 1 || s == m - 1)
+            if (s == m - 1)
                 for (int c = pass->first_chunk; c < pass->end_chunk; c++)
-                    FN(pack_group)(&in->groups, c, s - s % GROUP, (int)(s % GROUP + 1), rows, data->is_uint8, scale);
+                    FN(pack_group)(&in->group, c, (int)m, pass->rows.row, data->is_uint8, scale);
+        } else if (pass->form == TEAMED) {
+            if (s % TEAM == TEAM - 1 || s == m - 1)
+                for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+                    FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &pass->rows);
         } else if (data->is_uint8) {
             for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
         } else {

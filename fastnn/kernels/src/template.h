@@ -6,6 +6,7 @@
 #include "tiles.h"
 #include "groups.h"
 #include "lists.h"
+#include "teams.h"
 #include "pass.h"
 #include "network.h"
 #include "updates.h"

@@ -165,7 +165,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     const int64_t batches = (job->count + job->batch_size - 1) / job->batch_size;
     PASS pass;
     FN(place)(&pass, job->net, job->batch_size, 1, job->arena + thread * job->arena_bytes);
-    FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks);
+    FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks,
+             job->run_samples > 0);
     pass.params = job->params;
     pass.state = job->state;
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
@@ -204,7 +205,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         int64_t unit = 1, done;
         double stalled = 0;
         if (job->run_samples) {
-            /* grouped samples have the same inputs packed side by side within one group only */
+            /* a group has the same inputs of its samples packed side by side */
             const int64_t most = pass.form == DENSE ? job->run_samples : GROUP / job->batch_size * job->batch_size;
             const int64_t samples = left < most ? left : most;
             REAL *shares = job->partial + (parity & 1) * job->share_room;
@@ -274,7 +275,7 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     PASS pass;
     int stop = 0;
     FN(place)(&pass, net, count, 1, arena);
-    FN(plan)(&pass, data, NULL, 0, count, count, 1);
+    FN(plan)(&pass, data, NULL, 0, count, count, 1, 0);
     pass.params = (REAL *)params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
     pass.gradient = grad;
@@ -303,7 +304,7 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     const int64_t from = job->count * thread / threads, to = job->count * (thread + 1) / threads;
     PASS pass;
     FN(place)(&pass, net, job->count, 0, job->arena + thread * job->arena_bytes);
-    FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1);
+    FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1, 0);
     pass.params = (REAL *)job->params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
     for (int64_t start = from; start < to; start += LONG_BLOCK) {
@@ -339,8 +340,11 @@ static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad
 #undef VI
 #undef LANES
 #undef STEP
-#undef SAMPLE_GROUPS
+#undef SAMPLE_GROUP
 #undef SAMPLE_LISTS
+#undef SAMPLE_TEAMS
+#undef ROWS
+#undef TEAM_OPERANDS
 #undef INPUTS
 #undef OPERANDS
 #undef PASS

@@ -41,22 +41,35 @@
 #define STRIP 2
 #endif
 
+/* A tile of the narrow sparse first layer: rows, of a team's samples, and vectors a row. */
+#if VECTOR_BYTES == 64 || defined(__aarch64__)
+#define TEAM_ROWS 4
+#define TEAM_STRIP 4
+#elif VECTOR_BYTES == 32
+#define TEAM_ROWS 2
+#define TEAM_STRIP 4
+#else
+#define TEAM_ROWS 2
+#define TEAM_STRIP 2
+#endif
+
 #define MOST_VECTORS 12 /* of a tile of a single row */
 
-#define AHEAD 12  /* rows of the order that are prefetched before their turn */
+#define AHEAD 24  /* rows of the order that are prefetched before their turn */
 #define BLOCK 256 /* samples of a batch that go forward and backward together; */
 #define LONG_BLOCK 128 /* and those of longer ones, which add up their blocks' gradients: more would leave the cache */
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
                      threads share them out, so that the bits do not depend on how many there are */
-#define GROUP 12 /* samples whose non-zero inputs are taken together; the same for every instruction set */
-#define GROUPS (BLOCK / GROUP + 1)
-#define STRIP_BYTES 512      /* of the columns of W that a block's groups walk through together */
-#define GRADIENT_BYTES 65536 /* of the rows of the gradient that they write together */
+#define GROUP 12 /* samples whose non-zero inputs are taken together: of a run of online batches, */
+#define TEAM 4   /* and of other batches; the same for every instruction set */
+#define TEAMS (BLOCK / TEAM + 1)
+#define GRADIENT_BYTES 65536 /* of the rows of the gradient that a block's teams write together */
 /* benchmarks/crossover.py times both sides of the rules that follow. */
-#define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than groups, */
-#define LIST_WORK 80 /* if this many lines times samples of a batch share the cost of walking a list */
-#define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups or lists */
-#define MOST_ACTIVE_LISTS 0.65
+#define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than teams, */
+#define LIST_WORK 200 /* if this many lines times samples of a batch share the cost of walking a list */
+#define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups, */
+#define MOST_ACTIVE_TEAMS 0.97 /* teams */
+#define MOST_ACTIVE_LISTS 0.65 /* or lists */
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
 #define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs; */

@@ -39,17 +39,23 @@ static void FN(update_lists)(PASS *pass, const STEP *step) {
 #undef CALL
 }
 
-static void FN(update_groups)(PASS *pass, int64_t m, const STEP *step) {
+/* Rows of the gradient that are worked on while they are in the cache. */
+static int64_t FN(gradient_rows)(int64_t columns) {
+    const int64_t rows = GRADIENT_BYTES / (columns * (int64_t)sizeof(REAL));
+    return rows < TILE_ROWS ? TILE_ROWS : rows;
+}
+
+static void FN(update_teams)(PASS *pass, int64_t m, const STEP *step) {
     const int64_t stride = pass->net->strides[0], left = pass->left, columns = pass->right - left;
     REAL *g = pass->gradient; /* holds the rows at work alone, (rows, columns) */
     for (int c = pass->first_walked; c < pass->end_walked; c++) {
-        int64_t done[GROUPS] = {0};
+        int64_t done[TEAMS] = {0};
         for (int64_t i = pass->inputs_at[c]; i < pass->inputs_at[c + 1];) {
             const int64_t most = FN(gradient_rows)(columns), rest = pass->inputs_at[c + 1] - i;
             const int64_t rows = rest < most ? rest : most;
             memset(g, 0, rows * stride * sizeof(REAL));
-            FN(groups_gradient_until)(&pass->in->groups, c, i + rows, m, pass->delta, stride, left, pass->right,
-                                      g - i * stride, done);
+            FN(teams_gradient_until)(&pass->in->teams, &pass->rows, c, i + rows, m, pass->delta, stride, left,
+                                     pass->right, g - i * stride, done);
             FN(move)(pass, step, step->l2, g + left, stride, pass->net->weights[0] + i * stride + left, stride, rows,
                      columns);
             i += rows;
@@ -82,8 +88,8 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
                                    w + low * stride, stride, NULL});
     } else if (l == 0 && pass->form == LISTED) {
         FN(update_lists)(pass, step);
-    } else if (l == 0 && pass->form == GROUPED) {
-        FN(update_groups)(pass, m, step);
+    } else if (l == 0 && pass->form == TEAMED) {
+        FN(update_teams)(pass, m, step);
     } else {
         const REAL *x = l ? pass->a[l] : pass->in->x;
         const int64_t x_step = l ? net->strides[l - 1] : net->sizes[0];
