@@ -17,28 +17,21 @@ converted to floats beforehand. That, and compiling, is reported as setup and is
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import roofline
 from contenders import Contender, UnavailableError, blas_settings, seconds_alone, tuned, with_blas_threads
+from reports import HERE, Report, Timing, arguments, begin, cell, timing, write_json, write_readme
 from rivals import RIVALS
 from workloads import Data, Parameters, Workload, as_floats, chosen, load, parameters_of
 
 import fastnn
 from fastnn.dropin.rashid import neuralNetwork
 
-Report = dict[str, Any]  # as JSON
-
-HERE = Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
 RESULTS = HERE / "results.json"
 START, END = "<!-- speed table: written by benchmarks/compare.py -->", "<!-- end of the speed table -->"
 ACCURACY_SPREAD = 0.01  # contenders must end this close to their peers
@@ -60,14 +53,9 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Timing):
     """One contender's epochs of one workload; seconds are of all rows."""
 
-    seconds: float  # the median, as native_is_faster_by
-    fastest: float
-    slowest: float
-    native_is_faster_by: float
-    ratios: tuple[float, float]  # least and greatest
     accuracy: float
     expected_accuracy: float | None  # native's after as many epochs on as many rows
     share_of_rows: float
@@ -79,17 +67,13 @@ class Result:
         return self.expected_accuracy is None or abs(self.accuracy - self.expected_accuracy) <= ACCURACY_SPREAD
 
     def line(self, name: str) -> str:
-        low, high = self.ratios
         notes = [self.settings] if self.settings else []
         if self.share_of_rows < 1:
             notes.append(f"scaled up from {self.share_of_rows:.0%} of the rows")
         if not self.even:
             notes.append(f"NOT EQUAL: native reaches {self.expected_accuracy:.4f}")
-        return (
-            f"  {name:20} {self.seconds * 1e3:8.1f} ms ({self.fastest * 1e3:.1f} .. {self.slowest * 1e3:.1f})"
-            f"  native is {self.native_is_faster_by:6.2f} x as fast ({low:.2f} .. {high:.2f})"
-            f"  accuracy {self.accuracy:.4f}  setup {self.setup_seconds:.2f} s"
-            + (f"  [{'; '.join(notes)}]" if notes else "")
+        return f"  {name:20} {self.text()}  accuracy {self.accuracy:.4f}  setup {self.setup_seconds:.2f} s" + (
+            f"  [{'; '.join(notes)}]" if notes else ""
         )
 
 
@@ -201,14 +185,9 @@ def measure(work: Workload, rounds: int) -> Report:
     results = {}
     for name, taken in seconds.items():
         share = work.rivals.get(name, 1.0)
-        ratios = [other / own for other, own in zip(taken, seconds["native"], strict=True)]
         reached = accuracy(work, made[name].parameters(), data)
         results[name] = Result(
-            seconds=statistics.median(taken),
-            fastest=min(taken),
-            slowest=max(taken),
-            native_is_faster_by=statistics.median(ratios),
-            ratios=(min(ratios), max(ratios)),
+            **vars(timing(taken, seconds["native"])),
             accuracy=reached,
             expected_accuracy=None if name in UNLIKE else expected[share],
             share_of_rows=share,
@@ -254,59 +233,38 @@ def table(report: Report) -> str:
         "|---|" + "---|" * len(shown),
     ]
     for work in report["workloads"]:
-        cells = [cell(name, work["results"].get(name)) for name in shown]
+        cells = [
+            cell(work["results"].get(name), bold=name == "native", ratio=name not in ("native", LATER))
+            for name in shown
+        ]
         lines.append(f"| {work['workload']}, {work['dtype']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def cell(name: str, row: Report | None) -> str:
-    if row is None:
-        return ""
-    milliseconds = f"{row['seconds'] * 1e3:.{0 if row['seconds'] >= 0.01 else 1}f}"
-    if name == "native":
-        return f"**{milliseconds}**"
-    if name == LATER:
-        return milliseconds
-    ratio = row["native_is_faster_by"]
-    return f"{milliseconds} ({ratio:.1f}x{', faster than native' if ratio < 1 else ''})"
-
-
 def write(report: Report) -> None:
-    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
-    before, rest = README.read_text().split(START)
-    after = rest.split(END)[1]
+    write_json(RESULTS, report)
     rounds = report["workloads"][0]["rounds"]
-    README.write_text(
-        f"{before}{START}\n{table(report)}\n\n"
+    notes = (
         f"Medians of {rounds} epochs each, taken in turn, on MNIST. A native epoch is a whole call of `fit`; the NumPy "
-        f"programs run in float64.\n\nHardware: {report['hardware']}.\n{END}{after}"
+        f"programs run in float64.\n\nHardware: {report['hardware']}."
     )
+    write_readme(START, END, f"{table(report)}\n\n{notes}")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="workloads, as A-f32, or A for all of A")
-    parser.add_argument("--json", type=Path, help="write the report to this file")
-    parser.add_argument("--write", action="store_true", help="rewrite results.json and README's table")
-    arguments = parser.parse_args()
-    if arguments.write and arguments.only:
+    parser = arguments(__doc__, "workloads, as A-f32, or A for all of A", "results.json")
+    options = parser.parse_args()
+    if options.write and options.only:
         parser.error("--write wants all workloads")
-    works = chosen(arguments.only)
+    works = chosen(options.only)
     warnings.simplefilter("ignore")  # scikit-learn on convergence
-    report: Report = {"hardware": roofline.hardware(), "workloads": []}
-    print(report["hardware"])
-    try:
-        report["machine"] = vars(roofline.machine())
-        print(roofline.describe(roofline.machine()))
-    except UnavailableError as reason:
-        print(reason)
+    report = begin() | {"workloads": []}
     for work in works:
         print(f"\n{work.name}: {work.title}, {work.dtype}", flush=True)
-        report["workloads"].append(measure(work, arguments.rounds))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
-    if arguments.write:
+        report["workloads"].append(measure(work, options.rounds))
+    if options.json:
+        write_json(options.json, report)
+    if options.write:
         write(report)
     return 0 if all(work["even"] for work in report["workloads"]) else 1
 

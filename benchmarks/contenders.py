@@ -1,4 +1,4 @@
-"""What it takes to take part in the comparison, and how a contender's best settings are found."""
+"""What it takes to take part in a comparison, and how a contender's best settings are found."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from workloads import Data, Parameters, Workload
+
+Args = ParamSpec("Args")
+Answer = TypeVar("Answer")
 
 TRIAL_ROWS = 3000  # rows, or one batch, on which settings are tried
 TRIALS = 3
@@ -42,29 +45,39 @@ def thread_counts() -> list[int]:
     return sorted({1, cores()})
 
 
-def seconds_alone(train: Callable[[], float | None]) -> float:
-    """Seconds of an epoch, begun when the threads of whoever trained before have gone to sleep."""
+def seconds_alone(run: Callable[[], float | None]) -> float:
+    """Seconds of a run, or what it returns, begun when the threads of whoever ran before have gone to sleep."""
     time.sleep(REST)
     start = time.perf_counter()
-    own = train()
+    own = run()
     return time.perf_counter() - start if own is None else own
+
+
+def fastest_setting(
+    settings: Sequence[Mapping[str, Any]], build: Callable[..., Callable[[], float | None]]
+) -> Mapping[str, Any]:
+    """The setting with which what ``build`` returns takes the least time, of a few tries in turn."""
+    if len(settings) == 1:
+        return settings[0]
+    trials = [build(**setting) for setting in settings]
+    rounds = [[seconds_alone(run) for run in trials] for _ in range(1 + TRIALS)][1:]  # the first may compile
+    fastest = [min(seconds) for seconds in zip(*rounds, strict=True)]
+    return settings[fastest.index(min(fastest))]
+
+
+def described(setting: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in setting.items())
 
 
 def tuned(
     build: Callable[..., Contender], work: Workload, data: Data, settings: Sequence[Mapping[str, Any]]
 ) -> Contender:
     """Build a contender with the fastest of several settings, each tried on a few rows."""
-    best = settings[0]
-    if len(settings) > 1:
-        part = data.head(max(TRIAL_ROWS, work.batch_size))
-        trials = [build(work, part, **setting).train for setting in settings]
-        rounds = [[seconds_alone(train) for train in trials] for _ in range(1 + TRIALS)][1:]  # the first may compile
-        fastest = [min(seconds) for seconds in zip(*rounds, strict=True)]
-        best = settings[fastest.index(min(fastest))]
+    part = data.head(max(TRIAL_ROWS, work.batch_size))
+    best = fastest_setting(settings, lambda **setting: build(work, part, **setting).train)
     start = time.perf_counter()
     made = build(work, data, **best)
-    described = ", ".join(f"{name} {value}" for name, value in best.items())
-    return replace(made, setup=time.perf_counter() - start, settings=described)
+    return replace(made, setup=time.perf_counter() - start, settings=described(best))
 
 
 def blas_settings() -> list[dict[str, int | None]]:
@@ -76,16 +89,16 @@ def blas_settings() -> list[dict[str, int | None]]:
     return [{"threads": count} for count in thread_counts()]
 
 
-def with_blas_threads(train: Callable[[], None], threads: int | None) -> Callable[[], None]:
-    """``train``, during which the BLAS may use ``threads`` threads."""
+def with_blas_threads(run: Callable[Args, Answer], threads: int | None) -> Callable[Args, Answer]:
+    """``run``, during which the BLAS may use ``threads`` threads."""
     if threads is None:
-        return train
+        return run
     import threadpoolctl
 
     blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
 
-    def limited() -> None:
+    def limited(*args: Args.args, **kwargs: Args.kwargs) -> Answer:
         with blas.limit(limits=threads):
-            train()
+            return run(*args, **kwargs)
 
     return limited

@@ -5,10 +5,13 @@ With R any matrix of norm at most 1, and r(v) = sqrt(|v|^2 - |R v|^2) what R lea
     |v - w|^2 >= |R v - R w|^2 + (r(v) - r(w))^2.
 
 Proof: I - R^T R = S^T S for some S, and |S v| = r(v). So the left side is |R (v - w)|^2 + |S (v - w)|^2, and the norm
-of S (v - w) is at least the difference of the norms (Cauchy-Schwarz). Hence u(v) = (R v, r(v)) is a vector of few elements
-whose distances never exceed those of v. The rows of R are principal axes of the data, about its mean, where distances
-are kept best. u is rounded to bytes, and how far each is from its bytes is kept as its error, together with a bound of
-all rounding before.
+of S (v - w) is at least the difference of the norms (Cauchy-Schwarz). Hence u(v) = (R v, r(v)) is a vector of few
+elements whose distances never exceed those of v. The rows of R are principal axes of the data, about its mean, where
+distances are kept best. u is rounded to bytes, and how far each is from its bytes is kept as its error, together with a
+bound of all rounding before.
+
+Products go through the kernels' forward pass, as one linear layer: a BLAS with several threads may take a hundred times
+as long for them where other programs use the cores.
 """
 
 from __future__ import annotations
@@ -24,14 +27,13 @@ from numpy.typing import NDArray
 from .kernels import get_backend, num_threads, use
 from .kernels.spec import COSINE, Codes, FloatArray, aligned_zeros, layout, weight_views
 
-WIDTHS = (16, 32, 48, 64, 96)  # of codes: one element less of R v, and r(v)
+WIDTHS = (16, 32, 64, 96)  # of codes: one element less of R v, and r(v)
 MOST_CODED = 16_384  # columns that codes without R may have
 FEWEST_ROWS = 2048  # for which a code pays
-SAMPLE_ROWS, SAMPLE_QUERIES = 2048, 256  # from which R and the width are chosen
+SAMPLE_ROWS, SAMPLE_QUERIES = 2048, 128  # from which R and the width are chosen
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
-SPARE_AXES, ITERATIONS = 8, 5  # of the subspace iteration
+SPARE_AXES, ITERATIONS = 8, 2  # of the subspace iteration
 BLOCK_ELEMENTS = 400_000  # that are coded at a time, in the cache
-SHRINK = 1 - 1e-5  # makes R's norm at most 1 in spite of its rounding
 FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
 MOST_VERIFIED = 1 / 12  # of a query's rows; more, and comparing all rows is cheaper
 
@@ -64,7 +66,7 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     moderate = FLOAT32_RANGE[0] < float(np.abs(sample).max()) < FLOAT32_RANGE[1]
     narrow = X.dtype == np.uint8 or (X.dtype == np.float32 and moderate)
     dtype = np.dtype(np.float32 if narrow else np.float64)
-    prepared = _prepare(sample, metric, np.zeros(d, dtype))[0]
+    prepared = _prepare(sample, metric, np.zeros(d, dtype))
     mean = prepared.mean(axis=0)
     prepared -= mean
     axes = _principal_axes(prepared, min(WIDTHS[-1] - 1, d, size))
@@ -72,7 +74,9 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     if best is None:
         return None
     chosen = None if best == 0 else _mixed(axes[:, : best - 1])
-    low, scale = _grid(prepared if chosen is None else _shorten(prepared, chosen, prepared @ chosen)[0])
+    low, scale = _grid(
+        prepared if chosen is None else _shorten(prepared, _squares(prepared), _product(prepared, chosen))[0]
+    )
     most = math.inf if always else MOST_VERIFIED
     empty = Pruning(metric, mean, chosen, low, scale, most, np.empty((0, 0), np.uint8), np.empty(0, np.float32))
     codes, errors = _encode(empty, X)
@@ -99,10 +103,9 @@ def _choose(sample: FloatArray, axes: FloatArray, dtype: np.dtype[Any], always: 
         return width / 64 + share * verify
 
     widths = sorted({min(width, axes.shape[1] + 1) for width in WIDTHS})
-    costs = {}
+    costs, square = {}, _squares(sample)
     for width in widths:
-        some = _mixed(axes[:, : width - 1])
-        costs[width] = cost(_shorten(sample, some, sample @ some)[0])
+        costs[width] = cost(_shorten(sample, square, _product(sample, _mixed(axes[:, : width - 1])))[0])
     if d <= MOST_CODED and dtype != np.uint8:
         costs[0] = cost(sample)
     best = min(costs, key=costs.__getitem__)
@@ -110,8 +113,14 @@ def _choose(sample: FloatArray, axes: FloatArray, dtype: np.dtype[Any], always: 
 
 
 def _squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    norms: FloatArray = np.square(a).sum(axis=1)[:, np.newaxis] + np.square(b).sum(axis=1)
-    return norms - 2 * (a @ b.T)
+    norms: FloatArray = _squares(a)[:, np.newaxis] + _squares(b)
+    return norms - 2 * _product(a, np.ascontiguousarray(b.T))
+
+
+def _squares(rows: FloatArray) -> FloatArray:
+    """|row|^2 (n,)"""
+    squares: FloatArray = np.einsum("ij,ij->i", rows, rows)
+    return squares
 
 
 def _principal_axes(sample: FloatArray, count: int) -> FloatArray:
@@ -123,19 +132,41 @@ def _principal_axes(sample: FloatArray, count: int) -> FloatArray:
     d = sample.shape[1]
     wide = min(count + SPARE_AXES, d)
     basis = np.random.default_rng(0).standard_normal((d, wide)).astype(sample.dtype)
+    sample = sample / (np.abs(sample).max() or 1)  # so that no product overflows
+    transposed = np.ascontiguousarray(sample.T)
     for _ in range(ITERATIONS):
-        basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
-    projected = sample @ basis
-    turn = np.linalg.eigh(projected.T @ projected)[1][:, ::-1]
-    axes: FloatArray = np.linalg.qr(basis @ turn)[0][:, :count] * sample.dtype.type(SHRINK)
-    return axes
+        basis = _orthonormal(_product(transposed, _product(sample, basis)))
+    projected = _product(sample, basis)
+    turn = np.linalg.eigh(_product(np.ascontiguousarray(projected.T), projected))[1][:, ::-1]
+    return _orthonormal(_product(basis, turn))[:, :count]
+
+
+def _orthonormal(columns: FloatArray) -> FloatArray:
+    """Orthonormal columns (d, m) that span those given, by the modified Gram-Schmidt process.
+
+    Zeros take the place of columns of which little but rounding is left.
+    """
+    rows = np.ascontiguousarray(columns.T)
+    least = 1e-4 * np.sqrt(_squares(rows))
+    for i, row in enumerate(rows):
+        size = math.sqrt(np.einsum("i,i->", row, row))
+        row *= 1 / size if size > least[i] else 0
+        rows[i + 1 :] -= np.einsum("ij,j->i", rows[i + 1 :], row)[:, np.newaxis] * row
+    return rows.T
 
 
 def _mixed(axes: FloatArray) -> FloatArray:
-    """Other axes (d, m) of the same space, by a random rotation: about equal spreads make for a finer grid."""
+    """R transposed (d, m), of norm at most 1, from orthonormal axes: others of the same space, by a cosine transform.
+
+    About equal spreads make for a finer grid. No eigenvalue of R R^T is above its greatest sum of a row's absolute
+    values (Gershgorin), which makes up for any rounding.
+    """
     m = axes.shape[1]
-    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((m, m)))[0]
-    return np.ascontiguousarray(axes @ turn.astype(axes.dtype))
+    turn = np.cos(np.pi / m * np.outer(np.arange(m), np.arange(m) + 0.5)) * math.sqrt(2 / m)  # DCT-II, orthogonal
+    turn[0] /= math.sqrt(2)
+    mixed = _product(axes, turn).astype(np.float64)
+    norm = math.sqrt(np.abs(_product(mixed.T, mixed)).sum(axis=1).max()) * (1 + 1e-6)
+    return (mixed / max(norm, 1)).astype(axes.dtype)
 
 
 def _grid(u: FloatArray) -> tuple[FloatArray, float]:
@@ -146,25 +177,23 @@ def _grid(u: FloatArray) -> tuple[FloatArray, float]:
     return low - margin, (spread * 9 / 8 or 1.0) / 255
 
 
-def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Rows as floats, of norm 1 for COSINE, about the mean; and the norm that bounds their rounding so far."""
+def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
+    """Rows as floats, of norm 1 for COSINE, about the mean."""
     v = rows.astype(mean.dtype)
     if metric == COSINE:
         norms = np.sqrt(np.einsum("ij,ij->i", v, v, dtype=np.float64))[:, np.newaxis]
         v = np.divide(rows, norms, out=np.zeros_like(v), where=norms > 0, casting="same_kind")
-    size = np.sqrt(np.einsum("ij,ij->i", v, v))
     v -= mean
-    return v, size
+    return v
 
 
-def _shorten(v: FloatArray, axes: FloatArray, projected: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """u(v) = (R v, r(v)) from R v (n, m), and a bound of its rounding errors' norm."""
-    d, m = axes.shape
+def _shorten(v: FloatArray, square: FloatArray, projected: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """u(v) = (R v, r(v)) from R v (n, m) and |v|^2, and a bound of its rounding errors' norm."""
+    d, m = v.shape[1], projected.shape[1]
     gamma = d * float(np.finfo(v.dtype).eps)  # twice the worst case of a sum of d products, relative to the norms
     u = np.empty((len(v), m + 1), v.dtype)
     u[:, :m] = projected
-    square = np.einsum("ij,ij->i", v, v)
-    left = np.maximum(square - np.einsum("ij,ij->i", u[:, :m], u[:, :m]), 0)
+    left = np.maximum(square - _squares(projected), 0)
     u[:, m] = np.sqrt(left)
     shift = math.sqrt(m) * gamma * np.sqrt(square)  # of R v
     wrong = 2 * (gamma * (1 + math.sqrt(m)) + m * gamma**2) * square  # of left
@@ -210,20 +239,26 @@ def _projection(axes: FloatArray) -> Callable[[FloatArray], FloatArray]:
     return project
 
 
+def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """rows @ matrix, in the dtype of ``rows``."""
+    return _projection(matrix.astype(rows.dtype, copy=False))(np.ascontiguousarray(rows))
+
+
 def _encode_block(
     pruning: Pruning, rows: NDArray[Any], project: Callable[[FloatArray], FloatArray] | None
 ) -> tuple[FloatArray, FloatArray]:
-    v, size = _prepare(rows, pruning.metric, pruning.mean)
-    blur = np.finfo(v.dtype).eps * (4 * size + 4 * float(np.linalg.norm(pruning.mean)))
-    if pruning.axes is None or project is None:
+    v = _prepare(rows, pruning.metric, pruning.mean)
+    square = _squares(v)
+    blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * float(np.linalg.norm(pruning.mean)))
+    if project is None:
         u = v
     else:
-        u, more = _shorten(v, pruning.axes, project(v))
+        u, more = _shorten(v, square, project(v))
         blur = blur + more
     u -= pruning.low
     u /= u.dtype.type(pruning.scale)
     codes = np.clip(np.rint(u), 0, 255)
     u -= codes
     # The last: rounding of u in units of the codes, and of this sum
-    errors = np.sqrt(np.einsum("ij,ij->i", u, u)) + blur / pruning.scale
+    errors = np.sqrt(_squares(u)) + blur / pruning.scale
     return codes, errors * 1.001 + 1e-3

@@ -1,15 +1,16 @@
-"""Slow truths for the tests: a network in pure Python, one sample and one neuron at a time.
+"""Slow truths for the tests in pure Python: a network, one sample and one neuron at a time; and nearest neighbours.
 
-Nothing here comes from fastnn. The equations are those of the docstrings of fastnn.MLP and fastnn.kernels.spec.Rule,
+Nothing here comes from fastnn. The equations are those of the docstrings of fastnn.MLP and fastnn.kernels.spec,
 written as plainly as possible; in particular the gradient goes through dL/da for every loss, without the shortcuts
-that softmax with cross-entropy allows.
+that softmax with cross-entropy allows, and the sums over pairs of points are exact, in whole numbers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 Vector = list[float]
 
@@ -244,3 +245,58 @@ def train_epoch(
 def penalty(network: Network, l2: float) -> float:
     """What L2 adds to the loss."""
     return l2 / 2 * sum(row[k] ** 2 for row, k, is_weight in places(network) if is_weight)
+
+
+# ---- nearest neighbours
+
+
+def pair_values(metric: str, rows: Sequence[Vector], queries: Sequence[Vector]) -> list[Vector]:
+    """For every query its value with every row, rounded once: the squared distance where the metric is euclidean."""
+    unit = max(x.as_integer_ratio()[1] for vector in (*rows, *queries) for x in vector)
+    wholes = [_wholes(row, unit) for row in rows]
+    return [[_pair_value(metric, query, row, unit) for row in wholes] for query in (_wholes(q, unit) for q in queries)]
+
+
+def _wholes(vector: Vector, unit: int) -> list[int]:
+    """The numbers in units of 1 / unit; as every float is whole in units of some power of two, nothing is lost."""
+    ratios = [x.as_integer_ratio() for x in vector]
+    return [numerator * (unit // denominator) for numerator, denominator in ratios]
+
+
+def _pair_value(metric: str, q: list[int], x: list[int], unit: int) -> float:
+    if metric == "euclidean":
+        return sum([(a - b) ** 2 for a, b in zip(q, x, strict=True)]) / unit**2  # ints: the quotient is rounded once
+    if metric == "manhattan":
+        return sum([abs(a - b) for a, b in zip(q, x, strict=True)]) / unit
+    assert metric == "cosine"
+    square = sum([a * a for a in q]) * sum([b * b for b in x])  # (|q| |x|)^2
+    if square == 0:
+        return 1.0
+    dot = sum([a * b for a, b in zip(q, x, strict=True)])
+    norms = Fraction(math.isqrt(square << 512), 1 << 256)
+    if dot <= 0:
+        return float(1 - dot / norms)
+    return float((square - dot * dot) / (norms * (norms + dot)))  # 1 - dot / norms, but nothing cancels
+
+
+def k_nearest(values: Sequence[float], k: int, limit: float = math.inf) -> list[tuple[float, int]]:
+    """The k least values up to ``limit`` with their indices, ascending, the lowest index first among equals."""
+    return sorted((value, index) for index, value in enumerate(values) if value <= limit)[:k]
+
+
+def vote(
+    distances: Sequence[float], labels: Sequence[int | str], weights: str | Callable[[float], float] = "uniform"
+) -> int | str:
+    """The label with the most votes among the neighbours', the lowest of equals."""
+    votes: dict[int | str, float] = {}
+    for distance, label in zip(distances, labels, strict=True):
+        if callable(weights):
+            weight = weights(distance)
+        elif weights == "uniform":
+            weight = 1
+        elif 0 in distances:
+            weight = 1 if distance == 0 else 0
+        else:
+            weight = 1 / distance
+        votes[label] = votes.get(label, 0) + weight
+    return min(label for label in votes if votes[label] == max(votes.values()))

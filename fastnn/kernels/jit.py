@@ -263,7 +263,7 @@ def neighbors(
     for start in range(0, len(Q), size):
         here = slice(start, start + size)
         count = len(Q[here])
-        bounds = np.full(count, np.nextafter(limit, np.inf))
+        bounds = np.full(count, math.nextafter(limit, math.inf))
         best, rest = near.Best(values[here], indices[here], np.zeros(count, np.int64), bounds), 0
         if codes is not None:
             some = codes._replace(queries=codes.queries[here], query_errors=codes.query_errors[here])

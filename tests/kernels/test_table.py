@@ -19,7 +19,7 @@ def shape(function):
 
 
 def test_the_table_is_what_the_design_names():
-    assert FUNCTIONS == ["describe", "forward", "loss_grad", "train_epoch"]
+    assert FUNCTIONS == ["describe", "forward", "loss_grad", "train_epoch", "neighbors"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -44,6 +44,14 @@ def test_parameters_may_be_given_by_name(backend):
     assert type(result) is spec.EpochResult
     assert [type(value) for value in result] == [float, int, int]
     assert result.batches == 2
+
+
+def test_parameters_of_a_search_may_be_given_by_name(backend):
+    X, values, indices = np.array([[1.0], [4.0], [2.0]]), np.empty((3, 2)), np.empty((3, 2), np.int64)
+    shared = {"metric": spec.EUCLIDEAN, "X": X, "Q": X, "limit": 4.0, "values": values, "indices": indices}
+    assert backend.neighbors(**shared, codes=None) is None
+    np.testing.assert_array_equal(values, [[0, 1], [0, 4], [0, 1]])
+    np.testing.assert_array_equal(indices, [[0, 2], [1, 2], [2, 0]])
 
 
 def test_an_empty_order_trains_nothing(backend):

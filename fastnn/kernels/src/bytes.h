@@ -45,6 +45,8 @@ INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t ste
    tile           scores (TILE_ROWS, INT_ROWS) = start + x . (q - 128); masks (TILE_ROWS): a bit for each that reaches
                   the query's limit; scores of queries without any are not written. Returns whether there are any.
 
+   square         sum (q - x)^2
+
    As |q - x|^2 = |q|^2 + sum x (x - 256) - 2 x . (q - 128), a score stands for |q|^2 + odd - 2 score. */
 typedef struct {
     int64_t (*groups)(int64_t width);
@@ -52,7 +54,22 @@ typedef struct {
     void (*pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step);
     int (*tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
                 uint32_t *masks, int32_t *scores);
+    int64_t (*square)(const uint8_t *q, const uint8_t *x, int64_t width);
 } bytes_kernels;
+
+#define SQUARED 16384 /* bytes whose squares add up to less than 2^31 */
+
+INLINE int64_t sum_of_lanes(ints lanes) {
+#if VECTOR_BYTES == 64
+    const __m512i low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256((__m512i)lanes));
+    const __m512i high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64((__m512i)lanes, 1));
+    return _mm512_reduce_add_epi64(_mm512_add_epi64(low, high));
+#else
+    int64_t total = 0;
+    for (int k = 0; k < INT_LANES; k++) total += lanes[k];
+    return total;
+#endif
+}
 
 #define BYTES(name) pairs_##name
 #define IN_GROUP 2
@@ -76,51 +93,6 @@ static const bytes_kernels *best_bytes(void) {
     if (__builtin_cpu_supports("avx512vnni")) return &vnni_kernels;
 #endif
     return &pairs_kernels;
-}
-
-/* sum (q - x)^2 */
-static int64_t square_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
-    int64_t total = 0;
-    for (int64_t from = 0; from < width; from += 1 << 17) { /* so that int32 lanes suffice */
-        const int64_t end = width - from < 1 << 17 ? width : from + (1 << 17);
-        int64_t i = from;
-#if VECTOR_BYTES == 64
-        __m512i sum = _mm512_setzero_si512();
-        const __m512i zero = sum;
-        for (; i < end; i += 64) {
-            const __mmask64 here = ~(uint64_t)0 >> (end - i < 64 ? 64 - (end - i) : 0);
-            const __m512i a = _mm512_maskz_loadu_epi8(here, q + i), b = _mm512_maskz_loadu_epi8(here, x + i);
-            const __m512i apart = _mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b));
-            const __m512i low = _mm512_unpacklo_epi8(apart, zero), high = _mm512_unpackhi_epi8(apart, zero);
-            sum = _mm512_add_epi32(sum, _mm512_add_epi32(_mm512_madd_epi16(low, low), _mm512_madd_epi16(high, high)));
-        }
-        const __m512i wide = _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum)),
-                                              _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum, 1)));
-        total += _mm512_reduce_add_epi64(wide);
-#elif VECTOR_BYTES == 32
-        __m256i sum = _mm256_setzero_si256();
-        const __m256i zero = sum;
-        for (; i + 32 <= end; i += 32) {
-            const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
-            const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
-            const __m256i apart = _mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b));
-            const __m256i low = _mm256_unpacklo_epi8(apart, zero), high = _mm256_unpackhi_epi8(apart, zero);
-            sum = _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_madd_epi16(low, low), _mm256_madd_epi16(high, high)));
-        }
-        int32_t lanes[8];
-        memcpy(lanes, &sum, sizeof sum);
-        for (int lane = 0; lane < 8; lane++) total += lanes[lane];
-#endif
-        int64_t rest = 0;
-        while (i < end) {
-            const int64_t stop = end - i < 4096 ? end : i + 4096;
-            int32_t some = 0;
-            for (; i < stop; i++) some += ((int32_t)q[i] - x[i]) * ((int32_t)q[i] - x[i]);
-            rest += some;
-        }
-        total += rest;
-    }
-    return total;
 }
 
 /* sum |q - x| */
@@ -151,7 +123,7 @@ static int64_t apart_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width)
 static int64_t dot_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
     int64_t total = 0;
     for (int64_t i = 0; i < width;) {
-        const int64_t stop = width - i < 4096 ? width : i + 4096;
+        const int64_t stop = width - i < SQUARED ? width : i + SQUARED;
         int32_t some = 0;
         for (; i < stop; i++) some += (int32_t)q[i] * x[i];
         total += some;
@@ -160,8 +132,9 @@ static int64_t dot_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
 }
 
 /* What spec.Kernels.neighbors calls the value of a pair. */
-static double value_of_bytes(int64_t metric, const uint8_t *q, const uint8_t *x, int64_t width) {
-    if (metric == EUCLIDEAN) return (double)square_of_bytes(q, x, width);
+static double value_of_bytes(const bytes_kernels *bytes, int64_t metric, const uint8_t *q, const uint8_t *x,
+                             int64_t width) {
+    if (metric == EUCLIDEAN) return (double)bytes->square(q, x, width);
     if (metric == MANHATTAN) return (double)apart_of_bytes(q, x, width);
     const double norms = (double)dot_of_bytes(q, q, width) * (double)dot_of_bytes(x, x, width);
     const double value = norms > 0 ? 1 - (double)dot_of_bytes(q, x, width) / sqrt(norms) : 1;

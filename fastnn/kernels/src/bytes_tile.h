@@ -110,4 +110,49 @@ static int BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q,
     return any != 0;
 }
 
-static const bytes_kernels BYTES(kernels) = {BYTES(groups), BYTES(pack), BYTES(pack_query), BYTES(tile)};
+#if VECTOR_BYTES > 16
+/* squares + the sums of d^2 over the bytes of each lane; by fours, those of d (d - 128), and plain + those of d */
+INLINE void BYTES(add_squares)(ints d, ints *squares, ints *plain) {
+#if IN_GROUP == 4
+    *squares = BYTES(dot)(*squares, d, d ^ ((ints){0} + (int32_t)0x80808080));
+    *plain = BYTES(dot)(*plain, d, (ints){0} + 0x01010101);
+#else
+    const ints even = d & 0x00ff00ff, odd = (d >> 8) & 0x00ff00ff;
+    (void)plain;
+    *squares = BYTES(dot)(BYTES(dot)(*squares, even, even), odd, odd);
+#endif
+}
+#endif
+
+static int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
+    int64_t total = 0;
+    for (int64_t i = 0; i < width;) {
+        const int64_t stop = width - i < SQUARED ? width : i + SQUARED;
+#if VECTOR_BYTES > 16
+        ints squares = {0}, plain = {0};
+#endif
+#if VECTOR_BYTES == 64
+        for (; i < stop; i += 64) {
+            const __mmask64 here = ~(uint64_t)0 >> (stop - i < 64 ? 64 - (stop - i) : 0);
+            const __m512i a = _mm512_maskz_loadu_epi8(here, q + i), b = _mm512_maskz_loadu_epi8(here, x + i);
+            BYTES(add_squares)((ints)_mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b)), &squares, &plain);
+        }
+        i = stop;
+        total += sum_of_lanes(squares) + 128 * sum_of_lanes(plain);
+#elif VECTOR_BYTES == 32
+        for (; i + 32 <= stop; i += 32) {
+            const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
+            const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
+            BYTES(add_squares)((ints)_mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b)), &squares, &plain);
+        }
+        total += sum_of_lanes(squares);
+#endif
+        int32_t rest = 0;
+        for (; i < stop; i++) rest += ((int32_t)q[i] - x[i]) * ((int32_t)q[i] - x[i]);
+        total += rest;
+    }
+    return total;
+}
+
+static const bytes_kernels BYTES(kernels) = {BYTES(groups), BYTES(pack), BYTES(pack_query), BYTES(tile),
+                                            BYTES(square)};

@@ -6,18 +6,19 @@
    (by bytes, the score is exact) and decides. So results depend neither on the tiles' rounding nor on who does what. */
 
 enum {
-    FN(SEEDING),  /* tiles of codes, for the rows with the nearest codes, of one step in SEEDED */
+    FN(SEEDING),  /* tiles of codes, for the rows with the nearest codes */
     FN(BY_CODES), /* tiles of codes, whose bound leaves few hits */
     FN(BY_BYTES), /* tiles of uint8 rows, exact */
     FN(BY_REALS), /* tiles of reals, with a margin for their rounding */
     FN(BY_ROWS)   /* every pair by itself: absolute differences of bytes are one instruction for 64 of them */
 };
 
-#define MOST_QUERIES 1008     /* of a block, which share what it takes to fetch rows and pack them; a multiple of TILE_ROWS */
+#define MOST_QUERIES 504      /* of a block, which share what it takes to fetch rows and pack them; a multiple of TILE_ROWS */
 #define BLOCK_BYTES (1 << 20) /* of the elements of a block's queries, where MOST_QUERIES would need more */
 #define FEW_QUERIES 64        /* for each thread, below which the threads share out the rows */
 #define GRACE 256 /* hits of every query that are no reason to give up the codes; and of few rows, one in GRACE */
-#define SEEDED 4   /* one step in so many is searched for rows to begin with */
+#define MOST_SEEDED 256 /* neighbours up to which it is worth the memory to look for good rows first */
+#define FEW_SEEDED 16   /* neighbours below which that need not be done so well */
 #define MOST_AHEAD 1024 /* bytes of a row that are prefetched */
 #define SAMPLED 64 /* rows that tell where the data lie */
 
@@ -47,8 +48,11 @@ typedef struct {
     FN(search_job) *job;
     int form;
     int64_t first, count, tiles;
-    double *values; /* (count, k) heaps */
+    int64_t k;      /* of the heaps */
+    double *values; /* (count, k) */
     int64_t *indices;
+    double *seed_values; /* (block, seeds), the heaps of SEEDING */
+    int64_t *seed_indices;
     double *cap;      /* no row with a greater value is among the k best */
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
     double *norm;     /* |q|, prepared; for codes and bytes |q|^2 */
@@ -65,7 +69,7 @@ typedef struct {
     uint8_t odd[INT_ROWS];
     double widest; /* no finite reach in units of the codes is greater; `narrowed` says that it should be found anew */
     int narrowed;
-    FN(hit) *hits; /* (block * INT_ROWS) */
+    FN(hit) *hits; /* (block * INT_ROWS) of one visit */
     int64_t hit_count;
 } FN(searcher);
 #define SEARCHER FN(searcher)
@@ -80,10 +84,6 @@ static const void *FN(point)(const fnn_search *s, const void *rows, int64_t i) {
     return (const char *)rows + i * s->columns * (s->is_uint8 ? 1 : (int64_t)sizeof(REAL));
 }
 
-static double FN(value_of)(const fnn_search *s, const void *q, double q_factor, const void *x) {
-    return s->is_uint8 ? value_of_bytes(s->metric, q, x, s->columns)
-                       : FN(value_of_reals)(s->metric, q, q_factor, x, s->columns);
-}
 
 /* to (columns) = a row as the tiles of reals take it */
 static void FN(prepare)(const FN(search_job) *job, const void *row, REAL *to) {
@@ -126,12 +126,20 @@ static void FN(find_centre)(FN(search_job) *job) {
     job->unit = (REAL)ldexp(1, -exponent);
 }
 
+/* The value of a pair of query, of the block, and row. */
+static double FN(value_of)(const SEARCHER *here, int64_t query, int64_t row) {
+    const fnn_search *s = here->job->search;
+    const void *q = FN(point)(s, s->q, here->first + query), *x = FN(point)(s, s->x, row);
+    return s->is_uint8 ? value_of_bytes(here->job->bytes, s->metric, q, x, s->columns)
+                       : FN(value_of_reals)(s->metric, q, here->q_factor[query], x, s->columns);
+}
+
 /* What a query still wants, from its heap and, for the form, in its unit. */
 static void FN(aim)(SEARCHER *here, int64_t query) {
     const FN(search_job) *job = here->job;
     const fnn_search *s = job->search;
-    const double worst = here->values[query * s->k];
-    const int full = here->indices[query * s->k] != NOBODY;
+    const double worst = here->values[query * here->k];
+    const int full = here->indices[query * here->k] != NOBODY;
     const int exact = here->form == FN(BY_BYTES) || here->form == FN(SEEDING);
     double reach = worst < here->cap[query] ? worst : here->cap[query];
     /* rows come in ascending order: one of the same value as the worst is no better */
@@ -195,7 +203,8 @@ INLINE void FN(note_hits)(SEARCHER *here, int64_t row, int64_t tile, const uint3
     const char *rows = FN(point)(s, s->x, row);
     const int64_t bytes = (const char *)FN(point)(s, s->x, row + 1) - rows;
     const int64_t ahead = here->form != FN(BY_CODES) ? 0 : bytes < MOST_AHEAD ? bytes : MOST_AHEAD;
-    for (int r = 0; r < TILE_ROWS; r++)
+    const int64_t left = here->count - tile * TILE_ROWS, queries = left < TILE_ROWS ? left : TILE_ROWS;
+    for (int r = 0; r < queries; r++)
         for (uint32_t mask = masks[r] & valid; mask; mask &= mask - 1) {
             const int which = __builtin_ctz(mask);
             for (int64_t at = 0; at < ahead; at += 64) __builtin_prefetch(rows + which * bytes + at);
@@ -310,7 +319,6 @@ static void FN(scan_reals)(SEARCHER *here, int64_t row, int64_t height, uint32_t
 
 /* Takes the hits of a step into the heaps. Returns for how many the value had to be computed. */
 static int64_t FN(settle)(SEARCHER *here, int64_t first_row) {
-    const fnn_search *s = here->job->search;
     int64_t computed = 0;
     for (int64_t h = 0; h < here->hit_count; h++) {
         const FN(hit) hit = here->hits[h];
@@ -319,12 +327,13 @@ static int64_t FN(settle)(SEARCHER *here, int64_t first_row) {
         if (here->form == FN(BY_BYTES) || here->form == FN(SEEDING)) {
             value = here->norm[query] + here->odd[hit.row] - 2.0 * hit.score;
         } else {
-            if (here->form == FN(BY_CODES) && hit.score < here->byte_limit[query]) continue; /* which rose meanwhile */
-            value = FN(value_of)(s, FN(point)(s, s->q, here->first + query), here->q_factor[query],
-                                 FN(point)(s, s->x, row));
+            /* the limit rose meanwhile; but the rows were not relaxed for a query that had none then */
+            if (here->form == FN(BY_CODES) && !here->narrowed && hit.score < here->byte_limit[query]) continue;
+            value = FN(value_of)(here, query, row);
             computed++;
         }
-        if (offer(here->values + query * s->k, here->indices + query * s->k, s->k, here->cap[query], value, row))
+        if (offer(here->values + query * here->k, here->indices + query * here->k, here->k, here->cap[query], value,
+                  row))
             FN(aim)(here, query);
     }
     here->hit_count = 0;
@@ -335,13 +344,15 @@ static void FN(scan_rows)(SEARCHER *here, int64_t row, int64_t height) {
     const fnn_search *s = here->job->search;
     for (int64_t i = 0; i < here->count; i++)
         for (int64_t r = row; r < row + height; r++)
-            offer(here->values + i * s->k, here->indices + i * s->k, s->k, s->limit,
-                  FN(value_of)(s, FN(point)(s, s->q, here->first + i), 1, FN(point)(s, s->x, r)), r);
+            offer(here->values + i * s->k, here->indices + i * s->k, s->k, s->limit, FN(value_of)(here, i, r), r);
 }
 
-static void FN(empty_heaps)(SEARCHER *here) {
-    const fnn_search *s = here->job->search;
-    for (int64_t i = 0; i < here->count; i++) empty_heap(here->values + i * s->k, here->indices + i * s->k, s->k);
+/* Lets the searcher fill these heaps. */
+static void FN(use_heaps)(SEARCHER *here, double *values, int64_t *indices, int64_t k) {
+    here->k = k;
+    here->values = values;
+    here->indices = indices;
+    for (int64_t i = 0; i < here->count; i++) empty_heap(values + i * k, indices + i * k, k);
 }
 
 /* Compares the block with the rows of one step; returns how many these are. */
@@ -359,24 +370,26 @@ static int64_t FN(visit)(SEARCHER *here, int64_t row, int64_t high, double *comp
     return height;
 }
 
-/* Caps what the queries want by the values of those k of some rows whose codes are nearest to theirs: else most hits are
-   rows that are looked at before any good ones have been found. */
-static void FN(seed)(SEARCHER *here, int64_t low, int64_t high) {
-    const fnn_search *s = here->job->search;
-    double none;
-    if ((high - low) / SEEDED < 8 * s->k) return;
+static int64_t FN(seeds)(const fnn_search *s) { return s->width && s->k <= MOST_SEEDED ? 2 * s->k : 0; }
+
+/* Caps what the queries want by the k-th best of twice as many rows, those whose codes are nearest: else most hits are
+   rows that come before any good ones. Leaves something in the heaps (count, k). */
+static void FN(seed)(SEARCHER *here, int64_t low, int64_t high, double *values, int64_t *indices) {
+    const int64_t k = here->job->search->k, seeds = FN(seeds)(here->job->search);
+    const int64_t stride = k < FEW_SEEDED ? 4 : 2; /* one visit in so many is made */
+    double none = 0;
+    if (seeds == 0 || high - low < 4 * stride * seeds) return;
+    FN(use_heaps)(here, here->seed_values, here->seed_indices, seeds);
     FN(enter_form)(here, FN(SEEDING));
-    for (int64_t row = low; row < high; row += SEEDED * INT_ROWS) FN(visit)(here, row, high, &none);
+    for (int64_t row = low; row < high; row += stride * INT_ROWS) FN(visit)(here, row, high, &none);
     for (int64_t i = 0; i < here->count; i++) {
-        double worst = 0;
-        for (int64_t j = i * s->k; j < (i + 1) * s->k; j++) {
-            const void *q = FN(point)(s, s->q, here->first + i), *x = FN(point)(s, s->x, here->indices[j]);
-            const double value = FN(value_of)(s, q, here->q_factor[i], x);
-            if (value > worst) worst = value;
+        empty_heap(values + i * k, indices + i * k, k);
+        for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) {
+            const int64_t row = here->indices[j];
+            offer(values + i * k, indices + i * k, k, INFINITY, FN(value_of)(here, i, row), row);
         }
-        if (worst < here->cap[i]) here->cap[i] = worst;
+        if (values[i * k] < here->cap[i]) here->cap[i] = values[i * k];
     }
-    FN(empty_heaps)(here);
 }
 
 /* Lets signals be heard; is the search to stop? */
@@ -388,30 +401,32 @@ static int FN(is_stopped)(FN(search_job) *job, int thread) {
     return __atomic_load_n(&job->stop, __ATOMIC_RELAXED);
 }
 
-/* Compares a block of queries with the rows low..high. */
-static void FN(search_item)(SEARCHER *here, int thread, int64_t low, int64_t high) {
+/* Compares a block of queries with the rows low..high; values and indices (count, k) are what it fills. */
+static void FN(search_item)(SEARCHER *here, int thread, int64_t low, int64_t high, double *values, int64_t *indices) {
     const fnn_search *s = here->job->search;
     const double grace = (double)(high - low < GRACE * GRACE ? (high - low) / GRACE : GRACE);
     double computed = 0;
-    FN(empty_heaps)(here);
     for (int64_t i = 0; i < here->count; i++) {
         here->cap[i] = s->limit;
         here->q_factor[i] = 1;
         if (s->metric == COSINE && !s->is_uint8)
             here->q_factor[i] = FN(inverse_norm)(FN(point)(s, s->q, here->first + i), s->columns);
     }
-    if (s->width) FN(seed)(here, low, high);
+    FN(seed)(here, low, high, values, indices);
+    FN(use_heaps)(here, values, indices, s->k);
     FN(enter_form)(here, s->width ? FN(BY_CODES) : FN(plain_form)(s));
-    for (int64_t row = low, steps = 0; row < high && !FN(is_stopped)(here->job, thread); steps++) {
+    for (int64_t row = low, visits = 0; row < high; visits++) {
+        if (visits % 16 == 0) {
+            if (FN(is_stopped)(here->job, thread)) return;
+            here->narrowed = 1;
+        }
         row += FN(visit)(here, row, high, &computed);
-        if (steps % 16 == 0) here->narrowed = 1;
         const double compared = (double)(here->count * (row - low));
         if (here->form == FN(BY_CODES) && computed > s->most_verified * compared + grace * (double)here->count)
             FN(enter_form)(here, FN(plain_form)(s));
     }
     if (here->job->parts == 1)
-        for (int64_t i = 0; i < here->count; i++)
-            sort_heap(here->values + i * s->k, here->indices + i * s->k, s->k);
+        for (int64_t i = 0; i < here->count; i++) sort_heap(values + i * s->k, indices + i * s->k, s->k);
 }
 
 /* Lays a thread's memory out; returns its size. */
@@ -423,6 +438,8 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     const int64_t width = plain == FN(BY_REALS) ? s->columns : 0;
     if (s->width && job->bytes->groups(s->width) > groups) groups = job->bytes->groups(s->width);
     FN(cursor) at = {arena, 0};
+    here->seed_values = FN(take)(&at, padded * FN(seeds)(s) * sizeof(double));
+    here->seed_indices = FN(take)(&at, padded * FN(seeds)(s) * sizeof(int64_t));
     here->cap = FN(take)(&at, padded * sizeof(double));
     here->reach = FN(take)(&at, padded * sizeof(double));
     here->norm = FN(take)(&at, padded * sizeof(double));
@@ -450,9 +467,9 @@ static void FN(search_thread)(void *argument, int thread, int threads) {
         const int64_t part = item % job->parts, left = s->queries - (here.first = item / job->parts * job->block);
         here.count = left < job->block ? left : job->block;
         here.tiles = (here.count + TILE_ROWS - 1) / TILE_ROWS;
-        here.values = job->values + (part * s->queries + here.first) * s->k;
-        here.indices = job->indices + (part * s->queries + here.first) * s->k;
-        FN(search_item)(&here, thread, s->rows * part / job->parts, s->rows * (part + 1) / job->parts);
+        const int64_t at = (part * s->queries + here.first) * s->k;
+        FN(search_item)(&here, thread, s->rows * part / job->parts, s->rows * (part + 1) / job->parts, job->values + at,
+                        job->indices + at);
     }
 }
 

@@ -1,0 +1,196 @@
+"""Codes: what they say of distances is true of every pair, and they leave few pairs over."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import point_sets
+import pytest
+
+import fastnn
+from fastnn import pruning
+from fastnn.kernels.spec import COSINE, EUCLIDEAN, METRICS
+
+each_metric = pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+
+
+def distances(metric, X, Q):
+    """|q - x| of every pair (q, n), of unit vectors for cosine, in the longest floats there are."""
+    X, Q = X.astype(np.longdouble), Q.astype(np.longdouble)
+    if metric == "cosine":
+        X, Q = unit(X), unit(Q)
+    return np.array([np.sqrt(((X - q) ** 2).sum(axis=1)) for q in Q])
+
+
+def unit(points):
+    norms = np.sqrt((points**2).sum(axis=1, keepdims=True))
+    return np.divide(points, norms, out=np.zeros_like(points), where=norms > 0)
+
+
+def bounds(codes):
+    """What spec.Codes says the distance of every pair is not below, (q, n)."""
+    rows = codes.rows.astype(np.float64)
+    apart = np.array([np.sqrt(((rows - q) ** 2).sum(axis=1)) for q in codes.queries.astype(np.float64)])
+    return codes.scale * (apart - codes.query_errors[:, np.newaxis].astype(np.float64) - codes.row_errors)
+
+
+def check(metric, X, Q):
+    """Build codes and prove their bounds; return the bounds and the distances."""
+    built = pruning.build(X, METRICS.index(metric), always=True)
+    assert built is not None
+    codes = built.of(Q)
+    assert codes.rows.dtype == codes.queries.dtype == np.uint8
+    assert codes.row_errors.dtype == codes.query_errors.dtype == np.float32
+    assert (codes.row_errors.shape, codes.query_errors.shape) == (X.shape[:1], Q.shape[:1])
+    assert codes.rows.shape == (len(X), codes.queries.shape[1])
+    assert math.isfinite(codes.scale)
+    assert codes.scale > 0
+    bound, truth = bounds(codes), distances(metric, X, Q)
+    assert (bound <= truth).all()
+    return bound, truth
+
+
+def clustered(rng, n, d, offset=0.0, clusters=5):
+    return offset + rng.normal(size=(clusters, d))[rng.integers(0, clusters, n)] * 10 + rng.normal(size=(n, d)) * 0.1
+
+
+def flat(n, d):
+    """Bytes of which nearly all is in three dimensions."""
+    rng = np.random.default_rng(0)
+    return np.clip(128 + rng.normal(size=(n, 3)) @ rng.normal(size=(3, d)) * 15, 0, 255).astype(np.uint8)
+
+
+# ---- the bound
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+@pytest.mark.parametrize("kind", point_sets.KINDS)
+@pytest.mark.parametrize("size", [(60, 16, 15), (150, 40, 20), (200, 130, 20)], ids=str)
+def test_kinds_of_data(kind, dtype, metric, size):
+    points = point_sets.make(kind, dtype, *size)
+    check(metric, points.X, points.Q)
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("offset", [0, 1, 1e3, 1e6, 1e10])
+def test_clusters_far_from_the_origin(offset, dtype, metric):
+    rng = np.random.default_rng(0)
+    check(metric, clustered(rng, 300, 50, offset).astype(dtype), clustered(rng, 40, 50, offset).astype(dtype))
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e-44, 1e-30, 1e-20, 1e-10, 1e10, 1e18, 1e30, 1e37])
+def test_huge_and_tiny_numbers(size, dtype, metric):
+    rng = np.random.default_rng(0)
+    X, Q = (clustered(np.random.default_rng(1), 300, 30) * size).astype(dtype), rng.normal(size=(40, 30)) * size
+    Q = np.concatenate([Q.astype(dtype), X[:20]])
+    bound, truth = check(metric, X, Q)
+    assert (bound > truth / 2)[truth > truth.max() / 2].mean() > 0.9  # whatever the unit, the bounds are useful
+
+
+@each_metric
+@pytest.mark.parametrize("size", [1e-140, 1e-100, 1e100, 1e139])
+def test_the_ends_of_what_may_be_searched(size, metric):
+    rng = np.random.default_rng(0)
+    check(metric, clustered(rng, 100, 30) * (size / 40), clustered(rng, 20, 30) * (size / 40))
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [1e5, 1e15, 1e25])
+@pytest.mark.parametrize("d", [20, 150])
+def test_rows_and_queries_unlike_the_sample(d, factor, dtype, metric):
+    """The codes are chosen for a sample, here of less than all rows; the others are outliers."""
+    rng = np.random.default_rng(0)
+    both = (rng.normal(size=(2 * pruning.SAMPLE_ROWS + 20, 3)) @ rng.normal(size=(3, d))).astype(dtype)
+    X, Q = both[20:], both[:20]
+    sampled = np.linspace(0, len(X) - 1, pruning.SAMPLE_ROWS).astype(np.int64)
+    outliers = np.setdiff1d(np.arange(len(X)), sampled)[::50]
+    X[outliers] *= dtype_factor(dtype, factor)
+    Q[::5] *= dtype_factor(dtype, factor)
+    Q[1] = X[outliers[0]]
+    bound, truth = check(metric, X, Q)
+    useful = (bound > truth / 2)[2:5, sampled]
+    assert useful.mean() > 0.6
+
+
+def dtype_factor(dtype, factor):
+    return factor if dtype == "float32" else factor**5
+
+
+@each_metric
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (2, 1), (50, 1), (20, 2), (40, 3), (16, 15)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_few_rows_and_columns(shape, dtype, metric):
+    rng = np.random.default_rng(0)
+    check(metric, rng.normal(size=shape).astype(dtype), rng.normal(size=(10, shape[1])).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+def test_many_columns(dtype):
+    points = point_sets.make("random", dtype, 30, pruning.MOST_CODED + 1, 3)
+    check("euclidean", points.X, points.Q)
+
+
+@each_metric
+def test_mnist(metric):
+    (X, _), (Q, _) = fastnn.datasets.load_mnist()
+    bound, truth = check(metric, X[:2500], Q[:20])
+    fifth = np.sort(truth, axis=1)[:, 4:5]
+    assert (bound <= fifth).mean() < 0.08  # the share of pairs left over
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_codes_rule_out_other_clusters(dtype, metric):
+    rng = np.random.default_rng(0)
+    both = clustered(rng, 1020, 60, 100) * 2
+    both = (np.rint(both) if dtype == "uint8" else both).astype(dtype)
+    bound, truth = check(metric, both[:1000], both[1000:])
+    far = truth > truth.max() / 3
+    assert 0.1 < far.mean() < 0.9
+    assert (bound > truth.max() / 6)[far].all()
+
+
+# ---- when there are codes
+
+
+@pytest.mark.parametrize("metric", [EUCLIDEAN, COSINE])
+@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+def test_few_rows_have_codes_only_if_asked(dtype, metric):
+    X = flat(pruning.FEWEST_ROWS, 200).astype(dtype)
+    assert pruning.build(X, metric, always=False) is not None
+    assert pruning.build(X[:-1], metric, always=False) is None
+    assert pruning.build(X[:-1], metric, always=True) is not None
+
+
+@pytest.mark.parametrize("metric", [EUCLIDEAN, COSINE])
+def test_bytes_of_high_dimension_have_codes_only_if_asked(metric):
+    """Neighbours are hardly nearer than all others, so that no short code tells them apart."""
+    X = np.random.default_rng(0).integers(0, 256, (3000, 300)).astype(np.uint8)
+    assert pruning.build(X, metric, always=False) is None
+    assert pruning.build(X, metric, always=True) is not None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_of_high_dimension_are_coded_as_they_are(dtype):
+    X = np.random.default_rng(0).normal(size=(3000, 300)).astype(dtype)
+    assert pruning.build(X, EUCLIDEAN, always=False).rows.shape == X.shape
+
+
+@pytest.mark.parametrize(("always", "most"), [(True, math.inf), (False, pruning.MOST_VERIFIED)])
+def test_how_many_rows_a_backend_may_verify(always, most):
+    X = flat(pruning.FEWEST_ROWS, 200)
+    assert pruning.build(X, EUCLIDEAN, always=always).of(X[:3]).most_verified == most
+
+
+def test_the_same_rows_have_the_same_codes():
+    X = flat(3000, 50)
+    first, second = (pruning.build(X, EUCLIDEAN, always=True).of(X[:100]) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(first.queries, first.rows[:100])
