@@ -23,9 +23,11 @@ long fma_bytes_a_round(void) { return CHAINS * VECTOR_BYTES; }
 #define FMA(NAME, REAL, VECTOR)                                                                                       \
     double NAME(long rounds) {                                                                                        \
         VECTOR sum[CHAINS], shrink, step, total;                                                                      \
-        memset(sum, 0, sizeof sum);                                                                                   \
         memset(&total, 0, sizeof total);                                                                              \
         volatile REAL half = (REAL)0.5, one = (REAL)1; /* not known to the compiler */                                \
+        /* chains that begin alike would become a single one */                                                       \
+        for (int c = 0; c < CHAINS; c++)                                                                              \
+            for (size_t i = 0; i < sizeof(VECTOR) / sizeof(REAL); i++) sum[c][i] = one * (REAL)c;                     \
         for (size_t i = 0; i < sizeof(VECTOR) / sizeof(REAL); i++) shrink[i] = half, step[i] = one;                   \
         for (long round = 0; round < rounds; round++) {                                                               \
             _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) sum[c] = sum[c] * shrink + step;                \

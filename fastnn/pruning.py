@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import get_backend, num_threads, use
-from .kernels.spec import COSINE, Codes, FloatArray, aligned_zeros, layout, weight_views
+from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, aligned_zeros, bias_views, layout, weight_views
 
 WIDTHS = (16, 32, 64, 96)  # of codes: one element less of R v, and r(v)
 MOST_CODED = 16_384  # columns that codes without R may have
 FEWEST_ROWS = 2048  # for which a code pays
-SAMPLE_ROWS, SAMPLE_QUERIES = 2048, 128  # from which R and the width are chosen
+SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the width are chosen
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
 SPARE_AXES, ITERATIONS = 8, 2  # of the subspace iteration
 BLOCK_ELEMENTS = 400_000  # that are coded at a time, in the cache
@@ -187,16 +187,22 @@ def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
     return v
 
 
-def _shorten(v: FloatArray, square: FloatArray, projected: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """u(v) = (R v, r(v)) from R v (n, m) and |v|^2, and a bound of its rounding errors' norm."""
+def _shorten(
+    v: FloatArray, square: FloatArray, projected: FloatArray, offset: float = 0.0
+) -> tuple[FloatArray, FloatArray]:
+    """u(v) = (R v, r(v)) from |v|^2 and R v (n, m), and a bound of its rounding errors' norm.
+
+    R v was computed from v, or from what is ``offset`` away from it.
+    """
     d, m = v.shape[1], projected.shape[1]
     gamma = d * float(np.finfo(v.dtype).eps)  # twice the worst case of a sum of d products, relative to the norms
     u = np.empty((len(v), m + 1), v.dtype)
     u[:, :m] = projected
     left = np.maximum(square - _squares(projected), 0)
     u[:, m] = np.sqrt(left)
-    shift = math.sqrt(m) * gamma * np.sqrt(square)  # of R v
-    wrong = 2 * (gamma * (1 + math.sqrt(m)) + m * gamma**2) * square  # of left
+    norm = np.sqrt(square)
+    shift = math.sqrt(m) * gamma * (norm + 2 * offset)  # of R v
+    wrong = 2 * gamma * square + (2 * norm + shift) * shift  # of left
     with np.errstate(divide="ignore", invalid="ignore"):
         turn = np.minimum(np.sqrt(wrong), np.where(left > 0, wrong / u[:, m], np.inf))
     return u, shift + turn
@@ -207,12 +213,14 @@ def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], ND
     codes = np.empty((len(rows), len(pruning.low)), np.uint8)
     errors = np.empty(len(rows), np.float32)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
-    project = None if pruning.axes is None else _projection(pruning.axes)
+    project, raw = None, rows.dtype == np.uint8 and pruning.metric == EUCLIDEAN
+    if pruning.axes is not None:
+        project = _projection(pruning.axes, pruning.mean if raw else None)
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
         with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
-            codes[here], errors[here] = _encode_block(pruning, rows[here], project)
+            codes[here], errors[here] = _encode_block(pruning, rows[here], project, raw)
 
     starts, threads = range(0, len(rows), step), num_threads()
     if threads > 1 and len(starts) > 1:
@@ -225,15 +233,17 @@ def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], ND
     return codes, errors
 
 
-def _projection(axes: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """The product of rows (n, d) and ``axes`` (d, m), which is the forward pass of one linear layer."""
-    net, count = layout(axes.shape, ("identity",), "mean_squared_error", False, axes.dtype)
+def _projection(axes: FloatArray, mean: FloatArray | None = None) -> Callable[[NDArray[Any]], FloatArray]:
+    """The product of rows (n, d), less ``mean``, and ``axes`` (d, m): the forward pass of one linear layer."""
+    net, count = layout(axes.shape, ("identity",), "mean_squared_error", mean is not None, axes.dtype)
     params, kernels = aligned_zeros(count, axes.dtype), get_backend()
     weight_views(net, params)[0][:] = axes
+    if mean is not None:
+        bias_views(net, params)[0][:] = -_product(mean[np.newaxis].astype(np.float64), axes.astype(np.float64))[0]
 
-    def project(v: FloatArray) -> FloatArray:
-        out = np.empty((len(v), axes.shape[1]), axes.dtype)
-        kernels.forward(net, params, v, 1.0, out)
+    def project(rows: NDArray[Any]) -> FloatArray:
+        out = np.empty((len(rows), axes.shape[1]), axes.dtype)
+        kernels.forward(net, params, rows, 1.0, out)
         return out
 
     return project
@@ -245,15 +255,16 @@ def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
 
 
 def _encode_block(
-    pruning: Pruning, rows: NDArray[Any], project: Callable[[FloatArray], FloatArray] | None
+    pruning: Pruning, rows: NDArray[Any], project: Callable[[NDArray[Any]], FloatArray] | None, raw: bool
 ) -> tuple[FloatArray, FloatArray]:
     v = _prepare(rows, pruning.metric, pruning.mean)
-    square = _squares(v)
-    blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * float(np.linalg.norm(pruning.mean)))
+    square, offset = _squares(v), float(np.linalg.norm(pruning.mean))
+    blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * offset)
     if project is None:
         u = v
     else:
-        u, more = _shorten(v, square, project(v))
+        # bytes are projected as they are, as the kernel skips their zeros
+        u, more = _shorten(v, square, project(rows), offset) if raw else _shorten(v, square, project(v))
         blur = blur + more
     u -= pruning.low
     u /= u.dtype.type(pruning.scale)

@@ -227,9 +227,11 @@ static void FN(relax)(SEARCHER *here, int64_t row, int64_t height) {
         here->widest *= 1 + 1e-6;
         here->narrowed = 0;
     }
+    const float *errors = s->row_errors + row, shared = (float)(2 * here->widest + least), lowest = (float)least;
+    const float most = 1 << 30; /* more than any two codes are apart */
     for (int64_t r = 0; r < height; r++) {
-        const double error = s->row_errors[row + r], more = (error - least) * (2 * here->widest + error + least) / 2;
-        here->start[r] += more < 1 << 30 ? (int32_t)more + 1 : 1 << 30; /* 2^30: more than any two codes are apart */
+        const float more = (errors[r] - lowest) * (errors[r] + shared) * 0.500001f;
+        here->start[r] += (int32_t)(more < most ? more : most) + 1;
     }
 }
 
@@ -480,6 +482,7 @@ static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int thre
     int64_t most = BLOCK_BYTES / bytes < MOST_QUERIES ? BLOCK_BYTES / bytes : MOST_QUERIES;
     most = most < TILE_ROWS ? TILE_ROWS : most / TILE_ROWS * TILE_ROWS;
     *job = (FN(search_job)){.search = s, .bytes = best_bytes(), .arena = arena};
+    if (most > s->queries) most = s->queries;
     job->parts = s->queries < FEW_QUERIES * threads ? threads : 1;
     const int64_t sharers = job->parts > 1 ? 1 : threads, rounds = (s->queries + most * sharers - 1) / (most * sharers);
     job->block = (s->queries + rounds * sharers - 1) / (rounds * sharers); /* about equal, for all to end together */
@@ -503,7 +506,7 @@ static size_t FN(search_bytes)(const fnn_search *s, int threads) {
 static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_poll *poll) {
     FN(search_job) job;
     FN(plan_search)(&job, s, threads, arena);
-    FN(find_centre)(&job);
+    if (FN(plain_form)(s) == FN(BY_REALS)) FN(find_centre)(&job);
     job.poll = poll;
     job.next_poll = fnn_now() + POLL_SECONDS;
     job.least_error = INFINITY;
