@@ -56,6 +56,23 @@ def test_scales(backend, scale, dtype):
     assert_found(backend, points[:400], points[400:], codes, 6, rtol=1e-14)
 
 
+@pytest.mark.parametrize("within", [0, 3, 40])
+def test_a_limit_far_below_the_distances_of_codes(backend, within):
+    """Values are 2^-20 of the codes' distances: a limit on the ones says nothing of the others."""
+    rng = np.random.default_rng(0)
+    whole = rng.integers(0, 256, (2_030, 8))
+    points = (whole * 2.0**-10).astype(np.float32)
+    X, Q = points[:2000], points[2000:]
+    expected, expected_indices = brute(X, Q, 41)
+    limit = float(expected[0, within] / 2 + expected[0, within - 1] / 2) if within else float(expected.min() / 2)
+    codes = exact_codes(X, Q, scale=2.0**-10)
+    values, indices = point_sets.search_with(codes, backend, Points(X, Q), "euclidean", 41, limit)
+    inside = expected <= limit
+    assert inside[0].sum() == within
+    np.testing.assert_array_equal(values, np.where(inside, expected, np.inf))
+    np.testing.assert_array_equal(indices, np.where(inside, expected_indices, -1))
+
+
 @each_dtype
 def test_long_codes_of_extremes(backend, dtype):
     """Whose products and squares are about as large as they can be: 16,384 columns of 0 and 255."""

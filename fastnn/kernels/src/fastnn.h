@@ -78,6 +78,7 @@ typedef struct {
 double fnn_wait(fnn_barrier *barrier, int threads);
 
 double fnn_now(void); /* seconds */
+void fnn_rest(void);  /* for a fraction of a millisecond */
 
 /* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays. */
 #define FNN_FORWARD_THREAD_WORK 2e7

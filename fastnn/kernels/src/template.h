@@ -13,5 +13,6 @@
 #include "online.h"
 #include "columns.h"
 #include "reals_tile.h"
+#include "searcher.h"
 #include "neighbors.h"
 #include "training.h"

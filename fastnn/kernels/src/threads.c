@@ -74,3 +74,5 @@ double fnn_now(void) {
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
+
+void fnn_rest(void) { nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); }
