@@ -31,6 +31,7 @@ WIDTHS = (16, 32, 64, 96)  # of codes: one element less of R v, and r(v)
 MOST_CODED = 16_384  # columns that codes without R may have
 FEWEST_ROWS = 2048  # for which a code pays
 SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the width are chosen
+CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
 SPARE_AXES, ITERATIONS = 8, 2  # of the subspace iteration
 BLOCK_ELEMENTS = 400_000  # that are coded at a time, in the cache
@@ -66,10 +67,10 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     moderate = FLOAT32_RANGE[0] < float(np.abs(sample).max()) < FLOAT32_RANGE[1]
     narrow = X.dtype == np.uint8 or (X.dtype == np.float32 and moderate)
     dtype = np.dtype(np.float32 if narrow else np.float64)
-    prepared = _prepare(sample, metric, np.zeros(d, dtype))
+    prepared = _without_outliers(_prepare(sample, metric, np.zeros(d, dtype)))
     mean = prepared.mean(axis=0)
     prepared -= mean
-    axes = _principal_axes(prepared, min(WIDTHS[-1] - 1, d, size))
+    axes = _principal_axes(prepared, min(WIDTHS[-1] - 1, *prepared.shape))
     best = _choose(prepared, axes, X.dtype, always)
     if best is None:
         return None
@@ -81,6 +82,15 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     empty = Pruning(metric, mean, chosen, low, scale, most, np.empty((0, 0), np.uint8), np.empty(0, np.float32))
     codes, errors = _encode(empty, X)
     return empty._replace(rows=codes, row_errors=errors)
+
+
+def _without_outliers(sample: FloatArray) -> FloatArray:
+    """The rows but those so far from the others that axes and codes would be theirs alone."""
+    centre = np.median(sample[:: 1 + len(sample) // CENTRE_ROWS], axis=0)
+    with np.errstate(over="ignore"):
+        apart = _squares(sample - centre)
+    typical = np.median(apart)
+    return sample[apart <= OUTLYING * typical] if typical > 0 else sample
 
 
 def _choose(sample: FloatArray, axes: FloatArray, dtype: np.dtype[Any], always: bool) -> int | None:

@@ -118,6 +118,17 @@ def test_rows_and_queries_unlike_the_sample(d, factor, dtype, metric):
     assert useful.mean() > 0.6
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [1e3, 1e6])
+def test_an_outlier_in_the_sample_does_not_spoil_the_codes_of_others(factor, dtype):
+    rng = np.random.default_rng(0)
+    both = (rng.normal(size=(520, 3)) @ rng.normal(size=(3, 60))).astype(dtype)
+    X, Q = both[20:], both[:20]
+    X[0] *= factor
+    bound, truth = check("euclidean", X, Q)
+    assert (bound > truth / 2)[:, 1:].mean() > 0.6
+
+
 def dtype_factor(dtype, factor):
     return factor if dtype == "float32" else factor**5
 

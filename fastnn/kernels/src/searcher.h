@@ -13,7 +13,7 @@ enum {
 };
 
 #define MOST_AHEAD 1024 /* bytes of a row that are prefetched */
-#define SAMPLED 64      /* rows that tell where the data lie */
+#define SAMPLED 15      /* rows that tell where the data lie */
 
 typedef struct {
     const fnn_search *search;
@@ -96,22 +96,25 @@ static void FN(prepare)(const FN(search_job) *job, const void *row, REAL *to) {
     }
 }
 
-/* Finds the centre and the unit from a few rows. */
+/* Finds the centre and the unit from a few rows: the medians, which no outlier moves, and how far they are from these. */
 static void FN(find_centre)(FN(search_job) *job) {
     const fnn_search *s = job->search;
     const int64_t count = s->rows < SAMPLED ? s->rows : SAMPLED;
     REAL most = 0;
-    memset(job->centre, 0, s->columns * sizeof(REAL));
-    for (int pass = 0; pass < 2; pass++) /* the mean, then how far they are from it */
+    for (int64_t i = 0; i < s->columns; i++) {
+        REAL sorted[SAMPLED];
         for (int64_t k = 0; k < count; k++) {
             const void *row = FN(point)(s, s->x, s->rows * k / count);
-            for (int64_t i = 0; i < s->columns; i++) {
-                const REAL x = s->is_uint8 ? (REAL)((const uint8_t *)row)[i] : ((const REAL *)row)[i];
-                if (pass == 0) job->centre[i] += x / (REAL)count;
-                const REAL apart = s->metric == EUCLIDEAN ? x - job->centre[i] : x;
-                if (pass == 1 && (apart < 0 ? -apart : apart) > most) most = apart < 0 ? -apart : apart;
-            }
+            const REAL x = s->is_uint8 ? (REAL)((const uint8_t *)row)[i] : ((const REAL *)row)[i];
+            int64_t at = k;
+            for (; at > 0 && sorted[at - 1] > x; at--) sorted[at] = sorted[at - 1];
+            sorted[at] = x;
         }
+        job->centre[i] = s->metric == EUCLIDEAN ? sorted[count / 2] : 0;
+        const REAL above = sorted[count - 1] - job->centre[i], below = job->centre[i] - sorted[0];
+        if (above > most) most = above;
+        if (below > most) most = below;
+    }
     int exponent = most > 0 ? ilogb((double)most) : 0;
     if (exponent > 100) exponent = 100;
     if (exponent < -100) exponent = -100;
