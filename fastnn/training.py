@@ -19,6 +19,7 @@ from .kernels.spec import (
     IDENTITY,
     OPTIMIZERS,
     SLOTS,
+    Dropout,
     EpochResult,
     FloatArray,
     IntArray,
@@ -42,11 +43,12 @@ HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
 
 class Data(NamedTuple):
-    """A validated data set: rows and labels or targets, as the kernel table takes them."""
+    """A validated data set: rows, labels or targets, and factors of their losses, as the kernel table takes them."""
 
     X: NDArray[Any]
     scale: float
     y: NDArray[Any]
+    weights: FloatArray | None = None
 
 
 @dataclass
@@ -169,6 +171,7 @@ def run_epoch(
     batch_size: int,
     rule: Rule,
     tick: Tick | None = None,
+    dropout: Dropout | None = None,
 ) -> EpochResult:
     """Train on the rows ``order``, in place.
 
@@ -178,15 +181,20 @@ def run_epoch(
     """
     batches = -(-len(order) // batch_size)
     first_params, first_state = params.copy(), state.copy()
-    result = kernels.train_epoch(net, params, state, data.X, data.scale, data.y, order, batch_size, rule, tick)
+
+    def train(rows: IntArray, tick: Tick | None) -> EpochResult:
+        return kernels.train_epoch(
+            net, params, state, data.X, data.scale, data.y, rows, batch_size, rule, tick, data.weights, dropout
+        )
+
+    result = train(order, tick)
     if result.batches == batches and np.isfinite(params).all():
         return result
 
     # Epochs are deterministic: find the last finite weights by replaying ever narrower parts of this one.
     def replay(count: int) -> bool:
         params[:], state[:] = first_params, first_state
-        rows = order[: count * batch_size]
-        kernels.train_epoch(net, params, state, data.X, data.scale, data.y, rows, batch_size, rule)
+        train(order[: count * batch_size], None)
         return bool(np.isfinite(params).all())
 
     good, bad = 0, result.batches + 1
@@ -203,7 +211,7 @@ def run_epoch(
 
 
 def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = ("X", "y")) -> tuple[float, float]:
-    """Mean loss (without penalty) and the share of rows whose largest output is their class."""
+    """Mean loss (weighted, without penalty) and the share of rows whose largest output is their class."""
     kernels, outputs = get_backend(), int(net.sizes[-1])
     last = int(net.activations[-1])
     to_z = net._replace(activations=np.append(net.activations[:-1], IDENTITY))
@@ -214,7 +222,8 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
         z = np.empty((len(y), outputs), params.dtype)
         kernels.forward(to_z, params, data.X[rows], data.scale, z)
         a = reference.activate(z, last)
-        total += reference.loss_sum(z, a, y, net.loss)
+        losses = reference.losses(z, a, y, net.loss)
+        total += float((losses if data.weights is None else losses * data.weights[rows]).sum())
         correct += reference.count_correct(a, y)
     if not math.isfinite(total):
         validation.blame_nonfinite(names[0], data.X)

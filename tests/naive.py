@@ -52,14 +52,18 @@ def _activate_one(name: str, z: float) -> float:
     return z if z > 0 else 0.01 * z
 
 
-def layers(network: Network, x: Vector) -> tuple[list[Vector], list[Vector]]:
-    """Every layer's z, and every layer's output a with the input before them."""
+Factors = Sequence[Vector]  # of every hidden layer's outputs: what dropout multiplies them by
+
+
+def layers(network: Network, x: Vector, factors: Factors = ()) -> tuple[list[Vector], list[Vector]]:
+    """Every layer's z, and every layer's output a, before its factors, with the input before them."""
     zs, outputs = [], [x]
     for layer, weights in enumerate(network.weights):
+        inputs = times(outputs[-1], factors[layer - 1]) if factors and layer else outputs[-1]
         z = []
         for j in range(len(weights[0])):
             total = network.biases[layer][j] if network.biases else 0.0
-            for i, xi in enumerate(outputs[-1]):
+            for i, xi in enumerate(inputs):
                 total += xi * weights[i][j]
             z.append(total)
         zs.append(z)
@@ -67,8 +71,12 @@ def layers(network: Network, x: Vector) -> tuple[list[Vector], list[Vector]]:
     return zs, outputs
 
 
-def forward(network: Network, x: Vector) -> Vector:
-    return layers(network, x)[1][-1]
+def times(a: Vector, b: Vector) -> Vector:
+    return [ai * bi for ai, bi in zip(a, b, strict=True)]
+
+
+def forward(network: Network, x: Vector, factors: Factors = ()) -> Vector:
+    return layers(network, x, factors)[1][-1]
 
 
 def loss(name: str, a: Vector, y: Vector) -> float:
@@ -135,14 +143,21 @@ def activation_slope(name: str, z: Vector, a: Vector, k: int, j: int) -> float:
     return 1.0 if z[j] > 0 else 0.01
 
 
-def gradient(network: Network, x: Vector, y: Vector) -> Network:
-    """The gradient of one sample's loss, as a network whose weights and biases are the slopes."""
-    zs, outputs = layers(network, x)
+def gradient(network: Network, x: Vector, y: Vector, weight: float = 1.0, factors: Factors = ()) -> Network:
+    """The gradient of one sample's loss times weight, as a network whose weights and biases are the slopes."""
+    slope = [weight * s for s in loss_slope(network.loss, forward(network, x, factors), y)]
+    return way_back(network, x, slope, factors)[0]
+
+
+def way_back(network: Network, x: Vector, slope: Vector, factors: Factors = ()) -> tuple[Network, Vector]:
+    """The same from the slopes dL/da of the last layer's outputs; and the slopes dL/dx of the inputs."""
+    zs, outputs = layers(network, x, factors)
     weight_slopes: list[list[Vector]] = [[] for _ in network.weights]
     bias_slopes: list[Vector] = [[] for _ in network.weights]
-    slope = loss_slope(network.loss, outputs[-1], y)  # dL/da of the layer in hand
     for layer in reversed(range(len(network.weights))):
         z, a, before = zs[layer], outputs[layer + 1], outputs[layer]
+        if factors and layer:
+            before = times(before, factors[layer - 1])
         name, size = network.activations[layer], len(a)
         delta = [  # dL/dz_j
             sum(slope[k] * activation_slope(name, z, a, k, j) for k in (range(size) if name == "softmax" else [j]))
@@ -154,14 +169,24 @@ def gradient(network: Network, x: Vector, y: Vector) -> Network:
         if network.loss == "rashid" and layer == len(network.weights) - 1:
             back = slope  # the error itself, without the output's derivative
         slope = [sum(w * d for w, d in zip(row, back, strict=True)) for row in network.weights[layer]]
-    return Network(weight_slopes, bias_slopes if network.biases else None, network.activations, network.loss)
+        if factors and layer:
+            slope = times(slope, factors[layer - 1])
+    slopes = Network(weight_slopes, bias_slopes if network.biases else None, network.activations, network.loss)
+    return slopes, slope
 
 
-def mean_gradient(network: Network, X: Sequence[Vector], Y: Sequence[Vector]) -> Network:
-    """The gradient of the samples' mean loss."""
-    total = gradient(network, X[0], Y[0])
-    for x, y in zip(X[1:], Y[1:], strict=True):
-        for (row, k, _), (other, _, _) in zip(places(total), places(gradient(network, x, y)), strict=True):
+def mean_gradient(
+    network: Network,
+    X: Sequence[Vector],
+    Y: Sequence[Vector],
+    weights: Sequence[float] | None = None,
+    factors: Sequence[Factors] | None = None,
+) -> Network:
+    """The gradient of the mean of the samples' losses times their weights."""
+    weights, factors = weights or [1.0] * len(X), factors or [()] * len(X)
+    total, *others = [gradient(network, *sample) for sample in zip(X, Y, weights, factors, strict=True)]
+    for one in others:
+        for (row, k, _), (other, _, _) in zip(places(total), places(one), strict=True):
             row[k] += other[k]
     for row, k, _ in places(total):
         row[k] /= len(X)
@@ -224,20 +249,29 @@ class Optimizer:
 
 
 def train_epoch(
-    network: Network, X: Sequence[Vector], Y: Sequence[Vector], order: Sequence[int], batch: int, optimizer: Optimizer
+    network: Network,
+    X: Sequence[Vector],
+    Y: Sequence[Vector],
+    order: Sequence[int],
+    batch: int,
+    optimizer: Optimizer,
+    weights: Sequence[float] | None = None,
+    factors: Sequence[Factors] | None = None,
 ) -> tuple[float, int, int]:
     """Visit the rows ``order`` in batches; return the summed loss, the number correct and the number of updates.
 
     A sample counts before its batch's update.
     """
     total, correct, batches = 0.0, 0, 0
+    weights, factors = weights or [1.0] * len(X), factors or [()] * len(X)
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
         for row in rows:
-            a = forward(network, X[row])
-            total += loss(network.loss, a, Y[row])
+            a = forward(network, X[row], factors[row])
+            total += weights[row] * loss(network.loss, a, Y[row])
             correct += is_correct(a, Y[row])
-        optimizer.update(network, mean_gradient(network, [X[row] for row in rows], [Y[row] for row in rows]))
+        samples = zip(*[(X[row], Y[row], weights[row], factors[row]) for row in rows], strict=True)
+        optimizer.update(network, mean_gradient(network, *samples))
         batches += 1
     return total, correct, batches
 

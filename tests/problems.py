@@ -13,12 +13,15 @@ import naive
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.kernels.spec import OPTIMIZERS, SLOTS, EpochResult, Kernels, Net, Rule, Tick, aligned_zeros, layout
+from fastnn.kernels.spec import OPTIMIZERS, SLOTS, Dropout, EpochResult, Kernels, Net, Rule, Tick, aligned_zeros, layout
 
 Array = NDArray[Any]
 
 BYTE_SCALE = 1 / 255
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
+HIDDEN = ("identity", "sigmoid", "tanh", "relu", "leaky_relu")
+STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
+MARGIN = 0.3  # every z of a kinked activation stays so far from 0
 INPUT_KINDS = ("bytes", "sparse", "dense", "read_only", "memory_mapped")
 
 
@@ -37,6 +40,8 @@ class Problem:
     network: naive.Network
     inputs: list[naive.Vector]
     targets: list[naive.Vector]
+    weights: Array | None = None
+    dropout: Dropout | None = None
 
     def state(self, rule: Rule) -> Array:
         return aligned_zeros((SLOTS[rule.optimizer], self.params.size), self.params.dtype)
@@ -71,8 +76,12 @@ def make(
     rows: int = 10,
     seed: int = 0,
     folder: Path | None = None,
+    rates: tuple[float, ...] | None = None,
 ) -> Problem:
-    """A problem whose z are moderate. ``folder`` is for memory-mapped inputs, which are bytes."""
+    """A problem whose z are moderate. ``folder`` is for memory-mapped inputs, which are bytes.
+
+    With ``rates``, at which hidden layers drop outputs, samples have weights too.
+    """
     rng, real = np.random.default_rng(seed), np.dtype(dtype)
     net, count = layout(sizes, activations, loss, bias, real)
     params = aligned_zeros(count, real)
@@ -95,7 +104,32 @@ def make(
         y = rng.uniform(0.05, 0.95, (rows, sizes[-1])).astype(real)
         targets = y.tolist()
     network = naive.Network(*nested(net, params), list(activations), loss)
-    return Problem(net, params, X, scale, y, network, (X.astype(np.float64) * scale).tolist(), targets)
+    nested_inputs = (X.astype(np.float64) * scale).tolist()
+    weights = dropout = None
+    if rates is not None:
+        weights = rng.uniform(0, 2, rows).astype(real)
+        weights[rows // 3] = 0
+    if rates:
+        kept = np.empty((rows, net.strides[:-1].sum()), np.uint8)
+        for piece, rate in zip(_pieces(net, kept), rates, strict=True):
+            piece[:] = rng.random(piece.shape) >= rate
+        dropout = Dropout(kept, 1 / (1 - np.array(rates)))
+    return Problem(net, params, X, scale, y, network, nested_inputs, targets, weights, dropout)
+
+
+def _pieces(net: Net, kept: Array) -> list[Array]:
+    """The hidden layers' columns of Dropout.kept, with those of their padding."""
+    return np.split(kept, np.cumsum(net.strides[:-1])[:-1], axis=1)
+
+
+def naive_factors(problem: Problem) -> list[list[naive.Vector]] | None:
+    """What dropout multiplies the outputs by: for every sample a list of vectors, one a hidden layer."""
+    if problem.dropout is None:
+        return None
+    sizes = problem.net.sizes[1:-1]
+    layers = zip(_pieces(problem.net, problem.dropout.kept), sizes, problem.dropout.scales, strict=True)
+    factors = [(piece[:, :size] * scale).tolist() for piece, size, scale in layers]
+    return [list(sample) for sample in zip(*factors, strict=True)]
 
 
 def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: np.dtype[Any]) -> Array:
@@ -122,6 +156,23 @@ def nested(net: Net, vector: Array) -> tuple[list[list[naive.Vector]], list[naiv
         return weights, None
     biases = zip(net.biases, sizes[1:], strict=True)
     return weights, [vector[first : first + fan_out].astype(float).tolist() for first, fan_out in biases]
+
+
+def away_from_kinks(problem: Problem) -> Array:
+    """The same problem with |z| >= MARGIN everywhere: biases of +-1 and weighted sums below 1 - MARGIN.
+
+    Signs alternate, so that units of both branches take part.
+    """
+    params = copied(problem.params)
+    bound = 1.0  # of the layer's inputs
+    for layer, fan_in in enumerate(problem.net.sizes[:-1]):
+        first, stride, fan_out = problem.net.weights[layer], problem.net.strides[layer], problem.net.sizes[layer + 1]
+        weights = params[first : first + fan_in * stride]
+        weights *= (1 - MARGIN) / (np.abs(weights).max() * fan_in * bound)
+        biases = params[problem.net.biases[layer] :][:fan_out]
+        biases[:] = (-1.0) ** np.arange(fan_out)
+        bound = 2.0
+    return params
 
 
 def padding(net: Net, count: int) -> Array:
@@ -161,7 +212,18 @@ def train(
     params, state = copied(problem.params), problem.state(rule)
     rows = np.array(order, dtype=np.int64)
     result = kernels.train_epoch(
-        problem.net, params, state, problem.X, problem.scale, problem.y, rows, batch, rule, tick
+        problem.net,
+        params,
+        state,
+        problem.X,
+        problem.scale,
+        problem.y,
+        rows,
+        batch,
+        rule,
+        tick,
+        problem.weights,
+        problem.dropout,
     )
     return result, params, state
 
@@ -180,5 +242,7 @@ def naive_train(
     """The same epoch by tests/naive.py; returns its result and the parameters without padding."""
     network = copy.deepcopy(problem.network)
     optimizer = naive.Optimizer(OPTIMIZERS[rule.optimizer], *rule[1:])
-    result = naive.train_epoch(network, problem.inputs, problem.targets, order, batch, optimizer)
+    weights = None if problem.weights is None else problem.weights.tolist()
+    factors = naive_factors(problem)
+    result = naive.train_epoch(network, problem.inputs, problem.targets, order, batch, optimizer, weights, factors)
     return result, flat(network)

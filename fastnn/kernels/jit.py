@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import jit_layers as step
 from . import jit_neighbors as near
 from . import spec
-from .spec import Codes, EpochResult, FloatArray, IntArray, Net, Rule, Tick, aligned_zeros
+from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Net, Rule, Tick, aligned_zeros
 
 BLOCK = 256  # rows that go through the layers together; a larger batch is several blocks
 
@@ -47,6 +47,14 @@ class _Work(NamedTuple):
     rows: IntArray  # (block,) 0, 1, ...
 
 
+class _Extras(NamedTuple):
+    """The rows' weights and dropout in the one form that is compiled; empty where there are none."""
+
+    weights: FloatArray  # (n,) or (0,)
+    kept: NDArray[np.uint8]  # (n, sum of the hidden strides) or (0, 0)
+    scales: NDArray[np.float64]  # (hidden layers,) or (0,)
+
+
 def _work(net: Net, dtype: np.dtype[Any], block: int) -> _Work:
     layers, widest = len(net.activations), int(net.strides.max())
     inputs, outputs = int(net.sizes[:-1].max()) + 2, int(net.sizes[-1])
@@ -63,9 +71,9 @@ def _work(net: Net, dtype: np.dtype[Any], block: int) -> _Work:
 
 
 @step.inner
-def _forward(net: Any, params: Any, X: Any, scale: float, rows: Any, work: Any) -> None:
+def _forward(net: Any, params: Any, X: Any, scale: float, rows: Any, extras: Any, work: Any) -> None:
     """Fill work's a, z and nonzero inputs for the rows of X."""
-    last, block = len(net.activations) - 1, len(rows)
+    last, block, place = len(net.activations) - 1, len(rows), 0
     for layer in range(last + 1):
         weights, biases, stride = net.weights[layer], net.biases[layer], net.strides[layer]
         size, outputs, a = net.sizes[layer], net.sizes[layer + 1], work.a[layer]
@@ -80,28 +88,41 @@ def _forward(net: Any, params: Any, X: Any, scale: float, rows: Any, work: Any) 
                 for j in range(outputs):
                     work.z[s, j] = a[s, j]
         step.activate(a, block, outputs, net.activations[layer])
+        if layer < len(extras.scales):
+            step.drop(a, rows, outputs, extras.kept, place, extras.scales[layer])
+            place += stride
 
 
 @step.inner
-def _losses(net: Any, y: Any, rows: Any, m: int, work: Any) -> Any:
+def _losses(net: Any, y: Any, rows: Any, m: int, extras: Any, work: Any) -> Any:
     """After _forward: return the rows' summed loss and number correct; fill the last layer's delta."""
     step.fill_targets(y, rows, work.targets)
     activation = net.activations[-1]
-    return step.output_loss(work.z, work.a[-1], work.targets, len(rows), m, net.loss, activation, work.delta[-1])
+    return step.output_loss(
+        work.z, work.a[-1], work.targets, rows, m, net.loss, activation, extras.weights, work.delta[-1]
+    )
 
 
 @step.inner
-def _backward(net: Any, params: Any, block: int, m: int, target: Any, factor: Any, keep: Any, work: Any) -> None:
+def _backward(
+    net: Any, params: Any, rows: Any, m: int, target: Any, factor: Any, keep: Any, extras: Any, work: Any
+) -> None:
     """After _losses of a batch of m: target = keep * target (weights) + factor * gradient; target may be params."""
+    block, place = len(rows), extras.kept.shape[1]
     for layer in range(len(net.activations) - 1, -1, -1):
         size, weights, stride, delta = net.sizes[layer], net.weights[layer], net.strides[layer], work.delta[layer]
         if layer > 0:
             g, back = work.delta[layer - 1], delta
             if net.loss == spec.RASHID and layer == len(net.activations) - 1:
                 back = work.a[layer]  # the outputs are not needed any more
-                step.output_error(back, work.targets, block, m)
+                step.output_error(back, work.targets, rows, m, extras.weights)
             step.propagate(g, block, size, stride, params, weights, back)
-            step.times_derivative(g, work.a[layer - 1], block, size, net.activations[layer - 1])
+            undo = params.dtype.type(1)
+            if len(extras.scales) > 0:
+                place -= net.strides[layer - 1]
+                step.drop(g, rows, size, extras.kept, place, extras.scales[layer - 1])
+                undo = params.dtype.type(1 / extras.scales[layer - 1])
+            step.times_derivative(g, work.a[layer - 1], undo, block, size, net.activations[layer - 1])
         if keep != 1:
             w = target[weights : weights + size * stride]
             for k in range(len(w)):
@@ -114,7 +135,7 @@ def _backward(net: Any, params: Any, block: int, m: int, target: Any, factor: An
 @step.compiled
 def _train(
     net: Any, params: Any, state: Any, grad: Any, X: Any, scale: float, y: Any, order: Any, batch_size: int, rule: Any,
-    first: int, last: int, work: Any,
+    first: int, last: int, extras: Any, work: Any,
 ) -> Any:  # fmt: skip
     """Do the batches first to last - 1; return the summed loss, the number correct and the batches done."""
     T, rate, block = params.dtype.type, rule.learning_rate, len(work.rows)
@@ -129,13 +150,13 @@ def _train(
         batch_loss, batch_correct = 0.0, 0
         for k in range(start, stop, block):
             rows = order[k : min(k + block, stop)]
-            _forward(net, params, X, scale, rows, work)
-            loss, hits = _losses(net, y, rows, stop - start, work)
+            _forward(net, params, X, scale, rows, extras, work)
+            loss, hits = _losses(net, y, rows, stop - start, extras, work)
             batch_loss += loss
             batch_correct += hits
             if not math.isfinite(batch_loss):
                 return total, correct, batch - first
-            _backward(net, params, len(rows), stop - start, target, factor, keep, work)
+            _backward(net, params, rows, stop - start, target, factor, keep, extras, work)
         if not direct:
             t = rule.step + batch + 1
             for layer in range(len(net.activations)):
@@ -149,21 +170,38 @@ def _train(
 
 
 @step.compiled
-def _predict(net: Any, params: Any, X: Any, scale: float, rows: Any, out: Any, work: Any) -> None:
-    _forward(net, params, X, scale, rows, work)
+def _predict(net: Any, params: Any, X: Any, scale: float, rows: Any, out: Any, extras: Any, work: Any) -> None:
+    _forward(net, params, X, scale, rows, extras, work)
     for s in range(len(rows)):
         for j in range(out.shape[1]):
             out[rows[s], j] = work.a[-1, s, j]
 
 
 @step.compiled
-def _gradient(net: Any, params: Any, X: Any, scale: float, y: Any, rows: Any, grad: Any, work: Any) -> Any:
+def _gradient(net: Any, params: Any, X: Any, scale: float, y: Any, rows: Any, grad: Any, extras: Any, work: Any) -> Any:
     """Add the rows' part of the gradient of the mean loss over X to grad; return their summed loss."""
     one = params.dtype.type(1)
-    _forward(net, params, X, scale, rows, work)
-    loss = _losses(net, y, rows, len(X), work)[0]
-    _backward(net, params, len(rows), len(X), grad, one, one, work)
+    _forward(net, params, X, scale, rows, extras, work)
+    loss = _losses(net, y, rows, len(X), extras, work)[0]
+    _backward(net, params, rows, len(X), grad, one, one, extras, work)
     return loss
+
+
+@step.compiled
+def _layer_gradient(
+    net: Any, params: Any, X: Any, scale: float, rows: Any, outputs: Any, output_grad: Any, grad: Any, input_grad: Any,
+    work: Any,
+) -> None:  # fmt: skip
+    """Add the rows' part of the gradient to grad; write that of the rows themselves."""
+    one, block, weights, stride = params.dtype.type(1), len(rows), net.weights[0], net.strides[0]
+    inputs, units, a, delta = net.sizes[0], net.sizes[1], work.a[0], work.delta[0]
+    for s in range(block):
+        for j in range(units):
+            a[s, j], delta[s, j] = outputs[rows[s], j], output_grad[rows[s], j]
+    step.times_derivative(delta, a, one, block, units, net.activations[0])
+    step.compress(X, rows, inputs, params.dtype.type(scale), weights, net.biases[0], stride, work, 0)
+    step.add_outer(grad, one, stride, delta, work.offsets[0], work.values[0], work.counts[0, :block])
+    step.propagate(input_grad[rows[0] : rows[-1] + 1], block, inputs, stride, params, weights, delta)
 
 
 def _portions(count: int) -> Iterator[tuple[int, int]]:
@@ -201,22 +239,45 @@ def _plain(net: Net, X: NDArray[Any], scale: float, *arrays: NDArray[Any]) -> tu
     return net, X, float(scale) if X.dtype == np.uint8 else 1.0, *rest
 
 
+def _extras(dtype: np.dtype[Any], weights: FloatArray | None = None, dropout: Dropout | None = None) -> _Extras:
+    weights = np.empty(0, dtype) if weights is None else weights
+    dropout = Dropout(np.empty((0, 0), np.uint8), np.empty(0)) if dropout is None else dropout
+    return _Extras._make(map(_read_only, (weights, *dropout)))
+
+
 def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
     net, X, scale = _plain(net, X, scale)
-    work = _work(net, params.dtype, min(BLOCK, len(X)))
+    work, extras = _work(net, params.dtype, min(BLOCK, len(X))), _extras(params.dtype)
     for rows in _blocks(len(X)):
-        _predict(net, params, X, scale, rows, out, work)
+        _predict(net, params, X, scale, rows, out, extras, work)
     return bool(np.isfinite(out).all())
 
 
 def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:
     net, X, scale, y = _plain(net, X, scale, y)
-    work = _work(net, params.dtype, min(BLOCK, len(X)))
+    work, extras = _work(net, params.dtype, min(BLOCK, len(X))), _extras(params.dtype)
     grad[:] = 0
     total = 0.0
     for rows in _blocks(len(X)):
-        total += _gradient(net, params, X, scale, y, rows, grad, work)
+        total += _gradient(net, params, X, scale, y, rows, grad, extras, work)
     return total / len(X)
+
+
+def layer_grad(
+    net: Net,
+    params: FloatArray,
+    X: NDArray[Any],
+    scale: float,
+    outputs: FloatArray,
+    output_grad: FloatArray,
+    grad: FloatArray,
+    input_grad: FloatArray,
+) -> None:
+    net, X, scale, outputs, output_grad = _plain(net, X, scale, outputs, output_grad)
+    work = _work(net, params.dtype, min(BLOCK, len(X)))
+    grad[:] = 0
+    for rows in _blocks(len(X)):
+        _layer_gradient(net, params, X, scale, rows, outputs, output_grad, grad, input_grad, work)
 
 
 def train_epoch(
@@ -230,15 +291,17 @@ def train_epoch(
     batch_size: int,
     rule: Rule,
     tick: Tick | None = None,
+    weights: FloatArray | None = None,
+    dropout: Dropout | None = None,
 ) -> EpochResult:
     net, X, scale, y, order = _plain(net, X, scale, y, order)
     rule = Rule._make([int(rule.optimizer), *map(float, rule[1:-1]), int(rule.step)])
-    work = _work(net, params.dtype, min(BLOCK, batch_size, len(order)))
+    work, extras = _work(net, params.dtype, min(BLOCK, batch_size, len(order))), _extras(params.dtype, weights, dropout)
     grad = aligned_zeros(params.size, params.dtype)
     total, correct, batches = 0.0, 0, 0
     for first, last in _portions(-(-len(order) // batch_size)):
         loss, hits, done = _train(
-            net, params, state, grad, X, scale, y, order, int(batch_size), rule, first, last, work
+            net, params, state, grad, X, scale, y, order, int(batch_size), rule, first, last, extras, work
         )
         total, correct, batches = total + loss, correct + hits, batches + done
         if tick is not None and done:

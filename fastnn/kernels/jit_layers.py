@@ -173,16 +173,27 @@ def activate(z: Any, block: int, outputs: int, activation: int) -> None:
 
 
 @inner
-def times_derivative(delta: Any, a: Any, block: int, outputs: int, activation: int) -> None:
-    """Turn dL/da into dL/dz in place, given a = activation(z)."""
+def drop(values: Any, rows: Any, size: int, kept: Any, place: int, scale: float) -> None:
+    """Multiply the values (block, size) by the factors of a hidden layer's outputs, which are at ``place`` in kept."""
+    zero, factor = values.dtype.type(0), values.dtype.type(scale)
+    for s in range(len(rows)):
+        for j in range(size):
+            values[s, j] *= factor if kept[rows[s], place + j] else zero
+
+
+@inner
+def times_derivative(delta: Any, a: Any, factor: Any, block: int, outputs: int, activation: int) -> None:
+    """Turn dL/da into dL/dz in place, given a = activation(z) / factor."""
     zero, one, slope = a.dtype.type(0), a.dtype.type(1), a.dtype.type(spec.LEAKY_SLOPE)
     for s in range(block):
         if activation == spec.SIGMOID:
             for j in range(outputs):
-                delta[s, j] *= a[s, j] * (one - a[s, j])
+                value = a[s, j] * factor
+                delta[s, j] *= value * (one - value)
         elif activation == spec.TANH:
             for j in range(outputs):
-                delta[s, j] *= one - a[s, j] * a[s, j]
+                value = a[s, j] * factor
+                delta[s, j] *= one - value * value
         elif activation == spec.RELU:
             for j in range(outputs):
                 delta[s, j] *= one if a[s, j] > zero else zero
@@ -208,11 +219,12 @@ def fill_targets(y: Any, rows: Any, targets: Any) -> None:
 
 
 @inner
-def output_loss(z: Any, a: Any, y: Any, block: int, m: int, loss: int, activation: int, delta: Any) -> Any:
+def output_loss(z: Any, a: Any, y: Any, rows: Any, m: int, loss: int, activation: int, weights: Any, delta: Any) -> Any:
     """Return the rows' summed loss and number correct; write dL/dz of the mean over m rows to delta."""
     zero, half, batch, outputs = a.dtype.type(0), a.dtype.type(0.5), a.dtype.type(m), y.shape[1]
-    total, correct = 0.0, 0
+    total, correct, block = 0.0, 0, len(rows)
     for s in range(block):
+        total_before = total
         if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:
             # sum_j (a_j - y_j)^2 / 2 and sum_j (a_j - y_j)^2 / outputs
             share = 1.0 / outputs if loss == spec.MEAN_SQUARED_ERROR else 0.5
@@ -237,20 +249,27 @@ def output_loss(z: Any, a: Any, y: Any, block: int, m: int, loss: int, activatio
             for j in range(outputs):
                 total += y[s, j] * (log_total - (z[s, j] - largest))
                 delta[s, j] = (a[s, j] * y_total - y[s, j]) / batch
+        if len(weights) > 0:
+            weight = weights[rows[s]]
+            total = total_before + np.float64(weight) * (total - total_before)
+            for j in range(outputs):
+                delta[s, j] *= weight
         if outputs == 1:
             correct += (a[s, 0] >= half) == (y[s, 0] >= half)
         else:
             correct += _argmax(a, s, outputs) == _argmax(y, s, outputs)
     if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:
-        times_derivative(delta, a, block, outputs, activation)
+        times_derivative(delta, a, a.dtype.type(1), block, outputs, activation)
     return total, correct
 
 
 @inner
-def output_error(a: Any, y: Any, block: int, m: int) -> None:
-    """a = (a - y) / m, the error that spec.RASHID passes back."""
-    share = a.dtype.type(1 / m)
-    for s in range(block):
+def output_error(a: Any, y: Any, rows: Any, m: int, weights: Any) -> None:
+    """a = (a - y) / m times the weight, the error that spec.RASHID passes back."""
+    for s in range(len(rows)):
+        share = a.dtype.type(1 / m)
+        if len(weights) > 0:
+            share *= weights[rows[s]]
         for j in range(y.shape[1]):
             a[s, j] = (a[s, j] - y[s, j]) * share
 

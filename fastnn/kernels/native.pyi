@@ -3,7 +3,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import Codes, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 
 simd: str
 
@@ -12,6 +12,16 @@ def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: Fl
 def loss_grad(
     net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray
 ) -> float: ...
+def layer_grad(
+    net: Net,
+    params: FloatArray,
+    X: NDArray[Any],
+    scale: float,
+    outputs: FloatArray,
+    output_grad: FloatArray,
+    grad: FloatArray,
+    input_grad: FloatArray,
+) -> None: ...
 def train_epoch(
     net: Net,
     params: FloatArray,
@@ -23,6 +33,8 @@ def train_epoch(
     batch_size: int,
     rule: Rule,
     tick: Tick | None = None,
+    weights: FloatArray | None = None,
+    dropout: Dropout | None = None,
 ) -> EpochResult: ...
 def neighbors(
     metric: int,

@@ -34,6 +34,10 @@ cdef extern from "fastnn.h" nogil:
         double scale
         const int32_t *labels
         const void *targets
+        const void *weights
+        const uint8_t *kept
+        int64_t kept_width
+        const double *scales
 
     ctypedef struct fnn_rule:
         int64_t optimizer
@@ -70,6 +74,9 @@ cdef extern from "fastnn.h" nogil:
                         int) noexcept nogil
         double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *,
                             fnn_poll *) noexcept nogil
+        size_t (*layer_bytes)(const fnn_net *, int64_t) noexcept nogil
+        void (*layer_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, const void *,
+                           const void *, void *, void *, void *) noexcept nogil
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
                       const fnn_rule *, double, fnn_result *, void *, int, fnn_poll *) noexcept nogil
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, uint8_t *, int) noexcept nogil
@@ -183,7 +190,7 @@ cdef fnn_data rows_of(object X, double scale, real *parameters):
     """X's part of fnn_data. The caller keeps X alive."""
     cdef const uint8_t[:, ::1] raw
     cdef const real[:, ::1] rows
-    cdef fnn_data data = fnn_data(NULL, 0, scale, NULL, NULL)
+    cdef fnn_data data = fnn_data(NULL, 0, scale, NULL, NULL, NULL, NULL, 0, NULL)
     if X.dtype == np.uint8:
         raw, data.is_uint8 = X, 1
         if raw.shape[0] and raw.shape[1]:
@@ -217,7 +224,8 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef char *outputs = <char *>cnp.PyArray_DATA(out)
     # no memory views: their set-up costs more than the pass of a single row
-    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL)
+    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
+                                  NULL, 0, NULL)
     cdef int threads = num_threads() if count * shape.work > FNN_FORWARD_THREAD_WORK else 1, finite = 1
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, 0) * threads)
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
@@ -246,8 +254,31 @@ def loss_grad(net, const real[::1] params, X, double scale, y, real[::1] grad):
     return loss
 
 
+def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray outputs, cnp.ndarray output_grad,
+               cnp.ndarray grad, cnp.ndarray input_grad):
+    """See fastnn.kernels.spec.Kernels.layer_grad."""
+    cdef Net shape = Net(net)
+    cdef int64_t count = cnp.PyArray_DIM(X, 0), done = 0, here, slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
+    cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(params) == cnp.NPY_FLOAT32 else unit.f64
+    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
+                                  NULL, 0, NULL)
+    cdef Arena arena = Arena(kernels.layer_bytes(&shape.c, count))
+    cdef const void *parameters = cnp.PyArray_DATA(params)
+    cdef const void *a = cnp.PyArray_DATA(outputs)
+    cdef const void *a_grad = cnp.PyArray_DATA(output_grad)
+    cdef void *gradient = cnp.PyArray_DATA(grad)
+    cdef void *x_grad = cnp.PyArray_DATA(input_grad)
+    grad.fill(0)
+    while done < count:
+        here = min(count - done, slice_rows)
+        with nogil:
+            kernels.layer_grad(&shape.c, parameters, &data, done, here, a, a_grad, gradient, x_grad, arena.start)
+        done += here
+        PyErr_CheckSignals()
+
+
 def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[::1] order, int64_t batch_size, rule,
-                tick=None):
+                tick=None, weights=None, dropout=None):
     """See fastnn.kernels.spec.Kernels.train_epoch."""
     cdef Net shape = Net(net)
     cdef real[:, ::1] slots = state
@@ -260,6 +291,15 @@ def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = pairs_of(X, scale, y, parameters)
+    cdef const real[::1] factors
+    cdef const uint8_t[:, ::1] kept
+    cdef const double[::1] scales
+    if weights is not None:
+        factors = weights
+        data.weights = &factors[0]
+    if dropout is not None and shape.c.layers > 1:
+        kept, scales = dropout.kept, dropout.scales
+        data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
     cdef int threads = num_threads()
     if count * shape.work < FNN_TRAIN_THREAD_WORK:
         threads = 1

@@ -25,6 +25,7 @@ from .spec import (
     SIGMOID,
     SOFTMAX,
     TANH,
+    Dropout,
     EpochResult,
     FloatArray,
     IntArray,
@@ -75,24 +76,24 @@ def times_derivative(g: FloatArray, a: FloatArray, activation: int) -> FloatArra
     return g
 
 
-def loss_sum(z: FloatArray, a: FloatArray, y: FloatArray, loss: int) -> float:
-    """The losses of all rows added up, from z, a = activation(z) and targets y, each (m, outputs).
+def losses(z: FloatArray, a: FloatArray, y: FloatArray, loss: int) -> NDArray[np.float64]:
+    """Every row's loss (m,), from z, a = activation(z) and targets y, each (m, outputs).
 
     The two cross-entropies come from z, so that neither log(0) nor 0 * inf can occur; they imply their own output
     activation (sigmoid, softmax).
     """
     if loss in (QUADRATIC, RASHID):
-        return 0.5 * float(np.square(a - y, dtype=np.float64).sum())
+        return 0.5 * np.square(a - y, dtype=np.float64).sum(axis=1)
     if loss == MEAN_SQUARED_ERROR:
-        return float(np.square(a - y, dtype=np.float64).sum()) / a.shape[1]
+        return np.square(a - y, dtype=np.float64).mean(axis=1)
     if loss == BINARY_CROSS_ENTROPY:
         # -y log a - (1 - y) log(1 - a) = max(z, 0) - z y + log(1 + exp(-|z|))
-        return float((np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum(dtype=np.float64))
+        return (np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum(axis=1, dtype=np.float64)
     assert loss == CROSS_ENTROPY
     # -sum_j y_j log a_j = sum_j y_j (logsumexp(z) - z_j)
     shifted = z - z.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return float((y * (log_sum - shifted)).sum(dtype=np.float64))
+    return (y * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
 
 
 def output_delta(a: FloatArray, y: FloatArray, loss: int, activation: int) -> FloatArray:
@@ -123,33 +124,62 @@ def target_rows(y: NDArray[Any], rows: Any, outputs: int, dtype: np.dtype[Any]) 
     return np.eye(outputs, dtype=dtype)[y[rows]] if y.ndim == 1 else y[rows]
 
 
-def _layers(net: Net, params: FloatArray, x: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
-    """Return the last layer's z and every layer's output, the input first."""
+def _layers(
+    net: Net, params: FloatArray, x: FloatArray, masks: list[FloatArray] | None = None
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Return the last layer's z and every layer's output, the input first, before its mask."""
     weights, biases = weight_views(net, params), bias_views(net, params)
     outputs = [x]
     for layer, activation in enumerate(net.activations):
-        z = outputs[-1] @ weights[layer]
+        z = _masked(outputs, masks, layer) @ weights[layer]
         if biases:
             z += biases[layer]
         outputs.append(activate(z, activation))
     return z, outputs
 
 
-def _backward(net: Net, params: FloatArray, x: FloatArray, y: FloatArray, grad: FloatArray) -> tuple[float, int]:
-    """Write the gradient of the batch's mean loss into ``grad``; return its summed loss and the number correct."""
-    z, outputs = _layers(net, params, x)
-    loss = loss_sum(z, outputs[-1], y, net.loss)
-    delta = output_delta(outputs[-1], y, net.loss, net.activations[-1])
+def _masks(net: Net, dropout: Dropout | None, rows: IntArray, dtype: np.dtype[Any]) -> list[FloatArray] | None:
+    """What every hidden layer's outputs (m, units) are multiplied by: 0 or its scale."""
+    if dropout is None:
+        return None
+    starts = np.cumsum(net.strides[:-1]) - net.strides[:-1]
+    layers = zip(starts, net.sizes[1:-1], dropout.scales, strict=True)
+    return [dropout.kept[rows, start : start + units] * dtype.type(scale) for start, units, scale in layers]
+
+
+def _masked(outputs: list[FloatArray], masks: list[FloatArray] | None, layer: int) -> FloatArray:
+    """What goes into a layer."""
+    return outputs[layer] * masks[layer - 1] if masks and layer else outputs[layer]
+
+
+def _backward(
+    net: Net,
+    params: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    grad: FloatArray,
+    factors: FloatArray | float = 1.0,
+    masks: list[FloatArray] | None = None,
+) -> tuple[float, int]:
+    """Write the gradient of the batch's mean loss into ``grad``; return its summed loss and the number correct.
+
+    The rows' losses are multiplied by ``factors`` (m, 1).
+    """
+    z, outputs = _layers(net, params, x, masks)
+    loss = float((losses(z, outputs[-1], y, net.loss)[:, np.newaxis] * factors).sum())
+    delta = output_delta(outputs[-1], y, net.loss, net.activations[-1]) * factors
     weights = weight_views(net, params)
     weight_grads, bias_grads = weight_views(net, grad), bias_views(net, grad)
     for layer in reversed(range(len(weights))):
-        weight_grads[layer][:] = outputs[layer].T @ delta
+        weight_grads[layer][:] = _masked(outputs, masks, layer).T @ delta
         if bias_grads:
             bias_grads[layer][:] = delta.sum(axis=0)
         if layer == len(weights) - 1 and net.loss == RASHID:
-            delta = (outputs[-1] - y) * params.dtype.type(1 / len(y))
+            delta = (outputs[-1] - y) * params.dtype.type(1 / len(y)) * factors
         if layer:
-            delta = times_derivative(delta @ weights[layer].T, outputs[layer], net.activations[layer - 1])
+            back = delta @ weights[layer].T
+            back = back * masks[layer - 1] if masks else back
+            delta = times_derivative(back, outputs[layer], net.activations[layer - 1])
     return loss, count_correct(outputs[-1], y)
 
 
@@ -210,6 +240,8 @@ def train_epoch(
     batch_size: int,
     rule: Rule,
     tick: Tick | None = None,
+    weights: FloatArray | None = None,
+    dropout: Dropout | None = None,
 ) -> EpochResult:
     grad = np.zeros_like(params)
     total, correct, batches = 0.0, 0, 0
@@ -218,7 +250,9 @@ def train_epoch(
             rows = order[start : start + batch_size]
             x = _rows(X, rows, scale, params.dtype)
             targets = target_rows(y, rows, int(net.sizes[-1]), params.dtype)
-            loss, hits = _backward(net, params, x, targets, grad)
+            factors = 1.0 if weights is None else weights[rows, np.newaxis]
+            masks = _masks(net, dropout, rows, params.dtype)
+            loss, hits = _backward(net, params, x, targets, grad, factors, masks)
             if not math.isfinite(loss):
                 break
             _update(net, params, state, grad, rule, rule.step + batches + 1)
@@ -226,3 +260,20 @@ def train_epoch(
             if tick is not None:
                 tick(batches)
     return EpochResult(total, correct, batches)
+
+
+def layer_grad(
+    net: Net,
+    params: FloatArray,
+    X: NDArray[Any],
+    scale: float,
+    outputs: FloatArray,
+    output_grad: FloatArray,
+    grad: FloatArray,
+    input_grad: FloatArray,
+) -> None:
+    delta = times_derivative(output_grad, outputs, net.activations[0])
+    weight_views(net, grad)[0][:] = _rows(X, slice(None), scale, params.dtype).T @ delta
+    for bias_grad in bias_views(net, grad):
+        bias_grad[:] = delta.sum(axis=0)
+    np.matmul(delta, weight_views(net, params)[0].T, out=input_grad)

@@ -81,6 +81,17 @@ class EpochResult(NamedTuple):
     batches: int  # updates made
 
 
+class Dropout(NamedTuple):
+    """Which outputs of the hidden layers a training sample keeps (inverted dropout; Srivastava et al. 2014).
+
+    Hidden layer l's output goes on multiplied by scales[l], usually 1 / (1 - rate), where ``kept`` is 1, and as zero
+    where it is 0. Sample i's layers lie one after the other in kept[i], as long as their rows in ``params``.
+    """
+
+    kept: NDArray[np.uint8]  # (n, sum of the hidden layers' strides), of 0 and 1
+    scales: NDArray[np.float64]  # (hidden layers,)
+
+
 class Codes(NamedTuple):
     """A short code of every row x and every query q, which bounds distances from below:
 
@@ -132,11 +143,32 @@ class Kernels(Protocol):
         batch_size: int,
         rule: Rule,
         tick: Tick | None = None,
+        weights: FloatArray | None = None,
+        dropout: Dropout | None = None,
     ) -> EpochResult:
         """Visit the rows ``order`` in batches, updating ``params`` and ``state`` (slots, params.size) in place.
 
-        The last batch may be smaller. ``tick`` is called between batches, at least every 0.1 s of work unless one
+        The last batch may be smaller. ``weights`` (n,) of the parameters' dtype are factors of the rows' losses; the
+        mean is still over the rows. ``tick`` is called between batches, at least every 0.1 s of work unless one
         batch takes longer, and may raise; the parameters are then those of the last finished batch.
+        """
+
+    def layer_grad(
+        self,
+        net: Net,
+        params: FloatArray,
+        X: NDArray[Any],
+        scale: float,
+        outputs: FloatArray,
+        output_grad: FloatArray,
+        grad: FloatArray,
+        input_grad: FloatArray,
+    ) -> None:
+        """The way back through one layer, which is all that ``net`` has, for programs that go layer by layer.
+
+        ``outputs`` (n, sizes[1]) are the layer's for X, and ``output_grad`` is dL/d outputs. Written are dL/d params,
+        laid out as ``params``, into ``grad``, and dL/dX into ``input_grad`` (n, sizes[0]), which for uint8 is dL/d of
+        the scaled rows. The activation is elementwise. Signals are heard afterwards.
         """
 
     def neighbors(

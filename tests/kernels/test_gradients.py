@@ -6,34 +6,15 @@ import naive
 import numpy as np
 import problems
 import pytest
+from problems import HIDDEN, MARGIN, STEP, away_from_kinks
 
 from fastnn.kernels.spec import ACTIVATIONS
 
-HIDDEN = ("identity", "sigmoid", "tanh", "relu", "leaky_relu")
 OUTPUTS = [
     *((name, loss) for loss in ("quadratic", "mean_squared_error") for name in ACTIVATIONS),
     ("sigmoid", "binary_cross_entropy"),
     ("softmax", "cross_entropy"),
 ]
-STEP = 1e-5  # truncation about 1e-10, rounding about 1e-11 of the slope
-MARGIN = 0.3  # every z of a kinked activation stays so far from 0
-
-
-def away_from_kinks(problem):
-    """The same problem with |z| >= MARGIN everywhere: biases of +-1 and weighted sums below 1 - MARGIN.
-
-    Signs alternate, so that units of both branches take part.
-    """
-    params = problems.copied(problem.params)
-    bound = 1.0  # of the layer's inputs
-    for layer, fan_in in enumerate(problem.net.sizes[:-1]):
-        first, stride, fan_out = problem.net.weights[layer], problem.net.strides[layer], problem.net.sizes[layer + 1]
-        weights = params[first : first + fan_in * stride]
-        weights *= (1 - MARGIN) / (np.abs(weights).max() * fan_in * bound)
-        biases = params[problem.net.biases[layer] :][:fan_out]
-        biases[:] = (-1.0) ** np.arange(fan_out)
-        bound = 2.0
-    return params
 
 
 @pytest.mark.parametrize("labels", [True, False])

@@ -64,6 +64,25 @@ def test_every_path_is_the_reference_and_the_same_bits_for_any_threads(
     assert (state[:, padding] == 0).all()
 
 
+@pytest.mark.parametrize("net", NETS, ids=str)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_dropout_and_weights_on_every_path(many_cores, batch, net):
+    rates = (0.4, 0.2)[: len(net[0]) - 2]
+    problem = problems.make(*net, inputs="bytes", labels=False, rows=ROWS, rates=rates)
+    order = np.random.default_rng(3).permutation(ROWS)[:-7]
+    expected, expected_params, _ = problems.train(reference, problem, order, batch, RULES["sgd"])
+    seen = set()
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            result, params, _ = problems.train(native, problem, order, batch, RULES["sgd"])
+        seen.add((result, params.tobytes()))
+    assert len(seen) == 1
+    assert result.loss == pytest.approx(expected.loss, rel=1e-13)
+    assert problems.distance(params, expected_params) <= 1e-13
+    padding = problems.padding(problem.net, len(params))
+    assert (params[padding] == 0).all()
+
+
 @pytest.fixture(params=["dense", "lists", "teams"])
 def forced_form(request):
     native.force_form(request.param)

@@ -19,7 +19,7 @@ def shape(function):
 
 
 def test_the_table_is_what_the_design_names():
-    assert FUNCTIONS == ["describe", "forward", "loss_grad", "train_epoch", "neighbors"]
+    assert FUNCTIONS == ["describe", "forward", "loss_grad", "train_epoch", "layer_grad", "neighbors"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -39,11 +39,31 @@ def test_parameters_may_be_given_by_name(backend):
     rule = problems.rule("momentum", momentum=0.9)
     order = np.arange(4)
     result = backend.train_epoch(
-        **shared, state=problem.state(rule), y=problem.y, order=order, batch_size=3, rule=rule, tick=None
+        **shared,
+        state=problem.state(rule),
+        y=problem.y,
+        order=order,
+        batch_size=3,
+        rule=rule,
+        tick=None,
+        weights=np.ones(4),
+        dropout=None,
     )
     assert type(result) is spec.EpochResult
     assert [type(value) for value in result] == [float, int, int]
     assert result.batches == 2
+
+
+def test_parameters_of_a_layer_may_be_given_by_name(backend):
+    problem = problems.make((3, 2), ("identity",), "quadratic", rows=4)
+    shared = {"net": problem.net, "params": problem.params, "X": problem.X, "scale": problem.scale}
+    ones, grad, input_grad = np.ones((4, 2)), problems.copied(problem.params), np.empty((4, 3))
+    assert backend.layer_grad(**shared, outputs=ones, output_grad=ones, grad=grad, input_grad=input_grad) is None
+    np.testing.assert_allclose(input_grad, [weights_sum(problem)] * 4)
+
+
+def weights_sum(problem):
+    return [sum(row) for row in problem.network.weights[0]]
 
 
 def test_parameters_of_a_search_may_be_given_by_name(backend):

@@ -105,6 +105,28 @@ def test_an_order_may_repeat_and_leave_out_rows(backend, inputs):
     check(backend, problem, [9, 3, 3, 3, 0, 9, 5, 5], 3, RULES["momentum"])
 
 
+@pytest.mark.parametrize(
+    ("net", "rates"),
+    [
+        (((9, 7, 4), ("tanh", "softmax"), "cross_entropy"), (0.5,)),
+        (((9, 20, 7, 4), ("sigmoid", "relu", "identity"), "mean_squared_error"), (0.25, 0.0)),
+        (((9, 5, 6, 2), ("leaky_relu", "tanh", "sigmoid"), "binary_cross_entropy"), (0.2, 0.4)),
+        (((9, 7, 4), ("sigmoid", "softmax"), "quadratic"), (0.3,)),
+        (((9, 4), ("softmax",), "cross_entropy"), ()),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("inputs", ["bytes", "dense"])
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize(("batch", "rule"), [(1, "sgd"), (4, "sgd with l2"), (10, "momentum"), (300, "sgd")])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_of_samples_and_dropout(backend, dtype, batch, rule, labels, inputs, net, rates):
+    rows = 300 if batch == 300 else 10
+    problem = problems.make(*net, dtype=dtype, inputs=inputs, labels=labels, rows=rows, rates=rates)
+    gentle = RULES[rule]._replace(learning_rate=0.1)  # factors of up to 3 magnify every rounding
+    check(backend, problem, np.random.default_rng(0).permutation(rows).tolist(), batch, gentle)
+
+
 def test_the_main_job_agrees_with_the_reference(backend):
     problem = problems.make((784, 30, 10), ("sigmoid", "softmax"), "cross_entropy", inputs="bytes", rows=500)
     order = np.random.default_rng(0).permutation(500)

@@ -147,11 +147,11 @@ static void FN(apply_activation)(int64_t activation, REAL *z, int64_t count) {
 #undef LOOP
 }
 
-/* d[0..count) *= activation'(z), from a = activation(z) */
-static void FN(apply_derivative)(int64_t activation, const REAL *a, REAL *d, int64_t count) {
+/* d[0..count) *= activation'(z), from a = activation(z) / factor */
+static void FN(apply_derivative)(int64_t activation, const REAL *a, REAL factor, REAL *d, int64_t count) {
 #define LOOP(code)                              \
     for (int64_t i = 0; i < count; i += LANES)  \
-    FN(vstore)(d + i, FN(vload)(d + i) * FN(vderivative)(code, FN(vload)(a + i)))
+    FN(vstore)(d + i, FN(vload)(d + i) * FN(vderivative)(code, FN(vload)(a + i) * factor))
     EACH_ACTIVATION(activation, LOOP)
 #undef LOOP
 }

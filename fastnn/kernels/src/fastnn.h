@@ -26,6 +26,10 @@ typedef struct {
     double scale;
     const int32_t *labels; /* (n) classes, or NULL */
     const void *targets;   /* (n, sizes[layers]) of the parameters' type, or NULL */
+    const void *weights;   /* (n) of the parameters' type: factors of the losses, or NULL */
+    const uint8_t *kept;   /* (n, kept_width) hidden outputs that are kept, or NULL; see spec.Dropout */
+    int64_t kept_width;
+    const double *scales;  /* (layers - 1) factors of the outputs kept */
 } fnn_data;
 
 typedef struct {
@@ -99,6 +103,12 @@ typedef struct {
        grad is of no use. */
     double (*loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
                         void *arena, fnn_poll *poll);
+
+    /* The way back through the one layer of `net`, for the rows first..first + count of x, `outputs` (n, outputs) and
+       output_grad: grad += dL/d params, input_grad (n, inputs) = dL/dx. The arena has layer_bytes(net, count) bytes. */
+    size_t (*layer_bytes)(const fnn_net *net, int64_t count);
+    void (*layer_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+                       const void *outputs, const void *output_grad, void *grad, void *input_grad, void *arena);
 
     /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed; or, within a
        long batch, until poll() becomes non-zero, and that batch then changes nothing. */

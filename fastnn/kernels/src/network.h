@@ -57,13 +57,35 @@ static const REAL *FN(bias)(const PASS *pass, int64_t l) {
     return pass->net->biases[l] < 0 ? NULL : FN(parameters)(pass, pass->net->biases[l]);
 }
 
+/* values *= the factors of hidden layer l's outputs: where sample s keeps them its scale, else 0 */
+static void FN(drop)(const PASS *pass, int64_t l, int64_t s, int64_t left, int64_t right, REAL *values) {
+    typedef uint8_t BYTES __attribute__((vector_size(LANES)));
+    const fnn_data *data = pass->data;
+    const uint8_t *kept = data->kept + FN(sample)(pass, s) * data->kept_width;
+    const REAL scale = (REAL)data->scales[l];
+    for (int64_t before = 0; before < l; before++) kept += pass->net->strides[before];
+    for (int64_t j = left; j < right; j += LANES) {
+        BYTES bytes;
+        memcpy(&bytes, kept + j, sizeof bytes);
+        FN(vstore)(values + j, FN(vload)(values + j) * (__builtin_convertvector(bytes, V) * scale));
+    }
+}
+
+/* Columns of hidden layer l's z, in a[l + 1], become outputs. */
+static void FN(activate_hidden)(PASS *pass, int64_t l, int64_t m, int64_t left, int64_t right) {
+    const int64_t stride = pass->net->strides[l], activation = pass->net->activations[l];
+    REAL *z = pass->a[l + 1];
+    if (right - left == stride)
+        FN(apply_activation)(activation, z, m * stride);
+    else
+        for (int64_t s = 0; s < m; s++) FN(apply_activation)(activation, z + s * stride + left, right - left);
+    if (pass->data->kept)
+        for (int64_t s = 0; s < m; s++) FN(drop)(pass, l, s, left, right, z + s * stride);
+}
+
 /* a[1] = activation(z) in the thread's columns; a network of one layer keeps z */
 static void FN(activate_first)(PASS *pass, int64_t m) {
-    const fnn_net *net = pass->net;
-    if (net->layers == 1) return;
-    for (int64_t s = 0; s < m; s++)
-        FN(apply_activation)(net->activations[0], pass->a[1] + s * net->strides[0] + pass->left,
-                             pass->right - pass->left);
+    if (pass->net->layers > 1) FN(activate_hidden)(pass, 0, m, pass->left, pass->right);
 }
 
 /* z (m, strides[l]) = start + a[l] W over the inputs low..high of a later layer; no start: zero */
@@ -80,7 +102,7 @@ static void FN(later_layers)(PASS *pass, int64_t next, int64_t m) {
     const fnn_net *net = pass->net;
     for (int64_t l = next; l < net->layers; l++) {
         FN(later_layer)(pass, l, 0, net->sizes[l], m, FN(bias)(pass, l), pass->a[l + 1]);
-        if (l + 1 < net->layers) FN(apply_activation)(net->activations[l], pass->a[l + 1], m * net->strides[l]);
+        if (l + 1 < net->layers) FN(activate_hidden)(pass, l, m, 0, net->strides[l]);
     }
 }
 
@@ -140,12 +162,13 @@ static int FN(is_correct)(const REAL *a, const REAL *y, int64_t class, int64_t o
     return !beaten;
 }
 
-/* One sample of the losses of the outputs themselves, a vector at a time: squares += (a - y)^2 and delta = dL/da. */
-static void FN(squares_row)(const REAL *a, const REAL *y, const REAL *mask, REAL factor, REAL *squares, REAL *delta,
-                            int64_t stride) {
+/* One sample of the losses of the outputs themselves, a vector at a time: squares += weight (a - y)^2 and
+   delta = dL/da = (a - y) * factor. */
+static void FN(squares_row)(const REAL *a, const REAL *y, const REAL *mask, REAL weight, REAL factor, REAL *squares,
+                            REAL *delta, int64_t stride) {
     for (int64_t j = 0; j < stride; j += LANES) {
         const V difference = (FN(vload)(a + j) - FN(vload)(y + j)) * FN(vload)(mask + j);
-        FN(vstore)(squares + j, FN(vfma)(difference, difference, FN(vload)(squares + j)));
+        FN(vstore)(squares + j, FN(vfma)(difference * weight, difference, FN(vload)(squares + j)));
         FN(vstore)(delta + j, difference * factor);
     }
 }
@@ -182,28 +205,30 @@ static double FN(binary_cross_entropy_row)(REAL *z, const REAL *y, const REAL *m
 
 /* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. RASHID puts the
    error that goes back, dL/da, in the outputs' place. */
-static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t samples) {
+static void FN(output_block)(PASS *pass, int64_t m, int64_t samples) {
     const fnn_net *net = pass->net;
+    const fnn_data *data = pass->data;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t activation = net->activations[last], loss = net->loss;
     const double mean = 1.0 / (double)samples;
-    const REAL factor = (REAL)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
+    const REAL mean_factor = (REAL)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
     const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR || loss == RASHID;
     REAL *z = pass->a[last + 1], *y = pass->target, *squares = pass->squares;
     double sum = 0;
     memset(squares, 0, stride * sizeof(REAL));
     if (from_outputs) FN(activate_output)(net, z, m);
     for (int64_t s = 0; s < m; s++, z += stride) {
-        const int64_t i = order ? order[s] : first + s;
+        const int64_t i = FN(sample)(pass, s);
+        const REAL weight = data->weights ? ((const REAL *)data->weights)[i] : 1, factor = weight * mean_factor;
         REAL *delta = pass->delta + s * stride;
         const REAL y_sum = FN(load_target)(pass, i, outputs);
         if (from_outputs)
-            FN(squares_row)(z, y, pass->mask, factor, squares, delta, stride);
+            FN(squares_row)(z, y, pass->mask, weight, factor, squares, delta, stride);
         else if (loss == CROSS_ENTROPY)
-            sum += FN(cross_entropy_row)(z, y, y_sum, factor, delta, outputs, stride);
+            sum += (double)weight * FN(cross_entropy_row)(z, y, y_sum, factor, delta, outputs, stride);
         else
-            sum += FN(binary_cross_entropy_row)(z, y, pass->mask, factor, delta, outputs, stride);
-        pass->correct += FN(is_correct)(z, y, pass->data->labels ? pass->data->labels[i] : -1, outputs);
+            sum += (double)weight * FN(binary_cross_entropy_row)(z, y, pass->mask, factor, delta, outputs, stride);
+        pass->correct += FN(is_correct)(z, y, data->labels ? data->labels[i] : -1, outputs);
         if (from_outputs && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
             REAL product = 0;
             for (int64_t j = 0; j < outputs; j++) product += delta[j] * z[j];
@@ -214,7 +239,7 @@ static void FN(output_block)(PASS *pass, const int64_t *order, int64_t first, in
         for (int64_t j = 0; j < outputs; j++) sum += (double)squares[j];
         sum *= loss == MEAN_SQUARED_ERROR ? 1.0 / (double)outputs : 0.5;
         if (loss == RASHID) memcpy(pass->before, pass->delta, m * stride * sizeof(REAL));
-        if (activation != SOFTMAX) FN(apply_derivative)(activation, pass->a[last + 1], pass->delta, m * stride);
+        if (activation != SOFTMAX) FN(apply_derivative)(activation, pass->a[last + 1], 1, pass->delta, m * stride);
         if (loss == RASHID) memcpy(pass->a[last + 1], pass->before, m * stride * sizeof(REAL));
     }
     pass->loss += sum;
@@ -242,12 +267,14 @@ static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[l - 1], left = l == 1 ? pass->left : 0, right = l == 1 ? pass->right : stride;
     const REAL *back = net->loss == RASHID && l == net->layers - 1 ? pass->a[l + 1] : pass->delta;
+    const REAL factor = (REAL)(pass->data->kept ? 1 / pass->data->scales[l - 1] : 1);
     FN(product)(FN(FROM_ZERO), m, right - left, net->sizes[l + 1],
                 (OPERANDS){back, net->strides[l], 1, pass->transposed[l] + left, stride, NULL,
                            pass->before + left, stride, NULL});
     for (int64_t s = 0; s < m; s++) {
         const int64_t at = s * stride + left;
-        FN(apply_derivative)(net->activations[l - 1], pass->a[l] + at, pass->before + at, right - left);
+        if (pass->data->kept) FN(drop)(pass, l - 1, s, left, right, pass->before + s * stride);
+        FN(apply_derivative)(net->activations[l - 1], pass->a[l] + at, factor, pass->before + at, right - left);
     }
     REAL *swapped = pass->delta;
     pass->delta = pass->before;
@@ -291,7 +318,7 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
         FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
         FN(activate_first)(pass, m);
         FN(later_layers)(pass, 1, m);
-        FN(output_block)(pass, rows, first + start, m, samples);
+        FN(output_block)(pass, m, samples);
         for (int64_t l = pass->net->layers - 1; l >= 0; l--) {
             FN(add_gradient)(pass, l, m);
             if (l) FN(delta_before)(pass, l, m);

@@ -76,9 +76,10 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
         FN(product)(FN(FROM_C), m, pass->right, first,
                     (OPERANDS){gram + first * GRAM_STRIDE, GRAM_STRIDE, 1, moves, stride, NULL, pass->a[1], stride,
                                NULL});
+        pass->order = rows + first;
         FN(activate_first)(pass, m);
         FN(later_layers)(pass, 1, m);
-        FN(output_block)(pass, rows + first, 0, m, m);
+        FN(output_block)(pass, m, m);
         if (!isfinite(pass->loss)) {
             pass->loss = loss_before;
             pass->correct = correct_before;

@@ -16,6 +16,8 @@ typedef struct {
 typedef struct {
     const fnn_net *net;
     const fnn_data *data;
+    const int64_t *order; /* the block's sample s is order[s] or, without an order, first + s */
+    int64_t first;
     REAL *params, *state; /* the model's; state has slots of `size` elements */
     REAL *tail, *tail_state; /* parameters from tail_at on, and their state in slots of tail_slot elements */
     int64_t size, tail_at, tail_slot;
@@ -146,6 +148,10 @@ static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
     return (const char *)data->x + i * width * (data->is_uint8 ? 1 : sizeof(REAL));
 }
 
+static int64_t FN(sample)(const PASS *pass, int64_t s) {
+    return pass->order ? pass->order[s] : pass->first + s;
+}
+
 /* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
    outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
@@ -224,6 +230,8 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
     const int64_t outputs = pass->net->sizes[pass->net->layers];
     const REAL scale = (REAL)data->scale;
     INPUTS *in = pass->in;
+    pass->order = order;
+    pass->first = first;
     if (pass->form == LISTED)
         memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
     for (int64_t s = 0; s < m; s++) {
@@ -235,7 +243,7 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
             else
                 __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
         }
-        const void *row = pass->rows.row[s] = FN(row)(data, width, order ? order[s] : first + s);
+        const void *row = pass->rows.row[s] = FN(row)(data, width, FN(sample)(pass, s));
         REAL *x = in->x + s * width;
         if (pass->form == LISTED) {
             FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);

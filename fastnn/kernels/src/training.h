@@ -69,7 +69,7 @@ static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REA
         if (!pass->by_outputs)
             FN(activate_first)(pass, m);
         else if (net->layers > 2)
-            FN(apply_activation)(net->activations[1], pass->a[2], m * net->strides[1]);
+            FN(activate_hidden)(pass, 1, m, 0, net->strides[1]);
     }
     FN(later_layers)(pass, l + 1, m);
 }
@@ -85,7 +85,7 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int
     if (pass->by_outputs) pass->in = pass->inputs + parity;
     FN(gather)(pass, rows, 0, m, left);
     FN(shared_forward)(pass, job, threads, m, job->partial + parity * job->share_room, stalled);
-    FN(output_block)(pass, rows, 0, m, m);
+    FN(output_block)(pass, m, m);
     if (!isfinite(pass->loss)) {
         pass->loss = loss_before;
         pass->correct = correct_before;
@@ -286,6 +286,52 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     return pass.loss / (double)count;
 }
 
+/* In blocks of LONG_BLOCK rows, whose dL/dx is the transpose of W delta^T, (inputs, LONG_BLOCK). */
+static REAL *FN(place_layer)(PASS *pass, const fnn_net *net, int64_t count, void *arena, size_t *used) {
+    FN(cursor) at = {arena, FN(place)(pass, net, count > LONG_BLOCK ? LONG_BLOCK : count, 1, arena)};
+    REAL *columns = FN(take)(&at, (net->strides[0] + net->sizes[0]) * LONG_BLOCK * sizeof(REAL));
+    *used = at.used;
+    return columns;
+}
+
+static size_t FN(layer_bytes)(const fnn_net *net, int64_t count) {
+    size_t used;
+    FN(place_layer)(NULL, net, count, NULL, &used);
+    return used;
+}
+
+static void FN(layer_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
+                           const void *outputs, const void *output_grad, void *grad, void *input_grad, void *arena) {
+    const int64_t inputs = net->sizes[0], units = net->sizes[1], stride = net->strides[0], line = 64 / sizeof(REAL);
+    size_t used;
+    PASS pass;
+    REAL *delta_columns = FN(place_layer)(&pass, net, count, arena, &used);
+    REAL *x_columns = delta_columns + stride * LONG_BLOCK;
+    FN(plan)(&pass, data, NULL, first, count, count > LONG_BLOCK ? LONG_BLOCK : count, 1, 0);
+    pass.gradient = grad;
+    for (int64_t start = first; start < first + count; start += LONG_BLOCK) {
+        const int64_t left = first + count - start, m = left < LONG_BLOCK ? left : LONG_BLOCK;
+        memset(delta_columns, 0, stride * LONG_BLOCK * sizeof(REAL));
+        memset(pass.delta, 0, m * stride * sizeof(REAL));
+        memset(pass.a[1], 0, m * stride * sizeof(REAL));
+        for (int64_t s = 0; s < m; s++) {
+            memcpy(pass.delta + s * stride, (const REAL *)output_grad + (start + s) * units, units * sizeof(REAL));
+            memcpy(pass.a[1] + s * stride, (const REAL *)outputs + (start + s) * units, units * sizeof(REAL));
+        }
+        FN(apply_derivative)(net->activations[0], pass.a[1], 1, pass.delta, m * stride);
+        for (int64_t s = 0; s < m; s++)
+            for (int64_t j = 0; j < units; j++) delta_columns[j * LONG_BLOCK + s] = pass.delta[s * stride + j];
+        FN(gather)(&pass, NULL, start, m, 0);
+        FN(add_gradient)(&pass, 0, m);
+        FN(product)(FN(FROM_ZERO), inputs, (m + line - 1) / line * line, units,
+                    (OPERANDS){(const REAL *)params + net->weights[0], stride, 1, delta_columns, LONG_BLOCK, NULL,
+                               x_columns, LONG_BLOCK, NULL});
+        for (int64_t s = 0; s < m; s++)
+            for (int64_t i = 0; i < inputs; i++)
+                ((REAL *)input_grad)[(start + s) * inputs + i] = x_columns[i * LONG_BLOCK + s];
+    }
+}
+
 typedef struct {
     const fnn_net *net;
     const void *params;
@@ -331,8 +377,9 @@ static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *d
     return !job.unbounded;
 }
 
-static const fnn_kernels FN(table) = {FN(arena_bytes), FN(forward), FN(loss_grad), FN(train), FN(pack_pixels),
-                                       FN(search_bytes), FN(search), FN(activate)};
+static const fnn_kernels FN(table) = {
+    FN(arena_bytes), FN(forward), FN(loss_grad), FN(layer_bytes), FN(layer_grad),
+    FN(train), FN(pack_pixels), FN(search_bytes), FN(search), FN(activate)};
 
 #undef C_
 #undef M_
