@@ -224,7 +224,7 @@ def test_accuracy_over_seeds_is_the_originals():
 
 
 def test_float32():
-    X, T, labels = samples()
+    X, T, _labels = samples()
     ours, theirs = twins(dtype="float32")
     for network in (ours, theirs):
         network.train(X, T, num_epochs=3, learning_rate=0.01)
