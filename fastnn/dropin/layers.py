@@ -324,14 +324,14 @@ class SimpleNetwork:
 
         The layers' x and y stay as they are.
         """
-        classes = self._outputs("x", x).argmax(axis=1)
-        return classes[0] if len(classes) == 1 else classes
+        outputs = self._outputs("x", x)
+        return outputs.argmax() if len(outputs) == 1 else outputs.argmax(axis=1)
 
     def _outputs(self, argument: str, x: ArrayLike) -> NDArray[Any]:
         """The outputs (n, num_outputs) for rows or one sample."""
         slab, layers = self._together(), self.layers
         rows = layers[0]._rows(argument, x, layers[0]._width)
-        if any(layer.activation_function is not sigmoid for layer in layers):
+        if not all(map(_is_sigmoid, layers)):
             for layer in layers:
                 rows = validation.Inputs(layer._activated(*rows), 1.0)
             return rows.X
@@ -480,6 +480,10 @@ class _Run:
 
 def _lies_in(layer: FullyConnectedLayer, part: FloatArray) -> bool:
     return layer._params is part
+
+
+def _is_sigmoid(layer: FullyConnectedLayer) -> bool:
+    return layer.activation_function is sigmoid
 
 
 def _function(argument: str, value: Function) -> Function:
