@@ -4,9 +4,9 @@
 
 ``fit`` is full-batch gradient descent in float64 on ReLU, softmax and the cross-entropy. Same seed, same numbers: the
 weights are drawn from the global ``numpy.random`` as such programs draw them and agree with theirs to 1e-10 relative
-after 100 epochs; the printed losses agree in all their digits. Images are lists or arrays of pixels 0..255, which
-``fit`` and ``predict`` divide by 255. The variant for the mean squared error, with a linear output and inputs scaled to
--1..1, changes no more than the import either:
+after 100 epochs, the printed losses to their last digit. Images are lists or arrays of pixels 0..255, which ``fit`` and
+``predict`` divide by 255. The variant for the mean squared error, with a linear output and inputs scaled to -1..1, is
+another import:
 
     from fastnn.dropin.scratch import fit_mse as fit, predict_mse as predict
 
@@ -123,7 +123,9 @@ def pt_image(image: ArrayLike) -> None:
 def conver2one_hot(labels: ArrayLike) -> FloatArray:
     """Rows (n, 10) with 1.0 at the label, for labels (n,) of 0..9; what is one-hot already stays as it is."""
     array = validation.numeric_array("labels", labels)
-    return _one_hot("labels", array, array.shape[0] if array.ndim else 0)
+    if not array.ndim:
+        raise InvalidArgumentError("labels", "labels (n,)", "a single number")
+    return _one_hot("labels", array, len(array))
 
 
 def _one_hot(argument: str, labels: ArrayLike, count: int) -> FloatArray:
