@@ -25,6 +25,7 @@ _HOMES = {
     "FastnnError": "errors",
     "DivergenceError": "errors",
     "datasets": "",
+    "metrics": "",
     "schedules": "",
 }
 
@@ -32,6 +33,7 @@ __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import metrics as metrics
     from . import schedules as schedules
     from .errors import DivergenceError as DivergenceError
     from .errors import FastnnError as FastnnError

@@ -20,6 +20,7 @@ from .cli import LEARNING_RATES
 from .datasets.idx import read_idx_split
 from .errors import FastnnError, FileFormatError, InvalidArgumentError
 from .files import check_destination
+from .metrics import confusion_matrix
 from .mlp import MLP
 from .neighbors import Neighbors
 from .training import History
@@ -138,7 +139,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     _, (X, y) = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         loss, accuracy = _test(model, (X, y))
-        confusion = _confusion(y, model.forward(X).argmax(axis=1))
+        confusion = confusion_matrix(y, model.forward(X).argmax(axis=1), labels=range(CLASSES))
     if arguments.plot is not None:
         title = f"{os.path.basename(arguments.model)}: {accuracy:.2%} of {len(X):,} test images"
         plots.plot_confusion(confusion, arguments.plot, title=title)
@@ -148,13 +149,6 @@ def evaluate(arguments: argparse.Namespace) -> int:
     print(_accuracy_line(loss, accuracy, len(X)))
     _print_worst_pairs(confusion)
     return 0
-
-
-def _confusion(y: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.int64]:
-    """How often (true class, predicted class) came."""
-    counts = np.zeros((CLASSES, CLASSES), np.int64)
-    np.add.at(counts, (y, predicted), 1)
-    return counts
 
 
 def _print_worst_pairs(confusion: NDArray[np.int64]) -> None:
@@ -283,7 +277,7 @@ def _report_search(
     right = [int((predicted == truth).sum()) for predicted in predictions]
     accuracies = [count / len(truth) for count in right]
     best = max(range(len(ks)), key=lambda i: (right[i], -ks[i]))
-    confusion = _confusion(truth, predictions[best])
+    confusion = confusion_matrix(truth, predictions[best], labels=range(CLASSES))
     seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
     if arguments.plot is not None:
         title = f"k = {ks[best]}: {accuracies[best]:.2%} of {len(truth):,} queries"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 
 class FastnnError(Exception):
@@ -43,4 +44,11 @@ class BackendError(FastnnError, RuntimeError):
 
 
 class DivergenceError(FastnnError, ArithmeticError):
-    """The training loss became NaN or infinite; the model keeps its last finite weights."""
+    """The training loss became NaN or infinite; the model keeps its last finite weights.
+
+    Where there is no model, as for fastnn.dropin.scratch.fit, these are ``weights``.
+    """
+
+    def __init__(self, message: str, weights: tuple[Any, ...] | None = None) -> None:
+        super().__init__(message)
+        self.weights = weights

@@ -215,12 +215,7 @@ class Neighbors:
     def _vote(self, distances: NDArray[Any], indices: IntArray, weights: Weights) -> NDArray[Any]:
         if self.classes is None or self._labels is None:
             raise FastnnError("Neighbors: expected fit(X, y) with labels before classify")
-        factors = vote_weights(distances, weights)
-        votes = np.zeros((len(indices), len(self.classes)))
-        queries = np.arange(len(indices))
-        for rank in range(indices.shape[1]):
-            votes[queries, self._labels[indices[:, rank]]] += factors[:, rank]
-        winners: NDArray[Any] = self.classes[votes.argmax(axis=1)]
+        winners: NDArray[Any] = self.classes[vote(self._labels[indices], vote_weights(distances, weights))]
         return winners
 
     def _without_self(self, distances: NDArray[Any], indices: IntArray) -> Found:
@@ -257,6 +252,19 @@ def vote_weights(distances: NDArray[Any], weights: Weights) -> NDArray[Any]:
     with np.errstate(divide="ignore"):
         inverse = 1 / distances.astype(np.float64)
     return np.where(zero.any(axis=1, keepdims=True), zero, inverse)
+
+
+def vote(labels: IntArray, weights: NDArray[Any]) -> IntArray:
+    """The label of each row (q, k) that has the greatest sum of weights (q, k), of equal sums the lowest."""
+    order = np.argsort(labels, axis=1, kind="stable")
+    ordered = np.take_along_axis(labels, order, axis=1)
+    starts = np.ones(ordered.shape, bool)  # where a run of equal labels begins
+    starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    sums = np.full(ordered.shape, -np.inf)
+    weights = np.take_along_axis(weights, order, axis=1).ravel()
+    sums[starts] = np.add.reduceat(weights, np.flatnonzero(starts), dtype=np.float64)
+    winners: IntArray = np.take_along_axis(ordered, sums.argmax(axis=1, keepdims=True), axis=1)[:, 0]
+    return winners
 
 
 class Scores(NamedTuple):

@@ -260,6 +260,11 @@ def test_classify_with_several_k():
         np.testing.assert_array_equal(votes, index.classify(Q, k, "distance"))
 
 
+def test_votes_may_be_negative():
+    labels, weights = np.array([[2, 0, 2, 1], [1, 1, 0, 0]]), np.array([[-1.0, -3, 0.5, -0.5], [-2, -1, -1, -2]])
+    assert neighbors.vote(labels, weights).tolist() == [1, 0]  # of two at -0.5 the lowest; nobody votes for 3
+
+
 def test_a_function_of_weights_sees_the_distances():
     X, Q = normal(30, 3, 4)
     index = fastnn.Neighbors().fit(X, np.arange(30) % 3)

@@ -20,6 +20,38 @@ Where the original would go on with NaN, :class:`fastnn.DivergenceError` ends th
 are kept. A replaced ``cost_derivative``, ``backprop``, ``update_mini_batch``, ``feedforward``, ``sigmoid`` or
 ``sigmoid_prime`` (in a subclass, on an instance, or patched into this module) is honoured: the network then computes
 sample by sample in NumPy, and says so once.
+
+So perceptrons, which step from 0 to 1 where their weighted sum exceeds 0, are networks too; this one computes NAND:
+
+    >>> import random
+    >>> import numpy as np
+    >>> from fastnn.dropin import mnist_loader, nielsen
+    >>> class Perceptrons(nielsen.Network):
+    ...     def feedforward(self, a):
+    ...         for b, w in zip(self.biases, self.weights):
+    ...             a = np.where(np.dot(w, a) + b > 0, 1, 0)
+    ...         return a
+    >>> nand = Perceptrons([2, 1])
+    >>> nand.weights, nand.biases = [np.array([[-2, -2]])], [np.array([[3]])]
+    >>> [nand.feedforward([[x1], [x2]]).item() for x1, x2 in [(0, 0), (0, 1), (1, 0), (1, 1)]]
+    [1, 1, 1, 0]
+
+The book's network of two layers, inputs and outputs alone, trained as any other and then with steps for its sigmoids,
+where the first of several ones counts:
+
+    >>> training_data, _, test_data = mnist_loader.load_data_wrapper()
+    >>> np.random.seed(1)
+    >>> random.seed(1)
+    >>> net = nielsen.Network([784, 10])
+    >>> net.SGD(training_data, 2, 10, 3.0)
+    Epoch 0 complete
+    Epoch 1 complete
+    >>> net.evaluate(test_data) > 7000
+    True
+    >>> steps = Perceptrons([784, 10])
+    >>> steps.weights, steps.biases = net.weights, net.biases
+    >>> steps.feedforward(test_data[0][0]).shape
+    (10, 1)
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ The book's update is not the gradient of its quadratic error: the last layer fol
 hidden layer is the error t - o itself, without the output's derivative. This class does as the book does.
 
 A replaced ``activation_function`` is honoured: the network then computes in NumPy, and says so once.
+
+The book's own loop calls ``numpy.asfarray``, which is gone from NumPy 2: write ``numpy.asarray(values, dtype=float)``,
+or read the whole file by :func:`load_csv`.
 """
 
 from __future__ import annotations

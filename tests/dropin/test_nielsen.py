@@ -1,4 +1,5 @@
 import copy
+import doctest
 import pickle
 import random
 import warnings
@@ -533,3 +534,9 @@ class TestErrors:
         with pytest.raises(DivergenceError, match="epoch 0"):
             net.SGD([(1e200 * x, y) for x, y in small_data[0]], 1, 10, 1e200)
         assert all(np.isfinite(w).all() for w in net.weights)
+
+
+def test_the_examples_in_the_documentation():
+    failed, attempted = doctest.testmod(nielsen)
+    assert attempted
+    assert not failed

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import rashid_oracle
 
 import fastnn
 from fastnn.dropin import rashid
@@ -14,31 +15,9 @@ from fastnn.dropin.rashid import neuralNetwork
 SIZES = (12, 7, 4)
 
 
-class Oracle:
-    """One hidden layer, sigmoids, no biases; the error goes back without the output's derivative."""
-
-    def __init__(self, inputs, hidden, outputs, rate):
-        self.rate = rate
-        self.wih = np.random.normal(0.0, hidden**-0.5, (hidden, inputs))
-        self.who = np.random.normal(0.0, outputs**-0.5, (outputs, hidden))
-
-    def query(self, rows):
-        x = np.array(rows, ndmin=2).T
-        return 1 / (1 + np.exp(-self.who @ (1 / (1 + np.exp(-self.wih @ x)))))
-
-    def train(self, rows, targets):
-        x, t = np.array(rows, ndmin=2).T, np.array(targets, ndmin=2).T
-        h = 1 / (1 + np.exp(-self.wih @ x))
-        o = 1 / (1 + np.exp(-self.who @ h))
-        error = t - o
-        back = self.who.T @ error
-        self.who += self.rate * ((error * o * (1 - o)) @ h.T)
-        self.wih += self.rate * ((back * h * (1 - h)) @ x.T)
-
-
 def twins(seed=3, sizes=SIZES, rate=0.3, **options):
     np.random.seed(seed)
-    oracle = Oracle(*sizes, rate)
+    oracle = rashid_oracle.neuralNetwork(*sizes, rate)
     np.random.seed(seed)
     return neuralNetwork(*sizes, rate, **options), oracle
 
@@ -150,7 +129,7 @@ def test_weights_may_be_assigned_and_edited_and_kept():
 def test_the_rate_may_be_changed():
     ours, oracle = twins()
     X, T = samples()
-    ours.lr = oracle.rate = 0.05
+    ours.lr = oracle.lr = 0.05
     ours.train(X, T)
     oracle.train(X, T)
     assert distance(ours, oracle) < 1e-13

@@ -1,376 +1,343 @@
-"""fastnn.dropin.scratch against the tutorials' function, written anew from its description."""
+"""The network of fastnn.dropin.scratch against the tutorials' program, written anew from its description."""
 
+import copy
+import doctest
 import gc
-import threading
-import weakref
-from collections import Counter
+import gzip
+import math
+import pickle
+import random
+import struct
 
 import numpy as np
 import pytest
+import scratch_oracle as oracle
 
 import fastnn
 from fastnn.dropin import scratch
-from fastnn.dropin.scratch import knn, knn_batch
 
-PIXELS, ROWS = 30, 90
-
-
-def oracle(k, train, labels, test):
-    """Distances in float64; the k nearest, of equal distances those of the lowest index; the commonest label."""
-    train, test = np.array(train, dtype=np.float64), np.array(test, dtype=np.float64)
-    distances = np.sum((train - test) ** 2, axis=1) ** 0.5
-    nearest = sorted(range(len(train)), key=lambda i: (distances[i], i))[:k]
-    counts = Counter(int(labels[i]) for i in nearest)
-    return min(label for label, count in counts.items() if count == max(counts.values()))
+PIXELS, ROWS, HIDDEN = 30, 40, 7
+PROGRAMS = ["fit", "fit_mse"]
 
 
 def images(count=ROWS, seed=0):
-    """Whole numbers 0..255, few enough different ones for equal distances."""
     return np.random.default_rng(seed).choice([0, 0, 0, 1, 128, 255], (count, PIXELS)).astype(np.uint8)
 
 
-LABELS = np.random.default_rng(9).integers(0, 4, ROWS).tolist()
+LABELS = np.random.default_rng(9).integers(0, 10, ROWS).tolist()
+X = images()
 
 
-@pytest.fixture(autouse=True)
-def numpy_backend():
-    scratch.forget()
-    with fastnn.use("numpy"):
-        yield
-    scratch.forget()
+def train(module, program, dataset, labels=LABELS, *, lr=0.1, epochs=20, hidden=HIDDEN, seed=3, **options):
+    np.random.seed(seed)
+    return getattr(module, program)(dataset, labels, lr, epochs, hidden, **options)
 
 
-@pytest.fixture
-def conversions(monkeypatch):
-    """How often a training set has been converted: the shapes."""
-    made, convert = [], scratch._TrainingSet.__init__
-
-    def count(self, rows, *others):
-        made.append(rows.shape)
-        convert(self, rows, *others)
-
-    monkeypatch.setattr(scratch._TrainingSet, "__init__", count)
-    return made
+def disagreement(ours, theirs):
+    return max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.usefixtures("backend")
-@pytest.mark.parametrize("k", [1, 2, 5, 40, ROWS])
-def test_every_backend_gives_the_originals_answers(k):
-    X, queries = images(), images(12, seed=1)
-    expected = [oracle(k, X, LABELS, query) for query in queries]
-    assert [knn(k, X.tolist(), LABELS, query.tolist()) for query in queries] == expected
-    assert knn_batch(k, X, np.array(LABELS), queries).tolist() == expected
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_same_seed_same_numbers_and_lines(program, capsys):
+    ours = train(scratch, program, X.tolist())
+    state, printed = np.random.get_state(), capsys.readouterr().out
+    theirs = train(oracle, program, X.tolist(), pixels=PIXELS)
+    assert capsys.readouterr().out == printed
+    assert printed.count("\n") == 3
+    assert [array.shape for array in ours] == [(PIXELS, HIDDEN), (1, HIDDEN), (HIDDEN, 10), (1, 10)]
+    assert {array.dtype for array in ours} == {np.dtype(np.float64)}
+    assert disagreement(ours, theirs) < 1e-13
+    for after, expected in zip(np.random.get_state(), state, strict=True):
+        np.testing.assert_array_equal(after, expected)
 
 
-def reals(X):
-    return X / 255.0 - 0.3
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_first_draws_are_the_originals_bit_by_bit(program):
+    ours, theirs = train(scratch, program, X, epochs=0), train(oracle, program, X, epochs=0, pixels=PIXELS)
+    assert all((a == b).all() for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_hundred_epochs_of_mnist(program, capsys):
+    (digits, labels), _ = fastnn.datasets.load_mnist()
+    dataset, labels = digits[:300].tolist(), labels[:300].tolist()
+    ours = train(scratch, program, dataset, labels, lr=0.1, epochs=100, hidden=50)
+    printed = capsys.readouterr().out
+    theirs = train(oracle, program, dataset, labels, lr=0.1, epochs=100, hidden=50)
+    assert capsys.readouterr().out == printed
+    assert disagreement(ours, theirs) < 1e-10
+    held_out = digits[300:400]
+    name = program.replace("fit", "predict")
+    expected = [getattr(oracle, name)(image.tolist(), *theirs) for image in held_out]
+    assert [getattr(scratch, name)(image.tolist(), *ours) for image in held_out] == expected
+    assert getattr(scratch, name)(held_out, *ours).tolist() == expected
 
 
 FORMS = {
     "uint8": lambda X: X,
-    "int8": lambda X: (X // 2).astype(np.int8) - 60,
     "int64": lambda X: X.astype(np.int64),
-    "large integers": lambda X: X.astype(np.int64) * 10**12,
-    "bool": lambda X: X > 0,
-    "float16": lambda X: X.astype(np.float16) / 3,
-    "float32": lambda X: X.astype(np.float32) / 3,
-    "float64": lambda X: X.astype(np.float64),
-    "real float64": reals,
-    "longdouble": lambda X: X.astype(np.longdouble) / 4,
-    "columns first": lambda X: np.asfortranarray(reals(X)),
-    "every other": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
-    "read-only": lambda X: np.frombuffer(X.tobytes(), np.uint8).reshape(X.shape),
-    "list": lambda X: X.tolist(),
-    "list of floats": lambda X: X.astype(float).tolist(),
-    "list of reals": lambda X: reals(X).tolist(),
-    "list of NumPy's floats": lambda X: [list(row) for row in reals(X)],
+    "float64": lambda X: X.astype(float),
+    "float32": lambda X: X.astype(np.float32),
+    "lists of floats": lambda X: X.astype(float).tolist(),
+    "lists of integers beyond bytes": lambda X: (X.astype(int) * 2 - 100).tolist(),
+    "lists of NumPy's integers": lambda X: [list(row) for row in X],
+    "lists of bools": lambda X: (X > 0).tolist(),
     "tuples": lambda X: tuple(map(tuple, X.tolist())),
-    "list of arrays": lambda X: [row.astype(np.float64) for row in X],
-    "tuple of views": lambda X: tuple(reals(X)),
-    "list of mixed arrays": lambda X: [row if i % 2 else row / 2 for i, row in enumerate(X)],
-    "mixed rows": lambda X: [row if i % 2 else row.tolist() for i, row in enumerate(X)],
+    "list of arrays": list,
+    "columns first": np.asfortranarray,
+    "read-only": lambda X: np.frombuffer(X.tobytes(), np.uint8).reshape(X.shape),
+    "other numbers": lambda X: X * 1.5 - 100.25,
 }
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("form", FORMS)
-def test_any_form(form):
-    X, queries = FORMS[form](images()), FORMS[form](images(4, seed=1))
-    for query in queries:
-        expected = oracle(5, X, LABELS, query)
-        label = knn(5, X, LABELS, query)
-        assert type(label) is int
-        assert label == expected
-    found = knn_batch(5, X, LABELS, queries)
+def test_images_of_any_form(form, program):
+    dataset = FORMS[form](X)
+    ours = train(scratch, program, dataset)
+    assert disagreement(ours, train(oracle, program, dataset, pixels=PIXELS)) < 1e-12
+    name = program.replace("fit", "predict")
+    found = getattr(scratch, name)(dataset, *ours)
     assert found.dtype == np.int64
-    assert found.tolist() == [oracle(5, X, LABELS, query) for query in queries]
+    for image, label in zip(dataset, found.tolist(), strict=True):
+        single = getattr(scratch, name)(image, *ours)
+        assert type(single) is int
+        assert single == label == getattr(oracle, name)(image, *ours)
 
 
-@pytest.mark.parametrize("form", ["float64", "int64", "list", "list of floats", "list of arrays"])
-def test_bytes_of_any_dtype_are_searched_as_bytes(form):
-    X = FORMS[form](images())
-    knn(5, X, LABELS, [3] * PIXELS)
-    assert scratch._kept.rows.dtype == np.uint8
-    assert list(scratch._kept._indexes) == [np.dtype(np.uint8)]
+def test_labels_may_be_one_hot_and_images_stay_as_they_are():
+    dataset = X.copy()
+    ours = train(scratch, "fit", dataset, scratch.conver2one_hot(LABELS))
+    assert disagreement(ours, train(oracle, "fit", X, pixels=PIXELS)) < 1e-13
+    assert (dataset == X).all()
 
 
-@pytest.mark.parametrize("query", [[0.5] * PIXELS, [-1] * PIXELS, [256] * PIXELS, [0.1] * PIXELS, [1e100] * PIXELS])
-@pytest.mark.parametrize("form", ["uint8", "float32", "list of reals"])
-def test_a_query_is_not_rounded_to_the_training_sets_type(form, query):
-    X = FORMS[form](images())
-    assert knn(3, X, LABELS, query) == oracle(3, X, LABELS, query)
+def test_the_logarithm_of_the_printed_loss_ends_at_1e_minus_8(capsys):
+    w1, b1, w2, b2 = train(oracle, "fit", X, lr=60.0, epochs=9, pixels=PIXELS)
+    p = oracle.softmax(oracle.active_relu(X / 255 @ w1 + b1) @ w2 + b2)[np.arange(ROWS), LABELS]
+    assert (p < 1e-12).any()
+    capsys.readouterr()
+    train(oracle, "fit", X, lr=60.0, epochs=10, pixels=PIXELS)
+    expected = capsys.readouterr().out
+    train(scratch, "fit", X, lr=60.0, epochs=10)
+    assert capsys.readouterr().out == expected
+    assert f"Loss: {-np.mean(np.log(p + 1e-8)):.4f}" in expected
+    assert f"Loss: {-np.mean(np.log(p)):.4f}" not in expected
 
 
-def test_distances_that_only_float64_tells_apart():
-    X = np.array([[1.0], [1 + 2**-30]], np.float64)
-    assert knn(1, X, [0, 1], [1 + 2**-30]) == 1
-    assert knn(1, np.array([[1], [3]], np.float32), [0, 1], [2 + 2**-30]) == 1
-    assert knn(1, [[1], [3]], [0, 1], [2 + 2**-30]) == 1
-
-
-def test_equal_distances_go_to_the_lowest_index_and_equal_votes_to_the_lowest_label():
-    X = [[2], [0], [2], [0], [9]]
-    assert knn(1, X, [7, 3, 1, 0, 5], [1]) == 7
-    assert knn(2, X, [7, 3, 1, 0, 5], [1]) == 3
-    assert knn(3, X, [7, 3, 3, 7, 5], [1]) == 3
-    assert knn(4, X, [10**12, 3, 3, 10**12, 5], [1]) == 3
-    assert knn(5, X, [8, 3, 1, 8, 5], [1]) == 8
-
-
-def shorten(X):
-    del X[3]
-
-
-def shift(X):
-    X[0], X[1] = X[0][:-1], np.concatenate([X[0][-1:], X[1]])  # joined, all numbers are where they were
-
-
-EDITS = {  # of the number of row 41, column 7
-    "uint8": lambda X: X.__setitem__((41, 7), 77),
-    "float64": lambda X: X.__setitem__((41, 7), 128.5),
-    "real float64": lambda X: X.__setitem__((41, 7), np.nextafter(X[41, 7], 1)),
-    "columns first": lambda X: X.__setitem__((41, 7), 0.25),
-    "every other": lambda X: X.__setitem__((41, 7), 77),
-    "list": lambda X: X[41].__setitem__(7, 77),
-    "list of floats": lambda X: X[41].__setitem__(7, np.nextafter(X[41][7], 1)),
-    "list of reals": lambda X: X[41].__setitem__(7, X[41][7] + 1e-9),
-    "list of arrays": lambda X: X[41].__setitem__(7, 77),
-    "tuple of views": lambda X: X[41].__setitem__(7, 77),
-}
-
-
-@pytest.mark.parametrize("form", EDITS)
-def test_a_set_is_converted_once_and_edits_in_place_are_seen(form, conversions):
-    X = FORMS[form](images())
-    query = np.asarray(X[0])
-    for _ in range(3):
-        knn(5, X, LABELS, query)
-        knn_batch(5, X, LABELS, query[np.newaxis])
-    assert len(conversions) == 1
-    EDITS[form](X)
-    assert knn(1, X, list(range(ROWS)), X[41]) == 41
-    assert len(conversions) == 2
-    np.testing.assert_array_equal(scratch._kept.rows, np.array(X))
-
-
-@pytest.mark.parametrize(
-    ("form", "edit"),
-    [
-        ("list", lambda X: X.append(X[0])),
-        ("list", shorten),
-        ("list", lambda X: X.reverse()),
-        ("list", lambda X: X.__setitem__(5, [0] * PIXELS)),
-        ("list of reals", shorten),
-        ("list of reals", lambda X: X.pop()),
-        ("list of reals", lambda X: X.append(X[0])),
-        ("list of reals", lambda X: X.__setitem__(5, [0] * PIXELS)),
-        ("list of arrays", shorten),
-        ("list of arrays", lambda X: X.__setitem__(5, np.zeros(PIXELS))),
-        ("list of arrays", lambda X: X.__setitem__(5, [0] * PIXELS)),
-        ("uint8", lambda X: X.__iadd__(1)),
-    ],
-)
-def test_rows_that_come_and_go_are_seen(form, edit, conversions):
-    X, labels = FORMS[form](images()), list(range(ROWS + 1))
-    knn(1, X, labels, np.zeros(PIXELS))
-    edit(X)
-    for query in (np.zeros(PIXELS), np.asarray(X[-1])):
-        assert knn(1, X, labels, query) == oracle(1, X, labels, query)
-    assert conversions[1] == (len(X), PIXELS)
-
-
-@pytest.mark.parametrize("form", [np.array, list])
-def test_other_types_are_other_sets(form):
-    first = form([np.array([0.25, 0.5]), np.array([0.75, 1.5])])
-    second = form([np.array([0, 0]), np.array([0, 1])])  # what the first is if it is cast
-    knn(1, first, [0, 1], [0, 1])
-    assert knn(1, second, [0, 1], [0, 1]) == 1
-    assert scratch._kept.rows.tolist() == [[0, 0], [0, 1]]
-
-
-def test_equal_lists_with_other_items(conversions):
-    # Of ints there is one each; of floats, the second list's items would be compared by value again and again.
-    for form, expected in (("list", 1), ("list of floats", 3), ("list of reals", 4)):
-        X, again = FORMS[form](images()), FORMS[form](images())
-        for dataset in (X, again, again):
-            knn(1, dataset, LABELS, [0] * PIXELS)
-        assert len(conversions) == expected
-        scratch.forget()
-
-
-def test_an_equal_number_of_less_precision_is_another():
-    X, query = [[0.1], [0.2]], [0.149995]
-    assert knn(1, X, [0, 1], query) == 0
-    X[0][0] = np.float16(0.1)  # 0.09998
-    assert X == [[0.1], [0.2]]
-    assert knn(1, X, [0, 1], query) == 1
-
-
-def test_items_that_change_in_place_are_seen():
-    pixel = np.array(5)
-    X = [[pixel], [9]]
-    assert knn(1, X, [0, 1], [5]) == 0
-    pixel[...] = 50
-    assert knn(1, X, [0, 1], [5]) == 1
-    shared = [1, 2]
-    X = [shared, shared, [7, 7]]
-    assert knn(1, X, [0, 1, 2], [7, 7]) == 2
-    shared[:] = 7, 7
-    assert knn(1, X, [0, 1, 2], [7, 7]) == 0
-
-
-def test_rows_whose_border_moves_are_seen():
-    X = [row.copy() for row in images()]
-    knn(1, X, LABELS, X[0])
-    shift(X)
-    with pytest.raises(fastnn.FastnnError, match="train_dataset: expected a rectangular array"):
-        knn(1, X, LABELS, images()[0])
-
-
-def test_numbers_that_are_none_any_more_are_refused():
-    for form, value in (("float64", np.nan), ("list", None), ("list of reals", "0"), ("list of reals", np.inf)):
-        X = FORMS[form](images())
-        knn(1, X, LABELS, [0] * PIXELS)
-        X[3][3] = value
-        for _ in range(2):
-            with pytest.raises(fastnn.FastnnError, match="train_dataset: expected"):
-                knn(1, X, LABELS, [0] * PIXELS)
-
-
-def test_labels_may_be_edited_and_more_than_the_images(conversions):
-    X, labels = images(), [1] * ROWS
-    assert knn(3, X, labels, X[0]) == 1
-    labels[:] = [2] * ROWS
-    assert knn(3, X, labels, X[0]) == 2
-    assert knn(3, X[:40], labels, X[0]) == 2
-    assert knn(3, X[:40], np.array(labels, np.uint8), X[0]) == 2
-    assert len(conversions) == 2
-
-
-def test_views_made_anew_are_known_again(conversions):
-    whole = reals(images(200))
-    for _ in range(3):
-        knn(3, whole[:ROWS], LABELS, whole[0])
-        gc.collect()
-    assert len(conversions) == 1
-
-
-def test_one_set_is_kept_and_released_with_its_array():
-    first, second = reals(images()), [row.copy() for row in images(seed=1)]
-    knn(3, first, LABELS, first[0])
-    kept = weakref.ref(scratch._kept)
-    knn(3, second, LABELS, second[0])
-    gc.collect()
-    assert kept() is None
-    del first
-    assert scratch._kept is not None
-    del second
-    gc.collect()
-    assert scratch._kept is None
-    third = images().tolist()
-    knn(3, third, LABELS, third[0])
-    assert scratch._kept is not None
-    scratch.forget()
-    assert scratch._kept is None
-
-
-def test_a_copy_is_kept_not_the_array(conversions):
-    X = images()
-    knn(3, X, LABELS, X[0])
-    assert not np.shares_memory(scratch._kept.rows, X)
-    X = np.random.default_rng(0).random((ROWS, PIXELS))
-    knn(3, X, LABELS, X[0])
-    assert scratch._kept.rows.dtype == np.float64
-    assert not np.shares_memory(scratch._kept.rows, X)
-
-
-def test_threads_with_different_sets():
-    sets = [images(seed=seed) if seed % 2 else reals(images(seed=seed)).tolist() for seed in range(4)]
-    expected = [[oracle(5, X, LABELS, query) for query in X[:10]] for X in sets]
-    found = [[] for _ in sets]
-    start = threading.Barrier(len(sets))
-
-    def work(i):
-        with fastnn.use("numpy"):
-            start.wait()
-            for _ in range(5):
-                found[i].append([knn(5, sets[i], LABELS, query) for query in sets[i][:10]])
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(sets))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [[answer] * 5 for answer in expected]
-
-
-def test_no_queries():
-    assert knn_batch(3, images(), LABELS, np.empty((0, PIXELS))).tolist() == []
-
-
-X = images()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((0, X, LABELS, X[0]), "k: expected an integer of at least 1, found 0"),
-        ((ROWS + 1, X, LABELS, X[0]), f"k: expected at most {ROWS}"),
-        ((2.0, X, LABELS, X[0]), "k: expected an integer, found float"),
-        (([1, 3], X, LABELS, X[0]), "k: expected an integer, found list"),
-        ((3, X[0], LABELS, X[0]), r"train_dataset: expected shape \(n, d\)"),
-        ((3, X.reshape(ROWS, 5, 6), LABELS, X[0]), r"train_dataset: expected shape \(n, d\)"),
-        ((3, [], LABELS, X[0]), r"train_dataset: expected shape \(n, d\)"),
-        ((3, [[], []], [0, 1], []), r"train_dataset: expected shape \(n, d\)"),
-        ((3, [[1, 2], [3]], [0, 1], [1, 2]), "train_dataset: expected a rectangular array"),
-        ((1, [["a"], ["b"]], [0, 1], ["a"]), "test_data: expected an array of real numbers"),
-        ((1, [["a"], ["b"]], [0, 1], [1]), "train_dataset: expected an array of real numbers"),
-        ((1, [[np.nan], [1]], [0, 1], [1]), "train_dataset: expected finite numbers"),
-        ((1, [[2**53 + 1], [1]], [0, 1], [1]), r"train_dataset: expected integers up to 2\^53"),
-        ((3, X, LABELS[:-1], X[0]), rf"train_labels: expected shape \({ROWS},\), one label per image"),
-        ((3, X, np.zeros((ROWS, 1), int), X[0]), rf"train_labels: expected shape \({ROWS},\)"),
-        ((3, X, 7, X[0]), rf"train_labels: expected shape \({ROWS},\)"),
-        ((3, X, [0.5] * ROWS, X[0]), "train_labels: expected whole numbers, found dtype float64"),
-        ((3, X, ["a"] * ROWS, X[0]), "train_labels: expected an array of real numbers"),
-        ((3, X, [[1]] * ROWS, X[0]), r"train_labels: expected whole numbers, found int64 of shape \(1,\)"),
-        ((3, X, [-1] * ROWS, X[0]), "train_labels: expected whole numbers of at least 0, found -1"),
-        ((3, X, LABELS, X[0, :-1]), f"test_data: expected {PIXELS} numbers an image, as in train_dataset, found 29"),
-        ((3, X, LABELS, X[:2]), r"test_data: expected one flattened image \(d,\), found shape \(2, 30\)"),
-        ((3, X, LABELS, 5), r"test_data: expected one flattened image \(d,\)"),
-        ((3, X, LABELS, [np.inf] * PIXELS), "test_data: expected finite numbers"),
-    ],
-)
-def test_bad_input(arguments, message):
-    with pytest.raises(fastnn.FastnnError, match=f"^{message}"):
-        knn(*arguments)
-
-
-def test_bad_input_of_the_batch_form():
-    for query, message in (
-        (X[0], r"test_images: expected flattened images \(q, d\), found shape \(30,\)"),
-        (X[:3, :-1], "test_images: expected 30 numbers an image"),
-        (np.full((2, PIXELS), np.nan), "test_images: expected finite numbers"),
+def test_predict_sees_edits_of_fits_arrays_and_takes_others():
+    w = train(scratch, "fit", X)
+    network = list(w)
+    for edit in (
+        lambda: w[0].__imul__(-1),
+        lambda: w[1].__setitem__((0, 2), 3.0),
+        lambda: w[2].__setitem__(slice(0, 3), 0.5),
+        lambda: w[3].__setitem__((0, 4), 0.7),
+        lambda: network.__setitem__(0, np.array(w[0])),
+        lambda: network.__setitem__(3, w[3].copy() * -1),
+        lambda: network.__setitem__(1, w[1][0]),
+        lambda: network.__setitem__(2, w[2].tolist()),
+        lambda: network.__setitem__(slice(None), [array.astype(np.float32) for array in w]),
+        lambda: network.__setitem__(slice(None), copy.deepcopy(w)),
+        lambda: network.__setitem__(slice(None), pickle.loads(pickle.dumps(w))),
     ):
-        with pytest.raises(fastnn.FastnnError, match=message):
-            knn_batch(3, X, LABELS, query)
-    with pytest.raises(fastnn.FastnnError, match="train_labels: expected whole numbers"):
-        knn_batch(3, X, [0.5] * ROWS, X)
+        edit()
+        expected = [oracle.predict(image, *network) for image in X]
+        assert [scratch.predict(image, *network) for image in X] == expected
+        assert scratch.predict(X, *network).tolist() == expected
+
+
+def test_predict_keeps_networks_apart_and_nothing_alive():
+    gc.collect()
+    before = len(scratch._fitted)
+    first, second = train(scratch, "fit", X), train(scratch, "fit", X, seed=4)
+    mixed = first[0], *second[1:]
+    for network in (first, second, mixed):
+        assert scratch.predict(X, *network).tolist() == [oracle.predict(image, *network) for image in X]
+    assert len(scratch._fitted) == before + 2
+    del first, second, mixed, network
+    gc.collect()
+    assert len(scratch._fitted) == before
+
+
+def test_fits_arrays_are_the_callers_own():
+    first = train(scratch, "fit", X)
+    kept = [array.copy() for array in first]
+    train(scratch, "fit", X, epochs=5)
+    assert all((a == b).all() for a, b in zip(first, kept, strict=True))
+    assert all(array.flags.writeable for array in first)
+
+
+def test_divergence_names_the_epoch_and_leaves_the_last_finite_weights(capsys):
+    with pytest.raises(fastnn.DivergenceError, match=r"^epoch \d+: expected a finite loss .* \(lr 1e\+100\)") as caught:
+        train(scratch, "fit_mse", X, lr=1e100)
+    epoch = int(str(caught.value).split(":")[0].split()[1])
+    printed = capsys.readouterr().out
+    w1, b1, w2, b2 = expected = train(oracle, "fit_mse", X, lr=1e100, epochs=epoch - 1, pixels=PIXELS)
+    assert disagreement(caught.value.weights, expected) < 1e-10
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.square(oracle.active_relu((X / 127.5 - 1) @ w1 + b1) @ w2 + b2)).any()
+    assert "nan" not in printed
+    assert "inf" not in printed
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A labels file and an images file of 50 images of 3 by 3, and what they hold."""
+    rng = np.random.default_rng(0)
+    labels, pixels = rng.integers(0, 10, 50).astype(np.uint8), rng.integers(0, 256, (50, 9)).astype(np.uint8)
+    (tmp_path / "labels").write_bytes(struct.pack(">II", 2049, 50) + labels.tobytes())
+    (tmp_path / "images").write_bytes(struct.pack(">IIII", 2051, 50, 3, 3) + pixels.tobytes())
+    return tmp_path / "labels", tmp_path / "images"
+
+
+@pytest.mark.parametrize("count", [0, 1, 20, 50])
+def test_read_pic_draws_what_the_original_draws(files, count):
+    random.seed(count)
+    found = scratch.read_pic(count, *files)
+    state = random.getstate()
+    random.seed(count)
+    assert found == oracle.read_pic(count, *files)
+    assert random.getstate() == state
+    assert all(type(pixel) is int for image in found[0] for pixel in image)
+    assert all(type(label) is int for label in found[1])
+
+
+def test_read_pic_of_compressed_files(files):
+    random.seed(1)
+    expected = scratch.read_pic(9, *files)
+    for path in files:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    random.seed(1)
+    assert scratch.read_pic(9, str(files[0]), str(files[1])) == expected
+
+
+def test_pt_image_prints_a_picture(capsys):
+    (digits, _), _ = fastnn.datasets.load_mnist()
+    for form in (digits[0].tolist(), digits[0], digits[0].reshape(28, 28), digits[0].astype(float)):
+        scratch.pt_image(form)
+        printed = capsys.readouterr().out
+        oracle.pt_image(digits[0].tolist())
+        assert printed == capsys.readouterr().out
+    scratch.pt_image([0, 26, 200, 255])
+    assert capsys.readouterr().out == "  ..\n##@@\n"
+
+
+def test_functions():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(6, 10)) * 300
+    np.testing.assert_array_equal(scratch.active_relu(z), oracle.active_relu(z))
+    assert scratch.active_relu([-1, 0, 2]).tolist() == [0, 0, 2]
+    np.testing.assert_allclose(scratch.softmax(z), oracle.softmax(z), rtol=1e-15)
+    np.testing.assert_allclose(scratch.softmax(z[0]), oracle.softmax(z)[0], rtol=1e-15)
+    np.testing.assert_allclose(scratch.softmax(z.reshape(2, 3, 10)).reshape(6, 10), oracle.softmax(z), rtol=1e-15)
+    assert scratch.softmax([1, 1]).tolist() == [0.5, 0.5]
+    np.testing.assert_array_equal(scratch.conver2one_hot(LABELS), oracle.conver2one_hot(LABELS))
+    assert scratch.conver2one_hot(LABELS).dtype == np.float64
+
+
+W = train(scratch, "fit", X, epochs=0)
+
+
+def spoiled(place):
+    arrays = [array.copy() for array in W]
+    arrays[place][0, 0] = np.nan
+    return arrays
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: train(scratch, "fit", X[0]), r"train_dataset: expected at least one flattened image, \(n, d\)"),
+        (lambda: train(scratch, "fit", [], []), "train_dataset: expected at least one flattened image"),
+        (lambda: train(scratch, "fit", [[], []], [1, 2]), "train_dataset: expected at least one flattened image"),
+        (lambda: train(scratch, "fit", X.reshape(ROWS, 5, 6)), "train_dataset: expected at least one flattened image"),
+        (lambda: train(scratch, "fit", [[1, 2], [3]], [1, 2]), "train_dataset: expected a rectangular array"),
+        (lambda: train(scratch, "fit", [[1, 2], 3], [1, 2]), "train_dataset: expected a rectangular array"),
+        (lambda: train(scratch, "fit", [["a"]], [1]), "train_dataset: expected an array of real numbers"),
+        (lambda: train(scratch, "fit", [[1.0, np.nan]], [1]), "train_dataset: expected finite numbers"),
+        (lambda: train(scratch, "fit", X, LABELS[:-1]), f"train_labels: expected {ROWS} rows, as many as train_data"),
+        (lambda: train(scratch, "fit", X, [10] * ROWS), r"train_labels: expected labels 0\.\.9, found 10 at index 0"),
+        (lambda: train(scratch, "fit", X, [0.5] * ROWS), "train_labels: expected integer class labels"),
+        (lambda: train(scratch, "fit", X, np.full((ROWS, 10), np.nan)), "train_labels: expected finite numbers"),
+        (lambda: train(scratch, "fit", X, np.zeros((ROWS, 9))), "train_labels: expected labels"),
+        (lambda: train(scratch, "fit", X, lr=-1), "lr: expected a finite number at least 0"),
+        (lambda: train(scratch, "fit", X, epochs=1.5), "epochs: expected an integer"),
+        (lambda: train(scratch, "fit", X, hidden=0), "hidden_node: expected an integer of at least 1"),
+        (lambda: scratch.predict(X[0, 1:], *W), r"test_data: expected flattened images of 30 pixels, found shape"),
+        (lambda: scratch.predict(5, *W), "test_data: expected flattened images of 30 pixels"),
+        (lambda: scratch.predict(X.reshape(-1, 5, 30), *W), "test_data: expected flattened images of 30 pixels"),
+        (lambda: scratch.predict([np.nan] * PIXELS, *W), "test_data: expected finite numbers"),
+        (lambda: scratch.predict(["a"] * PIXELS, *W), "test_data: expected an array of real numbers"),
+        (lambda: scratch.predict(X[0], np.ones((2, 3, 7)), *W[1:]), r"w1: expected shape \(inputs, outputs\)"),
+        (lambda: scratch.predict(X[0], 7, *W[1:]), r"b1: expected shape \(1, 1\)"),
+        (
+            lambda: scratch.predict(X[0], W[0], W[1][:, 1:], *W[2:]),
+            r"b1: expected shape \(1, 7\), found shape \(1, 6\)",
+        ),
+        (lambda: scratch.predict(X[0], *W[:2], W[2][:, :0], W[3]), r"w2: expected shape \(inputs, outputs\)"),
+        (lambda: scratch.predict(X[0], *W[:2], W[2][1:], W[3]), r"w2: expected shape \(7, 10\)"),
+        (lambda: scratch.predict(X[0], *W[:3], W[3].T), r"b2: expected shape \(1, 10\)"),
+        (lambda: scratch.predict(X[0], *W[:3], "b"), "b2: expected an array of real numbers"),
+        (lambda: scratch.predict(X, *spoiled(0)), r"w1: expected finite numbers, found nan at index \(0, 0\)"),
+        (lambda: scratch.predict(X, *spoiled(3)), r"b2: expected finite numbers, found nan at index \(0, 0\)"),
+        (lambda: scratch.predict([1e300] * PIXELS, W[0] * 1e20, *W[1:]), "test_data: expected images and weights with"),
+        (lambda: scratch.pt_image([1, 2, 3]), "image: expected a square image"),
+        (lambda: scratch.pt_image([]), "image: expected a square image"),
+        (lambda: scratch.pt_image([-1, 0, 256, 0]), r"image: expected pixels 0\.\.255, found -1 to 256"),
+        (lambda: scratch.conver2one_hot(5), r"labels: expected labels \(n,\), found a single number"),
+        (lambda: scratch.softmax(1.0), r"x: expected shape \(n, outputs\) or \(outputs,\)"),
+        (lambda: scratch.read_pic(-1, "labels", "images"), "pic_num: expected an integer of at least 0"),
+        (lambda: scratch.read_pic(1, "no labels", "no images"), "no images"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(fastnn.FastnnError, match=message):
+        call()
+
+
+def test_more_images_than_there_are(files):
+    with pytest.raises(fastnn.FastnnError, match="pic_num: expected at most 50, the number of images, found 51"):
+        scratch.read_pic(51, *files)
+
+
+def four_layers(seed):
+    """The model of the module's documentation, in float64."""
+    model = fastnn.MLP(
+        [784, 256, 128, 10],
+        activation="relu",
+        output="identity",
+        loss="mean_squared_error",
+        init="truncated_normal",
+        dtype="float64",
+        seed=seed,
+    )
+    for weights in model.weights:
+        weights *= 0.1 * math.sqrt(len(weights))
+    return model
+
+
+@pytest.mark.usefixtures("backend")
+def test_the_program_of_four_layers():
+    (digits, labels), _ = fastnn.datasets.load_mnist()
+    dataset, labels = digits[:20], labels[:20]
+    model = four_layers(seed=2)
+    weights, biases = [w.copy() for w in model.weights], [b.copy() for b in model.biases]
+    losses = oracle.four_layers(dataset / 255, oracle.conver2one_hot(labels), weights, biases, 0.01, 100)
+    history = model.fit(dataset, labels, epochs=100, batch_size=20, learning_rate=0.01, shuffle=False)
+    np.testing.assert_allclose(history.loss, losses, rtol=1e-10)
+    assert disagreement(model.weights + model.biases, weights + biases) < 1e-10
+
+
+def test_the_weights_of_the_program_of_four_layers_are_truncated_normal():
+    weights = np.concatenate([w.ravel() for w in four_layers(seed=0).weights])
+    assert np.abs(weights).max() <= 0.2
+    np.testing.assert_allclose(weights.std(), 0.1 * 0.87963, rtol=0.01)  # the normal distribution's within two sigma
+    assert all((b == 0).all() for b in four_layers(seed=0).biases)
+
+
+def test_the_examples_in_the_documentation():
+    failed, attempted = doctest.testmod(scratch)
+    assert attempted
+    assert not failed

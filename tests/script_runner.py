@@ -1,0 +1,58 @@
+"""Run a script of tests/scripts as it is but for its imports, and compare what two runs of it print and compute."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FOLDER = Path(__file__).with_name("scripts")
+NUMBER = re.compile(r"\d+(?:\.(\d+))?(?:e[-+]?\d+)?")
+
+
+class Run(NamedTuple):
+    """What a script printed, and its global names at the end."""
+
+    lines: list[str]
+    names: dict[str, Any]
+
+
+def run(script: str, imports: Mapping[str, str]) -> Run:
+    """Run ``script`` with some of its lines, which must be there, in exchange for others."""
+    path = FOLDER / script
+    lines = path.read_text().splitlines()
+    for original, other in imports.items():
+        lines[lines.index(original)] = other
+    printed, names = io.StringIO(), {"__name__": "__main__"}
+    with contextlib.redirect_stdout(printed):
+        exec(compile("\n".join(lines), path, "exec"), names)
+    return Run(printed.getvalue().splitlines(), names)
+
+
+def assert_same_lines(found: list[str], expected: list[str], *, places: int = 1, counts: int = 0) -> None:
+    """The same text and the same form of every number, digits after the point included.
+
+    The numbers themselves may differ by ``places`` units of their last decimal place or, whole ones, by ``counts``.
+    """
+    assert [NUMBER.sub(_form, line) for line in found] == [NUMBER.sub(_form, line) for line in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        for one, other in zip(NUMBER.finditer(ours), NUMBER.finditer(theirs), strict=True):
+            decimals = other[1]
+            allowed = places * 10.0 ** -len(decimals) if decimals else counts
+            difference = abs(float(one[0]) - float(other[0]))
+            assert difference <= allowed * (1 + 1e-6), f"printed {ours!r}, the original {theirs!r}"
+
+
+def _form(number: re.Match[str]) -> str:
+    return f"#.{len(number[1])}" if number[1] else "#"
+
+
+def disagreement(found: Iterable[Any], expected: Iterable[Any]) -> float:
+    """The largest difference of any array, relative to that array's largest value."""
+    pairs = zip(found, expected, strict=True)
+    return max(float(np.abs(np.subtract(ours, theirs)).max() / np.abs(theirs).max()) for ours, theirs in pairs)
