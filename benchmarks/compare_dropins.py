@@ -1,0 +1,352 @@
+"""Seconds of the tutorials' programs, with their own modules and with fastnn.dropin's; writes README's table.
+
+    python benchmarks/compare_dropins.py                  # measure everything that is installed, print
+    python benchmarks/compare_dropins.py --only layers    # the rows whose name begins so
+    python benchmarks/compare_dropins.py --write          # and rewrite results_dropins.json and README's table
+
+The originals are the NumPy programs that the tests hold the drop-ins to (tests/*_oracle.py), in float64, and Keras on
+whichever of its backends are installed. Both sides of a row do the same work on the same data, in turn, `--rounds`
+times; a ratio is the median of the rounds' ratios, with the least and the greatest. The BLAS of the originals has the
+faster of one and all threads. Afterwards their weights are compared, or, where the two shuffle by themselves, their
+accuracies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roofline
+from contenders import UnavailableError, blas_settings, fastest_setting, seconds_alone, with_blas_threads
+from numpy.typing import NDArray
+from reports import HERE, Report, arguments, begin, cell, timing, write_json, write_readme
+
+import fastnn
+from fastnn.dropin import layers, rashid, scratch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import layers_oracle
+import rashid_oracle
+import scratch_oracle
+
+Array = NDArray[Any]
+RESULTS = HERE / "results_dropins.json"
+START = "<!-- drop-ins table: written by benchmarks/compare_dropins.py -->"
+END = "<!-- end of the drop-ins table -->"
+SINGLES = 1000  # calls with one sample that are timed together
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One program twice. ``disagreement`` says in words, after all rounds, how the results differ."""
+
+    ours: Callable[[], object]
+    theirs: Callable[[], object]
+    disagreement: Callable[[], str]
+    calls: int = 1  # of which a run consists
+
+
+@cache
+def mnist() -> tuple[Array, Array, Array, Array]:
+    """Pixels and labels of both parts, uint8 (n, 784)."""
+    (X, y), (X_test, y_test) = fastnn.datasets.load_mnist()
+    return X.reshape(-1, 784), y, X_test.reshape(-1, 784), y_test
+
+
+@cache
+def rashids_rows() -> tuple[Array, Array]:
+    X, y, _, _ = mnist()
+    inputs = X[:5000] / 255.0 * 0.99 + 0.01
+    return inputs, np.where(np.eye(10)[y[:5000]] > 0, 0.99, 0.01)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def twice(make: Callable[[Any], Any], ours: Any, theirs: Any) -> tuple[Any, Any]:
+    """What ``make`` makes of the two modules from the same seed."""
+    made = []
+    for module in (ours, theirs):
+        np.random.seed(1)
+        made.append(make(module))
+    return made[0], made[1]
+
+
+def weights_differ(ours: Callable[[], list[Array]], theirs: Callable[[], list[Array]]) -> Callable[[], str]:
+    def say() -> str:
+        pairs = zip(ours(), theirs(), strict=True)
+        return f"weights to {max(np.abs(a - b).max() / np.abs(b).max() for a, b in pairs):.0e}"
+
+    return say
+
+
+def each(call: Callable[..., object], *columns: Array) -> Callable[[], object]:
+    """Call for one row after the other."""
+
+    def run() -> None:
+        for row in zip(*columns, strict=True):
+            call(*row)
+
+    return run
+
+
+def some_each(call: Callable[[Array], object], rows: Array) -> Callable[[], object]:
+    """The same for the next SINGLES rows, so that no run has its rows in the cache from the one before."""
+    places = cycle(range(0, len(rows) - SINGLES + 1, SINGLES))
+
+    def run() -> None:
+        for row in rows[(start := next(places)) : start + SINGLES]:
+            call(row)
+
+    return run
+
+
+def rashid_network(module: Any) -> Any:
+    return module.neuralNetwork(784, 100, 10, 0.1)
+
+
+def rashid_train() -> Pair:
+    ours, theirs = twice(rashid_network, rashid, rashid_oracle)
+    rows = rashids_rows()
+    return Pair(
+        each(ours.train, *rows),
+        each(theirs.train, *rows),
+        weights_differ(lambda: [ours.wih, ours.who], lambda: [theirs.wih, theirs.who]),
+    )
+
+
+def rashid_fit() -> Pair:
+    ours, theirs = twice(rashid_network, rashid, rashid_oracle)
+    rows = rashids_rows()
+    return Pair(
+        lambda: ours.fit(*rows),
+        each(theirs.train, *rows),
+        weights_differ(lambda: [ours.wih, ours.who], lambda: [theirs.wih, theirs.who]),
+    )
+
+
+def rashid_query() -> Pair:
+    ours, theirs = twice(rashid_network, rashid, rashid_oracle)
+    X = rashids_rows()[0]
+    return Pair(
+        some_each(ours.query, X),
+        some_each(theirs.query, X),
+        weights_differ(lambda: [ours.query(X)], lambda: [theirs.query(X)]),
+        SINGLES,
+    )
+
+
+def layers_of(network: Any) -> Callable[[], list[Array]]:
+    return lambda: [values for layer in network.layers for values in (layer.W, layer.b)]
+
+
+def layers_train() -> Pair:
+    X, y, _, _ = mnist()
+    data = X / 255.0, np.eye(10)[y]
+    ours, theirs = twice(lambda module: module.SimpleNetwork(784, 10), layers, layers_oracle)
+    return Pair(
+        lambda: ours.train(*data, num_epochs=1),
+        lambda: theirs.train(*data, num_epochs=1),
+        weights_differ(layers_of(ours), layers_of(theirs)),
+    )
+
+
+def layers_own() -> Pair:
+    X, y, _, _ = mnist()
+    data = X / 255.0, np.eye(10)[y]
+    own = lambda x: 1 / (1 + np.exp(-x)), lambda y: y * (1 - y)
+    ours, theirs = twice(lambda module: module.SimpleNetwork(784, 10, (64, 32), *own), layers, layers_oracle)
+    with contextlib.redirect_stderr(io.StringIO()):
+        start = time.perf_counter()
+        ours.train(data[0][:32], data[1][:32], num_epochs=1)
+    theirs.train(data[0][:32], data[1][:32], num_epochs=1)
+    print(f"  compiling took {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    return Pair(
+        lambda: ours.train(*data, num_epochs=1),
+        lambda: theirs.train(*data, num_epochs=1),
+        weights_differ(layers_of(ours), layers_of(theirs)),
+    )
+
+
+def layers_predict() -> Pair:
+    X = mnist()[2] / 255.0
+    ours, theirs = twice(lambda module: module.SimpleNetwork(784, 10), layers, layers_oracle)
+    return Pair(
+        some_each(ours.predict, X),
+        some_each(theirs.predict, X),
+        lambda: f"{sum(ours.predict(x) != theirs.predict(x) for x in X)} of {len(X)} predictions differ",
+        SINGLES,
+    )
+
+
+def scratch_fit() -> Pair:
+    X, y, _, _ = mnist()
+    images, labels = X[:20000].tolist(), y[:20000].tolist()
+    found: dict[Any, Any] = {}
+
+    def run(module: Any) -> Callable[[], object]:
+        def fit() -> None:
+            np.random.seed(1)
+            found[module] = module.fit(images, labels, 0.1, 20, 128)
+
+        return fit
+
+    return Pair(
+        run(scratch), run(scratch_oracle), weights_differ(lambda: found[scratch], lambda: found[scratch_oracle])
+    )
+
+
+def scratch_predict() -> Pair:
+    X, y, X_test, _ = mnist()
+    with quiet():
+        np.random.seed(1)
+        weights = scratch.fit(X[:1000], y[:1000], 0.1, 1, 128)
+    return Pair(
+        some_each(lambda image: scratch.predict(image, *weights), X_test),
+        some_each(lambda image: scratch_oracle.predict(image, *weights), X_test),
+        lambda: (
+            f"{sum(scratch.predict(x, *weights) != scratch_oracle.predict(x, *weights) for x in X_test[:2000])} of 2,000"
+            "predictions differ"
+        ),
+        SINGLES,
+    )
+
+
+def keras_program(backend: str) -> Callable[[], Pair]:
+    """The five-line program. Keras has one backend a process, so only the first that is asked for can take part."""
+
+    def make() -> Pair:
+        os.environ.setdefault("KERAS_BACKEND", backend)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            import keras
+        except ImportError as reason:
+            raise UnavailableError(str(reason)) from None
+        if keras.backend.backend() != backend:
+            raise UnavailableError(f"this process has Keras on {keras.backend.backend()}")
+        from fastnn.dropin import keras as fast
+
+        X, y, X_test, y_test = mnist()
+        X, X_test = X.astype(np.float32) / 255, X_test.astype(np.float32) / 255
+        models: list[Any] = []
+        for module in (fast, keras):
+            module.utils.set_random_seed(1)
+            model = module.Sequential([module.layers.Dense(128, "relu"), module.layers.Dense(10, "softmax")])
+            model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+            model.fit(X[:320], y[:320], epochs=1, batch_size=32, verbose=0)  # builds and compiles
+            models.append(model)
+        ours, theirs = models
+
+        def fit(model: Any) -> Callable[[], object]:
+            return lambda: model.fit(X, y, epochs=1, batch_size=32, validation_split=0.2, verbose=0)
+
+        def accuracy(model: Any) -> float:
+            return float(model.evaluate(X_test, y_test, verbose=0)[1])
+
+        return Pair(
+            fit(ours), fit(theirs), lambda: f"accuracies {accuracy(ours):.2%} and {accuracy(theirs):.2%}, of one seed"
+        )
+
+    return make
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the table's rows; ``asked`` is how many times faster fastnn is to be."""
+
+    name: str
+    title: str
+    asked: float
+    make: Callable[[], Pair]
+
+
+ROWS = [
+    Row("rashid-train", "rashid: 784-100-10, `train` for each of 5,000 rows", 5, rashid_train),
+    Row("rashid-fit", "rashid: the same in one `fit`", 30, rashid_fit),
+    Row("rashid-query", "rashid: `query`, one sample", 3, rashid_query),
+    Row("layers-train", "layers: 784-64-32-10, `train`, an epoch in batches of 32", 10, layers_train),
+    Row("layers-own", "layers: the same with a sigmoid of one's own", 1, layers_own),
+    Row("layers-predict", "layers: `predict`, one sample", 3, layers_predict),
+    Row("scratch-fit", "scratch: 784-128-10, `fit`, 20 epochs of 20,000 images in lists", 4, scratch_fit),
+    Row("scratch-predict", "scratch: `predict`, one image", 3, scratch_predict),
+    Row("keras-torch", "keras: 784-128-10, an epoch of `fit`, beside Keras on PyTorch", 10, keras_program("torch")),
+    Row("keras-jax", "keras: the same beside Keras on JAX", 10, keras_program("jax")),
+    Row("keras-tensorflow", "keras: the same beside Keras on TensorFlow", 10, keras_program("tensorflow")),
+]
+
+
+def measure(row: Row, rounds: int) -> Report:
+    """Time both sides in turn."""
+    pair = row.make()
+    setting = fastest_setting(blas_settings(), lambda **setting: with_blas_threads(row.make().theirs, **setting))
+    theirs = with_blas_threads(pair.theirs, **setting)
+    taken: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(rounds):
+        for name, run in (("ours", pair.ours), ("theirs", theirs)):
+            with quiet():
+                taken[name].append(seconds_alone(run) / pair.calls)
+    own = timing(taken["ours"], None)
+    other = timing(taken["theirs"], taken["ours"])
+    return {
+        "title": row.title,
+        "asked": row.asked,
+        "settings": setting,
+        "ours": asdict(own),
+        "theirs": asdict(other),
+        "ours_median": statistics.median(taken["ours"]),
+        "disagreement": pair.disagreement(),
+    }
+
+
+def table(report: Report) -> str:
+    lines = ["| ms | original | fastnn.dropin (faster by) | after the last round |", "|---|---|---|---|"]
+    for row in report["rows"].values():
+        times, (low, high) = row["theirs"]["native_is_faster_by"], row["theirs"]["ratios"]
+        own = cell(row["ours"], bold=True)
+        lines.append(
+            f"| {row['title']} | {cell(row['theirs'], ratio=False)} | {own} ({times:.1f}x; {low:.1f} .. {high:.1f}) | "
+            f"{row['disagreement']} |"
+        )
+    words = f"Medians of {report['rounds']} runs each, taken in turn; a single sample's is that of {SINGLES:,} calls."
+    return "\n".join([*lines, "", words, "", f"Hardware: {report['hardware']}."])
+
+
+def main() -> None:
+    options = arguments(__doc__, "rows by the beginning of their names", RESULTS.name).parse_args()
+    report = begin() | {"rounds": options.rounds, "rows": {}}
+    for row in ROWS:
+        if options.only and not row.name.startswith(tuple(options.only)):
+            continue
+        print(row.title)
+        try:
+            found = report["rows"][row.name] = measure(row, options.rounds)
+        except UnavailableError as reason:
+            print(f"  left out: {reason}")
+            continue
+        ratio, own = found["theirs"]["native_is_faster_by"], found["ours_median"]
+        print(f"  {own * 1e3:.4g} ms, {ratio:.2f} times as fast (asked: {row.asked:g}); {found['disagreement']}")
+    print(roofline.hardware())
+    if options.json:
+        write_json(options.json, report)
+    if options.write:
+        write_json(RESULTS, report)
+        write_readme(START, END, table(report))
+
+
+if __name__ == "__main__":
+    main()
