@@ -34,6 +34,9 @@ LENGTH_BYTES = 8
 HEADER_ALIGNMENT = 8  # of the tensors' first byte
 MAX_HEADER_BYTES = 1 << 20  # parsing JSON takes several times its size; a layer takes about 130 bytes
 
+# by their first bytes, so that the error can name them
+OTHER_FORMATS = {b"PK\x03\x04": "a zip file, as Keras' own .keras is", b"\x89HDF": "an HDF5 file, as Keras' .h5 is"}
+
 Config = dict[str, Any]
 
 
@@ -109,7 +112,9 @@ def layer_tensors(sizes: Sequence[int], bias: bool, prefix: str = "") -> list[Te
     return tensors
 
 
-def layer_arrays(weights: Sequence[FloatArray], biases: Sequence[FloatArray], prefix: str = "") -> dict[str, FloatArray]:
+def layer_arrays(
+    weights: Sequence[FloatArray], biases: Sequence[FloatArray], prefix: str = ""
+) -> dict[str, FloatArray]:
     """The arrays of :func:`layer_tensors` by name."""
     arrays = {f"{prefix}weights.{layer}": array for layer, array in enumerate(weights)}
     return arrays | {f"{prefix}biases.{layer}": array for layer, array in enumerate(biases)}
@@ -162,10 +167,12 @@ def _open_without_waiting(path: str, flags: int) -> int:
 def _read_parts(path: StrPath, file: io.BufferedReader, size: int) -> tuple[bytes, memoryview]:
     if size < LENGTH_BYTES:
         raise FileFormatError(path, size, f"{LENGTH_BYTES} bytes, the header's length", f"the end after {size} bytes")
-    length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+    start = file.read(LENGTH_BYTES)
+    length = int.from_bytes(start, "little")
     limit = min(size - LENGTH_BYTES, MAX_HEADER_BYTES)
     if length > limit:
-        raise FileFormatError(path, 0, f"a header of at most {limit} bytes in this file", f"a length of {length}")
+        found = OTHER_FORMATS.get(start[:4], f"a length of {length}")
+        raise FileFormatError(path, 0, f"a header of at most {limit} bytes in this file", found)
     header = file.read(length)
     payload = bytearray(size - LENGTH_BYTES - length)
     if len(header) != length or file.readinto(payload) != len(payload):
