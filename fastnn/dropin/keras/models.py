@@ -272,6 +272,7 @@ class Sequential:
     ) -> float | list[float] | dict[str, float]:
         """The mean loss or, with metrics, [loss, accuracy]; by name with ``return_dict``. Arguments as for ``fit``."""
         refuse("evaluate", options)
+        return_dict = validation.boolean("return_dict", return_dict)
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         trainer = self._trainer(given.x)
         data, size = trainer.data(given, ("x", "y")), _batch_size(batch_size)
@@ -304,6 +305,7 @@ class Sequential:
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """One update; returns what was measured before it, as :meth:`evaluate` does."""
+        return_dict = validation.boolean("return_dict", return_dict)
         given = _classes_weighted(samples(x, y, sample_weight, ("x", "y", "sample_weight")), class_weight)
         trainer, count = self._trainer(given.x), len(given.x)
         data, hooks = trainer.data(given, ("x", "y")), self._hooks([], 0, 1, count, count)
@@ -349,7 +351,7 @@ class Sequential:
         return Hooks(callbacks, self, checked_verbose(verbose), epochs, math.ceil(count / size))
 
     def _result(self, logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
-        if validation.boolean("return_dict", return_dict):
+        if return_dict:
             return logs
         figures = [logs[name] for name in self.metrics_names]
         return figures if self.metrics else figures[0]
