@@ -202,6 +202,18 @@ def test_a_refused_layer_is_not_added():
     assert model.output_shape == (None, 2)
 
 
+def test_a_refused_input_shape_is_not_kept():
+    model = models.Sequential([layers.Dense(2)])
+    with pytest.raises(fastnn.FastnnError, match="a Flatten before it"):
+        model.predict(np.zeros((4, 2, 3)))
+    assert model.predict(X, verbose=0).shape == (20, 2)
+    model = models.Sequential()
+    with pytest.raises(fastnn.FastnnError, match="a Flatten before it"):
+        model.add(layers.Dense(2, input_shape=(2, 3)))
+    model.add(layers.Dense(2, input_shape=(6,)))
+    assert model.predict(X, verbose=0).shape == (20, 2)
+
+
 def test_options_given_as_keras_has_them_by_default():
     layers.Dense(2, kernel_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer=None)
     layers.Flatten(data_format=None)

@@ -110,6 +110,15 @@ def test_a_kept_file_survives_a_failed_save(tmp_path):
     with pytest.raises(fastnn.FastnnError, match="overwrite: expected no such option of save"):
         model.save(tmp_path / "model", overwrite=False)
     assert (tmp_path / "model").read_bytes() == before
+    model.layers[2].__class__ = type("OwnDense", (layers.Dense,), {})
+    with pytest.raises(fastnn.FastnnError, match="class to be saved: expected one of Dense, .*, found 'OwnDense'"):
+        model.save(tmp_path / "model")
+    model = model_of("adam")
+    model.add(layers.Dropout(0.5))
+    with pytest.raises(fastnn.FastnnError, match="layers: expected no Dropout after the last Dense layer"):
+        model.save(tmp_path / "model")  # what could not be loaded
+    model = model_of("adam")
+    assert (tmp_path / "model").read_bytes() == before
     with pytest.raises(fastnn.FastnnError, match="expected a folder"):
         model.save(tmp_path / "nowhere" / "model")
 

@@ -65,8 +65,9 @@ class Hooks:
                 if getattr(method, "__func__", method) is not getattr(Callback, hook):
                     if "batches" not in _warned:
                         _warned.add("batches")
+                        level = 5 if run == "train" else 4  # the caller of fit, evaluate or predict
                         message = f"{type(callback).__name__}.{hook} makes every batch a call of its own"
-                        warnings.warn(f"{message}, which is slower than an epoch in one", stacklevel=5)
+                        warnings.warn(f"{message}, which is slower than an epoch in one", stacklevel=level)
                     return True
         return False
 

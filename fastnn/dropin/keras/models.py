@@ -88,14 +88,8 @@ class Sequential:
             raise InvalidArgumentError("layer", "a name that no other layer of the model has", repr(layer.name))
         if isinstance(layer, Dense) and layer.home is not None:
             raise InvalidArgumentError("layer", "one that belongs to no other model", repr(layer))
-        if self._input_shape is None and not self.layers:
-            self._input_shape = layer.input_shape
-        self.layers.append(layer)
-        try:
-            self._rebuild()
-        except FastnnError:
-            self.layers.pop()
-            raise
+        shape = self._input_shape if self.layers or self._input_shape else layer.input_shape
+        self._assemble([*self.layers, layer], shape)
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Draw the weights for inputs of a shape, such as (None, 784), whose first axis is that of the samples."""
@@ -107,12 +101,14 @@ class Sequential:
     def _set_shape(self, shape: Shape) -> None:
         if self._input_shape is not None and self._input_shape != shape:
             raise InvalidArgumentError("input_shape", f"{self._input_shape}, as before", shape)
-        self._input_shape = shape
-        self._rebuild()
+        self._assemble(self.layers, shape)
 
-    def _rebuild(self) -> None:
-        if self._input_shape is not None and any(isinstance(layer, Dense) for layer in self.layers):
-            self.network = Network(self.layers, self._input_shape, config.floatx(), randomness.generator())
+    def _assemble(self, layers: list[Layer], shape: Shape | None) -> None:
+        """Take layers and an input shape for the model's own, if they go together, and draw weights where it can."""
+        if shape is not None and any(isinstance(layer, Dense) for layer in layers):
+            dtype = config.floatx() if self.network is None else self.network.dtype.name
+            self.network = Network(layers, shape, dtype, randomness.generator())
+        self.layers, self._input_shape = layers, shape
 
     @property
     def built(self) -> bool:
@@ -173,9 +169,9 @@ class Sequential:
         loss : "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy",
             "mean_squared_error" or "mse", or an instance of :mod:`fastnn.dropin.keras.losses`. Cross-entropies need a
             softmax or sigmoid output, or from_logits=True and a linear one.
-        metrics : "accuracy" or "acc", the share of samples whose largest output (one output: that is it above 0.5) is
-            right, or the same by its longer name: "sparse_categorical_accuracy", "categorical_accuracy" or
-            "binary_accuracy".
+        metrics : "accuracy" or "acc", the share of samples whose largest output is that of their class or, with one
+            output, is on the right side of 0.5 (0.5 itself counts as 1, in Keras as 0); or the same by its longer
+            name: "sparse_categorical_accuracy", "categorical_accuracy" or "binary_accuracy".
         """
         accepted = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
         refuse("compile", options, **accepted)

@@ -14,6 +14,7 @@ from . import losses, optimizers
 from .layers import Dense, Dropout, Flatten, Layer, checked_shape
 from .network import Network, Plan, plan
 from .subset import outside, refuse
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     from .models import Sequential
@@ -39,18 +40,19 @@ def save_model(model: Sequential, filepath: StrPath, overwrite: bool = True) -> 
     compiled: dict[str, object] = {}
     slots: list[FloatArray] = []
     if optimizer is not None and model.loss is not None:
+        Trainer(network, optimizer, model.loss, model.metrics)  # raises for what could not be loaded again
         slots = list(optimizer.state_for(network)) if optimizer.built else []
         compiled = {
-            "optimizer": _described(optimizer),
+            "optimizer": _described(optimizer, _OPTIMIZERS),
             "iterations": optimizer.iterations,
             "has_state": optimizer.built,
-            "loss": _described(model.loss),
+            "loss": _described(model.loss, _LOSSES),
             "metrics": list(model.metrics),
         }
     config = {
         "name": model.name,
         "input_shape": list(network.input_shape),
-        "layers": [_described(layer) for layer in model.layers],
+        "layers": [_described(layer, _LAYERS) for layer in model.layers],
         "compiled": compiled,
         "dtype": network.dtype.name,
     }
@@ -105,8 +107,10 @@ def _slot(index: int) -> str:
     return f"optimizer.{index}."
 
 
-def _described(thing: Layer | optimizers.Optimizer | losses.Loss) -> dict[str, Any]:
-    return {"class": type(thing).__name__, "config": thing.get_config()}
+def _described(thing: Layer | optimizers.Optimizer | losses.Loss, classes: Mapping[str, type]) -> dict[str, Any]:
+    """The class, one of ``classes`` and none derived from them, and the arguments of an equal instance."""
+    name = validation.choice("class to be saved", type(thing).__name__, tuple(classes))
+    return {"class": name, "config": thing.get_config()}
 
 
 def _made(description: object, classes: Mapping[str, type[Made]]) -> Made:
