@@ -111,7 +111,7 @@ def test_a_kept_file_survives_a_failed_save(tmp_path):
         model.save(tmp_path / "model", overwrite=False)
     assert (tmp_path / "model").read_bytes() == before
     model.layers[2].__class__ = type("OwnDense", (layers.Dense,), {})
-    with pytest.raises(fastnn.FastnnError, match="class to be saved: expected one of Dense, .*, found 'OwnDense'"):
+    with pytest.raises(fastnn.FastnnError, match=r"class to be saved: expected one of Dense, .*, found 'OwnDense'"):
         model.save(tmp_path / "model")
     model = model_of("adam")
     model.add(layers.Dropout(0.5))
