@@ -55,7 +55,7 @@ class _Extras(NamedTuple):
     scales: NDArray[np.float64]  # (hidden layers,) or (0,)
 
 
-def _work(net: Net, dtype: np.dtype[Any], block: int) -> _Work:
+def new_work(net: Net, dtype: np.dtype[Any], block: int) -> _Work:
     layers, widest = len(net.activations), int(net.strides.max())
     inputs, outputs = int(net.sizes[:-1].max()) + 2, int(net.sizes[-1])
     return _Work(
@@ -204,7 +204,7 @@ def _layer_gradient(
     step.propagate(input_grad[rows[0] : rows[-1] + 1], block, inputs, stride, params, weights, delta)
 
 
-def _portions(count: int) -> Iterator[tuple[int, int]]:
+def portions(count: int) -> Iterator[tuple[int, int]]:
     """Split range(count) into calls of a few hundredths of a second, so that Ctrl-C is heard between them."""
     start, size = 0, 1
     while start < count:
@@ -230,7 +230,7 @@ def _blocks(count: int) -> Iterator[NDArray[Any]]:
         yield _read_only(np.arange(start, min(start + BLOCK, count)))
 
 
-def _plain(net: Net, X: NDArray[Any], scale: float, *arrays: NDArray[Any]) -> tuple[Any, ...]:
+def plain(net: Net, X: NDArray[Any], scale: float, *arrays: NDArray[Any]) -> tuple[Any, ...]:
     """The inputs in the one form that is compiled: Python numbers, and read-only arrays whether they were or not."""
     sizes, activations, weights, biases, strides, X, *rest = (
         _read_only(a) for a in (net.sizes, net.activations, net.weights, net.biases, net.strides, X, *arrays)
@@ -246,16 +246,16 @@ def _extras(dtype: np.dtype[Any], weights: FloatArray | None = None, dropout: Dr
 
 
 def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
-    net, X, scale = _plain(net, X, scale)
-    work, extras = _work(net, params.dtype, min(BLOCK, len(X))), _extras(params.dtype)
+    net, X, scale = plain(net, X, scale)
+    work, extras = new_work(net, params.dtype, min(BLOCK, len(X))), _extras(params.dtype)
     for rows in _blocks(len(X)):
         _predict(net, params, X, scale, rows, out, extras, work)
     return bool(np.isfinite(out).all())
 
 
 def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:
-    net, X, scale, y = _plain(net, X, scale, y)
-    work, extras = _work(net, params.dtype, min(BLOCK, len(X))), _extras(params.dtype)
+    net, X, scale, y = plain(net, X, scale, y)
+    work, extras = new_work(net, params.dtype, min(BLOCK, len(X))), _extras(params.dtype)
     grad[:] = 0
     total = 0.0
     for rows in _blocks(len(X)):
@@ -273,8 +273,8 @@ def layer_grad(
     grad: FloatArray,
     input_grad: FloatArray,
 ) -> None:
-    net, X, scale, outputs, output_grad = _plain(net, X, scale, outputs, output_grad)
-    work = _work(net, params.dtype, min(BLOCK, len(X)))
+    net, X, scale, outputs, output_grad = plain(net, X, scale, outputs, output_grad)
+    work = new_work(net, params.dtype, min(BLOCK, len(X)))
     grad[:] = 0
     for rows in _blocks(len(X)):
         _layer_gradient(net, params, X, scale, rows, outputs, output_grad, grad, input_grad, work)
@@ -294,12 +294,15 @@ def train_epoch(
     weights: FloatArray | None = None,
     dropout: Dropout | None = None,
 ) -> EpochResult:
-    net, X, scale, y, order = _plain(net, X, scale, y, order)
+    net, X, scale, y, order = plain(net, X, scale, y, order)
     rule = Rule._make([int(rule.optimizer), *map(float, rule[1:-1]), int(rule.step)])
-    work, extras = _work(net, params.dtype, min(BLOCK, batch_size, len(order))), _extras(params.dtype, weights, dropout)
+    work, extras = (
+        new_work(net, params.dtype, min(BLOCK, batch_size, len(order))),
+        _extras(params.dtype, weights, dropout),
+    )
     grad = aligned_zeros(params.size, params.dtype)
     total, correct, batches = 0.0, 0, 0
-    for first, last in _portions(-(-len(order) // batch_size)):
+    for first, last in portions(-(-len(order) // batch_size)):
         loss, hits, done = _train(
             net, params, state, grad, X, scale, y, order, int(batch_size), rule, first, last, extras, work
         )

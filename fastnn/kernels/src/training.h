@@ -286,10 +286,10 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     return pass.loss / (double)count;
 }
 
-/* In blocks of LONG_BLOCK rows, whose dL/dx is the transpose of W delta^T, (inputs, LONG_BLOCK). */
+/* In blocks of LONG_BLOCK rows, whose dL/dx is the transpose of W delta^T; returns room for delta^T and a tile of it. */
 static REAL *FN(place_layer)(PASS *pass, const fnn_net *net, int64_t count, void *arena, size_t *used) {
     FN(cursor) at = {arena, FN(place)(pass, net, count > LONG_BLOCK ? LONG_BLOCK : count, 1, arena)};
-    REAL *columns = FN(take)(&at, (net->strides[0] + net->sizes[0]) * LONG_BLOCK * sizeof(REAL));
+    REAL *columns = FN(take)(&at, (net->strides[0] + TILE_ROWS) * LONG_BLOCK * sizeof(REAL));
     *used = at.used;
     return columns;
 }
@@ -311,24 +311,28 @@ static void FN(layer_grad)(const fnn_net *net, const void *params, const fnn_dat
     pass.gradient = grad;
     for (int64_t start = first; start < first + count; start += LONG_BLOCK) {
         const int64_t left = first + count - start, m = left < LONG_BLOCK ? left : LONG_BLOCK;
-        memset(delta_columns, 0, stride * LONG_BLOCK * sizeof(REAL));
-        memset(pass.delta, 0, m * stride * sizeof(REAL));
-        memset(pass.a[1], 0, m * stride * sizeof(REAL));
+        const int64_t wide = (m + line - 1) / line * line;
+        memset(delta_columns, 0, units * wide * sizeof(REAL));
         for (int64_t s = 0; s < m; s++) {
-            memcpy(pass.delta + s * stride, (const REAL *)output_grad + (start + s) * units, units * sizeof(REAL));
-            memcpy(pass.a[1] + s * stride, (const REAL *)outputs + (start + s) * units, units * sizeof(REAL));
+            REAL *delta = pass.delta + s * stride, *a = pass.a[1] + s * stride;
+            memset(delta + units, 0, (stride - units) * sizeof(REAL));
+            memset(a + units, 0, (stride - units) * sizeof(REAL));
+            memcpy(delta, (const REAL *)output_grad + (start + s) * units, units * sizeof(REAL));
+            memcpy(a, (const REAL *)outputs + (start + s) * units, units * sizeof(REAL));
+            FN(apply_derivative)(net->activations[0], a, 1, delta, stride);
+            for (int64_t j = 0; j < units; j++) delta_columns[j * wide + s] = delta[j];
         }
-        FN(apply_derivative)(net->activations[0], pass.a[1], 1, pass.delta, m * stride);
-        for (int64_t s = 0; s < m; s++)
-            for (int64_t j = 0; j < units; j++) delta_columns[j * LONG_BLOCK + s] = pass.delta[s * stride + j];
         FN(gather)(&pass, NULL, start, m, 0);
         FN(add_gradient)(&pass, 0, m);
-        FN(product)(FN(FROM_ZERO), inputs, (m + line - 1) / line * line, units,
-                    (OPERANDS){(const REAL *)params + net->weights[0], stride, 1, delta_columns, LONG_BLOCK, NULL,
-                               x_columns, LONG_BLOCK, NULL});
-        for (int64_t s = 0; s < m; s++)
-            for (int64_t i = 0; i < inputs; i++)
-                ((REAL *)input_grad)[(start + s) * inputs + i] = x_columns[i * LONG_BLOCK + s];
+        for (int64_t i = 0; i < inputs; i += TILE_ROWS) { /* and they are transposed while they are in the cache */
+            const int64_t rows = inputs - i < TILE_ROWS ? inputs - i : TILE_ROWS;
+            FN(product)(FN(FROM_ZERO), rows, wide, units,
+                        (OPERANDS){(const REAL *)params + net->weights[0] + i * stride, stride, 1, delta_columns, wide,
+                                   NULL, x_columns, wide, NULL});
+            for (int64_t s = 0; s < m; s++)
+                for (int64_t r = 0; r < rows; r++)
+                    ((REAL *)input_grad)[(start + s) * inputs + i + r] = x_columns[r * wide + s];
+        }
     }
 }
 
