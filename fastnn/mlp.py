@@ -199,13 +199,13 @@ class MLP:
         return out[0] if single else out
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Class labels (n,) int64 of a classifier: the largest output, or with one output whether it is >= 0.5.
+        """Class labels (n,) int64 of a classifier: the largest output, or with one output whether it is > 0.5.
 
         For a regressor the outputs themselves, (n, outputs), or (n,) with one output.
         """
         out = self.forward(X)
         if self.is_classifier:
-            return (out[..., 0] >= 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
+            return (out[..., 0] > 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
         return out[..., 0] if self.sizes[-1] == 1 else out
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:

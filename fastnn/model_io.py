@@ -1,45 +1,14 @@
-"""Model files: safetensors whose metadata holds the configuration and a SHA-256; written whole or not at all.
-
-A file is an 8-byte little-endian header length, a JSON header padded with spaces, and the tensors' bytes
-(https://github.com/huggingface/safetensors, "Format"). Of all the files that format allows, this reader takes only
-those that fastnn or the safetensors library writes: compact JSON, shortest padding, tensors without gaps. So no byte
-can change unnoticed: one in the header changes what it says, or breaks its form; one in the tensors changes the digest.
-"""
+"""Files of an MLP: its configuration and parameters in a :mod:`fastnn.tensor_file`."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import stat
-from collections.abc import Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from . import validation
-from .errors import FastnnError, FileFormatError, InvalidTypeError
-from .files import StrPath, check_path, write_atomically
+from . import tensor_file, validation
+from .errors import FastnnError, InvalidArgumentError, InvalidTypeError
+from .files import StrPath
 from .mlp import MLP
-
-FORMAT_VERSION = "1"
-METADATA = "__metadata__"
-METADATA_KEYS = ("config", "format_version", "sha256")
-CONFIG_TYPES = {"sizes": list, "activations": list, "loss": str, "init": str, "bias": bool, "dtype": str}
-DTYPE_CODES = {"float32": "F32", "float64": "F64"}
-
-LENGTH_BYTES = 8
-HEADER_ALIGNMENT = 8  # of the tensors' first byte
-MAX_HEADER_BYTES = 1 << 20  # parsing JSON takes several times its size; a layer takes about 130 bytes
-
-
-class _Tensor(NamedTuple):
-    """A tensor that a configuration asks for."""
-
-    name: str
-    shape: tuple[int, ...]
+from .tensor_file import Form, Tensor
 
 
 def save(model: MLP, path: StrPath) -> None:
@@ -51,25 +20,15 @@ def save(model: MLP, path: StrPath) -> None:
     """
     if not isinstance(model, MLP):
         raise InvalidTypeError("model", "an MLP", type(model).__name__)
-    check_path(path)
-    config = _configuration(model)
-    little_endian = model.dtype.newbyteorder("<")
-    arrays = {f"weights.{i}": np.ascontiguousarray(w, little_endian) for i, w in enumerate(model.weights)}
-    arrays |= {f"biases.{i}": np.ascontiguousarray(b, little_endian) for i, b in enumerate(model.biases)}
-    tensors = _expected_tensors(config)
-    metadata = {"format_version": FORMAT_VERSION, "config": _compact(config)}
-    metadata["sha256"] = _digest(metadata, config, {t.name: arrays[t.name].data.cast("B") for t in tensors})
-
-    header: dict[str, object] = {METADATA: metadata}
-    end = 0
-    for name, shape in tensors:
-        start, end = end, end + arrays[name].nbytes
-        header[name] = {"dtype": DTYPE_CODES[model.dtype.name], "shape": shape, "data_offsets": [start, end]}
-    text = _pad(_compact(header).encode())
-    if len(text) > MAX_HEADER_BYTES:
-        raise FastnnError(f"{os.fspath(path)}: expected a model of fewer layers, found {len(model.sizes) - 1}")
-    length = len(text).to_bytes(LENGTH_BYTES, "little")
-    write_atomically(path, [length, text, *(arrays[t.name].data.cast("B") for t in tensors)])
+    config = {
+        "sizes": list(model.sizes),
+        "activations": list(model.activations),
+        "loss": model.loss,
+        "init": model.init,
+        "bias": bool(model.biases),
+        "dtype": model.dtype.name,
+    }
+    tensor_file.write(path, _FORM, config, tensor_file.layer_arrays(model.weights, model.biases))
 
 
 def load(path: StrPath) -> MLP:
@@ -78,181 +37,7 @@ def load(path: StrPath) -> MLP:
     Its random generator is a fresh one, seeded by the system. Raises FileFormatError, naming file, offset, expected
     and found, for a file that is missing, damaged in any bit, cut short or no fastnn model.
     """
-    check_path(path)
-    header, payload = _read(path)
-    entries = _parse_header(path, header)
-    config = _parse_metadata(path, entries)
-    tensors = _locate(path, len(header), entries, config, payload)
-    metadata = entries[METADATA]
-    found = _digest({key: value for key, value in metadata.items() if key != "sha256"}, config, tensors)
-    if metadata["sha256"] != found:
-        offset = LENGTH_BYTES + header.find(metadata["sha256"].encode())
-        raise FileFormatError(path, offset, f"SHA-256 {metadata['sha256']!r} of an intact file", repr(found))
-    return _build(path, config, tensors)
-
-
-def _configuration(model: MLP) -> dict[str, Any]:
-    return {
-        "sizes": list(model.sizes),
-        "activations": list(model.activations),
-        "loss": model.loss,
-        "init": model.init,
-        "bias": bool(model.biases),
-        "dtype": model.dtype.name,
-    }
-
-
-def _expected_tensors(config: dict[str, Any]) -> list[_Tensor]:
-    tensors = []
-    for layer, (fan_in, fan_out) in enumerate(zip(config["sizes"][:-1], config["sizes"][1:], strict=True)):
-        tensors.append(_Tensor(f"weights.{layer}", (fan_in, fan_out)))
-        if config["bias"]:
-            tensors.append(_Tensor(f"biases.{layer}", (fan_out,)))
-    return tensors
-
-
-def _compact(value: object) -> str:
-    """JSON exactly as the safetensors library writes it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _pad(text: bytes) -> bytes:
-    return text + b" " * (-len(text) % HEADER_ALIGNMENT)
-
-
-def _digest(metadata: dict[str, str], config: dict[str, Any], tensors: dict[str, memoryview]) -> str:
-    """SHA-256 of the metadata (without "sha256") as JSON, then of the tensors' bytes in the order of the layers.
-
-    The configuration in the metadata gives every tensor's name, dtype and shape; in which order a writer laid metadata
-    and tensors out does not matter.
-    """
-    hasher = hashlib.sha256(json.dumps(metadata, separators=(",", ":"), sort_keys=True).encode())
-    for name, _ in _expected_tensors(config):
-        hasher.update(tensors[name])
-    return hasher.hexdigest()
-
-
-def _read(path: StrPath) -> tuple[bytes, memoryview]:
-    """The header's bytes and the tensors' bytes; nothing is allocated that the file's real length does not bear out."""
-    try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise FileFormatError(path, 0, "a regular file", "a folder, device or pipe")
-            return _read_parts(path, file, status.st_size)
-    except (OSError, ValueError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(path, 0, "a readable model file", getattr(error, "strerror", None) or error) from error
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a pipe would wait for its writer
-
-
-def _read_parts(path: StrPath, file: io.BufferedReader, size: int) -> tuple[bytes, memoryview]:
-    if size < LENGTH_BYTES:
-        raise FileFormatError(path, size, f"{LENGTH_BYTES} bytes, the header's length", f"the end after {size} bytes")
-    length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-    limit = min(size - LENGTH_BYTES, MAX_HEADER_BYTES)
-    if length > limit:
-        raise FileFormatError(path, 0, f"a header of at most {limit} bytes in this file", f"a length of {length}")
-    header = file.read(length)
-    payload = bytearray(size - LENGTH_BYTES - length)
-    if len(header) != length or file.readinto(payload) != len(payload):
-        raise FileFormatError(path, file.tell(), f"a file of {size} bytes", "its end: it shrank while being read")
-    return header, memoryview(payload)
-
-
-def _parse_header(path: StrPath, header: bytes) -> dict[str, Any]:
-    try:
-        text = header.decode("ascii")  # every name and value of ours is
-        entries = json.loads(text)
-    except UnicodeDecodeError as error:
-        raise FileFormatError(path, LENGTH_BYTES + error.start, "ASCII", f"byte 0x{header[error.start]:02x}") from None
-    except json.JSONDecodeError as error:
-        raise FileFormatError(path, LENGTH_BYTES + error.pos, "a JSON header", error.msg) from None
-    except (RecursionError, ValueError) as error:  # nested too deeply; an integer of thousands of digits
-        raise FileFormatError(path, LENGTH_BYTES, "a JSON header of a model", type(error).__name__) from None
-    if not isinstance(entries, dict) or not isinstance(entries.get(METADATA), dict):
-        raise FileFormatError(path, LENGTH_BYTES, f"a JSON object with {METADATA}", _shorten(text))
-    canonical = _pad(_compact(entries).encode("utf-8", "surrogatepass"))
-    if canonical != header:  # other spacing, escapes, padding, or a key given twice
-        pairs = zip(canonical, header, strict=False)
-        offset = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(canonical), len(header)))
-        expected = f"compact JSON, {_shorten(repr(canonical[offset : offset + 20]))}"
-        raise FileFormatError(path, LENGTH_BYTES + offset, expected, _shorten(repr(header[offset : offset + 20])))
-    return entries
-
-
-def _parse_metadata(path: StrPath, entries: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration, with every field's type checked; what the values mean, MLP checks."""
-
-    def fault(expected: str, found: object) -> NoReturn:
-        raise FileFormatError(path, LENGTH_BYTES, expected, _shorten(str(found)))
-
-    metadata = entries[METADATA]
-    if sorted(metadata) != sorted(METADATA_KEYS):
-        fault(f"metadata {', '.join(METADATA_KEYS)}, as in a fastnn model", ", ".join(metadata) or "none")
-    if not all(isinstance(value, str) for value in metadata.values()):
-        fault("metadata that are strings", metadata)
-    if metadata["format_version"] != FORMAT_VERSION:
-        fault(f"format version {FORMAT_VERSION}", metadata["format_version"])
-    try:
-        config = json.loads(metadata["config"])
-    except (RecursionError, ValueError) as error:
-        fault("a configuration in JSON", error)
-    if not isinstance(config, dict) or list(config) != list(CONFIG_TYPES):
-        fault(f"a configuration of {', '.join(CONFIG_TYPES)}", metadata["config"])
-    for key, kind in CONFIG_TYPES.items():
-        if type(config[key]) is not kind:
-            fault(f"configuration {key!r} of type {kind.__name__}", config[key])
-    try:
-        validation.layer_sizes(config["sizes"])
-    except FastnnError as error:
-        fault("a configuration with usable layer sizes", error)
-    if [type(name) for name in config["activations"]] != [str] * (len(config["sizes"]) - 1):
-        fault("a configuration with one activation per layer", config["activations"])
-    if config["dtype"] not in DTYPE_CODES:
-        fault(f"configuration 'dtype' {' or '.join(DTYPE_CODES)}", config["dtype"])
-    return config
-
-
-def _locate(
-    path: StrPath, header_length: int, entries: dict[str, Any], config: dict[str, Any], payload: memoryview
-) -> dict[str, memoryview]:
-    """The bytes of each tensor of the configuration, which together are the payload without gap or overlap."""
-    expected = _expected_tensors(config)
-    names = sorted(name for name, _ in expected)
-    if sorted(entries.keys() - {METADATA}) != names:
-        found = ", ".join(sorted(entries.keys() - {METADATA}))
-        raise FileFormatError(path, LENGTH_BYTES, _shorten(f"tensors {', '.join(names)}"), _shorten(found))
-    itemsize = np.dtype(config["dtype"]).itemsize
-    spans = []
-    for name, shape in expected:
-        entry = entries[name]
-        wanted = {"dtype": DTYPE_CODES[config["dtype"]], "shape": list(shape)}
-        described = {k: v for k, v in entry.items() if k != "data_offsets"} if isinstance(entry, dict) else entry
-        # compared as text: in Python 784.0 == 784 and True == 1
-        if json.dumps(described, sort_keys=True) != json.dumps(wanted, sort_keys=True):
-            raise FileFormatError(path, LENGTH_BYTES, f"tensor {name} with {wanted}", _shorten(str(described)))
-        span = entry.get("data_offsets")
-        size = itemsize * int(np.prod(shape, dtype=object))
-        if not (isinstance(span, list) and [type(x) for x in span] == [int, int] and span[1] - span[0] == size):
-            raise FileFormatError(path, LENGTH_BYTES, f"two data_offsets of {name}, {size} apart", _shorten(str(span)))
-        spans.append((span[0], span[1], name))
-    end = 0
-    for start, stop, name in sorted(spans):
-        if start != end:
-            raise FileFormatError(path, LENGTH_BYTES, f"tensor {name} at data offset {end}", start)
-        end = stop
-    if end != len(payload):
-        offset = LENGTH_BYTES + header_length + min(end, len(payload))
-        raise FileFormatError(path, offset, f"{end} bytes of tensors", f"{len(payload)} bytes")
-    return {name: payload[start:stop] for start, stop, name in spans}
-
-
-def _build(path: StrPath, config: dict[str, Any], tensors: dict[str, memoryview]) -> MLP:
+    config, arrays = tensor_file.read(path, _FORM)
     *hidden, output = config["activations"]
     try:
         model = MLP(
@@ -265,16 +50,27 @@ def _build(path: StrPath, config: dict[str, Any], tensors: dict[str, memoryview]
             dtype=config["dtype"],
         )
     except FastnnError as error:
-        raise FileFormatError(path, LENGTH_BYTES, "a configuration of this fastnn", error) from error
-    little_endian = model.dtype.newbyteorder("<")
-
-    def arrays(kind: str, views: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        return [np.frombuffer(tensors[f"{kind}.{i}"], little_endian).reshape(v.shape) for i, v in enumerate(views)]
-
-    model.weights = arrays("weights", model.weights)
-    model.biases = arrays("biases", model.biases)
+        raise tensor_file.unusable(path, error) from error
+    model.weights = [arrays[f"weights.{i}"] for i in range(len(model.weights))]
+    model.biases = [arrays[f"biases.{i}"] for i in range(len(model.biases))]
     return model
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= 100 else text[:97] + "..."
+def _check(config: dict[str, Any]) -> None:
+    """What the values mean beyond this, MLP checks."""
+    sizes, activations = config["sizes"], config["activations"]
+    validation.layer_sizes(sizes)
+    if [type(name) for name in activations] != [str] * (len(sizes) - 1):
+        raise InvalidArgumentError("activations", "one name per layer", activations)
+
+
+def _tensors(config: dict[str, Any]) -> list[Tensor]:
+    return tensor_file.layer_tensors(config["sizes"], config["bias"])
+
+
+_FORM = Form(
+    "a fastnn model",
+    {"sizes": list, "activations": list, "loss": str, "init": str, "bias": bool, "dtype": str},
+    _check,
+    _tensors,
+)

@@ -97,7 +97,7 @@ def _log(factor: float, value: float) -> float:
 
 def is_correct(a: Vector, y: Vector) -> bool:
     if len(a) == 1:
-        return (a[0] >= 0.5) == (y[0] >= 0.5)
+        return (a[0] > 0.5) == (y[0] > 0.5)
     return a.index(max(a)) == y.index(max(y))
 
 

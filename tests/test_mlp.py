@@ -369,7 +369,7 @@ def test_binary_classifier(backend):
     assert p.shape == (50, 1)
     assert (model.predict_proba(X) == np.hstack([1 - p, p])).all()
     classes = model.predict(X)
-    assert classes.tolist() == [int(row[0] >= 0.5) for row in p.tolist()]
+    assert classes.tolist() == [int(row[0] > 0.5) for row in p.tolist()]
     assert len(set(classes.tolist())) == 2
     y = classes.copy()
     y[:10] = 1 - y[:10]

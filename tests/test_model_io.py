@@ -243,12 +243,12 @@ CONFIG = {
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"sizes": [2]}, "usable layer sizes"),
-        ({"sizes": [2, -2]}, "usable layer sizes"),
-        ({"sizes": [2, 2.0]}, "usable layer sizes"),
+        ({"sizes": [2]}, "usable values, found sizes: expected at least"),
+        ({"sizes": [2, -2]}, r"usable values, found sizes\[1\]"),
+        ({"sizes": [2, 2.0]}, r"usable values, found sizes\[1\]"),
         ({"sizes": "22"}, "'sizes' of type list"),
-        ({"activations": []}, "one activation per layer"),
-        ({"activations": [None]}, "one activation per layer"),
+        ({"activations": []}, "one name per layer"),
+        ({"activations": [None]}, "one name per layer"),
         ({"activations": ["swish"]}, "a configuration of this fastnn"),
         ({"loss": "hinge"}, "a configuration of this fastnn"),
         ({"bias": 0}, "'bias' of type bool"),
@@ -308,7 +308,7 @@ def test_not_a_file(tmp_path):
 
 
 def test_too_many_layers_are_refused_by_save(tmp_path):
-    with pytest.raises(FastnnError, match="fewer layers, found 9000"):
+    with pytest.raises(FastnnError, match="fewer layers, found 18000 tensors"):
         fastnn.MLP([1] * 9001, output="identity").save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

@@ -255,7 +255,7 @@ def output_loss(z: Any, a: Any, y: Any, rows: Any, m: int, loss: int, activation
             for j in range(outputs):
                 delta[s, j] *= weight
         if outputs == 1:
-            correct += (a[s, 0] >= half) == (y[s, 0] >= half)
+            correct += (a[s, 0] > half) == (y[s, 0] > half)
         else:
             correct += _argmax(a, s, outputs) == _argmax(y, s, outputs)
     if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:

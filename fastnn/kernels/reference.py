@@ -110,7 +110,7 @@ def output_delta(a: FloatArray, y: FloatArray, loss: int, activation: int) -> Fl
 def count_correct(a: FloatArray, y: FloatArray) -> int:
     """Rows whose largest output is their class; with one output, rows on the right side of 0.5."""
     if a.shape[1] == 1:
-        return int(((a >= 0.5) == (y >= 0.5)).sum())
+        return int(((a > 0.5) == (y > 0.5)).sum())
     return int((a.argmax(axis=1) == y.argmax(axis=1)).sum())
 
 

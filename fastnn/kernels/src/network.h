@@ -145,7 +145,7 @@ static REAL FN(load_target)(PASS *pass, int64_t i, int64_t outputs) {
 
 /* Whether the class, the target's first maximum, is the output's first maximum too. */
 static int FN(is_correct)(const REAL *a, const REAL *y, int64_t class, int64_t outputs) {
-    if (outputs == 1) return (a[0] >= (REAL)0.5) == (y[0] >= (REAL)0.5);
+    if (outputs == 1) return (a[0] > (REAL)0.5) == (y[0] > (REAL)0.5);
     REAL most = y[0];
     if (class < 0) {
         class = 0; /* without branches, here and below: neither targets nor outputs are predictable */

@@ -1,0 +1,49 @@
+"""Keras programs for fully connected networks, trained by compiled kernels.
+
+    from fastnn.dropin.keras import layers, models
+    from fastnn.dropin.keras.datasets import mnist
+
+runs a program written for ``from keras import layers, models``; one that says ``tf.keras`` runs below
+``import fastnn.dropin.keras, fastnn.dropin as tf``. There is Sequential with Dense, Flatten, Dropout and Input, SGD and
+Adam, four losses, accuracies, callbacks, ``utils`` and MNIST; every other part of Keras is one error that names it.
+
+The numbers are Keras': from equal weights, without shuffling, the losses agree to rounding. The weights of a new model,
+the order of the samples and the masks of Dropout come from a random stream of fastnn's own, which
+:func:`~fastnn.dropin.keras.utils.set_random_seed` starts and describes. Models compute in float32, as Keras does, or in
+float64 after ``config.set_floatx("float64")``.
+
+Where this differs on purpose: a loss that becomes NaN or infinite is an error, which keeps the last finite weights; a
+bar that moves shows its figures when it is complete; files are fastnn's (:mod:`~fastnn.dropin.keras.saving`); arrays
+are NumPy's, also where Keras has tensors and variables.
+"""
+
+from . import callbacks as callbacks
+from . import config as config
+from . import datasets as datasets
+from . import layers as layers
+from . import losses as losses
+from . import models as models
+from . import optimizers as optimizers
+from . import saving as saving
+from . import utils as utils
+from .layers import Input as Input
+from .layers import Layer as Layer
+from .models import Sequential as Sequential
+from .subset import outside
+
+__all__ = [
+    "Input",
+    "Layer",
+    "Sequential",
+    "callbacks",
+    "config",
+    "datasets",
+    "layers",
+    "losses",
+    "models",
+    "optimizers",
+    "saving",
+    "utils",
+]
+
+__getattr__ = outside(__name__, __all__)

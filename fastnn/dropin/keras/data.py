@@ -1,0 +1,87 @@
+"""What callers hand to ``fit`` and its kin, as Keras reads it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import validation
+from ...errors import InvalidArgumentError, InvalidTypeError
+from .layers import Shape
+
+
+class Samples(NamedTuple):
+    """Arrays of as many rows."""
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    weights: NDArray[Any] | None  # of the samples
+
+
+def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, str]) -> Samples:
+    """Check that there is a target, and a weight if any, for every row."""
+    x_array = validation.numeric_array(names[0], x)
+    if y is None:
+        raise InvalidTypeError(names[1], "targets", "None")
+    y_array = validation.numeric_array(names[1], y)
+    if x_array.ndim == 0:
+        raise InvalidArgumentError(names[0], "one row per sample", "a single number")
+    count = len(x_array)
+    validation.nonempty(names[0], count)
+    if y_array.ndim == 0 or len(y_array) != count:
+        raise InvalidArgumentError(names[1], f"{count} rows, as many as {names[0]}", f"shape {y_array.shape}")
+    weights = None
+    if sample_weight is not None:
+        weights = validation.numeric_array(names[2], sample_weight)
+        if weights.shape == (count, 1):
+            weights = weights[:, 0]
+        if weights.shape != (count,):
+            raise InvalidArgumentError(names[2], f"shape ({count},), a weight per sample", f"shape {weights.shape}")
+        validation.blame_nonfinite(names[2], weights)
+    return Samples(x_array, y_array, weights)
+
+
+def rows_of(argument: str, x: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> validation.Inputs:
+    """Rows (n, width) from inputs (n, *shape), uint8 standing for 0..255, or from (n,) for one input."""
+    if x.shape[1:] != shape and not (x.ndim == 1 and shape == (1,)):
+        expected = ", ".join(map(str, shape))
+        raise InvalidArgumentError(argument, f"shape (n, {expected})", f"shape {x.shape}")
+    return validation.rows(argument, x.reshape(len(x), math.prod(shape)), math.prod(shape), dtype, 1.0)
+
+
+def split(data: Samples, share: float) -> tuple[Samples, Samples]:
+    """All but the last rows, and the last: ``share`` of them."""
+    count = len(data.x)
+    first = math.floor(count * (1.0 - share))
+    if first == 0 or first == count:
+        raise InvalidArgumentError("validation_split", f"a share that leaves both parts some of {count} rows", share)
+
+    def part(rows: slice) -> Samples:
+        return Samples(data.x[rows], data.y[rows], None if data.weights is None else data.weights[rows])
+
+    return part(slice(first)), part(slice(first, None))
+
+
+def validation_samples(pair: object) -> Samples:
+    """The samples of (x, y) or (x, y, sample_weight)."""
+    if not isinstance(pair, tuple | list) or len(pair) not in (2, 3):
+        validation.unsupported("validation_data", "(x, y) or (x, y, sample_weight)", pair)
+    x, y, *weights = pair
+    names = "validation_data[0]", "validation_data[1]", "validation_data[2]"
+    return samples(x, y, weights[0] if weights else None, names)
+
+
+def class_weights(class_weight: object, y: NDArray[Any]) -> NDArray[np.float64]:
+    """The weight of each sample's class, 1 where none is given."""
+    if not isinstance(class_weight, dict):
+        validation.unsupported("class_weight", "a dict of classes and their weights", class_weight)
+    labels = y.reshape(len(y), -1)
+    classes = np.round(labels[:, 0]) if labels.shape[1] == 1 else labels.argmax(axis=1)
+    weights = np.ones(len(y))
+    for label, weight in class_weight.items():
+        label = validation.integer("class_weight's class", label, low=0)
+        weights[classes == label] = validation.number(f"class_weight[{label}]", weight, low=-math.inf)
+    return weights

@@ -1,0 +1,83 @@
+"""The callbacks of one run, called one after the other."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ... import validation
+from ...errors import InvalidArgumentError
+from ...kernels.spec import Tick
+from .callbacks import Callback
+from .progress import ProgressBar
+
+if TYPE_CHECKING:
+    from .models import Sequential
+
+BATCH_HOOKS = {
+    "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
+
+_warned: set[str] = set()
+
+
+def checked(callbacks: object) -> list[Callback]:
+    """A list of callbacks from None, one or several."""
+    if callbacks is None:
+        return []
+    if not isinstance(callbacks, Iterable):
+        callbacks = [callbacks]
+    result = list(callbacks)
+    for i, callback in enumerate(result):
+        if not isinstance(callback, Callback):
+            validation.unsupported(f"callbacks[{i}]", "a Callback of fastnn.dropin.keras.callbacks", callback)
+    return result
+
+
+class Hooks:
+    """Calls a hook of every callback; with ``verbose``, the last of them is the one that prints."""
+
+    def __init__(self, callbacks: list[Callback], model: Sequential, verbose: object, epochs: int, steps: int) -> None:
+        self.model = model
+        self.progress = ProgressBar() if verbose else None
+        self.callbacks = [*callbacks, self.progress] if self.progress else callbacks
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
+
+    def call(self, hook: str, *arguments: object) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+    def ticker(self, first: int) -> Tick | None:
+        """What shows that batches are finished, of a part of the epoch that begins with the batch ``first``."""
+        progress = self.progress
+        return None if progress is None else lambda done: progress.tick(first + done)
+
+    def wants_batches(self, run: str) -> bool:
+        """Whether a callback listens to single batches of a run ("train", "test", "predict"); warns once if so."""
+        for callback in self.callbacks:
+            for hook in BATCH_HOOKS[run]:
+                method = getattr(callback, hook)
+                if getattr(method, "__func__", method) is not getattr(Callback, hook):
+                    if "batches" not in _warned:
+                        _warned.add("batches")
+                        level = 5 if run == "train" else 4  # the caller of fit, evaluate or predict
+                        message = f"{type(callback).__name__}.{hook} makes every batch a call of its own"
+                        warnings.warn(f"{message}, which is slower than an epoch in one", stacklevel=level)
+                    return True
+        return False
+
+
+def checked_verbose(verbose: object) -> object:
+    """0, 1, 2 or "auto", which means 1 (True and False will do)."""
+    if isinstance(verbose, bool):
+        return int(verbose)
+    if isinstance(verbose, str):
+        return validation.choice("verbose", verbose, ("auto",))
+    if validation.integer("verbose", verbose, low=0) > 2:
+        raise InvalidArgumentError("verbose", "0, 1, 2 or 'auto'", verbose)
+    return verbose

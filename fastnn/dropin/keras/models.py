@@ -1,0 +1,365 @@
+"""Sequential, as ``keras.models`` has it, trained by compiled kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ... import validation
+from ...errors import FastnnError, InvalidArgumentError
+from ...files import StrPath
+from ...kernels.spec import FloatArray
+from ...training import HELD_OUT_NAMES
+from . import config, losses, optimizers, randomness, saving, summary
+from .callbacks import History
+from .data import Samples, class_weights, rows_of, samples, split, validation_samples
+from .hooks import Hooks, checked, checked_verbose
+from .layers import Dense, InputLayer, Layer, Shape, checked_shape, own_name
+from .network import Network
+from .saving import load_model as load_model
+from .subset import UnsupportedError, outside, refuse
+from .trainer import Trainer, predict
+
+__all__ = ["Sequential", "load_model"]
+
+__getattr__ = outside(__name__, __all__)
+
+DEFAULT_BATCH = 32
+
+
+class Sequential:
+    """Layers, one on the other.
+
+    Parameters
+    ----------
+    layers : of :mod:`fastnn.dropin.keras.layers`, to be added one after the other.
+    name : or else "sequential", "sequential_1" and so on.
+
+    Attributes
+    ----------
+    layers : without the Input.
+    built : whether there are weights: from the first Dense on, once the input shape is known by an Input, by an
+        ``input_shape``, by :meth:`build` or by the first data.
+    weights : kernel, bias, kernel, bias and so on; views: editing them edits the model.
+    optimizer, loss : as compiled.
+    history : of the last ``fit``.
+    stop_training : set to True by a callback to end ``fit``.
+
+    Raises FastnnError, naming the feature, for all that is not in this part of Keras.
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        refuse("Sequential", {"trainable": trainable}, trainable=True)
+        self.name = own_name(name, self)
+        self.layers: list[Layer] = []
+        self.network: Network | None = None
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self.metrics: tuple[str, ...] = ()
+        self.history: History | None = None
+        self.stop_training = False
+        self._input_shape: Shape | None = None
+        if layers is not None and not isinstance(layers, Sequence):
+            validation.unsupported("layers", "a list of layers", layers)
+        for layer in layers or []:
+            self.add(layer)
+
+    @classmethod
+    def of(cls, layers: list[Layer], network: Network, name: str) -> Sequential:
+        """A model of layers whose weights lie in a network already."""
+        model = cls(name=name)
+        model.layers, model.network, model._input_shape = layers, network, network.input_shape
+        return model
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer on top. A layer belongs to one model."""
+        if not isinstance(layer, Layer):
+            validation.unsupported("layer", "a layer of fastnn.dropin.keras.layers", layer)
+        if isinstance(layer, InputLayer):
+            if self._input_shape is not None or self.layers:
+                raise InvalidArgumentError("layer", "an Input before all other layers", repr(layer))
+            self._input_shape = layer.input_shape
+            return
+        if any(layer.name == other.name for other in self.layers):
+            raise InvalidArgumentError("layer", "a name that no other layer of the model has", repr(layer.name))
+        if isinstance(layer, Dense) and layer.home is not None:
+            raise InvalidArgumentError("layer", "one that belongs to no other model", repr(layer))
+        shape = self._input_shape if self.layers or self._input_shape else layer.input_shape
+        self._assemble([*self.layers, layer], shape)
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Draw the weights for inputs of a shape, such as (None, 784), whose first axis is that of the samples."""
+        if input_shape is not None:
+            if not isinstance(input_shape, Sequence) or len(input_shape) < 2:
+                raise InvalidArgumentError("input_shape", "a shape such as (None, 784)", repr(input_shape))
+            self._set_shape(checked_shape("input_shape", input_shape[1:]))
+
+    def _set_shape(self, shape: Shape) -> None:
+        if self._input_shape is not None and self._input_shape != shape:
+            raise InvalidArgumentError("input_shape", f"{self._input_shape}, as before", shape)
+        self._assemble(self.layers, shape)
+
+    def _assemble(self, layers: list[Layer], shape: Shape | None) -> None:
+        """Take layers and an input shape for the model's own, if they go together, and draw weights where it can."""
+        if shape is not None and any(isinstance(layer, Dense) for layer in layers):
+            dtype = config.floatx() if self.network is None else self.network.dtype.name
+            self.network = Network(layers, shape, dtype, randomness.generator())
+        self.layers, self._input_shape = layers, shape
+
+    @property
+    def built(self) -> bool:
+        return self.network is not None
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """The inputs' shape, None for the samples first."""
+        if self._input_shape is None:
+            raise InvalidArgumentError("input_shape", "a model whose input shape is known", "one not yet built")
+        return (None, *self._input_shape)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The outputs' shape, None for the samples first."""
+        shape = self.input_shape[1:]
+        for layer in self.layers:
+            shape = layer.shape_after(shape)  # type: ignore[arg-type]  # no None after the first
+        return (None, *shape)
+
+    @property
+    def weights(self) -> list[FloatArray]:
+        return [array for layer in self.layers for array in layer.weights]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The figures of ``fit`` and ``evaluate``."""
+        return ["loss", *self.metrics]
+
+    def get_weights(self) -> list[FloatArray]:
+        """Copies of ``weights``: kernel (inputs, units), bias (units,), and so on."""
+        return [array.copy() for array in self.weights]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Copy arrays of the shapes of ``weights`` into them."""
+        validation.parameters("weights", weights, self.weights)
+
+    def count_params(self) -> int:
+        """The number of single weights and biases."""
+        return sum(layer.count_params() for layer in self.layers)
+
+    def summary(self, line_length: int | None = None, print_fn: Callable[[str], object] | None = None) -> None:
+        """Print the layers, their output shapes and parameters, in Keras' table."""
+        (print if print_fn is None else print_fn)(summary.table(self, line_length))
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "rmsprop",
+        loss: str | losses.Loss | None = None,
+        metrics: Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        """Set how to train.
+
+        Parameters
+        ----------
+        optimizer : "sgd", "adam", or an instance of :mod:`fastnn.dropin.keras.optimizers`. A name starts a new state.
+        loss : "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy",
+            "mean_squared_error" or "mse", or an instance of :mod:`fastnn.dropin.keras.losses`. Cross-entropies need a
+            softmax or sigmoid output, or from_logits=True and a linear one.
+        metrics : "accuracy" or "acc", the share of samples whose largest output is that of their class or, with one
+            output, is on the right side of 0.5; or the same by its longer
+            name: "sparse_categorical_accuracy", "categorical_accuracy" or "binary_accuracy".
+        """
+        accepted = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
+        refuse("compile", options, **accepted)
+        compiled = optimizers.get(optimizer), losses.get(loss)
+        if metrics is None:
+            metrics = []
+        if not isinstance(metrics, list | tuple):
+            validation.unsupported("metrics", "a list of names, such as ['accuracy']", metrics)
+        for i, metric in enumerate(metrics):
+            if not isinstance(metric, str):
+                validation.unsupported(f"metrics[{i}]", "the name of an accuracy", metric)
+        self.optimizer, self.loss = compiled
+        self.metrics = tuple(metrics)
+        if self.network is not None:
+            self._trainer()  # raises for what does not go together
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: object = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[ArrayLike] | None = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: ArrayLike | None = None,
+        initial_epoch: int = 0,
+        **options: Any,
+    ) -> History:
+        """Train, going on from the present weights and the optimizer's state.
+
+        Parameters
+        ----------
+        x : (n, ...) inputs of the model's shape. uint8 stands for 0..255, as it is; floats of the model's type are not
+            copied.
+        y : (n,) or (n, 1) labels, or (n, outputs) targets, as the loss wants.
+        batch_size : 32 if None. The last batch of an epoch may be smaller.
+        epochs : the number of the last, counted from 1.
+        verbose : 0 prints nothing, 1 or "auto" a bar and 2 a line an epoch.
+        callbacks : a callback, or several.
+        validation_split : this share of the rows, the last of them, is held out and measured after every epoch.
+        validation_data : (x, y) or (x, y, sample_weight) to measure instead.
+        shuffle : draw a new order for every epoch.
+        class_weight : weights by class; not together with ``sample_weight``.
+        sample_weight : (n,) factors of the samples' losses.
+        initial_epoch : the epochs already done.
+
+        Returns
+        -------
+        History : its ``history`` has, by name, one figure an epoch: of the training data the means of what was
+            measured before each update.
+
+        Raises
+        ------
+        DivergenceError : the loss became NaN or infinite; the model has its last finite weights.
+        FastnnError : unusable arguments.
+        """
+        refuse("fit", options, validation_freq=1)
+        given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
+        share = validation.number("validation_split", validation_split, low=0, high=1, below=True)
+        held_out = None
+        if validation_data is not None:
+            held_out = validation_samples(validation_data)
+        elif share:
+            given, held_out = split(given, share)
+        given = _classes_weighted(given, class_weight)
+        size = _batch_size(batch_size)
+        first = validation.integer("initial_epoch", initial_epoch, low=0)
+        last = validation.integer("epochs", epochs, low=0)
+        shuffle = validation.boolean("shuffle", shuffle)
+        trainer = self._trainer(given.x)
+        data = trainer.data(given, ("x", "y"))
+        validation_set = None if held_out is None else trainer.data(held_out, HELD_OUT_NAMES)
+        history = History()
+        hooks = self._hooks([*checked(callbacks), history], verbose, last, len(data.X), size)
+        self.history, self.stop_training = history, False
+        trainer.fit(data, validation_set, size, range(first, last), shuffle, hooks)
+        return history
+
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: ArrayLike | None = None,
+        *,
+        callbacks: object = None,
+        return_dict: bool = False,
+        **options: Any,
+    ) -> float | list[float] | dict[str, float]:
+        """The mean loss or, with metrics, [loss, accuracy]; by name with ``return_dict``. Arguments as for ``fit``."""
+        refuse("evaluate", options)
+        return_dict = validation.boolean("return_dict", return_dict)
+        given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
+        trainer = self._trainer(given.x)
+        data, size = trainer.data(given, ("x", "y")), _batch_size(batch_size)
+        hooks = self._hooks(checked(callbacks), verbose, 1, len(data.X), size)
+        return self._result(trainer.evaluate(data, size, hooks, ("x", "y")), return_dict)
+
+    def predict(
+        self,
+        x: ArrayLike,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        *,
+        callbacks: object = None,
+        **options: Any,
+    ) -> FloatArray:
+        """The outputs (n, outputs) for inputs (n, ...)."""
+        refuse("predict", options)
+        array = validation.numeric_array("x", x)
+        network, size = self._network(array), _batch_size(batch_size)
+        inputs = rows_of("x", array, network.input_shape, network.dtype)
+        validation.nonempty("x", len(inputs.X))
+        return predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))
+
+    def train_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """One update; returns what was measured before it, as :meth:`evaluate` does."""
+        return_dict = validation.boolean("return_dict", return_dict)
+        given = _classes_weighted(samples(x, y, sample_weight, ("x", "y", "sample_weight")), class_weight)
+        trainer, count = self._trainer(given.x), len(given.x)
+        data, hooks = trainer.data(given, ("x", "y")), self._hooks([], 0, 1, count, count)
+        return self._result(trainer.epoch(data, np.arange(count), count, hooks), return_dict)
+
+    def test_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """:meth:`evaluate` without a printed line."""
+        return self.evaluate(x, y, None, 0, sample_weight, return_dict=return_dict)
+
+    def save(self, filepath: StrPath, overwrite: bool = True) -> None:
+        """Write the model to a file; see :func:`fastnn.dropin.keras.saving.save_model`."""
+        saving.save_model(self, filepath, overwrite)
+
+    def __call__(self, *inputs: object, **options: object) -> object:
+        raise UnsupportedError(f"{self.name}: expected model.predict(x); found a model called")
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
+
+    def _network(self, x: Any) -> Network:
+        """The network; one that is not built is, for inputs like the array ``x``."""
+        if self.network is None:
+            if not any(isinstance(layer, Dense) for layer in self.layers):
+                raise InvalidArgumentError("layers", "at least one Dense layer", self.layers)
+            if x.ndim < 2:
+                raise InvalidArgumentError("x", "shape (n, width), or a model with an Input", f"shape {x.shape}")
+            self._set_shape(x.shape[1:])
+        assert self.network is not None
+        return self.network
+
+    def _trainer(self, x: Any = None) -> Trainer:
+        if self.optimizer is None or self.loss is None:
+            raise FastnnError("You must call `compile()` before using the model.")
+        return Trainer(self._network(x), self.optimizer, self.loss, self.metrics)
+
+    def _hooks(self, callbacks: list[Any], verbose: object, epochs: int, count: int, size: int) -> Hooks:
+        return Hooks(callbacks, self, checked_verbose(verbose), epochs, math.ceil(count / size))
+
+    def _result(self, logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
+        if return_dict:
+            return logs
+        figures = [logs[name] for name in self.metrics_names]
+        return figures if self.metrics else figures[0]
+
+
+def _classes_weighted(given: Samples, class_weight: object) -> Samples:
+    if class_weight is None:
+        return given
+    if given.weights is not None:
+        raise InvalidArgumentError("class_weight", "none beside sample_weight, as in Keras", "both")
+    return given._replace(weights=class_weights(class_weight, given.y))
+
+
+def _batch_size(value: int | None) -> int:
+    return DEFAULT_BATCH if value is None else validation.integer("batch_size", value, low=1)

@@ -1,0 +1,79 @@
+"""The table of a model's layers, laid out as Keras prints it."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import TYPE_CHECKING
+
+from ... import validation
+
+if TYPE_CHECKING:
+    from .models import Sequential
+
+HEADER = ("Layer (type)", "Output Shape", "Param #")
+LEAST, MOST = 50, 88  # characters of a line
+UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def table(model: Sequential, line_length: int | None = None) -> str:
+    """The layers, their outputs' shapes and parameters, and the parameters in all."""
+    if line_length is None:
+        line_length = max(LEAST, min(MOST, shutil.get_terminal_size().columns - 4))
+    length = validation.integer("line_length", line_length, low=LEAST)
+    first, second = int(0.45 * length), int(0.8 * length)
+    widths = [first - 3, second - first - 4, length - second - 3]  # of the text; borders and blanks take the rest
+    lines = [_rule("┏━┳┓", widths), *_row(HEADER, widths, "┃"), _rule("┡━╇┩", widths)]
+    for i, cells in enumerate(_cells(model)):
+        lines += [_rule("├─┼┤", widths)] * (i > 0) + _row(cells, widths, "│")
+    return "\n".join([f'Model: "{model.name}"', *lines, _rule("└─┴┘", widths), *_totals(model)])
+
+
+def _cells(model: Sequential) -> list[tuple[str, str, str]]:
+    """Name and class, output shape and number of parameters of each layer."""
+    cells, shape = [], model.network.input_shape if model.network else None
+    for layer in model.layers:
+        shape = None if shape is None else layer.shape_after(shape)
+        output = "?" if shape is None else f"({', '.join(['None', *map(str, shape)])})"
+        count = f"{layer.count_params():,}" + " (unbuilt)" * (shape is None)
+        cells.append((f"{layer.name} ({type(layer).__name__})", output, count))
+    return cells
+
+
+def _totals(model: Sequential) -> list[str]:
+    network, optimizer = model.network, model.optimizer
+    trained = model.count_params()
+    size = trained * (network.dtype.itemsize if network else 0)
+    lines = [_total("Trainable", trained, size), _total("Non-trainable", 0, 0)]
+    if network is None or optimizer is None or not optimizer.built:
+        return [_total("Total", trained, size), *lines]
+    # Keras counts the learning rate and, an int64, the number of updates as the optimizer's, too
+    state, bytes_ = optimizer.slots * trained + 2, optimizer.slots * size + network.dtype.itemsize + 8
+    return [_total("Total", trained + state, size + bytes_), *lines, _total("Optimizer", state, bytes_)]
+
+
+def _total(what: str, count: int, size: float) -> str:
+    unit = 0
+    while size >= 1024 and unit < len(UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f" {what} params: {count:,} ({size:.2f} {UNITS[unit]})"
+
+
+def _rule(corners: str, widths: list[int]) -> str:
+    left, line, middle, right = tuple(corners)
+    return left + middle.join(line * (width + 2) for width in widths) + right
+
+
+def _row(cells: tuple[str, str, str], widths: list[int], border: str) -> list[str]:
+    """The lines of a row: words that do not fit go to the next line, and what fits in none is cut."""
+    wrapped = [
+        textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False)
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    rows = []
+    for i in range(max(map(len, wrapped))):
+        texts = [lines[i] if i < len(lines) else "" for lines in wrapped]
+        texts = [t if len(t) <= width else t[: width - 1] + "…" for t, width in zip(texts, widths, strict=True)]
+        name, shape, count = texts[0].ljust(widths[0]), texts[1].ljust(widths[1]), texts[2].rjust(widths[2])
+        rows.append(f"{border} {name} {border} {shape} {border} {count} {border}")
+    return rows

@@ -1,0 +1,188 @@
+"""Training, evaluation and prediction of a compiled model: Keras' loop over one kernel call an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ... import training, validation
+from ...errors import DivergenceError, InvalidArgumentError
+from ...kernels import get_backend
+from ...kernels.spec import EpochResult, FloatArray, IntArray, Net, Tick
+from ...training import HELD_OUT_NAMES, Data
+from ...validation import Inputs
+from . import dropout, randomness
+from .data import Samples, rows_of
+from .hooks import Hooks
+from .losses import Loss
+from .network import Network
+from .optimizers import Optimizer
+
+
+@dataclass
+class Figures:
+    """Means over the samples seen so far."""
+
+    metrics: tuple[str, ...]
+    loss: float = 0.0
+    correct: float = 0.0
+    count: int = 0
+
+    def add(self, loss: float, correct: float, count: int) -> None:
+        self.loss += loss
+        self.correct += correct
+        self.count += count
+
+    def logs(self) -> dict[str, float]:
+        """The means by name, in Keras' order."""
+        accuracy = self.correct / self.count
+        return dict(sorted({"loss": self.loss / self.count, **dict.fromkeys(self.metrics, accuracy)}.items()))
+
+
+@dataclass
+class Trainer:
+    """A network with the optimizer, loss and metrics it was compiled with.
+
+    Raises InvalidArgumentError for what the kernels cannot train.
+    """
+
+    network: Network
+    optimizer: Optimizer
+    loss: Loss
+    metrics: tuple[str, ...]
+    net: Net = field(init=False)  # ends in the loss
+
+    def __post_init__(self) -> None:
+        if self.network.plan.rates[-1]:
+            raise InvalidArgumentError("layers", "no Dropout after the last Dense layer", "one")
+        self.net = self.loss.net(self.network)
+        for name in self.metrics:
+            self._check_metric(name)
+
+    @property
+    def outputs(self) -> int:
+        return self.network.plan.sizes[-1]
+
+    def _check_metric(self, name: str) -> None:
+        """Refuse the kinds of accuracy that are another figure than the kernels' count of right answers."""
+        binary = self.outputs == 1
+        kind = "binary_accuracy" if binary else ("" if not self.loss.labels else "sparse_") + "categorical_accuracy"
+        if name not in ("accuracy", "acc", kind):
+            raise InvalidArgumentError("metrics", f"'accuracy' or '{kind}' for {self.loss.name}", repr(name))
+        if binary and self.loss.from_logits:
+            expected = "none for logits of one output, which Keras compares with 0.5"
+            raise InvalidArgumentError("metrics", expected, repr(name))
+
+    def data(self, given: Samples, names: tuple[str, str]) -> Data:
+        """The samples as the kernels take them."""
+        dtype = self.network.dtype
+        X, scale = rows_of(names[0], given.x, self.network.input_shape, dtype)
+        y = self.loss.targets(names[1], given.y, len(X), self.outputs, dtype)
+        if self.metrics and self.outputs == 1 and not ((y == 0) | (y == 1)).all():
+            raise InvalidArgumentError(names[1], f"targets 0 and 1 for {self.metrics[0]!r} of one output", "others")
+        factor, weights = self.loss.factor(self.outputs), given.weights
+        if weights is None and factor != 1:
+            weights = np.ones(len(X))
+        return Data(X, scale, y, None if weights is None else np.ascontiguousarray(weights * factor, dtype))
+
+    def fit(
+        self, data: Data, held_out: Data | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
+    ) -> None:
+        """Run epochs, and validate after each, until they are over or a callback sets ``model.stop_training``."""
+        hooks.call("on_train_begin", {})
+        logs: dict[str, float] = {}
+        for epoch in epochs:
+            hooks.call("on_epoch_begin", epoch, {})
+            count = len(data.X)
+            order = randomness.generator().permutation(count) if shuffle else np.arange(count)
+            try:
+                logs = self.epoch(data, order, batch_size, hooks)
+            except DivergenceError as error:
+                raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+            if held_out is not None:
+                found = self.evaluate(held_out, batch_size, hooks, HELD_OUT_NAMES)
+                logs |= {f"val_{name}": figure for name, figure in found.items()}
+            hooks.call("on_epoch_end", epoch, logs)
+            if hooks.model.stop_training:
+                break
+        hooks.call("on_train_end", logs)
+
+    def epoch(self, data: Data, order: IntArray, batch_size: int, hooks: Hooks) -> dict[str, float]:
+        """Train on the rows ``order``; return the means of what was measured before each update."""
+        figures, batches = Figures(self.metrics), 0
+        batchwise = hooks.wants_batches("train")
+        for part in dropout.parts(self.network, data, order, batch_size, randomness.generator()):
+            for step in part.batches(batch_size) if batchwise else [part]:
+                if batchwise:
+                    hooks.call("on_train_batch_begin", batches, {})
+                with _blaming(data, ("x", "y")):
+                    result = self._run(step, batch_size, hooks.ticker(batches))
+                figures.add(result.loss, result.correct, len(step.order))
+                batches += result.batches
+                if batchwise:
+                    hooks.call("on_train_batch_end", batches - 1, figures.logs())
+                if hooks.model.stop_training:
+                    return figures.logs()
+        return figures.logs()
+
+    def _run(self, step: dropout.Part, batch_size: int, tick: Tick | None) -> EpochResult:
+        optimizer, network = self.optimizer, self.network
+        state, rule = optimizer.state_for(network), optimizer.rule()
+        result = training.run_epoch(
+            get_backend(), self.net, network.params, state, step.data, step.order, batch_size, rule, tick, step.masks
+        )
+        optimizer.iterations += result.batches
+        return result
+
+    def evaluate(self, data: Data, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> dict[str, float]:
+        """The means over all samples, without dropout."""
+        hooks.call("on_test_begin", {})
+        figures = Figures(self.metrics)
+        batchwise = hooks.wants_batches("test")
+        for batch, rows in enumerate(_slices(len(data.X), batch_size if batchwise else len(data.X))):
+            if batchwise:
+                hooks.call("on_test_batch_begin", batch, {})
+            part = dropout.taken(data, rows)
+            with _blaming(data, names):
+                loss, accuracy = training.evaluate(self.net, self.network.params, part, names)
+            figures.add(loss * len(part.X), accuracy * len(part.X), len(part.X))
+            if batchwise:
+                hooks.call("on_test_batch_end", batch, figures.logs())
+        logs = figures.logs()
+        hooks.call("on_test_end", logs)
+        return logs
+
+
+@contextmanager
+def _blaming(data: Data, names: tuple[str, str]) -> Iterator[None]:
+    """Name NaN and infinity as the caller calls them, and with the index that they have in the whole of the data."""
+    try:
+        yield
+    except InvalidArgumentError:
+        validation.blame_nonfinite(names[0], data.X)
+        validation.blame_nonfinite(names[1], data.y)
+        raise
+
+
+def predict(network: Network, inputs: Inputs, batch_size: int, hooks: Hooks) -> FloatArray:
+    """The outputs (n, outputs)."""
+    hooks.call("on_predict_begin", {})
+    count = len(inputs.X)
+    out = np.empty((count, network.plan.sizes[-1]), network.dtype)
+    batchwise = hooks.wants_batches("predict")
+    for batch, rows in enumerate(_slices(count, batch_size if batchwise else max(count, 1))):
+        if batchwise:
+            hooks.call("on_predict_batch_begin", batch, {})
+        if not get_backend().forward(network.net, network.params, inputs.X[rows], inputs.scale, out[rows]):
+            validation.blame_nonfinite("x", inputs.X)
+        if batchwise:
+            hooks.call("on_predict_batch_end", batch, {"outputs": out[rows]})
+    hooks.call("on_predict_end", {})
+    return out
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, count, size))

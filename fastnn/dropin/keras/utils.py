@@ -1,0 +1,54 @@
+"""One-hot targets and the random seed, as ``keras.utils`` has them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ... import validation
+from ...errors import InvalidArgumentError
+from . import randomness
+from .subset import outside
+
+__all__ = ["set_random_seed", "to_categorical"]
+
+__getattr__ = outside(__name__, __all__)
+
+
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:
+    """One-hot rows (..., num_classes), float64, for integers (...) or (..., 1) from 0 to num_classes - 1.
+
+    Without ``num_classes`` there is one class more than the largest integer. Raises FastnnError for others.
+    """
+    array = validation.numeric_array("x", x)
+    if array.ndim > 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    labels = array.astype(np.int64)
+    if num_classes is None:
+        validation.nonempty("x", labels.size)
+        classes = int(labels.max()) + 1
+    else:
+        classes = validation.integer("num_classes", num_classes, low=1)
+    if (wrong := (labels != array) | (labels < 0) | (labels >= classes)).any():
+        raise InvalidArgumentError("x", f"integers from 0 to {max(classes - 1, 0)}", array[wrong][0])
+    return np.eye(classes)[labels]
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's ``random``, ``numpy.random`` and the stream of fastnn.dropin.keras, ``default_rng(seed)``.
+
+    From that stream are drawn, in this order: when a model is built, which is as soon as its input shape is known, the
+    weights of its Dense layers, first to last, uniform(-limit, limit, (inputs, units)) with
+    limit = sqrt(6 / (inputs + units)); in every epoch of ``fit``, with ``shuffle``, the order of the samples,
+    permutation(n); then, for every Dropout layer, first to last, random((n, width), float32), whose numbers below the
+    rate drop that output of that sample (row i is for sample i). Epochs whose masks are beyond 256 MB are drawn in
+    several parts, after the permutation, with row i for the part's i-th sample.
+    """
+    seed = validation.integer("seed", seed, low=0)
+    if seed >= 2**32:
+        raise InvalidArgumentError("seed", "an integer below 2^32", seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    randomness.restart(seed)
