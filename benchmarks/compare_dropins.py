@@ -4,11 +4,11 @@
     python benchmarks/compare_dropins.py --only layers    # the rows whose name begins so
     python benchmarks/compare_dropins.py --write          # and rewrite results_dropins.json and README's table
 
-The originals are the NumPy programs that the tests hold the drop-ins to (tests/*_oracle.py), in float64, and Keras, where it is
-installed, on the backend that KERAS_BACKEND names. Both sides of a row do the same work on the same data, in turn, `--rounds`
-times; a ratio is the median of the rounds' ratios, with the least and the greatest. The BLAS of the originals has the
-faster of one and all threads. Afterwards their weights are compared, or, where the two shuffle by themselves, their
-accuracies.
+The originals are the NumPy programs that the tests hold the drop-ins to (tests/*_oracle.py), in float64, and Keras,
+where it is installed, on the backend that KERAS_BACKEND names. Both sides of a row do the same work on the same data,
+in turn, `--rounds` times; a ratio is the median of the rounds' ratios, with the least and the greatest. The BLAS of
+the originals has the faster of one and all threads. Afterwards their weights are compared, or, where the two shuffle
+by themselves, their accuracies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import io
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import cycle
@@ -71,10 +71,14 @@ def rashids_rows() -> tuple[Array, Array]:
     return inputs, np.where(np.eye(10)[y[:5000]] > 0, 0.99, 0.01)
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
+def quietly(run: Callable[[], object]) -> Callable[[], None]:
+    """The whole of a run, without what it prints."""
+
+    def silent() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            run()
+
+    return silent
 
 
 def twice(make: Callable[[Any], Any], ours: Any, theirs: Any) -> tuple[Any, Any]:
@@ -218,8 +222,8 @@ def scratch_fit() -> Pair:
 
 def scratch_predict() -> Pair:
     X, y, X_test, _ = mnist()
-    with quiet():
-        np.random.seed(1)
+    np.random.seed(1)
+    with contextlib.redirect_stdout(io.StringIO()):
         weights = scratch.fit(X[:1000], y[:1000], 0.1, 1, 128)
     ours, theirs = (
         lambda image, module=module: module.predict(image, *weights) for module in (scratch, scratch_oracle)
@@ -251,7 +255,8 @@ def keras_fit() -> Pair:
 
     def disagreement() -> str:
         figures = [float(model.evaluate(X_test, y_test, verbose=0)[1]) for model in (ours, theirs)]
-        return f"accuracies {figures[0]:.2%} and {figures[1]:.2%}, beside Keras {keras.__version__} on {keras.backend.backend()}"
+        rival = f"Keras {keras.__version__} on {keras.backend.backend()}"
+        return f"accuracies {figures[0]:.2%} and {figures[1]:.2%}, the second of {rival}"
 
     return Pair(fit(ours), fit(theirs), disagreement)
 
@@ -282,13 +287,14 @@ ROWS = [
 def measure(row: Row, rounds: int) -> Report:
     """Time both sides in turn."""
     pair = row.make()
-    setting = fastest_setting(blas_settings(), lambda **setting: with_blas_threads(row.make().theirs, **setting))
-    theirs = with_blas_threads(pair.theirs, **setting)
-    taken: dict[str, list[float]] = {"ours": [], "theirs": []}
+    setting = fastest_setting(
+        blas_settings(), lambda **setting: with_blas_threads(quietly(row.make().theirs), **setting)
+    )
+    sides = {"ours": quietly(pair.ours), "theirs": with_blas_threads(quietly(pair.theirs), **setting)}
+    taken: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
-        for name, run in (("ours", pair.ours), ("theirs", theirs)):
-            with quiet():
-                taken[name].append(seconds_alone(run) / pair.calls)
+        for name, run in sides.items():
+            taken[name].append(seconds_alone(run) / pair.calls)
     own = timing(taken["ours"], None)
     other = timing(taken["theirs"], taken["ours"])
     return {
