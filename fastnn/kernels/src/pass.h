@@ -27,7 +27,7 @@ typedef struct {
     int64_t low, high, left, right; /* these inputs, and its outputs, whole cache lines */
     int form;                       /* of the inputs */
     ROWS rows;                      /* the block's */
-    INPUTS inputs[2], *in; /* by_outputs: two batches in turn, all threads using one pair; and the present one */
+    INPUTS in[1];          /* its inputs, of the chunks that it walks */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
@@ -66,7 +66,7 @@ static REAL *FN(parameters)(const PASS *pass, int64_t at) {
    but the layers behind have less to do than with all the outputs. */
 static int FN(by_outputs)(const fnn_net *net, int64_t rows) {
     return rows > MOST_ONLINE && rows <= BLOCK && net->layers > 1 &&
-           net->strides[0] * (int64_t)sizeof(REAL) >= 64 * (net->layers > 2 ? DEEP_LINES : WIDE_LINES);
+           net->strides[0] * (int64_t)sizeof(REAL) >= 64 * WIDE_LINES;
 }
 
 static int64_t FN(parameter_count)(const fnn_net *net) {
@@ -107,7 +107,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
     here.rows.row = FN(take)(&at, block * sizeof *here.rows.row);
     here.rows.of_byte = FN(take)(&at, 256 * sizeof(REAL));
-    for (int set = 0; set <= here.by_outputs; set++) here.inputs[set] = FN(place_inputs)(&at, net, block);
+    *here.in = FN(place_inputs)(&at, net, block);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
         if (training && l > 0) transposed = FN(take)(&at, net->sizes[l + 1] * net->strides[l - 1] * sizeof(REAL));
@@ -137,10 +137,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             for (int64_t j = 0; j < net->strides[last]; j++) here.mask[j] = j < net->sizes[last + 1];
         }
     }
-    if (pass) {
-        *pass = here;
-        pass->in = pass->inputs;
-    }
+    if (pass) *pass = here;
     return at.used;
 }
 
@@ -196,14 +193,6 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     for (int b = 0; bytes && b < 256; b++) pass->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
 }
 
-/* Lets a planned pass use these two places for its inputs. */
-static void FN(use_inputs)(PASS *pass, const INPUTS *places) {
-    for (int k = 0; k < 2; k++) {
-        pass->inputs[k] = places[k];
-        pass->inputs[k].group.bounds = pass->inputs[k].teams.bounds = pass->inputs_at;
-    }
-}
-
 /* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */
 static void FN(take_chunks)(PASS *pass, int first, int end) {
     pass->first_chunk = first;
@@ -220,13 +209,13 @@ static void FN(take_chunks)(PASS *pass, int first, int end) {
     }
 }
 
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the thread's own chunks of inputs. Shuffled
+/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the chunks of inputs that it walks. Shuffled
    rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
    meanwhile: into the second-level cache, as the first-level one is W0's. */
 static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
     const fnn_data *data = pass->data;
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
-    const int64_t low = pass->inputs_at[pass->first_chunk], high = pass->inputs_at[pass->end_chunk];
+    const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
     const int64_t outputs = pass->net->sizes[pass->net->layers];
     const REAL scale = (REAL)data->scale;
     INPUTS *in = pass->in;
@@ -249,11 +238,11 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
             FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
         } else if (pass->form == GROUPED) {
             if (s == m - 1)
-                for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+                for (int c = pass->first_walked; c < pass->end_walked; c++)
                     FN(pack_group)(&in->group, c, (int)m, pass->rows.row, data->is_uint8, scale);
         } else if (pass->form == TEAMED) {
             if (s % TEAM == TEAM - 1 || s == m - 1)
-                for (int c = pass->first_chunk; c < pass->end_chunk; c++)
+                for (int c = pass->first_walked; c < pass->end_walked; c++)
                     FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &pass->rows);
         } else if (data->is_uint8) {
             for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;

@@ -27,7 +27,6 @@ typedef struct {
     int64_t run_samples; /* of a run of online batches, 0 for none */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
-    INPUTS inputs[2];          /* likewise */
     fnn_poll *poll;
     int interrupted;
     double part_loss[CHUNKS];
@@ -53,7 +52,6 @@ static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REA
     const fnn_net *net = pass->net;
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
     REAL *share = partial + pass->first_chunk * m * net->strides[l];
-    if (pass->by_outputs) *stalled += fnn_wait(&job->barrier, threads); /* all threads' inputs are there */
     if (pass->chunks == 1 || pass->by_outputs) {
         FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
         FN(activate_first)(pass, m);
@@ -82,7 +80,6 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int
     const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
     const double loss_before = pass->loss;
     const int64_t correct_before = pass->correct;
-    if (pass->by_outputs) pass->in = pass->inputs + parity;
     FN(gather)(pass, rows, 0, m, left);
     FN(shared_forward)(pass, job, threads, m, job->partial + parity * job->share_room, stalled);
     FN(output_block)(pass, m, m);
@@ -177,7 +174,6 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         pass.poll = job->poll;
         pass.next_poll = job->end;
         job->partial = pass.partial;
-        memcpy(job->inputs, pass.inputs, sizeof job->inputs);
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
     }
@@ -197,7 +193,6 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     int64_t batch = job->result->batches;
     int parity = 0; /* of the unit of work: its shares must not overwrite those of the one before */
     fnn_wait(&job->barrier, threads); /* the copies are made; from here on thread 0 changes the originals */
-    if (pass.by_outputs) FN(use_inputs)(&pass, job->inputs);
     int finite = 1;
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);

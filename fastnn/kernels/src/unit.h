@@ -72,8 +72,8 @@
 #define MOST_ACTIVE_LISTS 0.65 /* or lists */
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
-#define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs; */
-#define DEEP_LINES 8  /* and with more than two layers, as the second one's work is then shared out too */
+#define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: in
+                         shorter rows the cores' prefetchers take each other's lines away */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
 #define POLL_SECONDS 0.05
 #define MOST_STALLED 0.25 /* share of the time spent waiting for a thread without a core above which it goes alone */
