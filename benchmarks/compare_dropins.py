@@ -312,7 +312,7 @@ def table(report: Report) -> str:
     lines = ["| ms | original | fastnn.dropin (faster by) | after the last round |", "|---|---|---|---|"]
     for row in report["rows"].values():
         times, (low, high) = row["theirs"]["native_is_faster_by"], row["theirs"]["ratios"]
-        own = cell(row["ours"], bold=True)
+        own = cell(row["ours"], bold=True, ratio=False)
         lines.append(
             f"| {row['title']} | {cell(row['theirs'], ratio=False)} | {own} ({times:.1f}x; {low:.1f} .. {high:.1f}) | "
             f"{row['disagreement']} |"
