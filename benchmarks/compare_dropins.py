@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -29,7 +28,7 @@ import numpy as np
 import roofline
 from contenders import UnavailableError, blas_settings, fastest_setting, seconds_alone, with_blas_threads
 from numpy.typing import NDArray
-from reports import HERE, Report, arguments, begin, cell, timing, write_json, write_readme
+from reports import HERE, Report, arguments, begin, timing, write_json, write_readme
 
 import fastnn
 from fastnn.dropin import layers, rashid, scratch
@@ -303,21 +302,23 @@ def measure(row: Row, rounds: int) -> Report:
         "settings": setting,
         "ours": asdict(own),
         "theirs": asdict(other),
-        "ours_median": statistics.median(taken["ours"]),
         "disagreement": pair.disagreement(),
     }
 
 
+def took(seconds: float) -> str:
+    return f"{seconds * 1e3:,.0f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} \u00b5s"
+
+
 def table(report: Report) -> str:
-    lines = ["| ms | original | fastnn.dropin (faster by) | after the last round |", "|---|---|---|---|"]
+    lines = ["| | original | fastnn.dropin | faster by | after the last round |", "|---|---|---|---|---|"]
     for row in report["rows"].values():
-        times, (low, high) = row["theirs"]["native_is_faster_by"], row["theirs"]["ratios"]
-        own = cell(row["ours"], bold=True, ratio=False)
+        theirs, (low, high) = row["theirs"], row["theirs"]["ratios"]
         lines.append(
-            f"| {row['title']} | {cell(row['theirs'], ratio=False)} | {own} ({times:.1f}x; {low:.1f} .. {high:.1f}) | "
-            f"{row['disagreement']} |"
+            f"| {row['title']} | {took(theirs['seconds'])} | **{took(row['ours']['seconds'])}** | "
+            f"{theirs['native_is_faster_by']:.1f}x ({low:.1f} .. {high:.1f}) | {row['disagreement']} |"
         )
-    words = f"Medians of {report['rounds']} runs each, taken in turn; a single sample's is that of {SINGLES:,} calls."
+    words = f"Medians of {report['rounds']} runs each, taken in turn; a single sample's is of {SINGLES:,} calls."
     return "\n".join([*lines, "", words, "", f"Hardware: {report['hardware']}."])
 
 
@@ -333,8 +334,8 @@ def main() -> None:
         except UnavailableError as reason:
             print(f"  left out: {reason}")
             continue
-        ratio, own = found["theirs"]["native_is_faster_by"], found["ours_median"]
-        print(f"  {own * 1e3:.4g} ms, {ratio:.2f} times as fast (asked: {row.asked:g}); {found['disagreement']}")
+        ratio, own = found["theirs"]["native_is_faster_by"], found["ours"]["seconds"]
+        print(f"  {took(own)}, {ratio:.2f} times as fast (asked: {row.asked:g}); {found['disagreement']}")
     print(roofline.hardware())
     if options.json:
         write_json(options.json, report)
