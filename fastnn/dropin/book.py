@@ -22,6 +22,7 @@ from ..kernels import get_backend
 from ..kernels.spec import SGD, FloatArray, Net, Rule, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from ..training import Data, run_epoch
 from . import pairs as pair_data
+from .functions import callers_depth
 
 Function = Callable[[Any], Any]
 
@@ -294,15 +295,7 @@ class BookNetwork:
         if key not in _warned:
             _warned.add(key)
             message = f"{key[0]} computes sample by sample in NumPy, which is slower: {', '.join(names)} is replaced"
-            warnings.warn(message, stacklevel=_depth())
-
-
-def _depth() -> int:
-    """How far up the stack the first caller outside this package is."""
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__package__") == __package__:
-        depth, frame = depth + 1, frame.f_back
-    return depth
+            warnings.warn(message, stacklevel=callers_depth())
 
 
 def originals(cls: type[BookNetwork], *methods: str) -> dict[str, object]:

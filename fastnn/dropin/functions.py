@@ -88,11 +88,11 @@ def _warn(names: tuple[str, ...], reason: str) -> str:
     what = ", ".join(dict.fromkeys(names))
     if f"{what}: {reason}" not in _said:
         _said.add(f"{what}: {reason}")
-        warnings.warn(f"{what}: runs as it is, layer by layer, which is slower: {reason}", stacklevel=_depth())
+        warnings.warn(f"{what}: runs as it is, layer by layer, which is slower: {reason}", stacklevel=callers_depth())
     return reason
 
 
-def _depth() -> int:
+def callers_depth() -> int:
     """How far up the stack the first caller outside this package is."""
     depth, frame = 1, sys._getframe(1)
     while frame.f_back and (frame.f_globals.get("__package__") or "").startswith("fastnn"):
