@@ -212,7 +212,7 @@ def _fit(
     if images.ndim != 2 or not images.size:
         raise InvalidArgumentError("train_dataset", "at least one flattened image, (n, d)", f"shape {images.shape}")
     validation.blame_nonfinite("train_dataset", images)
-    data = Data(_inputs(program, images), 1.0, _one_hot("train_labels", train_labels, len(images)))
+    data = Data(*_inputs(program, images), _one_hot("train_labels", train_labels, len(images)))
     lr = validation.number("lr", lr, low=0)
     epochs = validation.integer("epochs", epochs, low=0)
     hidden_node = validation.integer("hidden_node", hidden_node, low=1)
@@ -225,7 +225,8 @@ def _fit(
     order, state, rule = np.arange(len(images)), np.empty((0, count)), Rule(SGD, lr)
     for epoch in range(1, epochs + 1):
         shown = epoch == 1 or epoch % 10 == 0
-        outputs = _outputs(net, params, data.X)[0] if shown else None  # the printed loss is that before the update
+        # the printed loss is that before the update
+        outputs = _outputs(net, params, data.X, data.scale)[0] if shown else None
         try:
             run_epoch(get_backend(), net, params, state, data, order, len(order), rule)
         except DivergenceError:
@@ -247,11 +248,11 @@ def _loss(program: _Program, outputs: FloatArray, targets: FloatArray) -> float:
 def _predict(program: _Program, test_data: ArrayLike, weights: Sequence[ArrayLike]) -> int | IntArray:
     images = validation.pixels("test_data", test_data)
     single = images.ndim == 1
-    X = _inputs(program, images[np.newaxis] if single else images)
+    X, scale = _inputs(program, images[np.newaxis] if single else images)
     net, params, _ = _known(weights) or _copied(program, weights)
     if X.ndim != 2 or X.shape[1] != net.sizes[0]:
         raise InvalidArgumentError("test_data", f"flattened images of {net.sizes[0]} pixels", f"shape {images.shape}")
-    outputs, finite = _outputs(net, params, X)
+    outputs, finite = _outputs(net, params, X, scale)
     if not finite:
         for name, values in zip(("test_data", *WEIGHTS), (images, *weights), strict=True):
             validation.blame_nonfinite(name, np.asarray(values))
@@ -260,18 +261,19 @@ def _predict(program: _Program, test_data: ArrayLike, weights: Sequence[ArrayLik
     return int(classes[0]) if single else classes
 
 
-def _inputs(program: _Program, images: NDArray[Any]) -> FloatArray:
-    # Not as bytes, which the kernels would take: they are slower where every epoch is one batch.
+def _inputs(program: _Program, images: NDArray[Any]) -> validation.Inputs:
+    if images.dtype == np.uint8 and not program.offset:
+        return validation.Inputs(np.ascontiguousarray(images), 1 / program.divisor)
     X = images / program.divisor
     if program.offset:
         X -= program.offset
-    return np.ascontiguousarray(X, FLOAT64)
+    return validation.Inputs(np.ascontiguousarray(X, FLOAT64), 1.0)
 
 
-def _outputs(net: Net, params: FloatArray, X: FloatArray) -> tuple[FloatArray, bool]:
+def _outputs(net: Net, params: FloatArray, X: NDArray[Any], scale: float) -> tuple[FloatArray, bool]:
     """The outputs (n, classes), and whether all are finite."""
     out = np.empty((len(X), int(net.sizes[-1])))
-    return out, get_backend().forward(net, params, X, 1.0, out)
+    return out, get_backend().forward(net, params, X, scale, out)
 
 
 # Parameters: one vector, of which the caller has views
