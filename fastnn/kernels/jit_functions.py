@@ -116,7 +116,7 @@ def _first_line(error: Exception) -> str:
 def _captured(function: types.FunctionType, seen: tuple[types.FunctionType, ...] = ()) -> Hashable:
     """All values that Numba would freeze, in a form that can be compared."""
     if function in seen:
-        return None
+        raise NotCompiledError("it calls itself")
     found: list[Hashable] = [function.__code__]
     for name, value in _references(function):
         if name == "random":
