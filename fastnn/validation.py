@@ -188,6 +188,16 @@ def rows(
     return Inputs(np.ascontiguousarray(array, dtype=dtype), 1.0)
 
 
+def sample_or_rows(argument: str, values: object, width: int, dtype: np.dtype[Any]) -> Inputs:
+    """One sample (width,), which becomes a row, or rows of ``width`` numbers; uint8 stays 0..255."""
+    if type(values) is np.ndarray and values.dtype is dtype and values.shape == (width,):
+        return Inputs(np.ascontiguousarray(values).reshape(1, width), 1.0)  # quick, for every sample
+    array = numeric_array(argument, values)
+    if array.ndim == 1:
+        array = array[np.newaxis]
+    return inputs(argument, array, width, dtype, uint8_scale=1.0)
+
+
 def columns(argument: str, values: object, height: int, dtype: np.dtype[Any]) -> tuple[NDArray[Any], float]:
     """Columns of ``height`` numbers as :class:`Inputs`, or a tuple like it; uint8 stays 0..255."""
     array = values if type(values) is np.ndarray else numeric_array(argument, values)

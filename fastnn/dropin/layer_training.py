@@ -31,7 +31,7 @@ def loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802  # the book's name
     return np.sum(np.square(pred - target)) / pred.shape[0]
 
 
-def derivated_loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802
+def derivated_loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802  # the book's name
     """2 (pred - target), not divided by the rows."""
     return 2 * (pred - target)
 

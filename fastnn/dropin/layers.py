@@ -138,11 +138,11 @@ class FullyConnectedLayer:
         self.dL_db: Any = None
 
     @property
-    def W(self) -> FloatArray:  # noqa: N802
+    def W(self) -> FloatArray:  # noqa: N802  # the book's name
         return weight_views(self._linear, self._params)[0]
 
     @W.setter
-    def W(self, values: ArrayLike) -> None:  # noqa: N802
+    def W(self, values: ArrayLike) -> None:  # noqa: N802  # the book's name
         validation.parameters("W", [values], [self.W])
 
     @property
@@ -155,7 +155,7 @@ class FullyConnectedLayer:
 
     def forward(self, x: ArrayLike) -> Any:
         """The output (n, layer_size) for rows (n, num_inputs), or (layer_size,) for one sample (num_inputs,)."""
-        y = self._activated(*self._rows("x", x, self._width))
+        y = self._activated(*validation.sample_or_rows("x", x, self._width, self._dtype))
         self.x, self.y = x, y[0] if np.ndim(x) == 1 else y
         return self.y
 
@@ -181,8 +181,11 @@ class FullyConnectedLayer:
         if derivative is None:
             raise InvalidArgumentError("derivated_activation_function", "a function, for backward", None)
         is_built_in = derivative is derivated_sigmoid
-        X, scale = self._rows("x", self.x, self._width)
-        y, slopes = self._rows("y", self.y, self.size).X, self._rows("dL_dy", dL_dy, self.size).X
+        X, scale = validation.sample_or_rows("x", self.x, self._width, self._dtype)
+        y, slopes = (
+            validation.sample_or_rows("y", self.y, self.size, self._dtype).X,
+            validation.sample_or_rows("dL_dy", dL_dy, self.size, self._dtype).X,
+        )
         if len(slopes) != len(X) or len(y) != len(X):
             raise InvalidArgumentError("dL_dy", f"{len(X)} rows, as many as x", len(slopes))
         if not is_built_in:
@@ -201,14 +204,6 @@ class FullyConnectedLayer:
             raise FastnnError("optimize: expected a backward pass before it, found none")
         for parameters, gradient in ((self.W, self.dL_dW), (self.b, self.dL_db)):
             parameters -= epsilon * gradient
-
-    def _rows(self, argument: str, values: ArrayLike, width: int) -> validation.Inputs:
-        if type(values) is np.ndarray and values.dtype is self._dtype and values.shape == (width,):
-            return validation.Inputs(np.ascontiguousarray(values).reshape(1, width), 1.0)  # quick, for every sample
-        array = validation.numeric_array(argument, values)
-        return validation.inputs(
-            argument, array[np.newaxis] if array.ndim == 1 else array, width, self._dtype, uint8_scale=1.0
-        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -285,7 +280,7 @@ class SimpleNetwork:
     def _outputs(self, argument: str, x: ArrayLike) -> NDArray[Any]:
         """The outputs (n, num_outputs) for rows or one sample."""
         slab, layers = self._together(), self.layers
-        rows = layers[0]._rows(argument, x, layers[0]._width)
+        rows = validation.sample_or_rows(argument, x, layers[0]._width, layers[0]._dtype)
         if not all(map(_is_sigmoid, layers)):
             for layer in layers:
                 rows = validation.Inputs(layer._activated(*rows), 1.0)

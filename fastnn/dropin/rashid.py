@@ -148,7 +148,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     def query(self, inputs_list: ArrayLike) -> FloatArray:
         """The outputs (onodes, n) for one sample (inodes,), n = 1, or for rows (n, inodes)."""
-        X, scale = self._rows("inputs_list", inputs_list, self.inodes)
+        X, scale = validation.sample_or_rows("inputs_list", inputs_list, self.inodes, self._dtype)
         if self._is_replaced():
             function = self.activation_function
             return np.asarray(function(np.dot(self.who, function(np.dot(self.wih, X.T * scale)))))
@@ -159,7 +159,11 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     def backquery(self, targets_list: ArrayLike) -> FloatArray:
         """The inputs (inodes, n), 0.01..0.99, that lead back from targets between 0 and 1 (book, part 3)."""
-        final = np.asarray(self.inverse_activation_function(self._rows("targets_list", targets_list, self.onodes)[0].T))
+        final = np.asarray(
+            self.inverse_activation_function(
+                validation.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype)[0].T
+            )
+        )
         hidden = self.inverse_activation_function(_rescaled(np.dot(self.who.T, final)))
         return _rescaled(np.dot(self.wih.T, hidden))
 
@@ -177,17 +181,9 @@ class neuralNetwork:  # noqa: N801  # the book's name
             raise InvalidArgumentError("y", f"labels ({outputs.shape[1]},)", f"shape {labels.shape}")
         return float(np.mean((outputs.argmax(axis=0) == labels) & (outputs.max(axis=0) >= threshold)))
 
-    def _rows(self, argument: str, values: ArrayLike, width: int) -> validation.Inputs:
-        if type(values) is np.ndarray and values.dtype is self._dtype and values.shape == (width,):
-            return validation.Inputs(np.ascontiguousarray(values).reshape(1, width), 1.0)  # quick, for every sample
-        array = validation.numeric_array(argument, values)
-        if array.ndim == 1:
-            array = array[np.newaxis]
-        return validation.inputs(argument, array, width, self._dtype, uint8_scale=1.0)
-
     def _data(self, x_name: str, inputs: ArrayLike, t_name: str, targets: ArrayLike) -> Data:
-        X, scale = self._rows(x_name, inputs, self.inodes)
-        T = self._rows(t_name, targets, self.onodes).X
+        X, scale = validation.sample_or_rows(x_name, inputs, self.inodes, self._dtype)
+        T = validation.sample_or_rows(t_name, targets, self.onodes, self._dtype).X
         if T.dtype != self._dtype:  # bytes
             T = T.astype(self._dtype)
         if len(T) != len(X):
