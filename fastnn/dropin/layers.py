@@ -182,10 +182,8 @@ class FullyConnectedLayer:
             raise InvalidArgumentError("derivated_activation_function", "a function, for backward", None)
         is_built_in = derivative is derivated_sigmoid
         X, scale = validation.sample_or_rows("x", self.x, self._width, self._dtype)
-        y, slopes = (
-            validation.sample_or_rows("y", self.y, self.size, self._dtype).X,
-            validation.sample_or_rows("dL_dy", dL_dy, self.size, self._dtype).X,
-        )
+        y = validation.sample_or_rows("y", self.y, self.size, self._dtype).X
+        slopes = validation.sample_or_rows("dL_dy", dL_dy, self.size, self._dtype).X
         if len(slopes) != len(X) or len(y) != len(X):
             raise InvalidArgumentError("dL_dy", f"{len(X)} rows, as many as x", len(slopes))
         if not is_built_in:

@@ -159,11 +159,8 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     def backquery(self, targets_list: ArrayLike) -> FloatArray:
         """The inputs (inodes, n), 0.01..0.99, that lead back from targets between 0 and 1 (book, part 3)."""
-        final = np.asarray(
-            self.inverse_activation_function(
-                validation.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype)[0].T
-            )
-        )
+        targets = validation.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype).X
+        final = np.asarray(self.inverse_activation_function(targets.T))
         hidden = self.inverse_activation_function(_rescaled(np.dot(self.who.T, final)))
         return _rescaled(np.dot(self.wih.T, hidden))
 
