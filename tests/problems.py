@@ -22,7 +22,7 @@ EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 HIDDEN = ("identity", "sigmoid", "tanh", "relu", "leaky_relu")
 STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
 MARGIN = 0.3  # every z of a kinked activation stays so far from 0
-INPUT_KINDS = ("bytes", "sparse", "dense", "read_only", "memory_mapped")
+INPUT_KINDS = ("bytes", "sparse", "usual", "dense", "read_only", "memory_mapped")
 
 
 @dataclass(eq=False)
@@ -140,6 +140,11 @@ def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: n
     if kind in ("bytes", "sparse"):
         X[rng.random(shape) < 0.8] = 0
         X[len(X) // 2] = 0  # a row without anything to walk
+    if kind == "usual":  # most of a column's values are one and the same, which is zero in some columns
+        usual = rng.uniform(-1, 1, shape[1]).astype(real)
+        usual[3::7] = 0
+        X = np.where(rng.random(shape) < 0.94, usual, X)
+        X[len(X) // 2] = usual
     if kind == "read_only":
         X.flags.writeable = False
     return X

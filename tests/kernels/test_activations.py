@@ -44,7 +44,7 @@ RULES = [
 ]
 for net in NETS:
     for dtype in points:
-        for inputs in ("bytes", "sparse", "dense"):
+        for inputs in ("bytes", "sparse", "usual", "dense"):
             problem = problems.make(*net, dtype=dtype, inputs=inputs, rows=150)
             out = problem.output()
             native.forward(problem.net, problem.params, problem.X, problem.scale, out)
@@ -235,7 +235,7 @@ def test_generic_agrees_within_rounding(results):
     generic, avx2 = results["generic"], results["avx2"]
     assert generic.keys() == avx2.keys()
     keys = [key for key in avx2 if key.startswith("forward") or (key.startswith("params") and key.endswith(" 140"))]
-    assert len(keys) == 4 * 2 * 3 * (1 + 5)
+    assert len(keys) == 4 * 2 * 4 * (1 + 5)
     for key in keys:
         found, expected = generic[key], avx2[key]
         # Adam lets the rounding of a tiny slope through in full

@@ -104,7 +104,7 @@ OUTPUTS = st.sampled_from(
     hidden=st.lists(st.sampled_from(["sigmoid", "tanh", "identity"]), min_size=3, max_size=3),
     output=OUTPUTS,
     bias=st.booleans(),
-    inputs=st.sampled_from(["bytes", "sparse", "dense"]),
+    inputs=st.sampled_from(["bytes", "sparse", "usual", "dense"]),
     labels=st.booleans(),
     rows=st.integers(1, 9),
     seed=st.integers(0, 1000),

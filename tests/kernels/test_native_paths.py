@@ -38,7 +38,7 @@ ROWS = 640
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "usual", "dense"])
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
@@ -91,7 +91,7 @@ def forced_form(request):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "usual", "dense"])
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [3, 30, 300])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
@@ -114,9 +114,10 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
     assert problems.distance(out, expected_out) <= tolerance
 
 
+@pytest.mark.parametrize("inputs", ["usual", "dense"])
 @pytest.mark.parametrize("batch", BATCHES)
-def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch):
-    problem = problems.make(*NETS[0], inputs="dense", rows=ROWS)
+def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch, inputs):
+    problem = problems.make(*NETS[0], inputs=inputs, rows=ROWS)
     X = problem.X.copy()
     bad = 2 * batch + batch // 2 if batch < 300 else 450
     X[bad] = np.nan

@@ -1,11 +1,12 @@
-/* A network's forward and backward pass. Template, after pass.h.
+/* A network's forward and backward pass. Template, after plan.h.
 
    Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l+1] outputs, whose rows are strides[l] long.
    Padding: weights and biases are zero there, so z is; the output's delta is set to zero there, and so stays every
    earlier delta, every gradient and every state. */
 
-/* The outputs left..right of z (m, strides[0]) = start + x W0 over some chunks of inputs; no start: zero */
-static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
+/* The outputs left..right of z (m, strides[0]) = start + x W0 over some chunks of inputs, x less the usual row if there
+   is one; no start: zero */
+static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
     const INPUTS *in = pass->in;
     const int64_t stride = pass->net->strides[0], width = pass->net->sizes[0], left = pass->left, right = pass->right;
     const int64_t low = pass->inputs_at[chunk], high = pass->inputs_at[end];
@@ -30,8 +31,20 @@ static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REA
     }
 }
 
-/* g (inputs, strides[0]) += x^T delta, of the thread's inputs and outputs */
-static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
+/* The same for x itself. */
+static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
+    const int64_t stride = pass->net->strides[0], left = pass->left, low = pass->inputs_at[chunk];
+    if (pass->has_usual) {
+        FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), 1, pass->right - left, pass->inputs_at[end] - low,
+                    (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride + left,
+                               stride, start ? start + left : NULL, pass->usual.z + left, stride, NULL});
+        start = pass->usual.z;
+    }
+    FN(unusual_layer)(pass, chunk, end, m, start, z);
+}
+
+/* g (inputs, strides[0]) += x^T delta, of the thread's inputs and outputs, x less the usual row if there is one */
+static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
     const INPUTS *in = pass->in;
     const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     switch (pass->form) {
@@ -51,6 +64,33 @@ static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g
                     (OPERANDS){in->x + pass->low, 1, pass->net->sizes[0], delta + left, stride, NULL,
                                g + pass->low * stride + left, stride, NULL});
     }
+}
+
+/* g (columns) += the rows of delta, which start `stride` apart */
+static void FN(bias_gradient)(const REAL *delta, int64_t m, int64_t stride, int64_t columns, REAL *g) {
+    for (int64_t j = 0; j < columns; j += LANES) {
+        V sum = FN(vload)(g + j);
+        for (int64_t s = 0; s < m; s++) sum += FN(vload)(delta + s * stride + j);
+        FN(vstore)(g + j, sum);
+    }
+}
+
+/* usual.slope = the sum of delta's m rows, in the thread's outputs: what the usual row's gradient takes */
+static void FN(sum_slopes)(PASS *pass, int64_t m, const REAL *delta) {
+    memset(pass->usual.slope, 0, pass->net->strides[0] * sizeof(REAL));
+    FN(bias_gradient)(delta + pass->left, m, pass->net->strides[0], pass->right - pass->left, pass->usual.slope + pass->left);
+}
+
+/* The same for x itself. */
+static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
+    const int64_t stride = pass->net->strides[0], at = pass->low * stride + pass->left;
+    if (pass->has_usual) {
+        FN(sum_slopes)(pass, m, delta);
+        FN(product)(FN(FROM_C), pass->high - pass->low, pass->right - pass->left, 1,
+                    (OPERANDS){pass->usual.row + pass->low, 1, 0, pass->usual.slope + pass->left, 0, NULL, g + at, stride,
+                               NULL});
+    }
+    FN(unusual_gradient)(pass, m, delta, g);
 }
 
 static const REAL *FN(bias)(const PASS *pass, int64_t l) {
@@ -279,15 +319,6 @@ static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
     REAL *swapped = pass->delta;
     pass->delta = pass->before;
     pass->before = swapped;
-}
-
-/* g (columns) += the rows of delta, which start `stride` apart */
-static void FN(bias_gradient)(const REAL *delta, int64_t m, int64_t stride, int64_t columns, REAL *g) {
-    for (int64_t j = 0; j < columns; j += LANES) {
-        V sum = FN(vload)(g + j);
-        for (int64_t s = 0; s < m; s++) sum += FN(vload)(delta + s * stride + j);
-        FN(vstore)(g + j, sum);
-    }
 }
 
 /* gradient of layer l += x^T delta, and of its bias */

@@ -3,7 +3,69 @@
    Within a run of samples x_0, x_1, ... that starts at the weights W0, step t would see
        z_t = x_t (W0 + sum_{s<t} x_s^T d_s) = x_t W0 + sum_{s<t} (x_t . x_s) d_s,   d_s = -rate * delta_s.
    So one product of all samples with W0, their Gram matrix, cheap steps one after the other, and one update of W0 by
-   all the d_s give the same sequence of updates, to rounding. */
+   all the d_s give the same sequence of updates, to rounding.
+
+   With a usual row u (see plan.h), x_t = u + e_t, a stretch of runs leaves u's part of the updates to its end: it works
+   on V, where W0 = V + u^T o and the row o is the sum of all the stretch's d_s so far. Then
+       x_t W0 = u W0 + e_t V + (e_t . u) o,   x_t . x_s = e_t . e_s + e_t . u + e_s . u + u . u,
+   and u W0 moves by (x_s . u) d_s. Each chunk of inputs does its part of all this. */
+
+static void FN(begin_stretch)(PASS *pass) {
+    const int64_t stride = pass->net->strides[0];
+    memset(pass->usual.owed, 0, stride * sizeof(REAL));
+    for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
+        const int64_t low = pass->inputs_at[c], high = pass->inputs_at[c + 1];
+        FN(product)(FN(FROM_ZERO), 1, stride, high - low,
+                    (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride, stride,
+                               NULL, pass->usual.share + c * stride, stride, NULL});
+        REAL sum = 0;
+        for (int64_t i = low; i < high; i++) sum += pass->usual.row[i] * pass->usual.row[i];
+        pass->usual.squares[c] = sum;
+    }
+}
+
+static void FN(end_stretch)(PASS *pass) {
+    const int64_t stride = pass->net->strides[0];
+    FN(product)(FN(FROM_C), pass->high - pass->low, stride, 1,
+                (OPERANDS){pass->usual.row + pass->low, 1, 0, pass->usual.owed, 0, NULL,
+                           pass->params + pass->net->weights[0] + pass->low * stride, stride, NULL});
+}
+
+/* One chunk's products (samples) = e . u, from the columns (depth, GRAM_STRIDE) of e's active inputs; its gram, of e,
+   becomes that of x. */
+static void FN(usual_products)(PASS *pass, int chunk, int64_t samples, int64_t depth, REAL *gram) {
+    const int64_t low = pass->inputs_at[chunk], line = 64 / sizeof(REAL), wide = (samples + line - 1) / line * line;
+    const int32_t *index = pass->in->group.index + low;
+    REAL *products = pass->usual.products + chunk * GRAM_STRIDE, *packed = pass->usual.packed;
+    for (int64_t k = 0; k < depth; k++) packed[k] = pass->usual.row[index[k]];
+    FN(product)(FN(FROM_ZERO), 1, wide, depth,
+                (OPERANDS){packed, 0, 1, pass->x_columns, GRAM_STRIDE, NULL, products, GRAM_STRIDE, NULL});
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t t = 0; t < wide; t += LANES) {
+            REAL *to = gram + s * GRAM_STRIDE + t;
+            FN(vstore)(to, FN(vload)(to) + (FN(vload)(products + t) + (products[s] + pass->usual.squares[chunk])));
+        }
+}
+
+/* One chunk's share of z (samples, strides[0]) */
+static void FN(usual_share)(PASS *pass, int chunk, int64_t samples, REAL *z) {
+    const int64_t stride = pass->net->strides[0];
+    FN(unusual_layer)(pass, chunk, chunk + 1, samples, pass->usual.share + chunk * stride, z);
+    FN(product)(FN(FROM_C), samples, stride, 1,
+                (OPERANDS){pass->usual.products + chunk * GRAM_STRIDE, 1, 0, pass->usual.owed, 0, NULL, z, stride, NULL});
+}
+
+/* After the first `samples` rows of a run, which move W0 by e^T moves alone */
+static void FN(move_usual)(PASS *pass, int64_t samples, const REAL *moves) {
+    const int64_t stride = pass->net->strides[0];
+    for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
+        REAL *products = pass->usual.products + c * GRAM_STRIDE;
+        for (int64_t s = 0; s < samples; s++) products[s] += pass->usual.squares[c];
+        FN(product)(FN(FROM_C), 1, stride, samples,
+                    (OPERANDS){products, 0, 1, moves, stride, NULL, pass->usual.share + c * stride, stride, NULL});
+    }
+    FN(bias_gradient)(moves, samples, stride, stride, pass->usual.owed);
+}
 
 /* gram (samples, GRAM_STRIDE) = x x^T over one chunk's inputs, lower triangle; the rest is undefined */
 static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) {
@@ -20,6 +82,7 @@ static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) 
                     (OPERANDS){x + s * width + low, width, 1, columns, GRAM_STRIDE, NULL, gram + s * GRAM_STRIDE,
                                GRAM_STRIDE, NULL});
     }
+    if (pass->has_usual) FN(usual_products)(pass, chunk, samples, depth, gram);
 }
 
 /* to (count) = the chunks' shares, (CHUNKS, step) apart, added in their order */
@@ -54,8 +117,11 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
     REAL *z = pass->run_z, *gram = pass->gram, *moves = pass->moves;
     FN(gather)(pass, rows, 0, samples, available);
     for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
-        FN(first_layer)(pass, c, c + 1, samples, NULL, shares + c * share);
         FN(gram_matrix)(pass, c, samples, shares + c * share + samples * stride);
+        if (pass->has_usual)
+            FN(usual_share)(pass, c, samples, shares + c * share);
+        else
+            FN(unusual_layer)(pass, c, c + 1, samples, NULL, shares + c * share);
     }
     *stalled += fnn_wait(barrier, threads);
     FN(add_shares)(shares, pass->chunks, share, samples * stride, z);
@@ -94,6 +160,28 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
         FN(scale)(pass->delta, -step->rate, m * stride, moves + first * stride);
     }
     if (first > samples) first = samples;
-    FN(first_gradient)(pass, first, moves, pass->params + net->weights[0]);
+    FN(unusual_gradient)(pass, first, moves, pass->params + net->weights[0]);
+    if (pass->has_usual) FN(move_usual)(pass, first, moves);
+    return done;
+}
+
+/* A run, or with a usual row a stretch of them, by up to `available` rows; returns the batches done, and in *unit how
+   many there were to do. The runs' shares take turns in two halves of `shares`. */
+static int64_t FN(online_stretch)(PASS *pass, fnn_barrier *barrier, int threads, REAL *shares, int64_t share_room,
+                                  int *parity, const int64_t *rows, int64_t available, int64_t batch_size,
+                                  const STEP *step, int64_t *unit, double *stalled) {
+    const int64_t most = (pass->form == DENSE ? RUN : GROUP) / batch_size * batch_size; /* a group is packed together */
+    const int64_t stretch = pass->has_usual ? STRETCH * most : most;
+    const int64_t all = available < stretch ? available : stretch;
+    int64_t done = 0, expected = 0;
+    if (pass->has_usual) FN(begin_stretch)(pass);
+    for (int64_t first = 0; first < all && done == expected; first += most) {
+        const int64_t samples = all - first < most ? all - first : most;
+        expected += (samples + batch_size - 1) / batch_size;
+        done += FN(online_run)(pass, barrier, threads, shares + (*parity)++ % 2 * share_room, rows + first, samples,
+                               available - first, batch_size, step, stalled);
+    }
+    if (pass->has_usual) FN(end_stretch)(pass);
+    *unit = expected;
     return done;
 }

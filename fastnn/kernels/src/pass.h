@@ -1,4 +1,4 @@
-/* What a pass through the network works on: its memory, its plan and its block of rows. Template, after lists.h. */
+/* What a pass through the network works on, and its memory. Template, after teams.h. */
 
 /* A block's inputs, in one of four forms. */
 typedef struct {
@@ -8,6 +8,21 @@ typedef struct {
     SAMPLE_TEAMS teams;
 } FN(inputs);
 #define INPUTS FN(inputs)
+
+/* The usual row, and what a pass does with it; see plan.h. */
+typedef struct {
+    REAL *row;         /* (sizes[0]) the usual value of every input */
+    REAL *differences; /* (GROUP, sizes[0]) rows less this one, until they are packed */
+    REAL *z;           /* (strides[0]) the first layer's z of the usual row */
+    REAL *slope;       /* (strides[0]) a block's deltas, summed over the samples */
+    /* and of a stretch of online batches; see online.h */
+    REAL *share;    /* (CHUNKS, strides[0]) each chunk's part of z */
+    REAL *products; /* (CHUNKS, GRAM_STRIDE) each chunk's part of row . (x - row), of the samples */
+    REAL *packed;   /* (sizes[0]) the active inputs of row */
+    REAL *owed;     /* (strides[0]) W0 is still to move by the outer product of row and this */
+    REAL squares[CHUNKS]; /* each chunk's part of row . row */
+} FN(usual);
+#define USUAL FN(usual)
 
 /* One thread's view of a forward and backward pass. Its share of the first layer: with `chunks` > 1 either the inputs
    of some chunks, rows of W0, or, if `by_outputs`, the outputs of some chunks: columns of W0, and the rows of W1 behind
@@ -26,7 +41,9 @@ typedef struct {
     int first_walked, end_walked;   /* chunks of inputs that the thread's outputs need */
     int64_t low, high, left, right; /* these inputs, and its outputs, whole cache lines */
     int form;                       /* of the inputs */
-    ROWS rows;                      /* the block's */
+    ROWS rows;                      /* the block's, less the usual row if there is one */
+    USUAL usual;
+    int has_usual;
     INPUTS in[1];          /* its inputs, of the chunks that it walks */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
@@ -124,7 +141,15 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         here.gradient = FN(take)(&at, (rows > BLOCK ? CHUNKS : 1) * here.size * sizeof(REAL));
         here.share_room = CHUNKS * block * (net->strides[here.by_outputs] + (online ? GRAM_STRIDE : 0));
         here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
+        here.usual.row = FN(take)(&at, inputs * sizeof(REAL));
+        here.usual.differences = FN(take)(&at, GROUP * inputs * sizeof(REAL));
+        here.usual.z = FN(take)(&at, net->strides[0] * sizeof(REAL));
+        here.usual.slope = FN(take)(&at, net->strides[0] * sizeof(REAL));
         if (online) {
+            here.usual.share = FN(take)(&at, CHUNKS * net->strides[0] * sizeof(REAL));
+            here.usual.products = FN(take)(&at, CHUNKS * GRAM_STRIDE * sizeof(REAL));
+            here.usual.packed = FN(take)(&at, inputs * sizeof(REAL));
+            here.usual.owed = FN(take)(&at, net->strides[0] * sizeof(REAL));
             here.x_columns = FN(take)(&at, inputs * GRAM_STRIDE * sizeof(REAL));
             here.gram = FN(take)(&at, RUN * GRAM_STRIDE * sizeof(REAL));
             here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
@@ -147,107 +172,4 @@ static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
 
 static int64_t FN(sample)(const PASS *pass, int64_t s) {
     return pass->order ? pass->order[s] : pass->first + s;
-}
-
-/* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
-   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. */
-static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
-                     int64_t batch_size, int chunks, int online) {
-    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
-    const int64_t looked_at = count == 1 ? 0 : count < 60 ? count : 60; /* a single row is done sooner than looked at */
-    const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
-    const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
-                                            : lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
-    const int form = online ? GROUPED : listed ? LISTED : TEAMED;
-    const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
-    const int64_t together = batch_size < most ? batch_size : most;
-    int32_t *work = pass->in->lists.count; /* samples, or groups of them, in which a quad of inputs is active */
-    int64_t total = 0, so_far = 0;
-    const int bytes = data->is_uint8;
-    pass->data = data;
-    memset(work, 0, quads * sizeof *work);
-    for (int64_t i = 0; i < width; i += 64)
-        for (int64_t s = 0; s < looked_at;) {
-            uint64_t active = 0;
-            for (int64_t end = s + together; s < end && s < looked_at; s++)
-                active |= FN(active_quads)(FN(row)(data, width, order ? order[s] : first + s), bytes, i, width);
-            for (; active; active &= active - 1) work[(i + __builtin_ctzll(active)) / QUAD]++, total++;
-        }
-    const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
-    const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_TEAMS;
-    const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : total && (double)total >= share * most_total;
-    pass->form = dense ? DENSE : form;
-    pass->chunks = chunks;
-    for (int64_t i = 0, c = 0; c <= chunks; c++) {
-        pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
-        for (; i < width; i += QUAD) {
-            const int short_of = pass->form == DENSE ? i * chunks < width * c : so_far * chunks < total * c;
-            if (i % 16 == 0 && !short_of) break;
-            so_far += work[i / QUAD];
-        }
-        pass->inputs_at[c] = c == chunks || i > width ? width : i;
-    }
-    pass->inputs_at[0] = 0;
-    pass->in->group.bounds = pass->in->teams.bounds = pass->inputs_at;
-    pass->rows.is_uint8 = bytes;
-    for (int b = 0; bytes && b < 256; b++) pass->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
-}
-
-/* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */
-static void FN(take_chunks)(PASS *pass, int first, int end) {
-    pass->first_chunk = first;
-    pass->end_chunk = end;
-    if (pass->by_outputs) {
-        pass->end_walked = pass->chunks;
-        pass->left = pass->outputs_at[first];
-        pass->right = pass->outputs_at[end];
-    } else {
-        pass->first_walked = first;
-        pass->end_walked = end;
-        pass->low = pass->inputs_at[first];
-        pass->high = pass->inputs_at[end];
-    }
-}
-
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the chunks of inputs that it walks. Shuffled
-   rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
-   meanwhile: into the second-level cache, as the first-level one is W0's. */
-static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
-    const fnn_data *data = pass->data;
-    const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
-    const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
-    const int64_t outputs = pass->net->sizes[pass->net->layers];
-    const REAL scale = (REAL)data->scale;
-    INPUTS *in = pass->in;
-    pass->order = order;
-    pass->first = first;
-    if (pass->form == LISTED)
-        memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
-    for (int64_t s = 0; s < m; s++) {
-        if (order && s + AHEAD < available) {
-            const char *later = FN(row)(data, width, order[s + AHEAD]);
-            for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at, 0, 2);
-            if (data->labels)
-                __builtin_prefetch(data->labels + order[s + AHEAD]);
-            else
-                __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
-        }
-        const void *row = pass->rows.row[s] = FN(row)(data, width, FN(sample)(pass, s));
-        REAL *x = in->x + s * width;
-        if (pass->form == LISTED) {
-            FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
-        } else if (pass->form == GROUPED) {
-            if (s == m - 1)
-                for (int c = pass->first_walked; c < pass->end_walked; c++)
-                    FN(pack_group)(&in->group, c, (int)m, pass->rows.row, data->is_uint8, scale);
-        } else if (pass->form == TEAMED) {
-            if (s % TEAM == TEAM - 1 || s == m - 1)
-                for (int c = pass->first_walked; c < pass->end_walked; c++)
-                    FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &pass->rows);
-        } else if (data->is_uint8) {
-            for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
-        } else {
-            memcpy(x + low, (const REAL *)row + low, (high - low) * sizeof(REAL));
-        }
-    }
 }

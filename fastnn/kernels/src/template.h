@@ -8,6 +8,7 @@
 #include "lists.h"
 #include "teams.h"
 #include "pass.h"
+#include "plan.h"
 #include "network.h"
 #include "updates.h"
 #include "online.h"

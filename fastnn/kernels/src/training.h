@@ -200,19 +200,13 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         int64_t unit = 1, done;
         double stalled = 0;
         if (job->run_samples) {
-            /* a group has the same inputs of its samples packed side by side */
-            const int64_t most = pass.form == DENSE ? job->run_samples : GROUP / job->batch_size * job->batch_size;
-            const int64_t samples = left < most ? left : most;
-            REAL *shares = job->partial + (parity & 1) * job->share_room;
-            unit = (samples + job->batch_size - 1) / job->batch_size;
-            done = FN(online_run)(&pass, &job->barrier, threads, shares, job->order + start, samples, left,
-                                  job->batch_size, &step, &stalled);
+            done = FN(online_stretch)(&pass, &job->barrier, threads, job->partial, job->share_room, &parity,
+                                      job->order + start, left, job->batch_size, &step, &unit, &stalled);
         } else if (is_long) {
             done = FN(long_batch)(&pass, job, thread, threads, batch, &step);
         } else {
-            done = FN(short_batch)(&pass, job, threads, batch, parity & 1, &step, &stalled);
+            done = FN(short_batch)(&pass, job, threads, batch, parity++ & 1, &step, &stalled);
         }
-        parity++;
         batch += done;
         finite = done == unit;
         if (!finite) break;

@@ -70,8 +70,12 @@
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups, */
 #define MOST_ACTIVE_TEAMS 0.97 /* teams */
 #define MOST_ACTIVE_LISTS 0.65 /* or lists */
+#define ROWS_LOOKED_AT 60
+#define LEAST_ACTIVE_USUAL 0.5 /* share of active inputs above which a usual row is looked for, */
+#define USUAL_GAIN 0.9         /* and the part of it left with one below which it is used */
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
+#define STRETCH 16    /* runs after which the usual row's updates, put off till then, reach the weights */
 #define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: in
                          shorter rows the cores' prefetchers take each other's lines away */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */

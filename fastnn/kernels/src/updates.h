@@ -21,15 +21,27 @@ static void FN(update_bias)(PASS *pass, int64_t l, int64_t m, const STEP *step) 
     FN(move)(pass, step, 0, pass->gradient, 0, pass->net->biases[l] + left, 0, 1, columns);
 }
 
+/* g (rows, columns) = the usual row's part of the first layer's gradient, from one input and column on; zeros if there is
+   no usual row */
+INLINE void FN(start_gradient)(const PASS *pass, int64_t input, int64_t rows, int64_t column, int64_t columns, REAL *g,
+                               int64_t g_step) {
+    for (int64_t r = 0; r < rows; r++, g += g_step)
+        for (int64_t j = 0; j < columns; j += LANES) {
+            V start = {0};
+            if (pass->has_usual) start = FN(vload)(pass->usual.slope + column + j) * pass->usual.row[input + r];
+            FN(vstore)(g + j, start);
+        }
+}
+
 /* Some vectors of columns of the first layer's gradient, a quad's rows at a time, straight into their update. */
 INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t column, const STEP *step) {
     const int64_t stride = pass->net->strides[0], at = pass->net->weights[0] + column;
     REAL g[QUAD][STRIP * LANES] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
-        const int64_t left = pass->high - input;
-        FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, 1, pass->delta, stride, column, rows);
-        FN(move)(pass, step, step->l2, g[0], STRIP * LANES, at + input * stride, stride, left < QUAD ? left : QUAD,
-                 vectors * LANES);
+        const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
+        if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP * LANES);
+        FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, pass->delta, stride, column, rows);
+        FN(move)(pass, step, step->l2, g[0], STRIP * LANES, at + input * stride, stride, count, vectors * LANES);
     }
 }
 
@@ -53,7 +65,7 @@ static void FN(update_teams)(PASS *pass, int64_t m, const STEP *step) {
         for (int64_t i = pass->inputs_at[c]; i < pass->inputs_at[c + 1];) {
             const int64_t most = FN(gradient_rows)(columns), rest = pass->inputs_at[c + 1] - i;
             const int64_t rows = rest < most ? rest : most;
-            memset(g, 0, rows * stride * sizeof(REAL));
+            FN(start_gradient)(pass, i, rows, left, columns, g + left, stride);
             FN(teams_gradient_until)(&pass->in->teams, &pass->rows, c, i + rows, m, pass->delta, stride, left,
                                      pass->right, g - i * stride, done);
             FN(move)(pass, step, step->l2, g + left, stride, pass->net->weights[0] + i * stride + left, stride, rows,
@@ -87,8 +99,10 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
                         (OPERANDS){pass->a[l] + low, 1, net->strides[l - 1], pass->before, stride, NULL,
                                    w + low * stride, stride, NULL});
     } else if (l == 0 && pass->form == LISTED) {
+        if (pass->has_usual) FN(sum_slopes)(pass, m, pass->delta);
         FN(update_lists)(pass, step);
     } else if (l == 0 && pass->form == TEAMED) {
+        if (pass->has_usual) FN(sum_slopes)(pass, m, pass->delta);
         FN(update_teams)(pass, m, step);
     } else {
         const REAL *x = l ? pass->a[l] : pass->in->x;

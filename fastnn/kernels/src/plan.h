@@ -1,0 +1,166 @@
+/* Brings rows into a pass, in the form that suits them. Template, after pass.h.
+
+   An input that is zero costs nothing, and so does one that has its usual value: with a usual row u and x = u + e,
+       x W = u W + e W   and   x^T delta = e^T delta + u^T (the deltas' sum),
+   where u W and the sum are the same for all samples of a block. Pictures scaled to 0.01 .. 1 or to mean 0 and deviation
+   1 have no zeros, but a background. Outputs that are asked for go without: a row's should not depend on the others. */
+
+/* to = the inputs low..high of a row less the usual ones */
+static void FN(subtract_usual)(const PASS *pass, const REAL *row, int64_t low, int64_t high, REAL *to) {
+    for (int64_t i = low; i < high; i++) to[i - low] = row[i] - pass->usual.row[i];
+}
+
+/* work[q] = how many of the rows looked at, or groups of `together` of them, have quad q of the inputs active; returns
+   their sum. */
+static int64_t FN(count_active)(const PASS *pass, const int64_t *order, int64_t first, int64_t looked_at,
+                                int64_t together, int32_t *work) {
+    const int64_t width = pass->net->sizes[0];
+    const int bytes = pass->data->is_uint8;
+    REAL differences[64];
+    int64_t total = 0;
+    memset(work, 0, (width + QUAD - 1) / QUAD * sizeof *work);
+    for (int64_t i = 0; i < width; i += 64)
+        for (int64_t s = 0; s < looked_at;) {
+            uint64_t active = 0;
+            for (int64_t end = s + together; s < end && s < looked_at; s++) {
+                const void *row = FN(row)(pass->data, width, order ? order[s] : first + s);
+                const int64_t end_at = width - i < 64 ? width : i + 64;
+                if (pass->has_usual) FN(subtract_usual)(pass, row, i, end_at, differences);
+                active |= pass->has_usual ? FN(active_quads)(differences, 0, 0, end_at - i)
+                                          : FN(active_quads)(row, bytes, i, width);
+            }
+            for (; active; active &= active - 1) work[(i + __builtin_ctzll(active)) / QUAD]++, total++;
+        }
+    return total;
+}
+
+/* usual.row = each input's value in most of the rows looked at, if there is one (Boyer and Moore, MJRTY: a vote for it,
+   a vote against it); votes: room for as many integers. */
+static void FN(find_usual)(PASS *pass, const int64_t *order, int64_t first, int64_t looked_at, int32_t *votes) {
+    const int64_t width = pass->net->sizes[0];
+    REAL *usual = pass->usual.row;
+    memset(votes, 0, width * sizeof *votes);
+    for (int64_t s = 0; s < looked_at; s++) {
+        const REAL *row = FN(row)(pass->data, width, order ? order[s] : first + s);
+        for (int64_t i = 0; i < width; i++) {
+            usual[i] = votes[i] ? usual[i] : row[i];
+            votes[i] += usual[i] == row[i] ? 1 : -1;
+        }
+    }
+    for (int64_t i = 0; i < width; i++) usual[i] = isfinite(usual[i]) ? usual[i] : 0;
+}
+
+/* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
+   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. */
+static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
+                     int64_t batch_size, int chunks, int online) {
+    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
+    const int64_t looked_at = count == 1 ? 0 : count < ROWS_LOOKED_AT ? count : ROWS_LOOKED_AT; /* one is soon done */
+    const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
+    const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
+                                            : lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
+    const int form = online ? GROUPED : listed ? LISTED : TEAMED;
+    const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
+    const int64_t together = batch_size < most ? batch_size : most;
+    const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
+    const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_TEAMS;
+    const double usual_share = online ? 0 : 1 / (double)(batch_size < count ? batch_size : count); /* of its own z */
+    int32_t *work = pass->in->lists.count, *usual_work = pass->in->lists.sample;
+    pass->data = data;
+    pass->has_usual = 0;
+    int64_t total = FN(count_active)(pass, order, first, looked_at, together, work), so_far = 0;
+    double part = looked_at ? (double)total / most_total : 0;
+    if (pass->usual.row && !data->is_uint8 && fnn_forced_form != DENSE && part > LEAST_ACTIVE_USUAL) {
+        FN(find_usual)(pass, order, first, looked_at, usual_work);
+        pass->has_usual = 1;
+        const int64_t usual_total = FN(count_active)(pass, order, first, looked_at, together, usual_work);
+        const double usual_part = (double)usual_total / most_total + usual_share;
+        if (usual_part < share && usual_part < USUAL_GAIN * part) {
+            total = usual_total, part = usual_part;
+            memcpy(work, usual_work, quads * sizeof *work);
+        } else {
+            pass->has_usual = 0;
+        }
+    }
+    const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : part >= share;
+    pass->form = dense ? DENSE : form;
+    pass->chunks = chunks;
+    for (int64_t i = 0, c = 0; c <= chunks; c++) {
+        pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
+        for (; i < width; i += QUAD) {
+            const int short_of = pass->form == DENSE ? i * chunks < width * c : so_far * chunks < total * c;
+            if (i % 16 == 0 && !short_of) break;
+            so_far += work[i / QUAD];
+        }
+        pass->inputs_at[c] = c == chunks || i > width ? width : i;
+    }
+    pass->inputs_at[0] = 0;
+    pass->in->group.bounds = pass->in->teams.bounds = pass->inputs_at;
+    pass->rows.is_uint8 = data->is_uint8;
+    for (int b = 0; data->is_uint8 && b < 256; b++) pass->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
+}
+
+/* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */
+static void FN(take_chunks)(PASS *pass, int first, int end) {
+    pass->first_chunk = first;
+    pass->end_chunk = end;
+    if (pass->by_outputs) {
+        pass->end_walked = pass->chunks;
+        pass->left = pass->outputs_at[first];
+        pass->right = pass->outputs_at[end];
+    } else {
+        pass->first_walked = first;
+        pass->end_walked = end;
+        pass->low = pass->inputs_at[first];
+        pass->high = pass->inputs_at[end];
+    }
+}
+
+/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the chunks of inputs that it walks. Shuffled
+   rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
+   meanwhile: into the second-level cache, as the first-level one is W0's. */
+static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
+    const fnn_data *data = pass->data;
+    const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
+    const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
+    const int64_t outputs = pass->net->sizes[pass->net->layers];
+    const REAL scale = (REAL)data->scale;
+    INPUTS *in = pass->in;
+    pass->order = order;
+    pass->first = first;
+    if (pass->form == LISTED)
+        memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
+    for (int64_t s = 0; s < m; s++) {
+        if (order && s + AHEAD < available) {
+            const char *later = FN(row)(data, width, order[s + AHEAD]);
+            for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at, 0, 2);
+            if (data->labels)
+                __builtin_prefetch(data->labels + order[s + AHEAD]);
+            else
+                __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
+        }
+        const void *row = FN(row)(data, width, FN(sample)(pass, s));
+        REAL *x = in->x + s * width;
+        if (pass->has_usual) { /* teams walk the rows themselves, and leave in->x free */
+            REAL *differences = pass->form == TEAMED ? x : pass->usual.differences + s % GROUP * width;
+            FN(subtract_usual)(pass, row, low, high, differences + low);
+            row = differences;
+        }
+        pass->rows.row[s] = row;
+        if (pass->form == LISTED) {
+            FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
+        } else if (pass->form == GROUPED) {
+            if (s == m - 1)
+                for (int c = pass->first_walked; c < pass->end_walked; c++)
+                    FN(pack_group)(&in->group, c, (int)m, pass->rows.row, data->is_uint8, scale);
+        } else if (pass->form == TEAMED) {
+            if (s % TEAM == TEAM - 1 || s == m - 1)
+                for (int c = pass->first_walked; c < pass->end_walked; c++)
+                    FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &pass->rows);
+        } else if (data->is_uint8) {
+            for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
+        } else {
+            memcpy(x + low, (const REAL *)row + low, (high - low) * sizeof(REAL));
+        }
+    }
+}
