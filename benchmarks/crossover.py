@@ -1,12 +1,14 @@
 """Times native's ways through the first layer around the points where its rules change from one to the next.
 
-    python benchmarks/crossover.py [--rounds 5] [--json FILE]
+    python benchmarks/crossover.py [--rounds 5] [--only PART] [--json FILE]
 
 The rules and their constants are in fastnn/kernels/src/unit.h. For each case the ways take turns, one epoch each; the
 table has the median milliseconds, marks what the rule takes with * and says where that is slower than the best.
 
 form     the inputs dense, in lists of samples, or in teams of samples (MOST_ACTIVE_LISTS, MOST_ACTIVE_TEAMS,
          LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits with more pixels set
+usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_ROWS), by width, batch size and share of pixels that
+         differ from it
 online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a
          group of samples (MOST_ACTIVE_GROUPS)
 threads  one or all (THREAD_WORK)
@@ -89,6 +91,17 @@ def forms(rounds: int) -> Iterator[dict[str, object]]:
                 yield measure(f"hidden {hidden}, batch {batch_size}, {share:.0%} of quads active", ways, "rule", rounds)
 
 
+def usual(rounds: int) -> Iterator[dict[str, object]]:
+    for hidden in (30, 128, 500):
+        for batch_size in (1, 3, 5, 10, 32, 200):
+            for active in (0.0, 0.45, 0.7):
+                pixels = digits(active)
+                X = ((pixels - pixels.mean()) / pixels.std()).astype(np.float32)
+                ways = {way or "rule": trainer(X, hidden, batch_size, way) for way in ("dense", None)}
+                share = pixels.reshape(ROWS, -1, 4).any(axis=2).mean()
+                yield measure(f"hidden {hidden}, batch {batch_size}, {share:.0%} of quads active", ways, "rule", rounds)
+
+
 def online(rounds: int) -> Iterator[dict[str, object]]:
     for hidden in (30, 88, 300):
         for batch_size in (1, 2, 3, 4, 6):
@@ -116,10 +129,13 @@ def threads(rounds: int) -> Iterator[dict[str, object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", help="the part of this name")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (forms, online, threads):
+    for part in (forms, usual, online, threads):
+        if arguments.only not in (None, part.__name__):
+            continue
         print(f"\n{part.__name__}")
         report[part.__name__] = list(part(arguments.rounds))
     if arguments.json:

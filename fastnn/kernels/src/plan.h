@@ -61,10 +61,11 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
                                             : lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
     const int form = online ? GROUPED : listed ? LISTED : TEAMED;
     const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
-    const int64_t together = batch_size < most ? batch_size : most;
+    const int64_t together = online || batch_size > most ? most : batch_size; /* samples that share their active inputs */
     const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
     const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_TEAMS;
-    const double usual_share = online ? 0 : 1 / (double)(batch_size < count ? batch_size : count); /* of its own z */
+    const double usual_rows = online ? 0 : pass->by_outputs ? USUAL_ROWS_WIDE : USUAL_ROWS;
+    const double usual_share = usual_rows / (double)(batch_size < count ? batch_size : count);
     int32_t *work = pass->in->lists.count, *usual_work = pass->in->lists.sample;
     pass->data = data;
     pass->has_usual = 0;

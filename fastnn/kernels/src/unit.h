@@ -72,7 +72,9 @@
 #define MOST_ACTIVE_LISTS 0.65 /* or lists */
 #define ROWS_LOOKED_AT 60
 #define LEAST_ACTIVE_USUAL 0.5 /* share of active inputs above which a usual row is looked for, */
-#define USUAL_GAIN 0.9         /* and the part of it left with one below which it is used */
+#define USUAL_GAIN 0.9         /* and the part of it left with one below which it is used. A batch's work for */
+#define USUAL_ROWS 2           /* the usual row itself is that of so many dense rows, */
+#define USUAL_ROWS_WIDE 5      /* or where a second pass over W0 finds less of it in the cache */
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
 #define STRETCH 16    /* runs after which the usual row's updates, put off till then, reach the weights */
