@@ -5,6 +5,7 @@
    of these groups. A list costs a mispredicted branch at its end, so this pays from some samples a list on. */
 
 #define QUAD 4
+#define STRIP_WIDTH (STRIP * LANES)
 
 typedef REAL FN(VQ) __attribute__((vector_size(QUAD * sizeof(REAL)), aligned(16), may_alias));
 typedef int32_t FN(VQ32) __attribute__((vector_size(QUAD * sizeof(int32_t))));
@@ -23,6 +24,8 @@ typedef struct {
     int32_t *count;  /* (groups) how many */
     int64_t room;    /* samples of a block */
     int64_t inputs;
+    REAL *strip;  /* (room, STRIP_WIDTH) some columns of z or delta: whole rows lie so far apart that few of them fit
+                     the sets of the first-level cache that their addresses share */
     REAL *zeros, *sink; /* (stride) rows read and written in place of those that the last group lacks */
 } FN(lists);
 #define SAMPLE_LISTS FN(lists)
@@ -114,9 +117,15 @@ INLINE void FN(group_rows)(const SAMPLE_LISTS *x, int64_t group, REAL *w, int64_
     }
 }
 
-/* z += x W in some vectors of columns, over the inputs low..high: W's tile stays in registers, z passes by. */
-INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *w,
-                              int64_t stride, int64_t column, REAL *z, int64_t z_stride) {
+/* z (samples, z_stride) = start + x W in some vectors of columns, over the inputs low..high; no start: zero. W's tile
+   stays in registers, z passes by. */
+INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
+                              const REAL *w, int64_t stride, int64_t column, const REAL *start, REAL *z,
+                              int64_t z_stride) {
+    REAL *const strip = x->strip;
+    for (int64_t s = 0; s < samples; s++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            FN(vstore)(strip + s * STRIP_WIDTH + j * LANES, start ? FN(vload)(start + column + j * LANES) : (V){0});
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         const int32_t *sample = x->sample + group * x->room, *end = sample + x->count[group];
         const REAL *value = x->value + group * x->room * QUAD;
@@ -127,7 +136,7 @@ INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t 
         UNROLL for (int k = 0; k < QUAD; k++)
             UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = FN(vload)(rows[k] + j * LANES);
         for (; sample < end; sample++, value += QUAD) {
-            REAL *to = z + *sample * z_stride + column;
+            REAL *to = strip + *sample * STRIP_WIDTH;
             V sum[STRIP];
             UNROLL for (int j = 0; j < vectors; j++) sum[j] = FN(vload)(to + j * LANES);
             UNROLL for (int k = 0; k < QUAD; k++)
@@ -135,18 +144,29 @@ INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t 
             UNROLL for (int j = 0; j < vectors; j++) FN(vstore)(to + j * LANES, sum[j]);
         }
     }
+    for (int64_t s = 0; s < samples; s++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            FN(vstore)(z + s * z_stride + column + j * LANES, FN(vload)(strip + s * STRIP_WIDTH + j * LANES));
 }
 
-/* g's rows of one group, in some vectors of columns, += x^T delta; or = x^T delta. */
-INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int from_zero, const REAL *delta,
-                              int64_t stride, int64_t column, REAL *const rows[QUAD]) {
+/* The strip becomes some vectors of columns of delta (samples, stride). */
+INLINE void FN(fill_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t samples, const REAL *delta, int64_t stride,
+                           int64_t column) {
+    for (int64_t s = 0; s < samples; s++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            FN(vstore)(x->strip + s * STRIP_WIDTH + j * LANES, FN(vload)(delta + s * stride + column + j * LANES));
+}
+
+/* g's rows of one group, in the strip's columns, += x^T delta; or = x^T delta. */
+INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int from_zero,
+                              REAL *const rows[QUAD]) {
     const int32_t *sample = x->sample + group * x->room, *end = sample + x->count[group];
     const REAL *value = x->value + group * x->room * QUAD;
     V tile[QUAD][STRIP];
     UNROLL for (int k = 0; k < QUAD; k++)
         UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = from_zero ? (V){0} : FN(vload)(rows[k] + j * LANES);
     for (; sample < end; sample++, value += QUAD) {
-        const REAL *from = delta + *sample * stride + column;
+        const REAL *from = x->strip + *sample * STRIP_WIDTH;
         V slope[STRIP];
         UNROLL for (int j = 0; j < vectors; j++) slope[j] = FN(vload)(from + j * LANES);
         UNROLL for (int k = 0; k < QUAD; k++)
@@ -157,13 +177,14 @@ INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t 
 }
 
 /* g += x^T delta in some vectors of columns, over the inputs low..high */
-INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *delta,
-                               int64_t stride, int64_t column, REAL *g) {
+INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
+                               const REAL *delta, int64_t stride, int64_t column, REAL *g) {
+    FN(fill_strip)(vectors, x, samples, delta, stride, column);
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         REAL *rows[QUAD];
         if (x->count[group] == 0) continue;
         FN(group_rows)(x, group, g, stride, column, x->sink, rows);
-        FN(gradient_tile)(vectors, x, group, 0, delta, stride, column, rows);
+        FN(gradient_tile)(vectors, x, group, 0, rows);
     }
 }
 
@@ -185,18 +206,15 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
 static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *w,
                               int64_t stride, int64_t left, int64_t right, const REAL *start, REAL *z,
                               int64_t z_stride) {
-    for (int64_t s = 0; s < samples; s++)
-        for (int64_t j = left; j < right; j += LANES)
-            FN(vstore)(z + s * z_stride + j, start ? FN(vload)(start + j) : (V){0});
-#define CALL(n) FN(forward_strip)(n, x, low, high, w, stride, column, z, z_stride)
+#define CALL(n) FN(forward_strip)(n, x, low, high, samples, w, stride, column, start, z, z_stride)
     EACH_STRIP(left, right, CALL)
 #undef CALL
 }
 
 /* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high. */
-static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, const REAL *delta, int64_t stride,
-                               int64_t left, int64_t right, REAL *g) {
-#define CALL(n) FN(gradient_strip)(n, x, low, high, delta, stride, column, g)
+static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *delta,
+                               int64_t stride, int64_t left, int64_t right, REAL *g) {
+#define CALL(n) FN(gradient_strip)(n, x, low, high, samples, delta, stride, column, g)
     EACH_STRIP(left, right, CALL)
 #undef CALL
 }

@@ -49,7 +49,7 @@ static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL 
     const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     switch (pass->form) {
     case LISTED:
-        FN(lists_gradient)(&in->lists, pass->low, pass->high, delta, stride, left, right, g);
+        FN(lists_gradient)(&in->lists, pass->low, pass->high, m, delta, stride, left, right, g);
         break;
     case GROUPED:
         for (int c = pass->first_walked; c < pass->end_walked; c++)

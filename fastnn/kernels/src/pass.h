@@ -100,10 +100,11 @@ static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block
     int32_t *index = FN(take)(at, (listed > teamed ? listed : teamed) * sizeof *index);
     int32_t *count = FN(take)(at, quads * sizeof *count);
     int64_t *chunk_count = FN(take)(at, teams * CHUNKS * sizeof *chunk_count);
+    REAL *strip = FN(take)(at, block * STRIP_WIDTH * sizeof(REAL));
     REAL *zeros = FN(take)(at, net->strides[0] * sizeof(REAL)), *sink = FN(take)(at, net->strides[0] * sizeof(REAL));
     if (at->base) memset(zeros, 0, net->strides[0] * sizeof(REAL));
     return (INPUTS){x, {.value = x, .index = index, .count = chunk_count, .width = width},
-                    {.value = x, .sample = index, .count = count, .room = block, .inputs = width, .zeros = zeros,
+                    {.value = x, .sample = index, .count = count, .room = block, .inputs = width, .strip = strip, .zeros = zeros,
                      .sink = sink},
                     {.index = index, .count = chunk_count, .width = width}};
 }

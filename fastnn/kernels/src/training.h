@@ -379,6 +379,7 @@ static const fnn_kernels FN(table) = {
 #undef V
 #undef VI
 #undef LANES
+#undef STRIP_WIDTH
 #undef STEP
 #undef SAMPLE_GROUP
 #undef SAMPLE_LISTS

@@ -34,19 +34,20 @@ INLINE void FN(start_gradient)(const PASS *pass, int64_t input, int64_t rows, in
 }
 
 /* Some vectors of columns of the first layer's gradient, a quad's rows at a time, straight into their update. */
-INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t column, const STEP *step) {
+INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t m, int64_t column, const STEP *step) {
     const int64_t stride = pass->net->strides[0], at = pass->net->weights[0] + column;
     REAL g[QUAD][STRIP * LANES] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
+    FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, stride, column);
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
         const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
         if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP * LANES);
-        FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, pass->delta, stride, column, rows);
+        FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, rows);
         FN(move)(pass, step, step->l2, g[0], STRIP * LANES, at + input * stride, stride, count, vectors * LANES);
     }
 }
 
-static void FN(update_lists)(PASS *pass, const STEP *step) {
-#define CALL(n) FN(move_strip)(n, pass, column, step)
+static void FN(update_lists)(PASS *pass, int64_t m, const STEP *step) {
+#define CALL(n) FN(move_strip)(n, pass, m, column, step)
     EACH_STRIP(pass->left, pass->right, CALL)
 #undef CALL
 }
@@ -100,7 +101,7 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
                                    w + low * stride, stride, NULL});
     } else if (l == 0 && pass->form == LISTED) {
         if (pass->has_usual) FN(sum_slopes)(pass, m, pass->delta);
-        FN(update_lists)(pass, step);
+        FN(update_lists)(pass, m, step);
     } else if (l == 0 && pass->form == TEAMED) {
         if (pass->has_usual) FN(sum_slopes)(pass, m, pass->delta);
         FN(update_teams)(pass, m, step);
