@@ -7,9 +7,8 @@ table has the median milliseconds, marks what the rule takes with * and says whe
 
 form     the inputs dense, in lists of samples, or in teams of samples (MOST_ACTIVE_LISTS, MOST_ACTIVE_TEAMS,
          LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits with more pixels set
-usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_ROWS), by width, batch size
-         and share of pixels that
-         differ from it
+usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_ROWS), by width, batch size and share
+         of pixels that differ from it
 online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a
          group of samples (MOST_ACTIVE_GROUPS)
 threads  one or all (THREAD_WORK)

@@ -31,13 +31,18 @@ static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const R
     }
 }
 
-/* The same for x itself. */
-static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
+/* The same of one row, the usual one: z (strides[0]). */
+static void FN(usual_layer)(const PASS *pass, int chunk, int end, const REAL *start, REAL *z) {
     const int64_t stride = pass->net->strides[0], left = pass->left, low = pass->inputs_at[chunk];
+    FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), 1, pass->right - left, pass->inputs_at[end] - low,
+                (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride + left,
+                           stride, start ? start + left : NULL, z + left, stride, NULL});
+}
+
+/* The same of x itself. */
+static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
     if (pass->has_usual) {
-        FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), 1, pass->right - left, pass->inputs_at[end] - low,
-                    (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride + left,
-                               stride, start ? start + left : NULL, pass->usual.z + left, stride, NULL});
+        FN(usual_layer)(pass, chunk, end, start, pass->usual.z);
         start = pass->usual.z;
     }
     FN(unusual_layer)(pass, chunk, end, m, start, z);
@@ -81,14 +86,19 @@ static void FN(sum_slopes)(PASS *pass, int64_t m, const REAL *delta) {
     FN(bias_gradient)(delta + pass->left, m, pass->net->strides[0], pass->right - pass->left, pass->usual.slope + pass->left);
 }
 
-/* The same for x itself. */
-static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
+/* g (inputs, strides[0]) += the outer product of the usual row and slope (strides[0]), of the thread's inputs and
+   outputs */
+static void FN(usual_gradient)(const PASS *pass, const REAL *slope, REAL *g) {
     const int64_t stride = pass->net->strides[0], at = pass->low * stride + pass->left;
+    FN(product)(FN(FROM_C), pass->high - pass->low, pass->right - pass->left, 1,
+                (OPERANDS){pass->usual.row + pass->low, 1, 0, slope + pass->left, 0, NULL, g + at, stride, NULL});
+}
+
+/* As unusual_gradient, of x itself. */
+static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
     if (pass->has_usual) {
         FN(sum_slopes)(pass, m, delta);
-        FN(product)(FN(FROM_C), pass->high - pass->low, pass->right - pass->left, 1,
-                    (OPERANDS){pass->usual.row + pass->low, 1, 0, pass->usual.slope + pass->left, 0, NULL, g + at, stride,
-                               NULL});
+        FN(usual_gradient)(pass, pass->usual.slope, g);
     }
     FN(unusual_gradient)(pass, m, delta, g);
 }

@@ -14,21 +14,11 @@ static void FN(begin_stretch)(PASS *pass) {
     const int64_t stride = pass->net->strides[0];
     memset(pass->usual.owed, 0, stride * sizeof(REAL));
     for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
-        const int64_t low = pass->inputs_at[c], high = pass->inputs_at[c + 1];
-        FN(product)(FN(FROM_ZERO), 1, stride, high - low,
-                    (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride, stride,
-                               NULL, pass->usual.share + c * stride, stride, NULL});
         REAL sum = 0;
-        for (int64_t i = low; i < high; i++) sum += pass->usual.row[i] * pass->usual.row[i];
+        FN(usual_layer)(pass, c, c + 1, NULL, pass->usual.share + c * stride);
+        for (int64_t i = pass->inputs_at[c]; i < pass->inputs_at[c + 1]; i++) sum += pass->usual.row[i] * pass->usual.row[i];
         pass->usual.squares[c] = sum;
     }
-}
-
-static void FN(end_stretch)(PASS *pass) {
-    const int64_t stride = pass->net->strides[0];
-    FN(product)(FN(FROM_C), pass->high - pass->low, stride, 1,
-                (OPERANDS){pass->usual.row + pass->low, 1, 0, pass->usual.owed, 0, NULL,
-                           pass->params + pass->net->weights[0] + pass->low * stride, stride, NULL});
 }
 
 /* One chunk's products (samples) = e . u, from the columns (depth, GRAM_STRIDE) of e's active inputs; its gram, of e,
@@ -181,7 +171,7 @@ static int64_t FN(online_stretch)(PASS *pass, fnn_barrier *barrier, int threads,
         done += FN(online_run)(pass, barrier, threads, shares + (*parity)++ % 2 * share_room, rows + first, samples,
                                available - first, batch_size, step, stalled);
     }
-    if (pass->has_usual) FN(end_stretch)(pass);
+    if (pass->has_usual) FN(usual_gradient)(pass, pass->usual.owed, pass->params + pass->net->weights[0]);
     *unit = expected;
     return done;
 }

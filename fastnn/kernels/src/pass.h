@@ -11,7 +11,7 @@ typedef struct {
 
 /* The usual row, and what a pass does with it; see plan.h. */
 typedef struct {
-    REAL *row;         /* (sizes[0]) the usual value of every input */
+    REAL *row;         /* (sizes[0]) the usual value of every input; NULL, as all of these, but in training */
     REAL *differences; /* (GROUP, sizes[0]) rows less this one, until they are packed */
     REAL *z;           /* (strides[0]) the first layer's z of the usual row */
     REAL *slope;       /* (strides[0]) a block's deltas, summed over the samples */

@@ -24,7 +24,7 @@ typedef struct {
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
     double stalled; /* seconds that thread 0 waited for one without a core */
-    int64_t run_samples; /* of a run of online batches, 0 for none */
+    int online; /* whether batches go in runs, see online.h */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
     fnn_poll *poll;
@@ -163,12 +163,12 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     PASS pass;
     FN(place)(&pass, job->net, job->batch_size, 1, job->arena + thread * job->arena_bytes);
     FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks,
-             job->run_samples > 0);
+             job->online);
     pass.params = job->params;
     pass.state = job->state;
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
     pass.stop = &job->interrupted;
-    if (job->run_samples) /* its padding is read */
+    if (job->online) /* its padding is read */
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
         pass.poll = job->poll;
@@ -199,7 +199,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         const int64_t start = batch * job->batch_size, left = job->count - start;
         int64_t unit = 1, done;
         double stalled = 0;
-        if (job->run_samples) {
+        if (job->online) {
             done = FN(online_stretch)(&pass, &job->barrier, threads, job->partial, job->share_room, &parity,
                                       job->order + start, left, job->batch_size, &step, &unit, &stalled);
         } else if (is_long) {
@@ -235,15 +235,14 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     const int splits = FN(by_outputs)(net, batch_size) || (batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS);
     const int chunks = splits ? CHUNKS : 1;
     const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE && count > MOST_ONLINE;
-    const int64_t run_samples = online ? RUN / batch_size * batch_size : 0;
-    const int64_t unit = online ? run_samples : batch_size;
+    const int64_t unit = online ? RUN / batch_size * batch_size : batch_size;
     const double work = (double)unit * (double)net->sizes[0] * (double)net->strides[0];
     const double start = fnn_now();
     const int most = batch_size > BLOCK ? CHUNKS : chunks;
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
                .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result,
                .arena = arena, .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
-               .stop = (count + batch_size - 1) / batch_size, .run_samples = run_samples,
+               .stop = (count + batch_size - 1) / batch_size, .online = online,
                .poll = poll};
     if (threads > most) threads = most;
     const int alone = start < result->alone_until;

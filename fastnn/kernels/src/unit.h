@@ -70,7 +70,7 @@
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups, */
 #define MOST_ACTIVE_TEAMS 0.97 /* teams */
 #define MOST_ACTIVE_LISTS 0.65 /* or lists */
-#define ROWS_LOOKED_AT 60
+#define ROWS_LOOKED_AT 60      /* at most, for the shares */
 #define LEAST_ACTIVE_USUAL 0.5 /* share of active inputs above which a usual row is looked for, */
 #define USUAL_GAIN 0.9         /* and the part of it left with one below which it is used. A batch's work for */
 #define USUAL_ROWS 2           /* the usual row itself is that of so many dense rows, */

@@ -36,13 +36,13 @@ INLINE void FN(start_gradient)(const PASS *pass, int64_t input, int64_t rows, in
 /* Some vectors of columns of the first layer's gradient, a quad's rows at a time, straight into their update. */
 INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t m, int64_t column, const STEP *step) {
     const int64_t stride = pass->net->strides[0], at = pass->net->weights[0] + column;
-    REAL g[QUAD][STRIP * LANES] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
+    REAL g[QUAD][STRIP_WIDTH] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
     FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, stride, column);
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
         const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
-        if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP * LANES);
+        if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP_WIDTH);
         FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, rows);
-        FN(move)(pass, step, step->l2, g[0], STRIP * LANES, at + input * stride, stride, count, vectors * LANES);
+        FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, at + input * stride, stride, count, vectors * LANES);
     }
 }
 
@@ -99,12 +99,12 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
             FN(product)(FN(FROM_C), high - low, columns, m,
                         (OPERANDS){pass->a[l] + low, 1, net->strides[l - 1], pass->before, stride, NULL,
                                    w + low * stride, stride, NULL});
-    } else if (l == 0 && pass->form == LISTED) {
+    } else if (l == 0 && pass->form != DENSE) {
         if (pass->has_usual) FN(sum_slopes)(pass, m, pass->delta);
-        FN(update_lists)(pass, m, step);
-    } else if (l == 0 && pass->form == TEAMED) {
-        if (pass->has_usual) FN(sum_slopes)(pass, m, pass->delta);
-        FN(update_teams)(pass, m, step);
+        if (pass->form == LISTED)
+            FN(update_lists)(pass, m, step);
+        else
+            FN(update_teams)(pass, m, step);
     } else {
         const REAL *x = l ? pass->a[l] : pass->in->x;
         const int64_t x_step = l ? net->strides[l - 1] : net->sizes[0];
