@@ -18,7 +18,21 @@ Array = NDArray[Any]
 Found = tuple[Array, Array]  # values and indices, (q, k) each
 
 DTYPES = ("uint8", "float32", "float64")
-KINDS = ("random", "near", "range", "tiny", "huge", "outlier", "constant", "few", "equal", "zeros", "parallel")
+KINDS = tuple("random near range tiny huge outlier constant few equal zeros sparse parallel".split())
+SIZES = [  # n, d, q: around the widths of vectors and tiles
+    (1, 1, 1),
+    (15, 3, 11),
+    (16, 4, 12),
+    (17, 15, 13),
+    (31, 16, 25),
+    (32, 17, 1),
+    (33, 63, 11),
+    (33, 64, 12),
+    (33, 65, 13),
+    (16, 784, 11),
+    (400, 16, 25),
+    (31, 2, 300),
+]
 MARGIN = 16  # rows around an answer
 UNIT = 2.0**-53  # the largest relative error of one rounding
 
@@ -98,6 +112,8 @@ def _shaped(rng: np.random.Generator, kind: str, points: Array, directions: Arra
         points[:] = points[0]
     if kind == "zeros":
         points[rng.random(len(points)) < 0.3] = 0
+    if kind == "sparse":
+        points = points * (rng.random((3, points.shape[1])) < 0.2)[rng.integers(0, 3, len(points))]
     if kind == "parallel":
         points = directions[rng.integers(0, 3, len(points))] * rng.integers(1, 9, (len(points), 1))
     return points

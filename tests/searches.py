@@ -28,7 +28,7 @@ def digests() -> dict[str, list[str]]:
         rng = np.random.default_rng(0)
         both = rng.normal(size=(n + q, 5)) @ rng.normal(size=(5, d)) + 0.1 * rng.normal(size=(n + q, d))
         for dtype in ("uint8", "float32", "float64"):
-            points = (np.clip(both * 20 + 128, 0, 255) if dtype == "uint8" else both).astype(dtype)
+            points = (np.clip(both * 20 - 20, 0, 255) if dtype == "uint8" else both).astype(dtype)
             X, Q = points[:n], points[n:]
             for metric, name in enumerate(METRICS):
                 built = None if metric == MANHATTAN else pruning.build(X, metric, always=True)

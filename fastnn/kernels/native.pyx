@@ -414,6 +414,7 @@ def force_form(form):
     """Let first layers take their inputs "dense", in "lists" or in "teams" whatever the rules say; None: by the rules.
 
     For the tests and the benchmark of these rules. Runs of online batches have groups in place of lists and teams.
+    "dense" and "teams" also say how exact searches take queries of uint8.
     """
     global fnn_forced_form
     fnn_forced_form = -1 if form is None else ("dense", "lists", "teams").index(form)

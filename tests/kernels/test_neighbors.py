@@ -7,24 +7,9 @@ import point_sets
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from point_sets import DTYPES, KINDS, Points
+from point_sets import DTYPES, KINDS, SIZES, Points
 
 from fastnn.kernels.spec import METRICS
-
-SIZES = [  # n, d, q: around the widths of vectors and tiles
-    (1, 1, 1),
-    (15, 3, 11),
-    (16, 4, 12),
-    (17, 15, 13),
-    (31, 16, 25),
-    (32, 17, 1),
-    (33, 63, 11),
-    (33, 64, 12),
-    (33, 65, 13),
-    (16, 784, 11),
-    (400, 16, 25),
-    (31, 2, 300),
-]
 
 each_metric = pytest.mark.parametrize("metric", METRICS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)

@@ -36,24 +36,28 @@ INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t ste
     *(int4 *)(to + 3 * step) = __builtin_shuffle(ab2, cd2, (int4){2, 3, 6, 7});
 }
 
-/* How tiles of bytes are made; the query's bytes have 128 taken off, so that they are signed.
+/* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.
 
    groups(width)  32-bit elements of a row or query: several bytes go into one
-   pack           to (groups, INT_ROWS) = `height` rows of x (.., width), zeros for those that lack; start (INT_ROWS) =
-                  -floor(sum x (x - 256) / 2), odd = whether that was no whole number
-   pack_query     to (groups, step) in column 0 = a query's elements
-   tile           scores (TILE_ROWS, INT_ROWS) = start + x . (q - 128); masks (TILE_ROWS): a bit for each that reaches
-                  the query's limit; scores of queries without any are not written. Returns whether there are any.
+   pack           to (groups, INT_ROWS) = `height` rows of x (.., width), something for those that lack; start
+                  (INT_ROWS) = -floor(sum x^2 / 2), odd = whether that was no whole number
+   pack_query     to (groups, step) in column 0 = a query's elements, 0 where its bytes are. Returns its norm: sum q^2,
+                  less 256 sum q if the rows' bytes are signed
+   tile           scores (TILE_ROWS, INT_ROWS) = start + x . q; masks (TILE_ROWS): a bit for each that reaches the
+                  query's limit; scores of queries without any are not written. Returns whether there are any.
+   team           the same for QUERY_TEAM queries, of the elements that index (groups) names by where their rows start
 
    square         sum (q - x)^2
 
-   As |q - x|^2 = |q|^2 + sum x (x - 256) - 2 x . (q - 128), a score stands for |q|^2 + odd - 2 score. */
+   A score stands for |q - x|^2 = norm + odd - 2 score. */
 typedef struct {
     int64_t (*groups)(int64_t width);
     void (*pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start, uint8_t *odd);
-    void (*pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step);
+    int64_t (*pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step);
     int (*tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
                 uint32_t *masks, int32_t *scores);
+    int (*team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
+                const int32_t *limit, uint32_t *masks, int32_t *scores);
     int64_t (*square)(const uint8_t *q, const uint8_t *x, int64_t width);
 } bytes_kernels;
 

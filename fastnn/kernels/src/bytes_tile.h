@@ -1,18 +1,18 @@
 /* Tiles of bytes for one way of multiplying them. Template: BYTES, and IN_GROUP bytes of a row in a 32-bit lane: four for
    vpdpbusd, which is exact, or two widened to 16 bits for pmaddwd. (vpmaddubsw would saturate.) */
 
-/* sum + the products within each lane of x, a row's elements, and q, those of a query less 128 */
-INLINE ints BYTES(dot)(ints sum, ints x, ints q) {
+/* sum + the products within each lane of q, a query's elements, and x, those of a row */
+INLINE ints BYTES(dot)(ints sum, ints q, ints x) {
 #if IN_GROUP == 4
-    return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)q);
+    return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)q, (__m512i)x);
 #elif VECTOR_BYTES == 64
-    return sum + (ints)_mm512_madd_epi16((__m512i)x, (__m512i)q);
+    return sum + (ints)_mm512_madd_epi16((__m512i)q, (__m512i)x);
 #elif VECTOR_BYTES == 32
-    return sum + (ints)_mm256_madd_epi16((__m256i)x, (__m256i)q);
+    return sum + (ints)_mm256_madd_epi16((__m256i)q, (__m256i)x);
 #elif defined(FASTNN_X86)
-    return sum + (ints)_mm_madd_epi16((__m128i)x, (__m128i)q);
+    return sum + (ints)_mm_madd_epi16((__m128i)q, (__m128i)x);
 #else
-    return sum + (x & 0xffff) * (q << 16 >> 16) + (x >> 16) * (q >> 16);
+    return sum + (q & 0xffff) * (x & 0xffff) + (q >> 16) * (x >> 16);
 #endif
 }
 
@@ -31,74 +31,75 @@ INLINE int32_t BYTES(group_of)(const uint8_t *x, int64_t i, int64_t width) {
 #endif
 }
 
-static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start, uint8_t *odd) {
-    const int64_t groups = BYTES(groups)(width);
-    int64_t r = 0;
+/* to (groups, INT_ROWS) = some columns of the rows x; from the vector of fours of bytes in the first to groups. Returns
+   sums of x^2, or of x (x - 128), and of x. */
+INLINE void BYTES(split_fours)(ints *to, ints *squares, ints *plain) {
 #if IN_GROUP == 4
-    for (; r + 4 <= height; r += 4) {
-        const uint8_t *rows[4] = {x + r * width, x + (r + 1) * width, x + (r + 2) * width, x + (r + 3) * width};
+    const ints x = *to, less = x ^ ((ints){0} + (int32_t)0x80808080); /* x - 128 as signed bytes */
+    *squares = BYTES(dot)(*squares, x, less);
+    *plain = BYTES(dot)(*plain, x, (ints){0} + 0x01010101);
+    *to = less;
+#else
+    const ints x = *to, first = (x & 0xff) | (x << 8 & 0xff0000), second = (x >> 16 & 0xff) | (x >> 8 & 0xff0000);
+    (void)plain;
+    *squares = BYTES(dot)(BYTES(dot)(*squares, first, first), second, second);
+    to[0] = first;
+    to[INT_ROWS / INT_LANES] = second;
+#endif
+}
+
+static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start, uint8_t *odd) {
+    const int64_t fours = (width + 3) / 4, step = 4 / IN_GROUP * INT_ROWS;
+    int64_t r = 0;
+    for (; r < INT_ROWS; r += 4) {
+        const uint8_t *rows[4];
+        for (int k = 0; k < 4; k++) rows[k] = x + (r + k < height ? r + k : height - 1) * width;
         int64_t g = 0;
         for (; g + 4 <= width / 4; g += 4) {
-            transpose_int(rows, to + g * INT_ROWS + r, INT_ROWS);
+            transpose_int(rows, to + g * step + r, step);
             for (int k = 0; k < 4; k++) rows[k] += 16;
         }
-        for (; g < groups; g++)
-            for (int k = 0; k < 4; k++) to[g * INT_ROWS + r + k] = BYTES(group_of)(x + (r + k) * width, g * 4, width);
+        for (; g < fours; g++)
+            for (int k = 0; k < 4; k++) {
+                const int64_t left = width - g * 4;
+                to[g * step + r + k] = 0;
+                memcpy(to + g * step + r + k, rows[k], left < 4 ? left : 4);
+                rows[k] += 4;
+            }
     }
-#endif
-    for (; r < height; r++)
-        for (int64_t g = 0; g < groups; g++)
-            to[g * INT_ROWS + r] = BYTES(group_of)(x + r * width, g * IN_GROUP, width);
-    for (; r < INT_ROWS; r++)
-        for (int64_t g = 0; g < groups; g++) to[g * INT_ROWS + r] = 0;
     for (int64_t j = 0; j < INT_ROWS; j += INT_LANES) {
-        ints sum = {0}; /* of x (x - 256) */
-#if IN_GROUP == 4
-        const ints minus_128 = (ints){0} + (int32_t)0x80808080, ones = (ints){0} + 0x01010101;
-        ints plain = {0};
-        for (int64_t g = 0; g < groups; g++) {
-            const ints row = *(const ints *)(to + g * INT_ROWS + j);
-            sum = BYTES(dot)(sum, row, row ^ minus_128); /* x ^ 128 is x - 128 as a signed byte */
-            plain = BYTES(dot)(plain, row, ones);
-        }
-        sum -= plain * 128;
-#else
-        for (int64_t g = 0; g < groups; g++) {
-            const ints row = *(const ints *)(to + g * INT_ROWS + j);
-            sum = BYTES(dot)(sum, row, row | ((ints){0} + (int32_t)0xff00ff00)); /* x - 256 in 16 bits */
-        }
-#endif
-        *(ints *)(start + j) = -(sum >> 1);
-        for (int k = 0; k < INT_LANES; k++) odd[j + k] = sum[k] & 1;
+        ints squares = {0}, plain = {0};
+        for (int64_t g = 0; g < fours; g++) BYTES(split_fours)((ints *)(to + g * step + j), &squares, &plain);
+        squares += plain * 128;
+        *(ints *)(start + j) = -(squares >> 1);
+        for (int k = 0; k < INT_LANES; k++) odd[j + k] = squares[k] & 1;
     }
 }
 
-static void BYTES(pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step) {
-    for (int64_t g = 0; g < BYTES(groups)(width); g++) {
-#if IN_GROUP == 4
-        to[g * step] = BYTES(group_of)(q, g * 4, width) ^ (int32_t)0x80808080;
-#else
-        const int32_t first = q[2 * g] - 128, second = 2 * g + 1 < width ? q[2 * g + 1] - 128 : 0;
-        to[g * step] = (int32_t)((uint32_t)first & 0xffff) | (int32_t)((uint32_t)second << 16);
-#endif
-    }
+static int64_t BYTES(pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step) {
+    int64_t norm = 0;
+    for (int64_t g = 0; g < BYTES(groups)(width); g++) to[g * step] = BYTES(group_of)(q, g * IN_GROUP, width);
+    for (int64_t i = 0; i < width; i++) norm += (int64_t)q[i] * (q[i] - (IN_GROUP == 4 ? 256 : 0));
+    return norm;
 }
 
-static int BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
-                       uint32_t *masks, int32_t *scores) {
+/* tile, or with an index team, of some queries */
+INLINE int BYTES(score)(const int queries, const int32_t *x, const int32_t *start, const int32_t *q,
+                        const int32_t *index, int64_t groups, const int32_t *limit, uint32_t *masks, int32_t *scores) {
     ints sum[TILE_ROWS][2];
-    UNROLL for (int r = 0; r < TILE_ROWS; r++)
+    UNROLL for (int r = 0; r < queries; r++)
         UNROLL for (int j = 0; j < 2; j++) sum[r][j] = *(const ints *)(start + j * INT_LANES);
-    for (int64_t g = 0; g < groups; g++, x += INT_ROWS, q += TILE_ROWS) {
-        const ints left = *(const ints *)x, right = *(const ints *)(x + INT_LANES);
-        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    for (int64_t g = 0; g < groups; g++, q += queries) {
+        const int32_t *rows = x + (index ? index[g] : g * INT_ROWS);
+        const ints left = *(const ints *)rows, right = *(const ints *)(rows + INT_LANES);
+        UNROLL for (int r = 0; r < queries; r++) {
             const ints query = (ints){0} + q[r];
-            sum[r][0] = BYTES(dot)(sum[r][0], left, query);
-            sum[r][1] = BYTES(dot)(sum[r][1], right, query);
+            sum[r][0] = BYTES(dot)(sum[r][0], query, left);
+            sum[r][1] = BYTES(dot)(sum[r][1], query, right);
         }
     }
     uint32_t any = 0;
-    UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    UNROLL for (int r = 0; r < queries; r++) {
         const ints least = (ints){0} + limit[r];
         masks[r] = reaches(sum[r][0], least) | reaches(sum[r][1], least) << INT_LANES;
         any |= masks[r];
@@ -108,6 +109,16 @@ static int BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q,
         }
     }
     return any != 0;
+}
+
+static int BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
+                       uint32_t *masks, int32_t *scores) {
+    return BYTES(score)(TILE_ROWS, x, start, q, NULL, groups, limit, masks, scores);
+}
+
+static int BYTES(team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
+                       const int32_t *limit, uint32_t *masks, int32_t *scores) {
+    return BYTES(score)(QUERY_TEAM, x, start, q, index, groups, limit, masks, scores);
 }
 
 #if VECTOR_BYTES > 16
@@ -155,4 +166,4 @@ static int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) 
 }
 
 static const bytes_kernels BYTES(kernels) = {BYTES(groups), BYTES(pack), BYTES(pack_query), BYTES(tile),
-                                            BYTES(square)};
+                                            BYTES(team), BYTES(square)};

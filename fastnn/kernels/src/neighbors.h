@@ -78,7 +78,7 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
 static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char *arena) {
     const fnn_search *s = job->search;
     const int plain = FN(plain_form)(s);
-    const int64_t padded = (job->block + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+    const int64_t padded = FN(padded)(job->block);
     int64_t groups = plain == FN(BY_BYTES) ? job->bytes->groups(s->columns) : 0;
     const int64_t width = plain == FN(BY_REALS) ? s->columns : 0;
     if (s->width && job->bytes->groups(s->width) > groups) groups = job->bytes->groups(s->width);
@@ -91,9 +91,16 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     here->q_factor = FN(take)(&at, padded * sizeof(double));
     here->byte_limit = FN(take)(&at, padded * sizeof(int32_t));
     here->real_limit = FN(take)(&at, padded * sizeof(REAL));
+    here->order = FN(take)(&at, padded * sizeof(int32_t));
+    here->place = FN(take)(&at, padded * sizeof(int32_t));
     here->byte_queries = FN(take)(&at, padded * groups * sizeof(int32_t));
+    if (plain == FN(BY_BYTES)) {
+        here->listed = FN(take)(&at, padded / QUERY_TEAM * groups * sizeof(int32_t));
+        here->listed_count = FN(take)(&at, padded / QUERY_TEAM * sizeof(int64_t));
+        here->active = FN(take)(&at, padded * active_words(s->columns) * sizeof(uint64_t));
+    }
     here->real_queries = FN(take)(&at, padded * width * sizeof(REAL));
-    here->byte_rows = FN(take)(&at, groups * INT_ROWS * sizeof(int32_t));
+    here->byte_rows = FN(take)(&at, (groups + 1) * INT_ROWS * sizeof(int32_t)); /* pack writes whole fours of bytes */
     here->real_rows = FN(take)(&at, (width + 3) * REAL_ROWS * sizeof(REAL));
     here->four_rows = FN(take)(&at, 4 * (width + 3) * sizeof(REAL));
     here->hits = FN(take)(&at, padded * INT_ROWS * sizeof *here->hits);
@@ -110,7 +117,6 @@ static void FN(search_thread)(void *argument, int thread, int threads) {
         if (item >= job->blocks * job->parts) break;
         const int64_t part = item % job->parts, left = s->queries - (here.first = item / job->parts * job->block);
         here.count = left < job->block ? left : job->block;
-        here.tiles = (here.count + TILE_ROWS - 1) / TILE_ROWS;
         const int64_t at = (part * s->queries + here.first) * s->k;
         FN(search_item)(&here, s->rows * part / job->parts, s->rows * (part + 1) / job->parts, job->values + at,
                         job->indices + at);

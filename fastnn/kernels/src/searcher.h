@@ -13,6 +13,8 @@ enum {
 };
 
 #define MOST_AHEAD 1024 /* bytes of a row that are prefetched */
+#define LEAST_ARRANGED 1024 /* rows that make up for looking for queries that go together, */
+#define MOST_ACTIVE_QUERIES 0.8 /* if no more than this share of their bytes is left */
 #define SAMPLED 15      /* rows that tell where the data lie */
 
 typedef struct {
@@ -40,7 +42,9 @@ typedef struct {
 typedef struct {
     FN(search_job) *job;
     int thread, form;
-    int64_t first, count, tiles;
+    int64_t first, count;
+    int64_t tiles, tile_rows, in_teams; /* of queries, in the form; whether its tiles are teams */
+    int32_t *order, *place; /* order[i]: which query is in the tiles' i-th place; and each query's place */
     int64_t k;      /* of the heaps */
     double *values; /* (count, k) */
     int64_t *indices;
@@ -48,11 +52,14 @@ typedef struct {
     int64_t *seed_indices;
     double *cap;      /* no row with a greater value is among the k best */
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
-    double *norm;     /* |q|, prepared; for codes and bytes |q|^2 */
+    double *norm;     /* |q|, prepared; for codes and bytes pack_query's */
     double *q_factor; /* 1 / |q| for COSINE */
-    int32_t *byte_limit;
+    int32_t *byte_limit; /* by places */
     REAL *real_limit;
-    int32_t *byte_queries; /* (tiles, groups, TILE_ROWS) */
+    int32_t *byte_queries; /* (tiles, groups, tile_rows); of teams the groups alone that are not zero in all of it, */
+    int32_t *listed;       /* (tiles, groups) where their elements are in byte_rows, */
+    int64_t *listed_count; /* (tiles) and how many they are */
+    uint64_t *active;      /* room to arrange the queries in */
     REAL *real_queries;    /* (tiles, columns, TILE_ROWS) */
     int32_t *byte_rows;    /* (groups, INT_ROWS) */
     REAL *real_rows;       /* (columns, REAL_ROWS) */
@@ -72,6 +79,9 @@ static int FN(plain_form)(const fnn_search *s) {
     if (s->metric == MANHATTAN) return FN(BY_ROWS);
     return s->columns <= MOST_BYTES ? FN(BY_BYTES) : FN(BY_REALS);
 }
+
+/* Queries in whole tiles and teams of any size. */
+static int64_t FN(padded)(int64_t queries) { return (queries + 23) / 24 * 24; }
 
 static const void *FN(point)(const fnn_search *s, const void *rows, int64_t i) {
     return (const char *)rows + i * s->columns * (s->is_uint8 ? 1 : (int64_t)sizeof(REAL));
@@ -137,11 +147,12 @@ static void FN(aim)(SEARCHER *here, int64_t query) {
     const int full = here->indices[query * here->k] != NOBODY;
     const int exact = here->form == FN(BY_BYTES) || here->form == FN(SEEDING);
     double reach = worst < here->cap[query] ? worst : here->cap[query];
+    int32_t *byte_limit = here->byte_limit + here->place[query];
     /* rows come in ascending order: one of the same value as the worst is no better */
     if (full && (exact || worst == 0) && reach == worst) reach = worst - 1;
     if (exact) {
         const double least = floor((here->norm[query] - reach) / 2);
-        here->byte_limit[query] = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
+        *byte_limit = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
     } else if (reach >= 0) {
         const int as_distance = here->form == FN(BY_CODES) || s->metric == EUCLIDEAN;
         if (as_distance) reach = sqrt(s->metric == COSINE ? 2 * reach : reach) * (1 + 1e-14);
@@ -149,43 +160,77 @@ static void FN(aim)(SEARCHER *here, int64_t query) {
     if (here->form == FN(BY_CODES)) {
         const double own = (reach / s->scale + s->query_errors[here->first + query]) * (1 + 1e-6);
         const double least = floor((here->norm[query] - (own + job->least_error) * (own + job->least_error)) / 2) - 2;
-        here->narrowed |= here->byte_limit[query] == INT32_MIN;
-        here->byte_limit[query] = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
+        here->narrowed |= *byte_limit == INT32_MIN;
+        *byte_limit = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
     }
     here->reach[query] = reach;
+}
+
+/* Whether the block's queries of bytes go in teams; these are arranged then. Codes have no zeros to skip. */
+static int FN(arrange_teams)(SEARCHER *here, const uint8_t *q, int64_t width) {
+    if (here->form != FN(BY_BYTES) || fnn_forced_form == DENSE) return 0;
+    if (fnn_forced_form != TEAMED && here->job->search->rows < LEAST_ARRANGED) return 0;
+    const double active = arrange(q, here->count, width, here->active, here->order);
+    return fnn_forced_form == TEAMED || active < MOST_ACTIVE_QUERIES;
+}
+
+/* byte_queries = the block's queries of bytes, in teams if enough of these are zero. */
+static void FN(pack_byte_queries)(SEARCHER *here, const uint8_t *q, int64_t width) {
+    const FN(search_job) *job = here->job;
+    const int64_t groups = job->bytes->groups(width);
+    here->in_teams = FN(arrange_teams)(here, q, width);
+    here->tile_rows = here->in_teams ? QUERY_TEAM : TILE_ROWS;
+    here->tiles = (here->count + here->tile_rows - 1) / here->tile_rows;
+    memset(here->byte_queries, 0, here->tiles * here->tile_rows * groups * sizeof(int32_t));
+    for (int64_t i = 0; i < here->count; i++) {
+        const int64_t query = here->order[i], tile = i / here->tile_rows, at = i % here->tile_rows;
+        here->norm[query] = (double)job->bytes->pack_query(
+            q + query * width, width, here->byte_queries + tile * groups * here->tile_rows + at, here->tile_rows);
+    }
+    for (int64_t team = 0; here->in_teams && team < here->tiles; team++) {
+        const int4 *from = (const int4 *)(here->byte_queries + team * groups * QUERY_TEAM);
+        int4 *to = (int4 *)from;
+        int32_t *index = here->listed + team * groups;
+        for (int64_t g = 0; g < groups; g++)
+            if (from[g][0] | from[g][1] | from[g][2] | from[g][3]) *to++ = from[g], *index++ = (int32_t)(g * INT_ROWS);
+        here->listed_count[team] = to - from;
+    }
 }
 
 /* Makes the block's queries ready for a form. */
 static void FN(enter_form)(SEARCHER *here, int form) {
     const FN(search_job) *job = here->job;
     const fnn_search *s = job->search;
-    const int64_t padded = here->tiles * TILE_ROWS;
-    const int by_codes = form == FN(BY_CODES) || form == FN(SEEDING);
-    const int64_t width = by_codes ? s->width : s->columns, groups = job->bytes->groups(width);
+    const int64_t padded = FN(padded)(here->count), width = s->columns;
     here->form = form;
-    if (form == FN(BY_REALS)) memset(here->real_queries, 0, padded * width * sizeof(REAL));
-    if (by_codes || form == FN(BY_BYTES)) memset(here->byte_queries, 0, padded * groups * sizeof(int32_t));
+    here->tile_rows = TILE_ROWS;
+    here->tiles = (here->count + TILE_ROWS - 1) / TILE_ROWS;
     for (int64_t i = 0; i < padded; i++) {
+        here->order[i] = (int32_t)i;
         here->byte_limit[i] = INT32_MAX;
         here->real_limit[i] = INFINITY;
         here->reach[i] = -1;
     }
-    for (int64_t i = 0; i < here->count; i++) {
-        const int64_t tile = i / TILE_ROWS, at = i % TILE_ROWS;
-        if (form == FN(BY_REALS)) {
+    if (form == FN(BY_CODES) || form == FN(SEEDING)) {
+        FN(pack_byte_queries)(here, s->query_codes + here->first * s->width, s->width);
+    } else if (form == FN(BY_BYTES)) {
+        FN(pack_byte_queries)(here, (const uint8_t *)s->q + here->first * width, width);
+    } else if (form == FN(BY_REALS)) {
+        memset(here->real_queries, 0, padded * width * sizeof(REAL));
+        for (int64_t i = 0; i < here->count; i++) {
+            REAL *to = here->real_queries + i / TILE_ROWS * width * TILE_ROWS + i % TILE_ROWS;
             double square = 0;
             FN(prepare)(job, FN(point)(s, s->q, here->first + i), here->four_rows);
             for (int64_t k = 0; k < width; k++) {
-                here->real_queries[(tile * width + k) * TILE_ROWS + at] = here->four_rows[k];
+                to[k * TILE_ROWS] = here->four_rows[k];
                 square += (double)here->four_rows[k] * (double)here->four_rows[k];
             }
             here->norm[i] = sqrt(square);
-        } else if (form != FN(BY_ROWS)) {
-            const uint8_t *q = (by_codes ? s->query_codes : (const uint8_t *)s->q) + (here->first + i) * width;
-            job->bytes->pack_query(q, width, here->byte_queries + tile * groups * TILE_ROWS + at, TILE_ROWS);
-            here->norm[i] = (double)dot_of_bytes(q, q, width);
         }
-        here->byte_limit[i] = INT32_MIN;
+    }
+    for (int64_t i = 0; i < here->count; i++) here->place[here->order[i]] = (int32_t)i;
+    for (int64_t i = 0; i < here->count; i++) {
+        here->byte_limit[here->place[i]] = INT32_MIN;
         FN(aim)(here, i);
     }
     here->narrowed = 1;
@@ -198,12 +243,13 @@ INLINE void FN(note_hits)(SEARCHER *here, int64_t row, int64_t tile, const uint3
     const char *rows = FN(point)(s, s->x, row);
     const int64_t bytes = (const char *)FN(point)(s, s->x, row + 1) - rows;
     const int64_t ahead = here->form != FN(BY_CODES) ? 0 : bytes < MOST_AHEAD ? bytes : MOST_AHEAD;
-    const int64_t left = here->count - tile * TILE_ROWS, queries = left < TILE_ROWS ? left : TILE_ROWS;
+    const int64_t place = tile * here->tile_rows, left = here->count - place;
+    const int64_t queries = left < here->tile_rows ? left : here->tile_rows;
     for (int r = 0; r < queries; r++)
         for (uint32_t mask = masks[r] & valid; mask; mask &= mask - 1) {
             const int which = __builtin_ctz(mask);
             for (int64_t at = 0; at < ahead; at += 64) __builtin_prefetch(rows + which * bytes + at);
-            here->hits[here->hit_count++] = (FN(hit)){(int32_t)(tile * TILE_ROWS + r), which,
+            here->hits[here->hit_count++] = (FN(hit)){here->order[place + r], which,
                                                       scores ? scores[r * INT_ROWS + which] : 0};
         }
 }
@@ -240,10 +286,14 @@ static void FN(scan_bytes)(SEARCHER *here, int64_t row, int64_t height, uint32_t
     int32_t scores[TILE_ROWS * INT_ROWS] __attribute__((aligned(64)));
     bytes->pack(x, width, height, here->byte_rows, here->start, here->odd);
     if (here->form == FN(BY_CODES)) FN(relax)(here, row, height);
-    for (int64_t tile = 0; tile < here->tiles; tile++)
-        if (bytes->tile(here->byte_rows, here->start, here->byte_queries + tile * groups * TILE_ROWS, groups,
-                        here->byte_limit + tile * TILE_ROWS, masks, scores))
+    for (int64_t tile = 0; tile < here->tiles; tile++) {
+        const int32_t *q = here->byte_queries + tile * groups * here->tile_rows;
+        const int32_t *limit = here->byte_limit + tile * here->tile_rows;
+        if (here->in_teams ? bytes->team(here->byte_rows, here->start, q, here->listed + tile * groups,
+                                         here->listed_count[tile], limit, masks, scores)
+                           : bytes->tile(here->byte_rows, here->start, q, groups, limit, masks, scores))
             FN(note_hits)(here, row, tile, masks, valid, scores);
+    }
 }
 
 /* real_rows = some rows, prepared; real_start = where their scores begin. Returns their greatest norm. */
@@ -325,7 +375,7 @@ static int64_t FN(settle)(SEARCHER *here, int64_t first_row) {
             value = here->norm[query] + here->odd[hit.row] - 2.0 * hit.score;
         } else {
             /* the limit rose meanwhile; but the rows were not relaxed for a query that had none then */
-            if (here->form == FN(BY_CODES) && !here->narrowed && hit.score < here->byte_limit[query]) continue;
+            if (here->form == FN(BY_CODES) && !here->narrowed && hit.score < here->byte_limit[here->place[query]]) continue;
             value = FN(value_of)(here, query, row);
             computed++;
         }

@@ -88,6 +88,7 @@
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 
 #include "nearest.h"
+#include "arrange.h"
 #include "bytes.h"
 
 #define REAL float
