@@ -18,7 +18,8 @@ Array = NDArray[Any]
 Found = tuple[Array, Array]  # values and indices, (q, k) each
 
 DTYPES = ("uint8", "float32", "float64")
-KINDS = tuple("random near range tiny huge outlier constant few equal zeros sparse parallel".split())
+SPREADS = ("random", "near", "range", "tiny", "huge", "outlier")
+KINDS = (*SPREADS, "constant", "few", "equal", "zeros", "sparse", "parallel")
 SIZES = [  # n, d, q: around the widths of vectors and tiles
     (1, 1, 1),
     (15, 3, 11),
