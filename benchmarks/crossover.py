@@ -1,9 +1,10 @@
-"""Times native's ways through the first layer around the points where its rules change from one to the next.
+"""Times native's ways through the first layer, and through bytes that are searched, where its rules change over.
 
     python benchmarks/crossover.py [--rounds 5] [--only PART] [--json FILE]
 
-The rules and their constants are in fastnn/kernels/src/unit.h. For each case the ways take turns, one epoch each; the
-table has the median milliseconds, marks what the rule takes with * and says where that is slower than the best.
+The rules and their constants are in fastnn/kernels/src/unit.h. For each case the ways take turns, one epoch or search
+each; the table has the median milliseconds, marks what the rule takes with * and says where that is slower than the
+best.
 
 form     the inputs dense, in lists of samples, or in teams of samples (MOST_ACTIVE_LISTS, MOST_ACTIVE_TEAMS,
          LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits with more pixels set
@@ -12,6 +13,8 @@ usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_R
 online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a
          group of samples (MOST_ACTIVE_GROUPS)
 threads  one or all (THREAD_WORK)
+queries  a plain search of bytes with the queries dense or in teams (LEAST_ARRANGED, MOST_ACTIVE_QUERIES; searcher.h),
+         by rows, queries and share of active pixels
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import argparse
 import contextlib
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +130,28 @@ def threads(rounds: int) -> Iterator[dict[str, object]]:
         yield measure(f"hidden {hidden}, batch {batch_size}, {every} threads", ways, "all", rounds)
 
 
+def searcher(X: np.ndarray, Q: np.ndarray, way: str | None) -> Callable[[], float]:
+    index = fastnn.Neighbors(pruning="never").fit(X)
+
+    def search() -> float:
+        with fastnn.use("native"), form(way):
+            start = time.perf_counter()
+            index.search(Q)
+        return time.perf_counter() - start
+
+    return search
+
+
+def queries(rounds: int) -> Iterator[dict[str, object]]:
+    for active in (0.0, 0.45, 0.7, 0.9):
+        X = digits(active)
+        share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
+        for rows in (500, 1000, 2000, 10_000):
+            for count in (4, 100, 2000):
+                ways = {way or "rule": searcher(X[:rows], X[-count:], way) for way in ("dense", "teams", None)}
+                yield measure(f"{count} queries among {rows}, {share:.0%} of quads active", ways, "rule", rounds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -133,7 +159,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (forms, usual, online, threads):
+    for part in (forms, usual, online, threads, queries):
         if arguments.only not in (None, part.__name__):
             continue
         print(f"\n{part.__name__}")

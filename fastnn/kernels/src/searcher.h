@@ -13,8 +13,8 @@ enum {
 };
 
 #define MOST_AHEAD 1024 /* bytes of a row that are prefetched */
-#define LEAST_ARRANGED 1024 /* rows that make up for looking for queries that go together, */
-#define MOST_ACTIVE_QUERIES 0.8 /* if no more than this share of their bytes is left */
+#define LEAST_ARRANGED 700 /* rows that make up for looking for queries that go together, */
+#define MOST_ACTIVE_QUERIES 0.7 /* if no more than this share of their bytes is left */
 #define SAMPLED 15      /* rows that tell where the data lie */
 
 typedef struct {
