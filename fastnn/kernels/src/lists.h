@@ -8,6 +8,7 @@
 #define STRIP_WIDTH (STRIP * LANES)
 
 typedef REAL FN(VQ) __attribute__((vector_size(QUAD * sizeof(REAL)), aligned(16), may_alias));
+typedef REAL FN(VQU) __attribute__((vector_size(QUAD * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 typedef int32_t FN(VQ32) __attribute__((vector_size(QUAD * sizeof(int32_t))));
 
 INLINE FN(VQ32) FN(widen)(uint32_t bytes) {
@@ -22,7 +23,8 @@ typedef struct {
     REAL *value;     /* (groups, room, QUAD) the inputs of the samples in each list */
     int32_t *sample; /* (groups, room) which samples these are, ascending */
     int32_t *count;  /* (groups) how many */
-    int64_t room;    /* samples of a block */
+    int64_t room;    /* for the samples of a block; lists are an odd number of cache lines apart, as a row that is
+                        packed goes to the same place in many of them */
     int64_t inputs;
     REAL *strip;  /* (room, STRIP_WIDTH) some columns of z or delta: whole rows lie so far apart that few of them fit
                      the sets of the first-level cache that their addresses share */
@@ -74,6 +76,8 @@ INLINE void FN(pack_quad)(REAL *value, const void *row, const int is_uint8, REAL
         uint32_t bytes = 0;
         memcpy(&bytes, (const uint8_t *)row + at, count);
         *(FN(VQ) *)value = __builtin_convertvector(FN(widen)(bytes), FN(VQ)) * scale;
+    } else if (count == QUAD) { /* GCC would make a memcpy of it two halves, which a load of the whole has to wait for */
+        *(FN(VQ) *)value = *(const FN(VQU) *)((const REAL *)row + at);
     } else {
         FN(VQ) reals = {0};
         memcpy(&reals, (const REAL *)row + at, count * sizeof(REAL));

@@ -95,8 +95,10 @@ static int64_t FN(parameter_count)(const fnn_net *net) {
 /* Room for one block's inputs in any form. */
 static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block) {
     const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD;
-    const int64_t teams = (block + TEAM - 1) / TEAM, listed = quads * block, teamed = teams * width;
-    REAL *x = FN(take)(at, block * quads * QUAD * sizeof(REAL));
+    const int64_t in_line = 64 / (QUAD * (int64_t)sizeof(REAL)); /* quads of a cache line */
+    const int64_t room = ((block + in_line - 1) / in_line | 1) * in_line; /* an odd number of them: see SAMPLE_LISTS */
+    const int64_t teams = (block + TEAM - 1) / TEAM, listed = quads * room, teamed = teams * width;
+    REAL *x = FN(take)(at, quads * room * QUAD * sizeof(REAL));
     int32_t *index = FN(take)(at, (listed > teamed ? listed : teamed) * sizeof *index);
     int32_t *count = FN(take)(at, quads * sizeof *count);
     int64_t *chunk_count = FN(take)(at, teams * CHUNKS * sizeof *chunk_count);
@@ -104,8 +106,8 @@ static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block
     REAL *zeros = FN(take)(at, net->strides[0] * sizeof(REAL)), *sink = FN(take)(at, net->strides[0] * sizeof(REAL));
     if (at->base) memset(zeros, 0, net->strides[0] * sizeof(REAL));
     return (INPUTS){x, {.value = x, .index = index, .count = chunk_count, .width = width},
-                    {.value = x, .sample = index, .count = count, .room = block, .inputs = width, .strip = strip, .zeros = zeros,
-                     .sink = sink},
+                    {.value = x, .sample = index, .count = count, .room = room, .inputs = width, .strip = strip,
+                     .zeros = zeros, .sink = sink},
                     {.index = index, .count = chunk_count, .width = width}};
 }
 
