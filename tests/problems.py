@@ -1,4 +1,4 @@
-"""Random networks with data, both as the kernels take them and as tests/naive.py does."""
+"""Random networks with data, both as the kernels take them and as tests/naive.py does; models beside tests/naive.py."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import naive
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn import MLP
 from fastnn.kernels.spec import OPTIMIZERS, SLOTS, Dropout, EpochResult, Kernels, Net, Rule, Tick, aligned_zeros, layout
 
 Array = NDArray[Any]
@@ -251,3 +252,24 @@ def naive_train(
     factors = naive_factors(problem)
     result = naive.train_epoch(network, problem.inputs, problem.targets, order, batch, optimizer, weights, factors)
     return result, flat(network)
+
+
+# ---- models
+
+
+def make_mlp(**settings: Any) -> MLP:
+    return MLP([5, 6, 3], **{"dtype": "float64", "seed": 1, **settings})
+
+
+def naive_network(model: MLP) -> naive.Network:
+    """The model in nested lists."""
+    weights = [w.astype(float).tolist() for w in model.weights]
+    biases = [b.astype(float).tolist() for b in model.biases] or None
+    return naive.Network(weights, biases, list(model.activations), model.loss)
+
+
+def assert_trained_like(model: MLP, network: naive.Network, tolerance: float) -> None:
+    expected = naive_network(model)
+    pairs = zip(naive.places(expected), naive.places(network), strict=True)
+    values = np.array([(row[k], other[i]) for (row, k, _), (other, i, _) in pairs])
+    assert np.abs(values[:, 0] - values[:, 1]).max() <= tolerance * np.abs(values[:, 1]).max()

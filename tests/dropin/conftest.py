@@ -4,7 +4,7 @@ import book_oracle
 import numpy as np
 import pytest
 
-from fastnn.dropin import book, mnist_loader
+from fastnn.dropin import book, functions, mnist_loader
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def seeded():
 @pytest.fixture
 def said_nothing_yet(monkeypatch):
     monkeypatch.setattr(book, "_warned", set())
+    monkeypatch.setattr(functions, "_said", set())
 
 
 @pytest.fixture(scope="session")
