@@ -17,15 +17,28 @@ as long for them where other programs use the cores.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import get_backend, num_threads, use
-from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, aligned_zeros, bias_views, layout, weight_views
+from .kernels.spec import (
+    COSINE,
+    EUCLIDEAN,
+    Codes,
+    FloatArray,
+    Kernels,
+    Net,
+    aligned_copy,
+    aligned_zeros,
+    bias_views,
+    layout,
+    weight_views,
+)
 
 WIDTHS = (16, 32, 64, 96)  # of codes: one element less of R v, and r(v)
 MOST_CODED = 16_384  # columns that codes without R may have
@@ -38,18 +51,32 @@ BLOCK_ELEMENTS = 400_000  # that are coded at a time, in the cache
 FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
 MOST_VERIFIED = 1 / 12  # of a query's rows; more, and comparing all rows is cheaper
 
+Layer = tuple[Net, FloatArray]  # a linear one, and its parameters
 
-class Pruning(NamedTuple):
+
+@dataclass(frozen=True, eq=False)
+class Pruning:
     """How vectors are coded, and the codes of the rows."""
 
     metric: int
+    raw: bool  # bytes are projected as they are, as the kernel skips their zeros
     mean: FloatArray  # (d,)
-    axes: FloatArray | None  # (d, m), R transposed; None: u(v) = v
+    layer: Layer | None  # computes R v of prepared rows v, or of raw ones; None: u(v) = v
     low: FloatArray  # (width,) what code 0 stands for
     scale: float
     most_verified: float
     rows: NDArray[np.uint8]
     row_errors: NDArray[np.float32]
+
+    @cached_property
+    def offset(self) -> float:
+        """|mean|"""
+        return float(np.linalg.norm(self.mean))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.layer is not None:  # what was copied or unpickled need not be aligned
+            self.__dict__["layer"] = self.layer[0], aligned_copy(self.layer[1])
 
     def of(self, queries: NDArray[Any]) -> Codes:
         """The codes for one call of the kernel."""
@@ -79,9 +106,11 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
         prepared if chosen is None else _shorten(prepared, _squares(prepared), _product(prepared, chosen))[0]
     )
     most = math.inf if always else MOST_VERIFIED
-    empty = Pruning(metric, mean, chosen, low, scale, most, np.empty((0, 0), np.uint8), np.empty(0, np.float32))
+    raw = X.dtype == np.uint8 and metric == EUCLIDEAN
+    layer = None if chosen is None else _linear(chosen, mean if raw else None)
+    empty = Pruning(metric, raw, mean, layer, low, scale, most, np.empty((0, 0), np.uint8), np.empty(0, np.float32))
     codes, errors = _encode(empty, X)
-    return empty._replace(rows=codes, row_errors=errors)
+    return replace(empty, rows=codes, row_errors=errors)
 
 
 def _without_outliers(sample: FloatArray) -> FloatArray:
@@ -223,14 +252,12 @@ def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], ND
     codes = np.empty((len(rows), len(pruning.low)), np.uint8)
     errors = np.empty(len(rows), np.float32)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
-    project, raw = None, rows.dtype == np.uint8 and pruning.metric == EUCLIDEAN
-    if pruning.axes is not None:
-        project = _projection(pruning.axes, pruning.mean if raw else None)
+    kernels, layer = get_backend(), pruning.layer  # looked up here, as threads have no settings of their own
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
         with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
-            codes[here], errors[here] = _encode_block(pruning, rows[here], project, raw)
+            codes[here], errors[here] = _encode_block(pruning, rows[here], kernels, layer)
 
     starts, threads = range(0, len(rows), step), num_threads()
     if threads > 1 and len(starts) > 1:
@@ -243,38 +270,40 @@ def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], ND
     return codes, errors
 
 
-def _projection(axes: FloatArray, mean: FloatArray | None = None) -> Callable[[NDArray[Any]], FloatArray]:
-    """The product of rows (n, d), less ``mean``, and ``axes`` (d, m): the forward pass of one linear layer."""
+def _linear(axes: FloatArray, mean: FloatArray | None = None) -> Layer:
+    """The layer whose forward pass is the product of rows (n, d), less ``mean``, and ``axes`` (d, m)."""
     net, count = layout(axes.shape, ("identity",), "mean_squared_error", mean is not None, axes.dtype)
-    params, kernels = aligned_zeros(count, axes.dtype), get_backend()
+    params = aligned_zeros(count, axes.dtype)
     weight_views(net, params)[0][:] = axes
     if mean is not None:
         bias_views(net, params)[0][:] = -_product(mean[np.newaxis].astype(np.float64), axes.astype(np.float64))[0]
+    return net, params
 
-    def project(rows: NDArray[Any]) -> FloatArray:
-        out = np.empty((len(rows), axes.shape[1]), axes.dtype)
-        kernels.forward(net, params, rows, 1.0, out)
-        return out
 
-    return project
+def _project(kernels: Kernels, layer: Layer, rows: NDArray[Any]) -> FloatArray:
+    net, params = layer
+    out = np.empty((len(rows), net.sizes[-1]), params.dtype)
+    kernels.forward(net, params, rows, 1.0, out)
+    return out
 
 
 def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     """rows @ matrix, in the dtype of ``rows``."""
-    return _projection(matrix.astype(rows.dtype, copy=False))(np.ascontiguousarray(rows))
+    layer = _linear(matrix.astype(rows.dtype, copy=False))
+    return _project(get_backend(), layer, np.ascontiguousarray(rows))
 
 
 def _encode_block(
-    pruning: Pruning, rows: NDArray[Any], project: Callable[[NDArray[Any]], FloatArray] | None, raw: bool
+    pruning: Pruning, rows: NDArray[Any], kernels: Kernels, layer: Layer | None
 ) -> tuple[FloatArray, FloatArray]:
     v = _prepare(rows, pruning.metric, pruning.mean)
-    square, offset = _squares(v), float(np.linalg.norm(pruning.mean))
+    square, offset = _squares(v), pruning.offset
     blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * offset)
-    if project is None:
+    if layer is None:
         u = v
     else:
-        # bytes are projected as they are, as the kernel skips their zeros
-        u, more = _shorten(v, square, project(rows), offset) if raw else _shorten(v, square, project(v))
+        projected = _project(kernels, layer, rows if pruning.raw else v)
+        u, more = _shorten(v, square, projected, offset if pruning.raw else 0)
         blur = blur + more
     u -= pruning.low
     u /= u.dtype.type(pruning.scale)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import naive
 import numpy as np
@@ -122,6 +124,19 @@ def test_fitting_again_forgets_what_was_before():
     np.testing.assert_array_equal(index.search(Q, 20)[1], fastnn.Neighbors().fit(-X[:20]).search(Q, 20)[1])
     with pytest.raises(fastnn.FastnnError, match="with labels"):
         index.classify(Q)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda index: pickle.loads(pickle.dumps(index))])
+def test_copies_find_the_same(dtype, duplicate):
+    """Wherever their arrays come to lie in memory."""
+    X = np.random.default_rng(0).integers(0, 256, (300, 40)).astype(dtype)
+    index = fastnn.Neighbors(pruning="always").fit(X, np.arange(300) % 7)
+    for _ in range(8):
+        other = duplicate(index)
+        for found, expected in zip(other.search(X[:20], 4), index.search(X[:20], 4), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(other.classify(X[:20]), index.classify(X[:20]))
 
 
 # ---- radius

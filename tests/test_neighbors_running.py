@@ -62,7 +62,9 @@ def test_the_index_adds_little_to_bytes(metric, pruning, d):
     index = fastnn.Neighbors(metric, pruning=pruning).fit(X)
     assert index.X is X
     arrays = [value for value in vars(index).values() if isinstance(value, np.ndarray) and value is not X]
-    arrays += [value for value in index._codes or () if isinstance(value, np.ndarray)]
+    if index._codes is not None:
+        values = [*vars(index._codes).values(), *(index._codes.layer or ())]
+        arrays += [value for value in values if isinstance(value, np.ndarray)]
     size = sum(array.nbytes for array in arrays)
     assert size <= 0.3 * X.nbytes
     assert (size > 0) == (metric != "manhattan")

@@ -48,7 +48,7 @@ def test_sizes(backend, size, dtype, metric):
 @each_metric
 @each_dtype
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [(45, 3, 8), (60, 40, 13)], ids=str)
+@pytest.mark.parametrize("size", [(45, 3, 8), (60, 40, 13), (60, 40, 1)], ids=str)
 def test_kinds_of_data(backend, size, kind, dtype, metric):
     points = point_sets.make(kind, dtype, *size)
     for k in (1, 4, size[0]):

@@ -47,7 +47,7 @@ INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t ste
                   query's limit; scores of queries without any are not written. Returns whether there are any.
    team           the same for QUERY_TEAM queries, of the elements that index (groups) names by where their rows start
 
-   square         sum (q - x)^2
+   squares        to (height) = sum (q - x)^2 of each of some rows x (height, width)
 
    A score stands for |q - x|^2 = norm + odd - 2 score. */
 typedef struct {
@@ -58,18 +58,20 @@ typedef struct {
                 uint32_t *masks, int32_t *scores);
     int (*team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
                 const int32_t *limit, uint32_t *masks, int32_t *scores);
-    int64_t (*square)(const uint8_t *q, const uint8_t *x, int64_t width);
+    void (*squares)(const uint8_t *q, const uint8_t *x, int64_t width, int64_t height, int64_t *to);
 } bytes_kernels;
 
 #define SQUARED 16384 /* bytes whose squares add up to less than 2^31 */
 
-INLINE int64_t sum_of_lanes(ints lanes) {
+INLINE int32_t sum_of_lanes(ints lanes) {
 #if VECTOR_BYTES == 64
-    const __m512i low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256((__m512i)lanes));
-    const __m512i high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64((__m512i)lanes, 1));
-    return _mm512_reduce_add_epi64(_mm512_add_epi64(low, high));
+    return _mm512_reduce_add_epi32((__m512i)lanes);
+#elif VECTOR_BYTES == 32
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128((__m256i)lanes), _mm256_extracti128_si256((__m256i)lanes, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 #else
-    int64_t total = 0;
+    int32_t total = 0;
     for (int k = 0; k < INT_LANES; k++) total += lanes[k];
     return total;
 #endif
@@ -138,7 +140,11 @@ static int64_t dot_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
 /* What spec.Kernels.neighbors calls the value of a pair. */
 static double value_of_bytes(const bytes_kernels *bytes, int64_t metric, const uint8_t *q, const uint8_t *x,
                              int64_t width) {
-    if (metric == EUCLIDEAN) return (double)bytes->square(q, x, width);
+    int64_t square;
+    if (metric == EUCLIDEAN) {
+        bytes->squares(q, x, width, 1, &square);
+        return (double)square;
+    }
     if (metric == MANHATTAN) return (double)apart_of_bytes(q, x, width);
     const double norms = (double)dot_of_bytes(q, q, width) * (double)dot_of_bytes(x, x, width);
     const double value = norms > 0 ? 1 - (double)dot_of_bytes(q, x, width) / sqrt(norms) : 1;

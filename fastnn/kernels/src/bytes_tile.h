@@ -135,7 +135,7 @@ INLINE void BYTES(add_squares)(ints d, ints *squares, ints *plain) {
 }
 #endif
 
-static int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
+INLINE int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
     int64_t total = 0;
     for (int64_t i = 0; i < width;) {
         const int64_t stop = width - i < SQUARED ? width : i + SQUARED;
@@ -149,12 +149,18 @@ static int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) 
             BYTES(add_squares)((ints)_mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b)), &squares, &plain);
         }
         i = stop;
-        total += sum_of_lanes(squares) + 128 * sum_of_lanes(plain);
+        total += sum_of_lanes(squares + plain * 128);
 #elif VECTOR_BYTES == 32
         for (; i + 32 <= stop; i += 32) {
             const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
             const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
             BYTES(add_squares)((ints)_mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b)), &squares, &plain);
+        }
+        if (i + 16 <= stop) {
+            const __m128i a = _mm_loadu_si128((const __m128i *)(q + i)), b = _mm_loadu_si128((const __m128i *)(x + i));
+            BYTES(add_squares)((ints)_mm256_zextsi128_si256(_mm_sub_epi8(_mm_max_epu8(a, b), _mm_min_epu8(a, b))),
+                               &squares, &plain);
+            i += 16;
         }
         total += sum_of_lanes(squares);
 #endif
@@ -165,5 +171,9 @@ static int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) 
     return total;
 }
 
+static void BYTES(squares)(const uint8_t *q, const uint8_t *x, int64_t width, int64_t height, int64_t *to) {
+    for (int64_t r = 0; r < height; r++) to[r] = BYTES(square)(q, x + r * width, width);
+}
+
 static const bytes_kernels BYTES(kernels) = {BYTES(groups), BYTES(pack), BYTES(pack_query), BYTES(tile),
-                                            BYTES(team), BYTES(square)};
+                                            BYTES(team), BYTES(squares)};

@@ -4,6 +4,7 @@
 #define MOST_QUERIES 504      /* of a block, which share the costs of fetching and packing rows; a multiple of TILE_ROWS */
 #define BLOCK_BYTES (1 << 20) /* of the elements of a block's queries, where MOST_QUERIES would need more */
 #define FEW_QUERIES 64        /* for each thread, below which the threads share out the rows */
+#define MOST_ALONE 2          /* queries that are faster one by one than by packing rows for all of them */
 #define GRACE 256             /* hits of a query that are no reason to give up the codes; of few rows, one in GRACE */
 #define MOST_SEEDED 256       /* neighbours up to which it is worth the memory to look for good rows first */
 #define FEW_SEEDED 16         /* neighbours below which that need not be done so well */
@@ -135,11 +136,13 @@ static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int thre
     int64_t most = BLOCK_BYTES / bytes < MOST_QUERIES ? BLOCK_BYTES / bytes : MOST_QUERIES;
     most = most < TILE_ROWS ? TILE_ROWS : most / TILE_ROWS * TILE_ROWS;
     *job = (FN(search_job)){.search = s, .bytes = best_bytes(), .arena = arena};
+    const int alone = s->queries <= MOST_ALONE && (s->width || FN(plain_form)(s) == FN(BY_BYTES));
+    if (alone) most = 1;
     if (most > s->queries) most = s->queries;
     job->parts = s->queries < FEW_QUERIES * threads ? threads : 1;
     const int64_t sharers = job->parts > 1 ? 1 : threads, rounds = (s->queries + most * sharers - 1) / (most * sharers);
     job->block = (s->queries + rounds * sharers - 1) / (rounds * sharers); /* about equal, for all to end together */
-    job->block = (job->block + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+    if (!alone) job->block = (job->block + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
     job->blocks = (s->queries + job->block - 1) / job->block;
     job->thread_bytes = FN(place_searcher)(&(SEARCHER){.job = job}, job, NULL);
     FN(cursor) at = {arena, threads * job->thread_bytes};

@@ -57,6 +57,7 @@ typedef struct {
     int32_t *byte_limit; /* by places */
     REAL *real_limit;
     int32_t *byte_queries; /* (tiles, groups, tile_rows); of teams the groups alone that are not zero in all of it, */
+    const uint8_t *alone; /* instead: a block's only query, which is not worth packing rows for */
     int32_t *listed;       /* (tiles, groups) where their elements are in byte_rows, */
     int64_t *listed_count; /* (tiles) and how many they are */
     uint64_t *active;      /* room to arrange the queries in */
@@ -178,6 +179,12 @@ static int FN(arrange_teams)(SEARCHER *here, const uint8_t *q, int64_t width) {
 static void FN(pack_byte_queries)(SEARCHER *here, const uint8_t *q, int64_t width) {
     const FN(search_job) *job = here->job;
     const int64_t groups = job->bytes->groups(width);
+    here->alone = here->count == 1 ? q : NULL;
+    if (here->alone) {
+        here->tiles = here->tile_rows = 1;
+        here->norm[0] = 0; /* a row's score stands for its distance itself */
+        return;
+    }
     here->in_teams = FN(arrange_teams)(here, q, width);
     here->tile_rows = here->in_teams ? QUERY_TEAM : TILE_ROWS;
     here->tiles = (here->count + here->tile_rows - 1) / here->tile_rows;
@@ -276,6 +283,22 @@ static void FN(relax)(SEARCHER *here, int64_t row, int64_t height) {
     }
 }
 
+/* Compares the block's only query with rows of bytes x (height, width), row by row. */
+static void FN(scan_alone)(SEARCHER *here, const uint8_t *x, int64_t width, int64_t row, int64_t height, uint32_t valid) {
+    int64_t squares[INT_ROWS];
+    int32_t scores[INT_ROWS];
+    uint32_t mask = 0;
+    here->job->bytes->squares(here->alone, x, width, height, squares);
+    memset(here->start, 0, sizeof here->start);
+    if (here->form == FN(BY_CODES)) FN(relax)(here, row, height);
+    for (int64_t r = 0; r < height; r++) {
+        scores[r] = here->start[r] - (int32_t)(squares[r] >> 1);
+        here->odd[r] = squares[r] & 1;
+        mask |= (uint32_t)(scores[r] >= here->byte_limit[0]) << r;
+    }
+    if (mask) FN(note_hits)(here, row, 0, &mask, valid, scores);
+}
+
 static void FN(scan_bytes)(SEARCHER *here, int64_t row, int64_t height, uint32_t valid) {
     const fnn_search *s = here->job->search;
     const bytes_kernels *bytes = here->job->bytes;
@@ -284,6 +307,10 @@ static void FN(scan_bytes)(SEARCHER *here, int64_t row, int64_t height, uint32_t
     const uint8_t *x = (by_codes ? s->row_codes : (const uint8_t *)s->x) + row * width;
     uint32_t masks[TILE_ROWS];
     int32_t scores[TILE_ROWS * INT_ROWS] __attribute__((aligned(64)));
+    if (here->alone) {
+        FN(scan_alone)(here, x, width, row, height, valid);
+        return;
+    }
     bytes->pack(x, width, height, here->byte_rows, here->start, here->odd);
     if (here->form == FN(BY_CODES)) FN(relax)(here, row, height);
     for (int64_t tile = 0; tile < here->tiles; tile++) {
