@@ -12,6 +12,8 @@ import pytest
 import fastnn
 from fastnn.kernels import Kernels
 
+pytest.register_assert_rewrite("layer_twins", "point_sets", "problems", "script_runner")  # so that failures show values
+
 
 @pytest.fixture(params=["native", "numba", "numpy"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Kernels]:

@@ -1,14 +1,10 @@
 """The layer-by-layer program as it behaves, in NumPy: the truth that fastnn.dropin.layers is held to.
 
-Written from the description of its classes, which share no code with fastnn; ``twins`` sets a network of them beside
-fastnn's. Draws, orders and printed lines are the original's.
+Written from the description of its classes; it shares no code with fastnn. Draws, orders and printed lines are the
+original's.
 """
 
 import numpy as np
-
-from fastnn.dropin import layers
-
-SIZES = (12, 4, (9, 7))
 
 
 def sigmoid(x):
@@ -123,30 +119,3 @@ class SimpleNetwork:
                 accuracies.append(accuracy)
             print(f"Epoch {epoch:4d}: training loss = {losses[-1]:.6f} | val accuracy = {100 * accuracy:.2f}%")
         return losses, accuracies
-
-
-# ---- beside fastnn's
-
-
-def samples(count=100, seed=1, inputs=12, outputs=4):
-    """Learnable: the class is the largest of some sums of inputs."""
-    rng = np.random.default_rng(seed)
-    X = rng.random((count, inputs)) * (rng.random((count, inputs)) < 0.4)
-    labels = (X @ rng.normal(size=(inputs, outputs))).argmax(axis=1)
-    return X, np.eye(outputs)[labels], labels
-
-
-def twins(*arguments, seed=3, sizes=SIZES, **options):
-    np.random.seed(seed)
-    theirs = SimpleNetwork(*sizes, *arguments)
-    after = np.random.get_state()[2]
-    np.random.seed(seed)
-    ours = layers.SimpleNetwork(*sizes, *arguments, **options)
-    assert np.random.get_state()[2] == after
-    return ours, theirs
-
-
-def distance(ours, theirs):
-    pairs = [(a.W, b.W) for a, b in zip(ours.layers, theirs.layers, strict=True)]
-    pairs += [(a.b, b.b) for a, b in zip(ours.layers, theirs.layers, strict=True)]
-    return max(np.abs(found - expected).max() / np.abs(expected).max() for found, expected in pairs)

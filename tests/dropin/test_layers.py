@@ -8,7 +8,7 @@ import warnings
 import layers_oracle as oracle
 import numpy as np
 import pytest
-from layers_oracle import SIZES, distance, samples, twins
+from layer_twins import SIZES, distance, samples, twins
 
 import fastnn
 from fastnn.dropin import layers
