@@ -39,7 +39,7 @@ INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t ste
 /* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.
 
    groups(width)  32-bit elements of a row or query: several bytes go into one
-   pack           to (groups, INT_ROWS) = `height` rows of x (.., width), something for those that lack; start
+   pack           to (groups, INT_ROWS) = `height` rows of x (.., width), anything for those that lack; start
                   (INT_ROWS) = -floor(sum x^2 / 2), odd = whether that was no whole number
    pack_query     to (groups, step) in column 0 = a query's elements, 0 where its bytes are. Returns its norm: sum q^2,
                   less 256 sum q if the rows' bytes are signed

@@ -31,8 +31,8 @@ INLINE int32_t BYTES(group_of)(const uint8_t *x, int64_t i, int64_t width) {
 #endif
 }
 
-/* to (groups, INT_ROWS) = some columns of the rows x; from the vector of fours of bytes in the first to groups. Returns
-   sums of x^2, or of x (x - 128), and of x. */
+/* A vector of fours of bytes, one of each row, becomes their groups, INT_ROWS apart; adds to the rows' sums of x^2, or
+   of x (x - 128), and of x. */
 INLINE void BYTES(split_fours)(ints *to, ints *squares, ints *plain) {
 #if IN_GROUP == 4
     const ints x = *to, less = x ^ ((ints){0} + (int32_t)0x80808080); /* x - 128 as signed bytes */

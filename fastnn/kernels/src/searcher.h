@@ -57,10 +57,10 @@ typedef struct {
     int32_t *byte_limit; /* by places */
     REAL *real_limit;
     int32_t *byte_queries; /* (tiles, groups, tile_rows); of teams the groups alone that are not zero in all of it, */
-    const uint8_t *alone; /* instead: a block's only query, which is not worth packing rows for */
     int32_t *listed;       /* (tiles, groups) where their elements are in byte_rows, */
     int64_t *listed_count; /* (tiles) and how many they are */
     uint64_t *active;      /* room to arrange the queries in */
+    const uint8_t *alone;  /* instead of all these: a block's only query, which is not worth packing rows for */
     REAL *real_queries;    /* (tiles, columns, TILE_ROWS) */
     int32_t *byte_rows;    /* (groups, INT_ROWS) */
     REAL *real_rows;       /* (columns, REAL_ROWS) */
