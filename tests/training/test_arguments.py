@@ -78,7 +78,7 @@ from fastnn.errors import FastnnError
         ({"verbose": -1}, "verbose: expected an integer of at least 0, found -1"),
         ({"verbose": "yes"}, "verbose: expected an integer, found str"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: value[:40] if isinstance(value, str) else ",".join(value),
 )
 def test_bad_arguments_are_named_and_change_nothing(data, arguments, message):
     model = make()
