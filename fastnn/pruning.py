@@ -252,12 +252,12 @@ def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], ND
     codes = np.empty((len(rows), len(pruning.low)), np.uint8)
     errors = np.empty(len(rows), np.float32)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
-    kernels, layer = get_backend(), pruning.layer  # looked up here, as threads have no settings of their own
+    kernels = get_backend()  # looked up here, as threads have no settings of their own
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
         with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
-            codes[here], errors[here] = _encode_block(pruning, rows[here], kernels, layer)
+            codes[here], errors[here] = _encode_block(pruning, rows[here], kernels)
 
     starts, threads = range(0, len(rows), step), num_threads()
     if threads > 1 and len(starts) > 1:
@@ -293,16 +293,14 @@ def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     return _project(get_backend(), layer, np.ascontiguousarray(rows))
 
 
-def _encode_block(
-    pruning: Pruning, rows: NDArray[Any], kernels: Kernels, layer: Layer | None
-) -> tuple[FloatArray, FloatArray]:
+def _encode_block(pruning: Pruning, rows: NDArray[Any], kernels: Kernels) -> tuple[FloatArray, FloatArray]:
     v = _prepare(rows, pruning.metric, pruning.mean)
     square, offset = _squares(v), pruning.offset
     blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * offset)
-    if layer is None:
+    if pruning.layer is None:
         u = v
     else:
-        projected = _project(kernels, layer, rows if pruning.raw else v)
+        projected = _project(kernels, pruning.layer, rows if pruning.raw else v)
         u, more = _shorten(v, square, projected, offset if pruning.raw else 0)
         blur = blur + more
     u -= pruning.low

@@ -11,7 +11,6 @@ import numpy as np
 import point_sets
 import pytest
 import searches
-from point_sets import SIZES
 
 from fastnn.kernels import native
 
@@ -47,12 +46,12 @@ def test_the_bits_do_not_depend_on_the_instruction_set(digests):
 @pytest.fixture(params=["dense", "teams"])
 def form(request):
     native.force_form(request.param)
-    yield request.param
+    yield
     native.force_form(None)
 
 
 @pytest.mark.parametrize("kind", ["random", "sparse", "zeros", "equal"])
-@pytest.mark.parametrize("size", [*SIZES, (40, 300, 30), (20, 1025, 9)], ids=str)
+@pytest.mark.parametrize("size", [*point_sets.SIZES, (40, 300, 30), (20, 1025, 9)], ids=str)
 @pytest.mark.usefixtures("form")
 def test_queries_of_bytes_in_either_form(size, kind):
     points = point_sets.make(kind, "uint8", *size)
@@ -60,18 +59,15 @@ def test_queries_of_bytes_in_either_form(size, kind):
         point_sets.check(point_sets.search(native, points, "euclidean", k), points, "euclidean", k)
 
 
-@pytest.mark.parametrize("form", [None, "dense", "teams"])
-def test_teams_go_by_the_zeros_of_many_queries(form):
+@pytest.mark.parametrize("form", [None, "dense", "teams"], indirect=True)
+@pytest.mark.usefixtures("form")
+def test_teams_go_by_the_zeros_of_many_queries():
     """Enough rows for the rule to look for teams; the queries' order must not show."""
     rng = np.random.default_rng(1)
     patterns = rng.random((6, 130)) < 0.3
     both = rng.integers(0, 9, (2600, 130), dtype=np.uint8) * patterns[rng.integers(0, 6, 2600)]
     X, Q = both[:2000], both[2000:]
-    native.force_form(form)
-    try:
-        values, indices = point_sets.search(native, point_sets.Points(X, Q), "euclidean", 7)
-    finally:
-        native.force_form(None)
+    values, indices = point_sets.search(native, point_sets.Points(X, Q), "euclidean", 7)
     truth = ((X[np.newaxis].astype(np.int64) - Q[:, np.newaxis]) ** 2).sum(axis=2)
     expected = np.argsort(truth, axis=1, kind="stable")[:, :7]
     np.testing.assert_array_equal(indices, expected)

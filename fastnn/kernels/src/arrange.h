@@ -2,7 +2,6 @@
    queries skip the elements that are zero in all of them. Of MNIST's four images 36% are left, instead of 48% of four
    that come one after the other. Included once per instruction set. */
 
-#define QUERY_TEAM 4
 #define WORD_BYTES 256 /* whose being zero one word tells, a bit for each four */
 
 static int64_t active_words(int64_t width) { return (width + WORD_BYTES - 1) / WORD_BYTES; }
@@ -10,11 +9,8 @@ static int64_t active_words(int64_t width) { return (width + WORD_BYTES - 1) / W
 /* active (words) = which fours of a query's bytes are not zero */
 static void find_active_fours(const uint8_t *q, int64_t width, uint64_t *active) {
     memset(active, 0, active_words(width) * sizeof *active);
-    for (int64_t i = 0; i < width; i += 4) {
-        uint32_t four = 0;
-        memcpy(&four, q + i, width - i < 4 ? width - i : 4);
-        active[i / WORD_BYTES] |= (uint64_t)(four != 0) << i / 4 % 64;
-    }
+    for (int64_t i = 0; i < width; i += 4)
+        active[i / WORD_BYTES] |= (uint64_t)(four_of(q, i, width) != 0) << i / 4 % 64;
 }
 
 /* order (count) = the queries q (count, width), team after team: to a first one come those that are most like it, one

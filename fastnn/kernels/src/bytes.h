@@ -4,6 +4,7 @@
 #define MOST_BYTES 16384 /* columns for which the tiles' int32 cannot overflow */
 #define INT_LANES (VECTOR_BYTES / 4)
 #define INT_ROWS (2 * INT_LANES) /* rows of a tile, side by side in two vectors */
+#define QUERY_TEAM 4             /* queries of a tile that skips what is zero in all of them */
 
 typedef int32_t ints __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
@@ -20,6 +21,13 @@ INLINE uint32_t reaches(ints a, ints b) {
     for (int i = 0; i < INT_LANES; i++) bits |= (uint32_t)(a[i] >= b[i]) << i;
     return bits;
 #endif
+}
+
+/* Four bytes from x[i] on, zeros in place of those from `width` on; the first lowest, as on all supported machines. */
+INLINE uint32_t four_of(const uint8_t *x, int64_t i, int64_t width) {
+    uint32_t four = 0;
+    memcpy(&four, x + i, width - i < 4 ? width - i : 4);
+    return four;
 }
 
 typedef int32_t int4 __attribute__((vector_size(16), aligned(1), may_alias));

@@ -20,15 +20,8 @@ static int64_t BYTES(groups)(int64_t width) { return (width + IN_GROUP - 1) / IN
 
 /* The group of bytes from x[i] on, those before `width`. */
 INLINE int32_t BYTES(group_of)(const uint8_t *x, int64_t i, int64_t width) {
-    uint8_t bytes[4] = {0};
-    memcpy(bytes, x + i, width - i < IN_GROUP ? width - i : IN_GROUP);
-#if IN_GROUP == 4
-    int32_t group;
-    memcpy(&group, bytes, 4);
-    return group;
-#else
-    return bytes[0] | bytes[1] << 16;
-#endif
+    const uint32_t four = four_of(x, i, width);
+    return (int32_t)(IN_GROUP == 4 ? four : (four & 0xff) | (four << 8 & 0xff0000));
 }
 
 /* A vector of fours of bytes, one of each row, becomes their groups, INT_ROWS apart; adds to the rows' sums of x^2, or
@@ -61,9 +54,7 @@ static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t
         }
         for (; g < fours; g++)
             for (int k = 0; k < 4; k++) {
-                const int64_t left = width - g * 4;
-                to[g * step + r + k] = 0;
-                memcpy(to + g * step + r + k, rows[k], left < 4 ? left : 4);
+                to[g * step + r + k] = (int32_t)four_of(rows[k], 0, width - g * 4);
                 rows[k] += 4;
             }
     }

@@ -402,7 +402,8 @@ static int64_t FN(settle)(SEARCHER *here, int64_t first_row) {
             value = here->norm[query] + here->odd[hit.row] - 2.0 * hit.score;
         } else {
             /* the limit rose meanwhile; but the rows were not relaxed for a query that had none then */
-            if (here->form == FN(BY_CODES) && !here->narrowed && hit.score < here->byte_limit[here->place[query]]) continue;
+            const int32_t limit = here->byte_limit[here->place[query]];
+            if (here->form == FN(BY_CODES) && !here->narrowed && hit.score < limit) continue;
             value = FN(value_of)(here, query, row);
             computed++;
         }

@@ -88,8 +88,8 @@
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 
 #include "nearest.h"
-#include "arrange.h"
 #include "bytes.h"
+#include "arrange.h"
 
 #define REAL float
 #define INTEGER int32_t
