@@ -183,12 +183,14 @@ class Neighbors:
     def _search(
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> Found:
-        rows, kernels = self._fitted(), get_backend()
+        rows, kernels, pruned = self._fitted(), get_backend(), self._codes
+        if pruned is not None and k > pruned.most_neighbors and limit == math.inf:
+            pruned = None  # too many pairs would be left
         values = np.empty((len(queries), k))
         indices = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), QUERIES_AT_A_TIME):
             here = slice(start, start + QUERIES_AT_A_TIME)
-            codes = None if self._codes is None else self._codes.of(queries[here])
+            codes = None if pruned is None else pruned.of(queries[here])
             kernels.neighbors(
                 METRICS.index(self.metric), rows, queries[here], codes, limit, values[here], indices[here]
             )

@@ -8,7 +8,8 @@ Proof: I - R^T R = S^T S for some S, and |S v| = r(v). So the left side is |R (v
 of S (v - w) is at least the difference of the norms (Cauchy-Schwarz). Hence u(v) = (R v, r(v)) is a vector of few
 elements whose distances never exceed those of v. The rows of R are principal axes of the data, about its mean, where
 distances are kept best. u is rounded to bytes, and how far each is from its bytes is kept as its error, together with a
-bound of all rounding before.
+bound of all rounding before. Where some rows of R, with what these leave, rule out most by themselves, they make the
+code, and all rows the finer one.
 
 Products go through the kernels' forward pass, as one linear layer: a BLAS with several threads may take a hundred times
 as long for them where other programs use the cores.
@@ -20,7 +21,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +41,27 @@ from .kernels.spec import (
     weight_views,
 )
 
-WIDTHS = (16, 32, 64, 96)  # of codes: one element less of R v, and r(v)
+# Elements of codes and of finer ones: one less of R v, and r(v)
+WIDTHS = ((16, 0), (32, 0), (64, 0), (96, 0), (32, 64), (48, 96), (64, 96))
+MOST_AXES = 95
+MEMORY = 5  # the bytes of a row over those that codes of more than 16 elements and finer ones may take
 MOST_CODED = 16_384  # columns that codes without R may have
 FEWEST_ROWS = 2048  # for which a code pays
-SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the width are chosen
+SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the widths are chosen
 CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
-SPARE_AXES, ITERATIONS = 8, 2  # of the subspace iteration
-BLOCK_ELEMENTS = 400_000  # that are coded at a time, in the cache
+SPARE_AXES, ITERATIONS, TURNS = 8, 2, 4  # of the subspace iteration
+BLOCK_ELEMENTS = 1_600_000  # that are coded at a time
 FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
-MOST_VERIFIED = 1 / 12  # of a query's rows; more, and comparing all rows is cheaper
+
+# Costs are cycles of native's for a pair of vectors; each multiplies 64 bytes or 16 float32
+SEEDING = 9 / 8  # of the codes are compared with seeds
+LOOSE = 1.5  # times as many pairs are left as if the distance of the last neighbour were known
+REFINE = 60  # to compare finer codes
+VERIFY, VERIFY_BYTES = 100, 4  # to compute a distance, and the bytes of a row that take one cycle more
+USUAL_NEIGHBORS = 10  # for which the codes are chosen; the sample tells what several of it cost
+SEVERAL = 8
+MOST_ACTIVE = 0.7  # share of fours of bytes that are not zero up to which native skips the others
 
 Layer = tuple[Net, FloatArray]  # a linear one, and its parameters
 
@@ -65,8 +77,11 @@ class Pruning:
     low: FloatArray  # (width,) what code 0 stands for
     scale: float
     most_verified: float
+    most_neighbors: float  # for more, comparing all rows as they are should be as fast
+    width: int  # of the codes
     rows: NDArray[np.uint8]
     row_errors: NDArray[np.float32]
+    finer_rows: NDArray[np.uint8] | None
 
     @cached_property
     def offset(self) -> float:
@@ -80,8 +95,8 @@ class Pruning:
 
     def of(self, queries: NDArray[Any]) -> Codes:
         """The codes for one call of the kernel."""
-        codes, errors = _encode(self, queries)
-        return Codes(self.rows, self.row_errors, codes, errors, self.scale, self.most_verified)
+        codes, errors, finer = _encode(self, queries)
+        return Codes(self.rows, self.row_errors, codes, errors, self.scale, self.most_verified, self.finer_rows, finer)
 
 
 def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
@@ -97,20 +112,27 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     prepared = _without_outliers(_prepare(sample, metric, np.zeros(d, dtype)))
     mean = prepared.mean(axis=0)
     prepared -= mean
-    axes = _principal_axes(prepared, min(WIDTHS[-1] - 1, *prepared.shape))
-    best = _choose(prepared, axes, X.dtype, always)
-    if best is None:
+    axes = _principal_axes(prepared, min(MOST_AXES, *prepared.shape))
+    projected = _product(prepared, axes)
+    plain = {1: d / 64, 4: d / 16, 8: d / 8}[X.itemsize] * (_active_share(sample) if X.dtype == np.uint8 else 1)
+    verify = VERIFY + d * X.itemsize / VERIFY_BYTES
+    room = d * X.itemsize // MEMORY
+    choice = _choose(prepared, projected, verify, USUAL_NEIGHBORS * size / n, room, exact=X.dtype == np.uint8)
+    most_neighbors = choice.most_near(plain) * n / size
+    if most_neighbors < 1 and not always:
         return None
-    chosen = None if best == 0 else _mixed(axes[:, : best - 1])
-    low, scale = _grid(
-        prepared if chosen is None else _shorten(prepared, _squares(prepared), _product(prepared, chosen))[0]
-    )
-    most = math.inf if always else MOST_VERIFIED
     raw = X.dtype == np.uint8 and metric == EUCLIDEAN
-    layer = None if chosen is None else _linear(chosen, mean if raw else None)
-    empty = Pruning(metric, raw, mean, layer, low, scale, most, np.empty((0, 0), np.uint8), np.empty(0, np.float32))
-    codes, errors = _encode(empty, X)
-    return replace(empty, rows=codes, row_errors=errors)
+    u, layer = prepared, None
+    if choice.width:
+        layer = _linear(_narrowed(_turned(axes, *choice[:2])), mean if raw else None)
+        u = _shorten(_squares(prepared), _turned(projected, *choice[:2]), choice.width, d)[0]
+    empty = Pruning(
+        metric, raw, mean, layer, *_grid(u),
+        math.inf if always else max(plain - choice.tiles, 0) / verify, math.inf if always else most_neighbors,
+        choice.width or d, np.empty((0, 0), np.uint8), np.empty(0, np.float32), None,
+    )  # fmt: skip
+    codes, errors, finer = _encode(empty, X)
+    return replace(empty, rows=codes, row_errors=errors, finer_rows=finer)
 
 
 def _without_outliers(sample: FloatArray) -> FloatArray:
@@ -122,33 +144,66 @@ def _without_outliers(sample: FloatArray) -> FloatArray:
     return sample[apart <= OUTLYING * typical] if typical > 0 else sample
 
 
-def _choose(sample: FloatArray, axes: FloatArray, dtype: np.dtype[Any], always: bool) -> int | None:
-    """The width of the codes; 0 for codes of the vectors as they are, None for no codes.
+class Choice(NamedTuple):
+    """Of the widths of codes. With so many near vectors in the sample, a pair costs about tiles + one * near^growth."""
 
-    Costs are per pair of vectors, in units of 64 multiply-adds of bytes.
-    """
-    d = sample.shape[1]
-    plain = {1: d / 64, 4: d / 16, 8: d / 8}[dtype.itemsize]
-    verify = 30 + d / 6
-    queries = sample[: len(sample) // 8 or 1][:SAMPLE_QUERIES]
-    whole = _squared_distances(queries, sample)
-    near = np.partition(whole, min(2, whole.shape[1] - 1), axis=1)[:, min(2, whole.shape[1] - 1)]  # 0 is the query
+    width: int  # 0: of the vectors as they are
+    finer: int  # 0: there are no finer ones
+    tiles: float
+    one: float
+    growth: float
 
-    def cost(u: FloatArray) -> float:
-        width = u.shape[1]
-        blur = 2 * _grid(u)[1] * math.sqrt(width / 12)  # of two codes
-        reach = (np.sqrt(np.maximum(near, 0)) + blur) ** 2
-        share = float(np.mean(_squared_distances(u[: len(queries)], u) <= reach[:, np.newaxis]))
-        return width / 64 + share * verify
+    def cost(self, near: float) -> float:
+        return self.tiles + self.one * float(near) ** self.growth
 
-    widths = sorted({min(width, axes.shape[1] + 1) for width in WIDTHS})
-    costs, square = {}, _squares(sample)
-    for width in widths:
-        costs[width] = cost(_shorten(sample, square, _product(sample, _mixed(axes[:, : width - 1])))[0])
-    if d <= MOST_CODED and dtype != np.uint8:
-        costs[0] = cost(sample)
-    best = min(costs, key=costs.__getitem__)
-    return best if always or costs[best] < plain else None
+    def most_near(self, cost: float) -> float:
+        """For how many it is as great."""
+        return (max(cost - self.tiles, 0) / self.one) ** (1 / self.growth)
+
+
+def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: float, room: int, *, exact: bool) -> Choice:
+    """The codes that should be fastest for so many near vectors. ``projected`` (n, m) is the sample on all axes."""
+    d, m = sample.shape[1], projected.shape[1]
+    square, count = _squares(sample), min(SAMPLE_QUERIES, len(sample) // 8 or 1)
+    whole = _squared_distances(sample[:count], sample)
+    ranks = [min(rank, len(sample) - 1) for rank in (1, SEVERAL)]  # 0 is the query itself
+    distances = np.sqrt(np.maximum(np.partition(whole, ranks, axis=1)[:, ranks], 0))
+
+    def shares(apart: FloatArray, scale: float, width: int) -> FloatArray:
+        """Of the pairs that are left for one near vector, and for several"""
+        reach = distances + 2 * scale * math.sqrt(width / 12)  # as two codes are blurred
+        return np.array([np.mean(apart <= np.square(r)[:, np.newaxis]) for r in reach.T])
+
+    def rate(u: FloatArray, width: int, finer: int) -> Choice:
+        scale, length = _grid(u)[1], u.shape[1]
+        apart = _squared_distances(u[:count, : width or length], u[:, : width or length])
+        left = shares(apart, scale, width or length)
+        cost = left * verify
+        if finer:
+            rest = u[:, width - 1]
+            apart += _squared_distances(u[:count, width:], u[:, width:]) - (rest[:count, np.newaxis] - rest) ** 2
+            cost = left * REFINE + shares(apart, scale, finer) * verify
+        one, several = LOOSE * np.maximum(cost, 1e-9)
+        growth = max(math.log(several / one) / math.log(SEVERAL), 0.1)
+        return Choice(width, finer, (width or length) / 64 * SEEDING, float(one), growth)
+
+    choices: dict[tuple[int, int], Choice] = {}
+    for width, finer in WIDTHS:
+        width, finer = min(width, m + 1), finer if finer <= m + 1 else 0
+        if (width, finer) not in choices and (width + finer <= room or not choices):
+            u = _shorten(square, _turned(projected, width, finer), width, d)[0]
+            choices[width, finer] = rate(u, width, finer)
+    if d <= MOST_CODED and not exact:
+        choices[0, 0] = rate(sample, 0, 0)
+    return min(choices.values(), key=lambda choice: choice.cost(near))
+
+
+def _active_share(rows: NDArray[np.uint8]) -> float:
+    """Share of a row's fours of bytes, about, that native multiplies when it skips zeros; 1 if it does not."""
+    fours = (rows[:, : rows.shape[1] // 4 * 4] != 0).reshape(len(rows), rows.shape[1] // 4, 4).any(axis=2)
+    teams = fours[: len(rows) // 4 * 4].reshape(len(rows) // 4, 4, fours.shape[1]).any(axis=1)
+    share = float(fours.mean() + teams.mean()) / 2 if teams.size else 1.0  # teams are chosen, but not equal
+    return share if share < MOST_ACTIVE else 1.0
 
 
 def _squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -176,7 +231,10 @@ def _principal_axes(sample: FloatArray, count: int) -> FloatArray:
     for _ in range(ITERATIONS):
         basis = _orthonormal(_product(transposed, _product(sample, basis)))
     projected = _product(sample, basis)
-    turn = np.linalg.eigh(_product(np.ascontiguousarray(projected.T), projected))[1][:, ::-1]
+    products = _product(np.ascontiguousarray(projected.T), projected)
+    turn = np.eye(wide, dtype=sample.dtype)
+    for _ in range(TURNS):  # a power iteration: LAPACK's threads would spin on long after an eigendecomposition
+        turn = _orthonormal(_product(products, turn))
     return _orthonormal(_product(basis, turn))[:, :count]
 
 
@@ -194,18 +252,30 @@ def _orthonormal(columns: FloatArray) -> FloatArray:
     return rows.T
 
 
-def _mixed(axes: FloatArray) -> FloatArray:
-    """R transposed (d, m), of norm at most 1, from orthonormal axes: others of the same space, by a cosine transform.
+def _turned(columns: FloatArray, width: int, finer: int) -> FloatArray:
+    """Columns (.., m) for principal axes as others for axes of the same spaces, of codes and of what finer ones add.
 
-    About equal spreads make for a finer grid. No eigenvalue of R R^T is above its greatest sum of a row's absolute
-    values (Gershgorin), which makes up for any rounding.
+    They are turned by a cosine transform (DCT-II): about equal spreads make for a finer grid.
     """
-    m = axes.shape[1]
-    turn = np.cos(np.pi / m * np.outer(np.arange(m), np.arange(m) + 0.5)) * math.sqrt(2 / m)  # DCT-II, orthogonal
-    turn[0] /= math.sqrt(2)
-    mixed = _product(axes, turn).astype(np.float64)
-    norm = math.sqrt(np.abs(_product(mixed.T, mixed)).sum(axis=1).max()) * (1 + 1e-6)
-    return (mixed / max(norm, 1)).astype(axes.dtype)
+    parts = []
+    for first, stop in ((0, width - 1), (width - 1, finer - 1)):
+        m = stop - first
+        if m > 0:
+            turn = np.cos(np.pi / m * np.outer(np.arange(m), np.arange(m) + 0.5)) * math.sqrt(2 / m)
+            turn[0] /= math.sqrt(2)
+            parts.append(_product(columns[:, first:stop], turn))
+    return np.concatenate(parts, axis=1)
+
+
+def _narrowed(axes: FloatArray) -> FloatArray:
+    """R transposed (d, m), of norm at most 1, from about orthonormal axes.
+
+    No eigenvalue of R R^T is above its greatest sum of a row's absolute values (Gershgorin), which makes up for any
+    rounding.
+    """
+    wide = axes.astype(np.float64)
+    norm = math.sqrt(np.abs(_product(wide.T, wide)).sum(axis=1).max()) * (1 + 1e-6)
+    return (wide / max(norm, 1)).astype(axes.dtype)
 
 
 def _grid(u: FloatArray) -> tuple[FloatArray, float]:
@@ -227,39 +297,49 @@ def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
 
 
 def _shorten(
-    v: FloatArray, square: FloatArray, projected: FloatArray, offset: float = 0.0
+    square: FloatArray, projected: FloatArray, width: int, d: int, terms: NDArray[Any] | int = 0, offset: float = 0.0
 ) -> tuple[FloatArray, FloatArray]:
-    """u(v) = (R v, r(v)) from |v|^2 and R v (n, m), and a bound of its rounding errors' norm.
+    """u(v) from |v|^2 and R v (n, m), with r(v) in the place ``width - 1``, and a bound of its rounding errors' norm.
 
-    R v was computed from v, or from what is ``offset`` away from it.
+    If R v is longer than the codes, their r(v) is of its first elements, and one of all comes last. R v was computed
+    from v (n, d), or from what is ``offset`` away from it, in sums of so many ``terms`` that were not 0.
     """
-    d, m = v.shape[1], projected.shape[1]
-    gamma = d * float(np.finfo(v.dtype).eps)  # twice the worst case of a sum of d products, relative to the norms
-    u = np.empty((len(v), m + 1), v.dtype)
-    u[:, :m] = projected
-    left = np.maximum(square - _squares(projected), 0)
-    u[:, m] = np.sqrt(left)
-    norm = np.sqrt(square)
-    shift = math.sqrt(m) * gamma * (norm + 2 * offset)  # of R v
-    wrong = 2 * gamma * square + (2 * norm + shift) * shift  # of left
-    with np.errstate(divide="ignore", invalid="ignore"):
-        turn = np.minimum(np.sqrt(wrong), np.where(left > 0, wrong / u[:, m], np.inf))
-    return u, shift + turn
+    m = projected.shape[1]
+    half = float(np.finfo(projected.dtype).eps) / 2
+    norm, square_error = np.sqrt(square), 2 * (d + 8) * half * square  # of |v|^2 and |R v|^2
+    shift = math.sqrt(m) * (terms + 8) * 1.01 * half * (norm + 2 * offset)  # of R v (Higham 2002, section 3.1)
+    u = np.empty((len(projected), m + 1 + (m >= width)), projected.dtype)
+    u[:, : width - 1], u[:, width:-1] = projected[:, : width - 1], projected[:, width - 1 :]
+    wrong = square_error + (2 * norm + shift) * shift  # of r(v)^2
+    error = shift
+    for place in {width - 1, u.shape[1] - 1}:
+        left = np.maximum(square - _squares(projected[:, :place]), 0)
+        u[:, place] = np.sqrt(left)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            turn = np.minimum(np.sqrt(wrong), np.where(left > 0, wrong / u[:, place], np.inf))
+        error = np.maximum(error, shift + turn)
+    return u, error
 
 
-def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The codes (n, width) of rows and their errors (n,), block by block; infinity where a sum overflows."""
-    codes = np.empty((len(rows), len(pruning.low)), np.uint8)
-    errors = np.empty(len(rows), np.float32)
+def _encode(
+    pruning: Pruning, rows: NDArray[Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8] | None]:
+    """Codes of rows (n, width), their errors (n,) and finer codes, block by block; infinity where a sum overflows."""
+    n, width, total = len(rows), pruning.width, len(pruning.low)
+    codes, errors = np.empty((n, width), np.uint8), np.empty(n, np.float32)
+    finer = np.empty((n, total - 1), np.uint8) if total > width else None
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
     kernels = get_backend()  # looked up here, as threads have no settings of their own
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
         with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
-            codes[here], errors[here] = _encode_block(pruning, rows[here], kernels)
+            both, errors[here] = _encode_block(pruning, rows[here], kernels)
+            codes[here] = both[:, :width]
+            if finer is not None:
+                finer[here, : width - 1], finer[here, width - 1 :] = both[:, : width - 1], both[:, width:]
 
-    starts, threads = range(0, len(rows), step), num_threads()
+    starts, threads = range(0, n, step), num_threads()
     if threads > 1 and len(starts) > 1:
         with ThreadPoolExecutor(threads) as pool:  # NumPy and native release the lock
             list(pool.map(encode, starts))
@@ -267,7 +347,7 @@ def _encode(pruning: Pruning, rows: NDArray[Any]) -> tuple[NDArray[np.uint8], ND
         for start in starts:
             encode(start)
     errors[np.isnan(errors)] = np.inf
-    return codes, errors
+    return codes, errors, finer
 
 
 def _linear(axes: FloatArray, mean: FloatArray | None = None) -> Layer:
@@ -294,19 +374,26 @@ def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
 
 
 def _encode_block(pruning: Pruning, rows: NDArray[Any], kernels: Kernels) -> tuple[FloatArray, FloatArray]:
-    v = _prepare(rows, pruning.metric, pruning.mean)
+    """u(v) in units of the grid (n, total), rounded, and the errors (n,)."""
+    v, width = _prepare(rows, pruning.metric, pruning.mean), pruning.width
     square, offset = _squares(v), pruning.offset
     blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * offset)
     if pruning.layer is None:
         u = v
     else:
+        terms: NDArray[Any] | int = rows.shape[1]
+        if pruning.raw:
+            terms = np.add.reduce((rows != 0).view(np.uint8), axis=1, dtype=np.uint32)
         projected = _project(kernels, pruning.layer, rows if pruning.raw else v)
-        u, more = _shorten(v, square, projected, offset if pruning.raw else 0)
+        u, more = _shorten(square, projected, width, rows.shape[1], terms, offset if pruning.raw else 0)
         blur = blur + more
     u -= pruning.low
     u /= u.dtype.type(pruning.scale)
     codes = np.clip(np.rint(u), 0, 255)
     u -= codes
+    apart = _squares(u[:, :width])
+    if u.shape[1] > width:
+        apart = np.maximum(apart, _squares(u[:, : width - 1]) + _squares(u[:, width:]))
     # The last: rounding of u in units of the codes, and of this sum
-    errors = np.sqrt(_squares(u)) + blur / pruning.scale
+    errors = np.sqrt(apart) + blur / pruning.scale
     return codes, errors * 1.001 + 1e-3

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -171,3 +173,22 @@ def test_threads_may_search_the_same_index_at_once(backend):
     for (distances, indices), (expected_distances, expected_indices) in zip(found, expected, strict=True):
         np.testing.assert_array_equal(indices, expected_indices)
         np.testing.assert_array_equal(distances, expected_distances)
+
+
+def test_codes_are_left_out_for_many_neighbours(monkeypatch):
+    """But not for a radius search, which only has room for many."""
+    (X, _), (Q, _) = fastnn.datasets.load_mnist()
+    index = fastnn.Neighbors().fit(X[:5000])
+    assert 5 < index._codes.most_neighbors < 5000
+    index._codes = dataclasses.replace(index._codes, most_neighbors=4.0)
+    native, seen = fastnn.get_backend("numpy").neighbors, []
+
+    def neighbors(metric, X, Q, codes, *rest):
+        seen.append(codes is not None)
+        native(metric, X, Q, codes, *rest)
+
+    monkeypatch.setattr("fastnn.neighbors.get_backend", lambda: types.SimpleNamespace(neighbors=neighbors))
+    index.search(Q[:3], 4)
+    index.search(Q[:3], 5)
+    index.radius(Q[:3], 900.0)
+    assert seen == [True, False, True]

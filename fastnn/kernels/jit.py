@@ -27,6 +27,7 @@ QUERIES, QUERY_ELEMENTS = 128, 1 << 20  # a block of queries, and what it has at
 PORTION = 1 << 26  # elements summed in a few hundredths of a second, between two chances for Ctrl-C
 PER_PAIR = 500  # what a pair of rows costs besides, at most, in the same unit
 SORTED = 100_000  # neighbours that are sorted between two chances
+SLOWER = 8  # times as many values as native computes in the time of comparing all rows
 TRIED = 16  # one row of so many is searched before it shows whether the codes rule out enough
 
 
@@ -333,6 +334,8 @@ def neighbors(
         best, rest = near.Best(values[here], indices[here], np.zeros(count, np.int64), bounds), 0
         if codes is not None:
             some = codes._replace(queries=codes.queries[here], query_errors=codes.query_errors[here])
+            if codes.finer_queries is not None:
+                some = some._replace(finer_queries=codes.finer_queries[here])
             rest = _search_codes(metric, X, Q[here], some, best)
         tile, queries = near.tile_for(X), near.prepare(metric, Q[here])
         for first, stop in _row_portions(rest, len(X), count, X.shape[1]):
@@ -344,12 +347,17 @@ def neighbors(
 def _search_codes(metric: int, X: NDArray[Any], Q: NDArray[Any], codes: Codes, best: near.Best) -> int:
     """Search with the codes; return from which row on it is better to do without."""
     rows, errors, query_errors = (_read_only(a) for a in (codes.rows, codes.row_errors, codes.query_errors))
+    finer_rows, finer_queries = codes.finer_rows, codes.finer_queries
+    if finer_rows is None or finer_queries is None:
+        finer_rows, finer_queries = codes.rows, codes.queries
+    finer_rows, finer_queries = _read_only(finer_rows), _read_only(finer_queries)
     tile, queries = near.tile_for(rows), near.prepare(spec.EUCLIDEAN, codes.queries)
     for first, stop in _row_portions(0, len(X), len(Q), X.shape[1] + rows.shape[1]):
         verified = near.compare_codes(
-            metric, X, first, stop, Q, rows, errors, query_errors, float(codes.scale), queries, tile, best
-        )
-        if first * TRIED >= len(X) and verified > codes.most_verified * (stop - first) * len(Q):
+            metric, X, first, stop, Q, rows, errors, query_errors, float(codes.scale), finer_rows, finer_queries,
+            queries, tile, best,
+        )  # fmt: skip
+        if first * TRIED >= len(X) and verified > SLOWER * codes.most_verified * (stop - first) * len(Q):
             return stop
     return len(X)
 

@@ -64,6 +64,9 @@ cdef extern from "fastnn.h" nogil:
         const uint8_t *query_codes
         const float *row_errors
         const float *query_errors
+        int64_t finer_width
+        const uint8_t *finer_rows
+        const uint8_t *finer_queries
         double scale, most_verified
 
     ctypedef int fnn_poll() noexcept
@@ -322,8 +325,8 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     cdef fnn_search search = fnn_search(
         metric, cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Q, 0), cnp.PyArray_DIM(X, 1), values.shape[1],
         cnp.PyArray_DATA(X), cnp.PyArray_DATA(Q), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, limit,
-        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, 0)
-    cdef const uint8_t[:, ::1] row_codes, query_codes
+        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0)
+    cdef const uint8_t[:, ::1] row_codes, query_codes, finer_rows, finer_queries
     cdef const float[::1] row_errors, query_errors
     if search.queries == 0 or search.k == 0:
         return
@@ -335,6 +338,10 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
         search.row_codes, search.query_codes = &row_codes[0, 0], &query_codes[0, 0]
         search.row_errors, search.query_errors = &row_errors[0], &query_errors[0]
         search.scale, search.most_verified = codes.scale, codes.most_verified
+        if codes.finer_rows is not None:
+            finer_rows, finer_queries = codes.finer_rows, codes.finer_queries
+            search.finer_width = finer_rows.shape[1]
+            search.finer_rows, search.finer_queries = &finer_rows[0, 0], &finer_queries[0, 0]
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
     cdef double work = <double>search.rows * <double>search.queries * <double>search.columns
     cdef int threads = num_threads() if work > FNN_SEARCH_THREAD_WORK else 1

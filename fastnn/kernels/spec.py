@@ -98,7 +98,8 @@ class Codes(NamedTuple):
     |q - x| >= scale * (|query code - row code| - query_error - row_error),
 
     where |.| is the Euclidean norm, and for the cosine metric q and x stand for q / |q| and x / |x|. Without loss, a
-    row whose bound is above the k-th distance found so far need not be looked at.
+    row whose bound is above the k-th distance found so far need not be looked at. Finer codes, if there are any, are
+    longer and have the same scale and errors, so that they rule out more.
     """
 
     rows: NDArray[np.uint8]  # (n, width)
@@ -107,6 +108,8 @@ class Codes(NamedTuple):
     query_errors: NDArray[np.float32]  # (q,)
     scale: float
     most_verified: float  # share of a query's rows within the bound above which a backend may do without the codes
+    finer_rows: NDArray[np.uint8] | None = None  # (n, finer width)
+    finer_queries: NDArray[np.uint8] | None = None  # (q, finer width)
 
 
 Tick = Callable[[int], None]  # called now and then with the number of batches finished

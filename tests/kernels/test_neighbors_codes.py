@@ -27,11 +27,14 @@ def assert_found(backend, X, Q, codes, k, *, rtol=0.0):
     np.testing.assert_allclose(values, expected, rtol=rtol)
 
 
-def exact_codes(X, Q, *, scale=1.0):
-    """Of points that are scale times bytes: the bytes, without any error."""
+def exact_codes(X, Q, *, scale=1.0, coarse=None):
+    """Of points that are scale times bytes: the bytes, without any error; some columns first, if coarse ones are asked
+    for."""
     parts = [np.rint(points / scale).astype(np.uint8) for points in (X, Q)]
     errors = [np.zeros(len(points), np.float32) for points in (X, Q)]
-    return Codes(parts[0], errors[0], parts[1], errors[1], scale, np.inf)
+    some = parts if coarse is None else [np.ascontiguousarray(part[:, :coarse]) for part in parts]
+    finer = [None, None] if coarse is None else parts
+    return Codes(some[0], errors[0], some[1], errors[1], scale, np.inf, *finer)
 
 
 @each_dtype
@@ -43,6 +46,33 @@ def test_bounds_that_are_distances(backend, d, high, k, dtype):
     X, Q = rng.integers(0, high, (700, d)).astype(dtype), rng.integers(0, high, (60, d)).astype(dtype)
     X[350:] = X[rng.permutation(350)]
     assert_found(backend, X, Q, exact_codes(X, Q), k)
+
+
+@each_dtype
+@pytest.mark.parametrize(("d", "coarse"), [(2, 1), (17, 5), (64, 16), (96, 48), (130, 100), (784, 33)])
+@pytest.mark.parametrize("n", [33, 700])
+@pytest.mark.parametrize("q", [1, 60])
+def test_finer_codes(backend, d, coarse, n, q, dtype):
+    """The k-th distance so far is just the finer bound of many; the coarse one leaves most pairs."""
+    rng = np.random.default_rng(0)
+    X, Q = rng.integers(0, 7, (n, d)).astype(dtype), rng.integers(0, 7, (q, d)).astype(dtype)
+    X[n // 2 :] = X[rng.permutation(n - n // 2)]
+    for k in (1, 7):
+        assert_found(backend, X, Q, exact_codes(X, Q, coarse=coarse), k)
+
+
+@each_dtype
+def test_finer_codes_with_errors(backend, dtype):
+    """Codes of other points, with errors that say how far these are; some are infinite."""
+    rng = np.random.default_rng(0)
+    X, Q = rng.integers(9, 200, (900, 40)).astype(dtype), rng.integers(9, 200, (70, 40)).astype(dtype)
+    off = [rng.integers(-9, 10, points.shape) * (rng.random((len(points), 1)) < 0.5) for points in (X, Q)]
+    codes = exact_codes(X + off[0], Q + off[1], coarse=12)
+    for errors, wrong in ((codes.row_errors, off[0]), (codes.query_errors, off[1])):
+        errors[:] = np.sqrt((wrong**2).sum(axis=1)) * 1.001
+        errors[::41] = np.inf
+    for k in (1, 6):
+        assert_found(backend, X, Q, codes, k)
 
 
 @pytest.mark.parametrize("scale", [2.0**-40, 1 / 255, 1e20])

@@ -8,6 +8,10 @@
 
 typedef int32_t ints __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
+typedef struct {
+    int32_t query, row; /* of a block and of a visit */
+} fnn_pair;
+
 /* one bit per lane: a >= b */
 INLINE uint32_t reaches(ints a, ints b) {
 #if VECTOR_BYTES == 64
@@ -20,6 +24,15 @@ INLINE uint32_t reaches(ints a, ints b) {
     uint32_t bits = 0;
     for (int i = 0; i < INT_LANES; i++) bits |= (uint32_t)(a[i] >= b[i]) << i;
     return bits;
+#endif
+}
+
+/* one bit per lane that is not 0 */
+INLINE uint32_t nonzero(ints a) {
+#if VECTOR_BYTES == 64
+    return _mm512_test_epi32_mask((__m512i)a, (__m512i)a);
+#else
+    return reaches((ints)(a == 0), (ints){0});
 #endif
 }
 
@@ -48,25 +61,23 @@ INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t ste
 
    groups(width)  32-bit elements of a row or query: several bytes go into one
    pack           to (groups, INT_ROWS) = `height` rows of x (.., width), anything for those that lack; start
-                  (INT_ROWS) = -floor(sum x^2 / 2), odd = whether that was no whole number
+                  (INT_ROWS) = -floor(sum x^2 / 2)
    pack_query     to (groups, step) in column 0 = a query's elements, 0 where its bytes are. Returns its norm: sum q^2,
                   less 256 sum q if the rows' bytes are signed
-   tile           scores (TILE_ROWS, INT_ROWS) = start + x . q; masks (TILE_ROWS): a bit for each that reaches the
-                  query's limit; scores of queries without any are not written. Returns whether there are any.
+   tile           masks (TILE_ROWS): a bit for each row whose score, start + x . q, reaches the query's limit
    team           the same for QUERY_TEAM queries, of the elements that index (groups) names by where their rows start
+   squares        to (count) = sum (q - x)^2 of some pairs of q (.., width) and x (.., width)
 
-   squares        to (height) = sum (q - x)^2 of each of some rows x (height, width)
-
-   A score stands for |q - x|^2 = norm + odd - 2 score. */
+   |q - x|^2 is norm - 2 score, or 1 more. */
 typedef struct {
     int64_t (*groups)(int64_t width);
-    void (*pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start, uint8_t *odd);
+    void (*pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start);
     int64_t (*pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step);
-    int (*tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
-                uint32_t *masks, int32_t *scores);
-    int (*team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
-                const int32_t *limit, uint32_t *masks, int32_t *scores);
-    void (*squares)(const uint8_t *q, const uint8_t *x, int64_t width, int64_t height, int64_t *to);
+    void (*tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
+                 uint32_t *masks);
+    void (*team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
+                 const int32_t *limit, uint32_t *masks);
+    void (*squares)(const uint8_t *q, const uint8_t *x, int64_t width, const fnn_pair *pairs, int64_t count, int64_t *to);
 } bytes_kernels;
 
 #define SQUARED 16384 /* bytes whose squares add up to less than 2^31 */
@@ -150,7 +161,7 @@ static double value_of_bytes(const bytes_kernels *bytes, int64_t metric, const u
                              int64_t width) {
     int64_t square;
     if (metric == EUCLIDEAN) {
-        bytes->squares(q, x, width, 1, &square);
+        bytes->squares(q, x, width, &(fnn_pair){0, 0}, 1, &square);
         return (double)square;
     }
     if (metric == MANHATTAN) return (double)apart_of_bytes(q, x, width);

@@ -41,7 +41,7 @@ INLINE void BYTES(split_fours)(ints *to, ints *squares, ints *plain) {
 #endif
 }
 
-static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start, uint8_t *odd) {
+static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start) {
     const int64_t fours = (width + 3) / 4, step = 4 / IN_GROUP * INT_ROWS;
     int64_t r = 0;
     for (; r < INT_ROWS; r += 4) {
@@ -63,7 +63,6 @@ static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t
         for (int64_t g = 0; g < fours; g++) BYTES(split_fours)((ints *)(to + g * step + j), &squares, &plain);
         squares += plain * 128;
         *(ints *)(start + j) = -(squares >> 1);
-        for (int k = 0; k < INT_LANES; k++) odd[j + k] = squares[k] & 1;
     }
 }
 
@@ -75,8 +74,8 @@ static int64_t BYTES(pack_query)(const uint8_t *q, int64_t width, int32_t *to, i
 }
 
 /* tile, or with an index team, of some queries */
-INLINE int BYTES(score)(const int queries, const int32_t *x, const int32_t *start, const int32_t *q,
-                        const int32_t *index, int64_t groups, const int32_t *limit, uint32_t *masks, int32_t *scores) {
+INLINE void BYTES(score)(const int queries, const int32_t *x, const int32_t *start, const int32_t *q,
+                         const int32_t *index, int64_t groups, const int32_t *limit, uint32_t *masks) {
     ints sum[TILE_ROWS][2];
     UNROLL for (int r = 0; r < queries; r++)
         UNROLL for (int j = 0; j < 2; j++) sum[r][j] = *(const ints *)(start + j * INT_LANES);
@@ -89,27 +88,20 @@ INLINE int BYTES(score)(const int queries, const int32_t *x, const int32_t *star
             sum[r][1] = BYTES(dot)(sum[r][1], query, right);
         }
     }
-    uint32_t any = 0;
     UNROLL for (int r = 0; r < queries; r++) {
         const ints least = (ints){0} + limit[r];
         masks[r] = reaches(sum[r][0], least) | reaches(sum[r][1], least) << INT_LANES;
-        any |= masks[r];
-        if (__builtin_expect(masks[r] != 0, 0)) {
-            *(ints *)(scores + r * INT_ROWS) = sum[r][0];
-            *(ints *)(scores + r * INT_ROWS + INT_LANES) = sum[r][1];
-        }
     }
-    return any != 0;
 }
 
-static int BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
-                       uint32_t *masks, int32_t *scores) {
-    return BYTES(score)(TILE_ROWS, x, start, q, NULL, groups, limit, masks, scores);
+static void BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
+                        uint32_t *masks) {
+    BYTES(score)(TILE_ROWS, x, start, q, NULL, groups, limit, masks);
 }
 
-static int BYTES(team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
-                       const int32_t *limit, uint32_t *masks, int32_t *scores) {
-    return BYTES(score)(QUERY_TEAM, x, start, q, index, groups, limit, masks, scores);
+static void BYTES(team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
+                        const int32_t *limit, uint32_t *masks) {
+    BYTES(score)(QUERY_TEAM, x, start, q, index, groups, limit, masks);
 }
 
 #if VECTOR_BYTES > 16
@@ -126,44 +118,47 @@ INLINE void BYTES(add_squares)(ints d, ints *squares, ints *plain) {
 }
 #endif
 
-INLINE int64_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
-    int64_t total = 0;
-    for (int64_t i = 0; i < width;) {
-        const int64_t stop = width - i < SQUARED ? width : i + SQUARED;
+/* sum (q - x)^2 of no more than SQUARED bytes */
+INLINE int32_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
+    int64_t i = 0;
+    int32_t total = 0;
 #if VECTOR_BYTES > 16
-        ints squares = {0}, plain = {0};
+    ints squares = {0}, plain = {0};
 #endif
 #if VECTOR_BYTES == 64
-        for (; i < stop; i += 64) {
-            const __mmask64 here = ~(uint64_t)0 >> (stop - i < 64 ? 64 - (stop - i) : 0);
-            const __m512i a = _mm512_maskz_loadu_epi8(here, q + i), b = _mm512_maskz_loadu_epi8(here, x + i);
-            BYTES(add_squares)((ints)_mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b)), &squares, &plain);
-        }
-        i = stop;
-        total += sum_of_lanes(squares + plain * 128);
-#elif VECTOR_BYTES == 32
-        for (; i + 32 <= stop; i += 32) {
-            const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
-            const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
-            BYTES(add_squares)((ints)_mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b)), &squares, &plain);
-        }
-        if (i + 16 <= stop) {
-            const __m128i a = _mm_loadu_si128((const __m128i *)(q + i)), b = _mm_loadu_si128((const __m128i *)(x + i));
-            BYTES(add_squares)((ints)_mm256_zextsi128_si256(_mm_sub_epi8(_mm_max_epu8(a, b), _mm_min_epu8(a, b))),
-                               &squares, &plain);
-            i += 16;
-        }
-        total += sum_of_lanes(squares);
-#endif
-        int32_t rest = 0;
-        for (; i < stop; i++) rest += ((int32_t)q[i] - x[i]) * ((int32_t)q[i] - x[i]);
-        total += rest;
+    for (; i < width; i += 64) {
+        const __mmask64 here = width - i < 64 ? ~(uint64_t)0 >> (64 - (width - i)) : ~(uint64_t)0;
+        const __m512i a = _mm512_maskz_loadu_epi8(here, q + i), b = _mm512_maskz_loadu_epi8(here, x + i);
+        BYTES(add_squares)((ints)_mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b)), &squares, &plain);
     }
+    total = sum_of_lanes(squares + plain * 128);
+#elif VECTOR_BYTES == 32
+    for (; i + 32 <= width; i += 32) {
+        const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
+        const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
+        BYTES(add_squares)((ints)_mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b)), &squares, &plain);
+    }
+    if (i + 16 <= width) {
+        const __m128i a = _mm_loadu_si128((const __m128i *)(q + i)), b = _mm_loadu_si128((const __m128i *)(x + i));
+        BYTES(add_squares)((ints)_mm256_zextsi128_si256(_mm_sub_epi8(_mm_max_epu8(a, b), _mm_min_epu8(a, b))),
+                           &squares, &plain);
+        i += 16;
+    }
+    total = sum_of_lanes(squares);
+#endif
+    for (; i < width; i++) total += ((int32_t)q[i] - x[i]) * ((int32_t)q[i] - x[i]);
     return total;
 }
 
-static void BYTES(squares)(const uint8_t *q, const uint8_t *x, int64_t width, int64_t height, int64_t *to) {
-    for (int64_t r = 0; r < height; r++) to[r] = BYTES(square)(q, x + r * width, width);
+static void BYTES(squares)(const uint8_t *q, const uint8_t *x, int64_t width, const fnn_pair *pairs, int64_t count,
+                           int64_t *to) {
+    const int64_t first = width < SQUARED ? width : SQUARED;
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *a = q + pairs[i].query * width, *b = x + pairs[i].row * width;
+        to[i] = BYTES(square)(a, b, first);
+        for (int64_t at = first; at < width; at += SQUARED)
+            to[i] += BYTES(square)(a + at, b + at, width - at < SQUARED ? width - at : SQUARED);
+    }
 }
 
 static const bytes_kernels BYTES(kernels) = {BYTES(groups), BYTES(pack), BYTES(pack_query), BYTES(tile),

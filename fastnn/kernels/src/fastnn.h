@@ -59,6 +59,8 @@ typedef struct {
     int64_t width;    /* of the codes; 0: there are none */
     const uint8_t *row_codes, *query_codes;
     const float *row_errors, *query_errors;
+    int64_t finer_width; /* of the finer ones */
+    const uint8_t *finer_rows, *finer_queries;
     double scale, most_verified;
 } fnn_search;
 

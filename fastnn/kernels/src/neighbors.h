@@ -1,13 +1,13 @@
 /* Exact nearest neighbours: blocks of queries against all rows, or several parts of the rows at once. Template, after
-   searcher.h. */
+   visits.h. */
 
-#define MOST_QUERIES 504      /* of a block, which share the costs of fetching and packing rows; a multiple of TILE_ROWS */
-#define BLOCK_BYTES (1 << 20) /* of the elements of a block's queries, where MOST_QUERIES would need more */
+#define MOST_QUERIES 1032     /* of a block, which share the costs of fetching and packing rows; a multiple of TILE_ROWS */
+#define BLOCK_BYTES (1 << 22) /* of the elements of a block's queries, where MOST_QUERIES would need more */
 #define FEW_QUERIES 64        /* for each thread, below which the threads share out the rows */
 #define MOST_ALONE 2          /* queries that are faster one by one than by packing rows for all of them */
 #define GRACE 256             /* hits of a query that are no reason to give up the codes; of few rows, one in GRACE */
 #define MOST_SEEDED 256       /* neighbours up to which it is worth the memory to look for good rows first */
-#define FEW_SEEDED 16         /* neighbours below which that need not be done so well */
+#define SEED_STRIDE 8         /* of the visits, one in so many looks for them */
 #define POLL_VISITS 16
 
 /* Lets signals be heard; is the search to stop? */
@@ -25,14 +25,12 @@ static int64_t FN(seeds)(const fnn_search *s) { return s->width && s->k <= MOST_
    rows that come before any good ones. Leaves something in the heaps (count, k). */
 static void FN(seed)(SEARCHER *here, int64_t low, int64_t high, double *values, int64_t *indices) {
     const int64_t k = here->job->search->k, seeds = FN(seeds)(here->job->search);
-    const int64_t stride = k < FEW_SEEDED ? 4 : 2; /* of the visits, one in so many is made */
-    double none = 0;
     for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY; /* any codes will do */
     FN(use_heaps)(here, here->seed_values, here->seed_indices, seeds);
     FN(enter_form)(here, FN(SEEDING));
-    for (int64_t row = low, visits = 0; row < high; row += stride * INT_ROWS, visits++) {
+    for (int64_t row = low, visits = 0; row < high; row += SEED_STRIDE * INT_ROWS, visits++) {
         if (visits % POLL_VISITS == 0 && FN(is_stopped)(here->job, here->thread)) return;
-        FN(visit)(here, row, high, &none);
+        FN(visit)(here, row, high);
     }
     for (int64_t i = 0; i < here->count; i++) {
         empty_heap(values + i * k, indices + i * k, k);
@@ -66,7 +64,8 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
             if (FN(is_stopped)(here->job, here->thread)) return;
             here->narrowed = 1;
         }
-        row += FN(visit)(here, row, high, &computed);
+        row += FN(visit)(here, row, high);
+        computed += (double)here->hit_count + REFINED_VALUES * (double)here->refined;
         const double compared = (double)(here->count * (row - low));
         if (here->form == FN(BY_CODES) && computed > s->most_verified * compared + grace * (double)here->count)
             FN(enter_form)(here, FN(plain_form)(s));
@@ -90,6 +89,7 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     here->reach = FN(take)(&at, padded * sizeof(double));
     here->norm = FN(take)(&at, padded * sizeof(double));
     here->q_factor = FN(take)(&at, padded * sizeof(double));
+    here->own = FN(take)(&at, padded * sizeof(double));
     here->byte_limit = FN(take)(&at, padded * sizeof(int32_t));
     here->real_limit = FN(take)(&at, padded * sizeof(REAL));
     here->order = FN(take)(&at, padded * sizeof(int32_t));
@@ -104,7 +104,9 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     here->byte_rows = FN(take)(&at, (groups + 1) * INT_ROWS * sizeof(int32_t)); /* pack writes whole fours of bytes */
     here->real_rows = FN(take)(&at, (width + 3) * REAL_ROWS * sizeof(REAL));
     here->four_rows = FN(take)(&at, 4 * (width + 3) * sizeof(REAL));
+    here->masks = FN(take)(&at, (padded + INT_LANES) * sizeof(uint32_t));
     here->hits = FN(take)(&at, padded * INT_ROWS * sizeof *here->hits);
+    here->squares = FN(take)(&at, padded * INT_ROWS * sizeof(int64_t));
     return at.used;
 }
 

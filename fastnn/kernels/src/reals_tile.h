@@ -37,8 +37,8 @@ INLINE uint32_t FN(reaches)(V a, V b) {
 }
 
 /* masks (TILE_ROWS) = a bit for each of the rows x (width, REAL_ROWS) whose score, begun at `start`, reaches the limit of
-   the query in q (width, TILE_ROWS). Returns whether there are any. */
-INLINE int FN(tile_of_reals)(const int manhattan, const REAL *x, const REAL *start, const REAL *q, int64_t width,
+   the query in q (width, TILE_ROWS). */
+INLINE void FN(tile_of_reals)(const int manhattan, const REAL *x, const REAL *start, const REAL *q, int64_t width,
                              const REAL *limit, uint32_t *masks) {
     V sum[TILE_ROWS][2];
     UNROLL for (int r = 0; r < TILE_ROWS; r++)
@@ -56,23 +56,20 @@ INLINE int FN(tile_of_reals)(const int manhattan, const REAL *x, const REAL *sta
             }
         }
     }
-    uint32_t any = 0;
     UNROLL for (int r = 0; r < TILE_ROWS; r++) {
         const V least = FN(vset)(limit[r]);
         masks[r] = FN(reaches)(sum[r][0], least) | FN(reaches)(sum[r][1], least) << LANES;
-        any |= masks[r];
     }
-    return any != 0;
 }
 
-static __attribute__((noinline)) int FN(tile_of_products)(const REAL *x, const REAL *start, const REAL *q,
+static __attribute__((noinline)) void FN(tile_of_products)(const REAL *x, const REAL *start, const REAL *q,
                                                           int64_t width, const REAL *limit, uint32_t *masks) {
-    return FN(tile_of_reals)(0, x, start, q, width, limit, masks);
+    FN(tile_of_reals)(0, x, start, q, width, limit, masks);
 }
 
-static __attribute__((noinline)) int FN(tile_of_differences)(const REAL *x, const REAL *start, const REAL *q,
+static __attribute__((noinline)) void FN(tile_of_differences)(const REAL *x, const REAL *start, const REAL *q,
                                                              int64_t width, const REAL *limit, uint32_t *masks) {
-    return FN(tile_of_reals)(1, x, start, q, width, limit, masks);
+    FN(tile_of_reals)(1, x, start, q, width, limit, masks);
 }
 
 /* Eight lanes and two chains of them whatever the instruction set, and no fused multiply-adds: the same bits anywhere. */
@@ -84,12 +81,21 @@ INLINE double FN(sum8)(const FN(D8) *a, const FN(D8) *b) {
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
+INLINE void FN(widen8)(const REAL *x, FN(D8) *to) {
+#if VECTOR_BYTES == 64 && IS_FLOAT
+    *to = (FN(D8))_mm512_cvtps_pd(_mm256_loadu_ps(x)); /* GCC would make halves of it */
+#else
+    *to = __builtin_convertvector(*(const FN(V8) *)x, FN(D8));
+#endif
+}
+
 /* sum += the terms of eight columns */
 INLINE void FN(add_terms)(const int metric, const REAL *q, double q_factor, const REAL *x, double x_factor,
                           FN(D8) *sum) {
     typedef int64_t I8 __attribute__((vector_size(64)));
-    const FN(D8) a = __builtin_convertvector(*(const FN(V8) *)q, FN(D8));
-    const FN(D8) b = __builtin_convertvector(*(const FN(V8) *)x, FN(D8));
+    FN(D8) a, b;
+    FN(widen8)(q, &a);
+    FN(widen8)(x, &b);
     const FN(D8) apart = metric == COSINE ? a * q_factor - b * x_factor : a - b;
     *sum += metric == MANHATTAN ? (FN(D8))((I8)apart & ((I8){0} + INT64_MAX)) : apart * apart;
 }

@@ -15,5 +15,6 @@
 #include "columns.h"
 #include "reals_tile.h"
 #include "searcher.h"
+#include "visits.h"
 #include "neighbors.h"
 #include "training.h"

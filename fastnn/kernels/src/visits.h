@@ -1,0 +1,219 @@
+/* Visits of a block of queries to the next rows. Template, after searcher.h.
+
+   A visit compares the block with INT_ROWS or REAL_ROWS rows in register tiles, whose last instructions compare the
+   scores with what each query still wants; what reaches that is a hit, unless the finer codes rule it out. A hit's value
+   is computed as spec.Kernels says and decides. So results depend neither on the tiles' rounding nor on who does what. */
+
+#define MOST_AHEAD 1024 /* bytes of a row that are prefetched */
+#define REFINED_VALUES 0.1 /* values that take as long to compute as to compare one pair of finer codes */
+
+/* Makes the hits of a visit from the masks. */
+static void FN(take_hits)(SEARCHER *here, uint32_t valid) {
+    for (int64_t place = 0; place < here->count; place += INT_LANES) {
+        uint32_t some = nonzero(*(const ints *)(here->masks + place));
+        if (here->count - place < INT_LANES) some &= ((uint32_t)1 << (here->count - place)) - 1;
+        for (; some; some &= some - 1) {
+            const int64_t at = place + __builtin_ctz(some);
+            for (uint32_t mask = here->masks[at] & valid; mask; mask &= mask - 1)
+                here->hits[here->hit_count++] = (fnn_pair){here->order[at], __builtin_ctz(mask)};
+        }
+    }
+}
+
+/* Leaves of the hits those whose codes, of some width, are as near as the query wants. */
+static void FN(sift)(SEARCHER *here, const uint8_t *query_codes, const uint8_t *row_codes, int64_t width, int64_t row) {
+    const fnn_search *s = here->job->search;
+    const float *errors = s->row_errors + row;
+    int64_t left = 0;
+    here->job->bytes->squares(query_codes + here->first * width, row_codes + row * width, width, here->hits,
+                              here->hit_count, here->squares);
+    for (int64_t h = 0; h < here->hit_count; h++) {
+        const fnn_pair hit = here->hits[h];
+        const double reach = here->own[hit.query] + errors[hit.row];
+        here->hits[left] = hit;
+        left += (double)here->squares[h] <= reach * reach * (1 + 1e-6);
+    }
+    here->hit_count = left;
+}
+
+/* Asks for the rows of the hits, of which only codes have been read. */
+static void FN(fetch_rows)(SEARCHER *here, int64_t first_row) {
+    const fnn_search *s = here->job->search;
+    const char *rows = FN(point)(s, s->x, first_row);
+    const int64_t bytes = (const char *)FN(point)(s, s->x, 1) - (const char *)FN(point)(s, s->x, 0);
+    for (int64_t h = 0; h < here->hit_count; h++)
+        for (int64_t at = 0; at < bytes && at < MOST_AHEAD; at += 64)
+            __builtin_prefetch(rows + here->hits[h].row * bytes + at);
+}
+
+/* Lets the rows' codes reach as far as their errors are above the least: by so much more, at most, than (own + least)^2
+   is (own + error)^2. */
+static void FN(relax)(SEARCHER *here, int64_t row, int64_t height) {
+    const fnn_search *s = here->job->search;
+    const double least = here->job->least_error;
+    if (here->narrowed) {
+        here->widest = 0;
+        for (int64_t i = 0; i < here->count; i++) {
+            const double own = here->reach[i] / s->scale + s->query_errors[here->first + i];
+            if (isfinite(own) && own > here->widest) here->widest = own;
+        }
+        here->widest *= 1 + 1e-6;
+        here->narrowed = 0;
+    }
+    const float *errors = s->row_errors + row, shared = (float)(2 * here->widest + least), lowest = (float)least;
+    const float most = 1 << 30; /* more than any two codes are apart */
+    for (int64_t r = 0; r < height; r++) {
+        const float more = (errors[r] - lowest) * (errors[r] + shared) * 0.500001f;
+        here->start[r] += (int32_t)(more < most ? more : most) + 1;
+    }
+}
+
+/* Compares the block with rows of bytes or codes. A query that goes alone meets all rows. */
+static void FN(scan_bytes)(SEARCHER *here, int64_t row, int64_t height, uint32_t valid) {
+    const fnn_search *s = here->job->search;
+    const bytes_kernels *bytes = here->job->bytes;
+    const int by_codes = here->form != FN(BY_BYTES);
+    const int64_t width = by_codes ? s->width : s->columns, groups = bytes->groups(width);
+    const uint8_t *x = (by_codes ? s->row_codes : (const uint8_t *)s->x) + row * width;
+    if (here->alone) {
+        for (int32_t r = 0; r < height; r++) here->hits[here->hit_count++] = (fnn_pair){0, r};
+    } else {
+        bytes->pack(x, width, height, here->byte_rows, here->start);
+        if (here->form == FN(BY_CODES)) FN(relax)(here, row, height);
+        for (int64_t tile = 0; tile < here->tiles; tile++) {
+            const int64_t place = tile * here->tile_rows;
+            const int32_t *q = here->byte_queries + place * groups, *limit = here->byte_limit + place;
+            if (here->in_teams)
+                bytes->team(here->byte_rows, here->start, q, here->listed + tile * groups, here->listed_count[tile],
+                            limit, here->masks + place);
+            else
+                bytes->tile(here->byte_rows, here->start, q, groups, limit, here->masks + place);
+        }
+        FN(take_hits)(here, valid);
+    }
+    if (here->form != FN(BY_CODES)) return;
+    if (here->alone) FN(sift)(here, s->query_codes, s->row_codes, s->width, row);
+    here->refined = here->hit_count;
+    if (s->finer_width) FN(sift)(here, s->finer_queries, s->finer_rows, s->finer_width, row);
+    FN(fetch_rows)(here, row);
+}
+
+/* real_rows = some rows, prepared; real_start = where their scores begin. Returns their greatest norm. */
+static double FN(pack_reals_tile)(SEARCHER *here, int64_t row, int64_t height) {
+    const FN(search_job) *job = here->job;
+    const fnn_search *s = job->search;
+    const int64_t width = s->columns, padded = (width + 3) / 4 * 4;
+    REAL *to = here->real_rows, most = 0;
+    for (int64_t r = 0; r < REAL_ROWS; r += 4) {
+        for (int64_t k = 0; k < 4; k++)
+            if (r + k < height)
+                FN(prepare)(job, FN(point)(s, s->x, row + r + k), here->four_rows + k * padded);
+            else
+                memset(here->four_rows + k * padded, 0, width * sizeof(REAL));
+        for (int64_t i = 0; i < padded; i += 4)
+            FN(transpose)(here->four_rows + i, padded, to + i * REAL_ROWS + r, REAL_ROWS);
+    }
+    for (int64_t j = 0; j < REAL_ROWS; j += LANES) {
+        V square = {0};
+        if (s->metric == EUCLIDEAN)
+            for (int64_t i = 0; i < width; i++) {
+                const V x = FN(vload)(to + i * REAL_ROWS + j);
+                square = FN(vfma)(x, x, square);
+            }
+        FN(vstore)(here->real_start + j, square * (REAL)-0.5);
+        for (int k = 0; k < LANES; k++)
+            if (!(square[k] <= most)) most = square[k];
+    }
+    return sqrt((double)most);
+}
+
+/* real_limit: the least score that a row may have which a query wants, when the rows' norms are at most `most`. */
+static void FN(limit_reals)(SEARCHER *here, double most) {
+    const FN(search_job) *job = here->job;
+    const double epsilon = IS_FLOAT ? 0x1p-23 : 0x1p-52; /* twice the rounding of one operation */
+    const double gamma = (double)(job->search->columns + 16) * epsilon, unit = (double)job->unit;
+    const double tiny = (double)job->search->columns * (IS_FLOAT ? 0x1p-125 : 0x1p-1021); /* what may underflow */
+    const double far = IS_FLOAT ? 1e18 : 1e150; /* norms whose squares might overflow */
+    const double bound = most * (1 + gamma);
+    for (int64_t i = 0; i < here->count; i++) {
+        const double norm = here->norm[i], reach = here->reach[i];
+        double least;
+        if (job->search->metric == EUCLIDEAN) {
+            /* |q - x| <= reach, rounding of the prepared included; then of the score */
+            const double apart = reach * unit + epsilon * (norm + bound);
+            least = (norm * norm - apart * apart) / 2 - gamma * (norm * bound + bound * bound) - tiny;
+            if (!(norm < far && bound < far)) least = -INFINITY;
+        } else if (job->search->metric == MANHATTAN) {
+            least = -reach * unit * (1 + 2 * gamma) - tiny;
+        } else {
+            least = 1 - reach - 2 * gamma;
+        }
+        least -= (least < 0 ? -least : least) * epsilon;
+        here->real_limit[i] = reach < 0 ? (REAL)INFINITY : (REAL)least;
+    }
+}
+
+static void FN(scan_reals)(SEARCHER *here, int64_t row, int64_t height, uint32_t valid) {
+    const int64_t width = here->job->search->columns;
+    FN(limit_reals)(here, FN(pack_reals_tile)(here, row, height));
+    for (int64_t tile = 0; tile < here->tiles; tile++) {
+        const REAL *q = here->real_queries + tile * width * TILE_ROWS, *limit = here->real_limit + tile * TILE_ROWS;
+        uint32_t *masks = here->masks + tile * TILE_ROWS;
+        if (here->job->search->metric == MANHATTAN)
+            FN(tile_of_differences)(here->real_rows, here->real_start, q, width, limit, masks);
+        else
+            FN(tile_of_products)(here->real_rows, here->real_start, q, width, limit, masks);
+    }
+    FN(take_hits)(here, valid);
+}
+
+/* Takes the hits of a visit into the heaps. */
+static void FN(settle)(SEARCHER *here, int64_t row) {
+    const FN(search_job) *job = here->job;
+    const fnn_search *s = job->search;
+    const int seeding = here->form == FN(SEEDING), by_squares = seeding || (s->is_uint8 && s->metric == EUCLIDEAN);
+    if (seeding)
+        job->bytes->squares(s->query_codes + here->first * s->width, s->row_codes + row * s->width, s->width, here->hits,
+                            here->hit_count, here->squares);
+    else if (by_squares)
+        job->bytes->squares(FN(point)(s, s->q, here->first), FN(point)(s, s->x, row), s->columns, here->hits,
+                            here->hit_count, here->squares);
+    for (int64_t h = 0; h < here->hit_count; h++) {
+        const int64_t query = here->hits[h].query, index = row + here->hits[h].row;
+        const double value = by_squares ? (double)here->squares[h] : FN(value_of)(here, query, index);
+        if (offer(here->values + query * here->k, here->indices + query * here->k, here->k, here->cap[query], value,
+                  index))
+            FN(aim)(here, query);
+    }
+}
+
+static void FN(scan_rows)(SEARCHER *here, int64_t row, int64_t height) {
+    const fnn_search *s = here->job->search;
+    for (int64_t i = 0; i < here->count; i++)
+        for (int64_t r = row; r < row + height; r++)
+            offer(here->values + i * s->k, here->indices + i * s->k, s->k, s->limit, FN(value_of)(here, i, r), r);
+}
+
+/* Lets the searcher fill these heaps. */
+static void FN(use_heaps)(SEARCHER *here, double *values, int64_t *indices, int64_t k) {
+    here->k = k;
+    here->values = values;
+    here->indices = indices;
+    for (int64_t i = 0; i < here->count; i++) empty_heap(values + i * k, indices + i * k, k);
+}
+
+/* Compares the block with the next rows before `high`; returns how many these are. */
+static int64_t FN(visit)(SEARCHER *here, int64_t row, int64_t high) {
+    const int64_t most = here->form == FN(BY_REALS) ? REAL_ROWS : INT_ROWS;
+    const int64_t height = high - row < most ? high - row : most;
+    const uint32_t valid = ~(uint32_t)0 >> (32 - height);
+    here->hit_count = here->refined = 0;
+    if (here->form == FN(BY_ROWS))
+        FN(scan_rows)(here, row, height);
+    else if (here->form == FN(BY_REALS))
+        FN(scan_reals)(here, row, height, valid);
+    else
+        FN(scan_bytes)(here, row, height, valid);
+    FN(settle)(here, row);
+    return height;
+}
