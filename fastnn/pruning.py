@@ -10,9 +10,6 @@ elements whose distances never exceed those of v. The rows of R are principal ax
 distances are kept best. u is rounded to bytes, and how far each is from its bytes is kept as its error, together with a
 bound of all rounding before. Where some rows of R, with what these leave, rule out most by themselves, they make the
 code, and all rows the finer one.
-
-Products go through the kernels' forward pass, as one linear layer: a BLAS with several threads may take a hundred times
-as long for them where other programs use the cores.
 """
 
 from __future__ import annotations
@@ -27,18 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import get_backend, num_threads, use
-from .kernels.spec import (
-    COSINE,
-    EUCLIDEAN,
-    Codes,
-    FloatArray,
-    Kernels,
-    Net,
-    aligned_copy,
-    aligned_zeros,
-    bias_views,
-    layout,
-    weight_views,
+from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, aligned_copy
+from .projection import (
+    Layer,
+    linear,
+    narrowed,
+    principal_axes,
+    product,
+    project,
+    squared_distances,
+    squares,
+    turned,
 )
 
 # Elements of codes and of finer ones: one less of R v, and r(v)
@@ -50,7 +46,6 @@ FEWEST_ROWS = 2048  # for which a code pays
 SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the widths are chosen
 CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
-SPARE_AXES, ITERATIONS, TURNS = 8, 2, 4  # of the subspace iteration
 BLOCK_ELEMENTS = 1_600_000  # that are coded at a time
 FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
 
@@ -62,8 +57,6 @@ VERIFY, VERIFY_BYTES = 100, 4  # to compute a distance, and the bytes of a row t
 USUAL_NEIGHBORS = 10  # for which the codes are chosen; the sample tells what several of it cost
 SEVERAL = 8
 MOST_ACTIVE = 0.7  # share of fours of bytes that are not zero up to which native skips the others
-
-Layer = tuple[Net, FloatArray]  # a linear one, and its parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +105,8 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     prepared = _without_outliers(_prepare(sample, metric, np.zeros(d, dtype)))
     mean = prepared.mean(axis=0)
     prepared -= mean
-    axes = _principal_axes(prepared, min(MOST_AXES, *prepared.shape))
-    projected = _product(prepared, axes)
+    axes = principal_axes(prepared, min(MOST_AXES, *prepared.shape))
+    projected = product(prepared, axes)
     plain = {1: d / 64, 4: d / 16, 8: d / 8}[X.itemsize] * (_active_share(sample) if X.dtype == np.uint8 else 1)
     verify = VERIFY + d * X.itemsize / VERIFY_BYTES
     room = d * X.itemsize // MEMORY
@@ -124,8 +117,8 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     raw = X.dtype == np.uint8 and metric == EUCLIDEAN
     u, layer = prepared, None
     if choice.width:
-        layer = _linear(_narrowed(_turned(axes, *choice[:2])), mean if raw else None)
-        u = _shorten(_squares(prepared), _turned(projected, *choice[:2]), choice.width, d)[0]
+        layer = linear(narrowed(turned(axes, *choice[:2])), mean if raw else None)
+        u = _shorten(squares(prepared), turned(projected, *choice[:2]), choice.width, d)[0]
     empty = Pruning(
         metric, raw, mean, layer, *_grid(u),
         math.inf if always else max(plain - choice.tiles, 0) / verify, math.inf if always else most_neighbors,
@@ -139,7 +132,7 @@ def _without_outliers(sample: FloatArray) -> FloatArray:
     """The rows but those so far from the others that axes and codes would be theirs alone."""
     centre = np.median(sample[:: 1 + len(sample) // CENTRE_ROWS], axis=0)
     with np.errstate(over="ignore"):
-        apart = _squares(sample - centre)
+        apart = squares(sample - centre)
     typical = np.median(apart)
     return sample[apart <= OUTLYING * typical] if typical > 0 else sample
 
@@ -164,8 +157,8 @@ class Choice(NamedTuple):
 def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: float, room: int, *, exact: bool) -> Choice:
     """The codes that should be fastest for so many near vectors. ``projected`` (n, m) is the sample on all axes."""
     d, m = sample.shape[1], projected.shape[1]
-    square, count = _squares(sample), min(SAMPLE_QUERIES, len(sample) // 8 or 1)
-    whole = _squared_distances(sample[:count], sample)
+    square, count = squares(sample), min(SAMPLE_QUERIES, len(sample) // 8 or 1)
+    whole = squared_distances(sample[:count], sample)
     ranks = [min(rank, len(sample) - 1) for rank in (1, SEVERAL)]  # 0 is the query itself
     distances = np.sqrt(np.maximum(np.partition(whole, ranks, axis=1)[:, ranks], 0))
 
@@ -176,12 +169,12 @@ def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: floa
 
     def rate(u: FloatArray, width: int, finer: int) -> Choice:
         scale, length = _grid(u)[1], u.shape[1]
-        apart = _squared_distances(u[:count, : width or length], u[:, : width or length])
+        apart = squared_distances(u[:count, : width or length], u[:, : width or length])
         left = shares(apart, scale, width or length)
         cost = left * verify
         if finer:
             rest = u[:, width - 1]
-            apart += _squared_distances(u[:count, width:], u[:, width:]) - (rest[:count, np.newaxis] - rest) ** 2
+            apart += squared_distances(u[:count, width:], u[:, width:]) - (rest[:count, np.newaxis] - rest) ** 2
             cost = left * REFINE + shares(apart, scale, finer) * verify
         one, several = LOOSE * np.maximum(cost, 1e-9)
         growth = max(math.log(several / one) / math.log(SEVERAL), 0.1)
@@ -191,7 +184,7 @@ def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: floa
     for width, finer in WIDTHS:
         width, finer = min(width, m + 1), finer if finer <= m + 1 else 0
         if (width, finer) not in choices and (width + finer <= room or not choices):
-            u = _shorten(square, _turned(projected, width, finer), width, d)[0]
+            u = _shorten(square, turned(projected, width, finer), width, d)[0]
             choices[width, finer] = rate(u, width, finer)
     if d <= MOST_CODED and not exact:
         choices[0, 0] = rate(sample, 0, 0)
@@ -204,78 +197,6 @@ def _active_share(rows: NDArray[np.uint8]) -> float:
     teams = fours[: len(rows) // 4 * 4].reshape(len(rows) // 4, 4, fours.shape[1]).any(axis=1)
     share = float(fours.mean() + teams.mean()) / 2 if teams.size else 1.0  # teams are chosen, but not equal
     return share if share < MOST_ACTIVE else 1.0
-
-
-def _squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    norms: FloatArray = _squares(a)[:, np.newaxis] + _squares(b)
-    return norms - 2 * _product(a, np.ascontiguousarray(b.T))
-
-
-def _squares(rows: FloatArray) -> FloatArray:
-    """|row|^2 (n,)"""
-    squares: FloatArray = np.einsum("ij,ij->i", rows, rows)
-    return squares
-
-
-def _principal_axes(sample: FloatArray, count: int) -> FloatArray:
-    """About the first ``count`` principal axes of centred rows, as columns (d, count), by subspace iteration.
-
-    Halko, Martinsson & Tropp 2011, algorithm 4.4. Any orthonormal columns would do; the better, the more rows they
-    rule out.
-    """
-    d = sample.shape[1]
-    wide = min(count + SPARE_AXES, d)
-    basis = np.random.default_rng(0).standard_normal((d, wide)).astype(sample.dtype)
-    sample = sample / (np.abs(sample).max() or 1)  # so that no product overflows
-    transposed = np.ascontiguousarray(sample.T)
-    for _ in range(ITERATIONS):
-        basis = _orthonormal(_product(transposed, _product(sample, basis)))
-    projected = _product(sample, basis)
-    products = _product(np.ascontiguousarray(projected.T), projected)
-    turn = np.eye(wide, dtype=sample.dtype)
-    for _ in range(TURNS):  # a power iteration: LAPACK's threads would spin on long after an eigendecomposition
-        turn = _orthonormal(_product(products, turn))
-    return _orthonormal(_product(basis, turn))[:, :count]
-
-
-def _orthonormal(columns: FloatArray) -> FloatArray:
-    """Orthonormal columns (d, m) that span those given, by the modified Gram-Schmidt process.
-
-    Zeros take the place of columns of which little but rounding is left.
-    """
-    rows = np.ascontiguousarray(columns.T)
-    least = 1e-4 * np.sqrt(_squares(rows))
-    for i, row in enumerate(rows):
-        size = math.sqrt(np.einsum("i,i->", row, row))
-        row *= 1 / size if size > least[i] else 0
-        rows[i + 1 :] -= np.einsum("ij,j->i", rows[i + 1 :], row)[:, np.newaxis] * row
-    return rows.T
-
-
-def _turned(columns: FloatArray, width: int, finer: int) -> FloatArray:
-    """Columns (.., m) for principal axes as others for axes of the same spaces, of codes and of what finer ones add.
-
-    They are turned by a cosine transform (DCT-II): about equal spreads make for a finer grid.
-    """
-    parts = []
-    for first, stop in ((0, width - 1), (width - 1, finer - 1)):
-        m = stop - first
-        if m > 0:
-            turn = np.cos(np.pi / m * np.outer(np.arange(m), np.arange(m) + 0.5)) * math.sqrt(2 / m)
-            turn[0] /= math.sqrt(2)
-            parts.append(_product(columns[:, first:stop], turn))
-    return np.concatenate(parts, axis=1)
-
-
-def _narrowed(axes: FloatArray) -> FloatArray:
-    """R transposed (d, m), of norm at most 1, from about orthonormal axes.
-
-    No eigenvalue of R R^T is above its greatest sum of a row's absolute values (Gershgorin), which makes up for any
-    rounding.
-    """
-    wide = axes.astype(np.float64)
-    norm = math.sqrt(np.abs(_product(wide.T, wide)).sum(axis=1).max()) * (1 + 1e-6)
-    return (wide / max(norm, 1)).astype(axes.dtype)
 
 
 def _grid(u: FloatArray) -> tuple[FloatArray, float]:
@@ -313,7 +234,7 @@ def _shorten(
     wrong = square_error + (2 * norm + shift) * shift  # of r(v)^2
     error = shift
     for place in {width - 1, u.shape[1] - 1}:
-        left = np.maximum(square - _squares(projected[:, :place]), 0)
+        left = np.maximum(square - squares(projected[:, :place]), 0)
         u[:, place] = np.sqrt(left)
         with np.errstate(divide="ignore", invalid="ignore"):
             turn = np.minimum(np.sqrt(wrong), np.where(left > 0, wrong / u[:, place], np.inf))
@@ -327,17 +248,23 @@ def _encode(
     """Codes of rows (n, width), their errors (n,) and finer codes, block by block; infinity where a sum overflows."""
     n, width, total = len(rows), pruning.width, len(pruning.low)
     codes, errors = np.empty((n, width), np.uint8), np.empty(n, np.float32)
-    finer = np.empty((n, total - 1), np.uint8) if total > width else None
+    finer = np.empty((n, total - 1 if total > width else 0), np.uint8)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
     kernels = get_backend()  # looked up here, as threads have no settings of their own
+    compiled = getattr(kernels, "encode", None)  # only native has it, and searches so fast as to need it
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
         with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
-            both, errors[here] = _encode_block(pruning, rows[here], kernels)
-            codes[here] = both[:, :width]
-            if finer is not None:
-                finer[here, : width - 1], finer[here, width - 1 :] = both[:, : width - 1], both[:, width:]
+            v = rows[here] if pruning.raw else _prepare(rows[here], pruning.metric, pruning.mean)
+            projected = np.empty((len(v), 0), pruning.mean.dtype)
+            if pruning.layer is not None:
+                projected = project(kernels, pruning.layer, v)
+            block = codes[here], finer[here], errors[here]
+            if compiled:
+                compiled(v, projected, pruning.mean, pruning.low, pruning.scale, pruning.offset, *block)
+            else:
+                _encode_block(pruning, v, projected, *block)
 
     starts, threads = range(0, n, step), num_threads()
     if threads > 1 and len(starts) > 1:
@@ -346,54 +273,36 @@ def _encode(
     else:
         for start in starts:
             encode(start)
-    errors[np.isnan(errors)] = np.inf
-    return codes, errors, finer
+    return codes, errors, finer if total > width else None
 
 
-def _linear(axes: FloatArray, mean: FloatArray | None = None) -> Layer:
-    """The layer whose forward pass is the product of rows (n, d), less ``mean``, and ``axes`` (d, m)."""
-    net, count = layout(axes.shape, ("identity",), "mean_squared_error", mean is not None, axes.dtype)
-    params = aligned_zeros(count, axes.dtype)
-    weight_views(net, params)[0][:] = axes
-    if mean is not None:
-        bias_views(net, params)[0][:] = -_product(mean[np.newaxis].astype(np.float64), axes.astype(np.float64))[0]
-    return net, params
-
-
-def _project(kernels: Kernels, layer: Layer, rows: NDArray[Any]) -> FloatArray:
-    net, params = layer
-    out = np.empty((len(rows), net.sizes[-1]), params.dtype)
-    kernels.forward(net, params, rows, 1.0, out)
-    return out
-
-
-def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
-    """rows @ matrix, in the dtype of ``rows``."""
-    layer = _linear(matrix.astype(rows.dtype, copy=False))
-    return _project(get_backend(), layer, np.ascontiguousarray(rows))
-
-
-def _encode_block(pruning: Pruning, rows: NDArray[Any], kernels: Kernels) -> tuple[FloatArray, FloatArray]:
-    """u(v) in units of the grid (n, total), rounded, and the errors (n,)."""
-    v, width = _prepare(rows, pruning.metric, pruning.mean), pruning.width
-    square, offset = _squares(v), pruning.offset
+def _encode_block(
+    pruning: Pruning,
+    rows: NDArray[Any],
+    projected: FloatArray,
+    codes: NDArray[np.uint8],
+    finer: NDArray[np.uint8],
+    errors: NDArray[np.float32],
+) -> None:
+    """Write the codes of rows v (n, d), or raw ones, from R v (n, m)."""
+    width, offset, d = pruning.width, pruning.offset, rows.shape[1]
+    v = _prepare(rows, pruning.metric, pruning.mean) if pruning.raw else rows
+    square = squares(v)
     blur = np.finfo(v.dtype).eps * (4 * np.sqrt(square) + 8 * offset)
     if pruning.layer is None:
         u = v
     else:
-        terms: NDArray[Any] | int = rows.shape[1]
-        if pruning.raw:
-            terms = np.add.reduce((rows != 0).view(np.uint8), axis=1, dtype=np.uint32)
-        projected = _project(kernels, pruning.layer, rows if pruning.raw else v)
-        u, more = _shorten(square, projected, width, rows.shape[1], terms, offset if pruning.raw else 0)
+        terms = np.count_nonzero(rows, axis=1) if pruning.raw else d
+        u, more = _shorten(square, projected, width, d, terms, offset if pruning.raw else 0)
         blur = blur + more
     u -= pruning.low
     u /= u.dtype.type(pruning.scale)
-    codes = np.clip(np.rint(u), 0, 255)
-    u -= codes
-    apart = _squares(u[:, :width])
-    if u.shape[1] > width:
-        apart = np.maximum(apart, _squares(u[:, : width - 1]) + _squares(u[:, width:]))
+    both = np.clip(np.rint(u), 0, 255)
+    u -= both
+    codes[:], apart = both[:, :width], squares(u[:, :width])
+    if finer.shape[1]:
+        finer[:, : width - 1], finer[:, width - 1 :] = both[:, : width - 1], both[:, width:]
+        apart = np.maximum(apart, squares(u[:, : width - 1]) + squares(u[:, width:]))
     # The last: rounding of u in units of the codes, and of this sum
-    errors = np.sqrt(apart) + blur / pruning.scale
-    return codes, errors * 1.001 + 1e-3
+    errors[:] = (np.sqrt(apart) + blur / pruning.scale) * 1.001 + 1e-3
+    errors[np.isnan(errors)] = np.inf

@@ -40,10 +40,16 @@ def bounds(codes):
 
 
 def check(metric, X, Q):
-    """Build codes and prove their bounds; return the bounds and the distances."""
-    built = pruning.build(X, METRICS.index(metric), always=True)
-    assert built is not None
-    codes = built.of(Q)
+    """Build codes by NumPy and by native kernels and prove their bounds; return these and the distances."""
+    for name in ("numpy", "native"):
+        with fastnn.use(name):
+            built = pruning.build(X, METRICS.index(metric), always=True)
+            assert built is not None
+            found = check_codes(metric, X, Q, built.of(Q))
+    return found
+
+
+def check_codes(metric, X, Q, codes):
     assert codes.rows.dtype == codes.queries.dtype == np.uint8
     assert codes.row_errors.dtype == codes.query_errors.dtype == np.float32
     assert (codes.row_errors.shape, codes.query_errors.shape) == (X.shape[:1], Q.shape[:1])
@@ -174,6 +180,27 @@ def test_codes_rule_out_other_clusters(dtype, metric):
     far = truth > truth.max() / 3
     assert 0.1 < far.mean() < 0.9
     assert (bound > truth.max() / 6)[far].all()
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+@pytest.mark.parametrize("kind", ["random", "sparse", "outlier", "zeros", "huge"])
+@pytest.mark.parametrize("size", [(60, 16, 5), (150, 37, 20), (2100, 200, 20), (300, 784, 5)], ids=str)
+def test_native_codes_are_those_of_numpy(kind, dtype, metric, size):
+    """But for rounding, which makes one of some that lie half-way between two."""
+    points = point_sets.make(kind, dtype, *size)
+    with fastnn.use("numpy"):
+        built = pruning.build(points.X, METRICS.index(metric), always=True)
+        expected = built.of(points.Q)
+        again = built.of(points.X)
+    with fastnn.use("native"):
+        for one, other in ((expected, built.of(points.Q)), (again, built.of(points.X))):
+            for codes in ("queries", "finer_queries"):
+                if getattr(one, codes) is not None:
+                    apart = getattr(one, codes).astype(int) - getattr(other, codes)
+                    assert np.abs(apart).max() <= 1
+                    assert (apart != 0).mean() < 0.005
+            np.testing.assert_allclose(other.query_errors, one.query_errors, rtol=2e-3)
 
 
 # ---- when there are codes

@@ -45,6 +45,17 @@ def neighbors(
     values: NDArray[np.float64],
     indices: IntArray,
 ) -> None: ...
+def encode(
+    rows: NDArray[Any],
+    projected: FloatArray,
+    mean: FloatArray,
+    low: FloatArray,
+    scale: float,
+    offset: float,
+    codes: NDArray[np.uint8],
+    finer: NDArray[np.uint8],
+    errors: NDArray[np.float32],
+) -> None: ...
 def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int
 ) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...

@@ -69,6 +69,18 @@ cdef extern from "fastnn.h" nogil:
         const uint8_t *finer_queries
         double scale, most_verified
 
+    ctypedef struct fnn_encoding:
+        int64_t rows, columns, axes, width
+        const void *x
+        int is_uint8
+        const void *projected
+        const void *mean
+        const void *low
+        double scale, offset
+        uint8_t *codes
+        uint8_t *finer
+        float *errors
+
     ctypedef int fnn_poll() noexcept
 
     ctypedef struct fnn_kernels:
@@ -85,6 +97,8 @@ cdef extern from "fastnn.h" nogil:
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, uint8_t *, int) noexcept nogil
         size_t (*search_bytes)(const fnn_search *, int) noexcept nogil
         int (*search)(const fnn_search *, void *, int, fnn_poll *) noexcept nogil
+        size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
+        void (*encode)(const fnn_encoding *, void *) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
 
     ctypedef struct fnn_unit:
@@ -349,6 +363,26 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     with nogil:
         kernels.search(&search, arena.start, threads, poll)
     raise_pending()
+
+
+def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const real[::1] low, double scale,
+           double offset, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer, float[::1] errors):
+    """Code some rows for fastnn.pruning: v (n, d) of the type of ``low``, or uint8 that is v less ``mean`` (d,).
+
+    ``projected`` (n, m) is R v; m = 0: the rows as they are. ``offset`` is |mean|, ``low`` (width,) or (width + finer
+    codes,) what code 0 stands for. Writes codes (n, width), if these take less than R v finer ones (n, m + 1), and the
+    errors (n,).
+    """
+    cdef fnn_encoding e = fnn_encoding(
+        cnp.PyArray_DIM(rows, 0), cnp.PyArray_DIM(rows, 1), cnp.PyArray_DIM(projected, 1), codes.shape[1],
+        cnp.PyArray_DATA(rows), cnp.PyArray_TYPE(rows) == cnp.NPY_UINT8, cnp.PyArray_DATA(projected), &mean[0],
+        &low[0], scale, offset, &codes[0, 0], NULL, &errors[0])
+    if finer.shape[1]:
+        e.finer = &finer[0, 0]
+    cdef const fnn_kernels *kernels = unit.f32 if real is float else unit.f64
+    cdef Arena arena = Arena(kernels.encode_bytes(&e))
+    with nogil:
+        kernels.encode(&e, arena.start)
 
 
 cdef bint is_column(object array, int64_t height, int kind) noexcept:

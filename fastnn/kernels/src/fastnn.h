@@ -64,6 +64,17 @@ typedef struct {
     double scale, most_verified;
 } fnn_search;
 
+/* Rows v, or bytes that are v once the mean is taken off, to be coded; see fastnn/pruning.py. */
+typedef struct {
+    int64_t rows, columns, axes, width; /* axes: elements of R v; 0: u(v) = v. width: of the codes */
+    const void *x;                      /* (rows, columns) */
+    int is_uint8;
+    const void *projected, *mean, *low; /* (rows, axes), (columns), and what code 0 stands for */
+    double scale, offset;               /* offset: |mean| */
+    uint8_t *codes, *finer;             /* (rows, width); (rows, axes + 1) if axes >= width */
+    float *errors;                      /* (rows) */
+} fnn_encoding;
+
 /* Called every POLL_SECONDS of a long computation: is it to stop? */
 typedef int fnn_poll(void);
 
@@ -125,6 +136,10 @@ typedef struct {
        search_bytes(search, threads) bytes. */
     size_t (*search_bytes)(const fnn_search *search, int threads);
     int (*search)(const fnn_search *search, void *arena, int threads, fnn_poll *poll);
+
+    /* The codes of rows. The arena has encode_bytes(encoding) bytes. */
+    size_t (*encode_bytes)(const fnn_encoding *encoding);
+    void (*encode)(const fnn_encoding *encoding, void *arena);
 
     /* out[i] = f(x[i]) for an elementwise activation or exp, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, const void *x, void *out, int64_t count);

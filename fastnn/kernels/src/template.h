@@ -13,6 +13,7 @@
 #include "updates.h"
 #include "online.h"
 #include "columns.h"
+#include "encode.h"
 #include "reals_tile.h"
 #include "searcher.h"
 #include "visits.h"

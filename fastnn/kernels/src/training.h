@@ -371,7 +371,8 @@ static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *d
 
 static const fnn_kernels FN(table) = {
     FN(arena_bytes), FN(forward), FN(loss_grad), FN(layer_bytes), FN(layer_grad),
-    FN(train), FN(pack_pixels), FN(search_bytes), FN(search), FN(activate)};
+    FN(train), FN(pack_pixels), FN(search_bytes), FN(search), FN(encode_bytes),
+    FN(encode),      FN(activate)};
 
 #undef C_
 #undef M_
