@@ -357,7 +357,8 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
             search.finer_width = finer_rows.shape[1]
             search.finer_rows, search.finer_queries = &finer_rows[0, 0], &finer_queries[0, 0]
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
-    cdef double work = <double>search.rows * <double>search.queries * <double>search.columns
+    cdef int64_t width = search.width if codes is not None else search.columns
+    cdef double work = <double>search.rows * <double>search.queries * <double>width
     cdef int threads = num_threads() if work > FNN_SEARCH_THREAD_WORK else 1
     cdef Arena arena = Arena(kernels.search_bytes(&search, threads))
     with nogil:

@@ -118,21 +118,28 @@ INLINE void BYTES(add_squares)(ints d, ints *squares, ints *plain) {
 }
 #endif
 
-/* sum (q - x)^2 of no more than SQUARED bytes */
-INLINE int32_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
-    int64_t i = 0;
-    int32_t total = 0;
-#if VECTOR_BYTES > 16
-    ints squares = {0}, plain = {0};
-#endif
 #if VECTOR_BYTES == 64
-    for (; i < width; i += 64) {
+/* Lanes that add up to sum (q - x)^2 of no more than SQUARED bytes. */
+INLINE ints BYTES(square_lanes)(const uint8_t *q, const uint8_t *x, int64_t width) {
+    ints squares = {0}, plain = {0};
+    for (int64_t i = 0; i < width; i += 64) {
         const __mmask64 here = width - i < 64 ? ~(uint64_t)0 >> (64 - (width - i)) : ~(uint64_t)0;
         const __m512i a = _mm512_maskz_loadu_epi8(here, q + i), b = _mm512_maskz_loadu_epi8(here, x + i);
         BYTES(add_squares)((ints)_mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b)), &squares, &plain);
     }
-    total = sum_of_lanes(squares + plain * 128);
-#elif VECTOR_BYTES == 32
+    return squares + plain * 128;
+}
+#endif
+
+/* sum (q - x)^2 of no more than SQUARED bytes */
+INLINE int32_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) {
+#if VECTOR_BYTES == 64
+    return sum_of_lanes(BYTES(square_lanes)(q, x, width));
+#else
+    int64_t i = 0;
+    int32_t total = 0;
+#if VECTOR_BYTES == 32
+    ints squares = {0}, plain = {0};
     for (; i + 32 <= width; i += 32) {
         const __m256i a = _mm256_loadu_si256((const __m256i *)(q + i));
         const __m256i b = _mm256_loadu_si256((const __m256i *)(x + i));
@@ -148,12 +155,22 @@ INLINE int32_t BYTES(square)(const uint8_t *q, const uint8_t *x, int64_t width) 
 #endif
     for (; i < width; i++) total += ((int32_t)q[i] - x[i]) * ((int32_t)q[i] - x[i]);
     return total;
+#endif
 }
 
 static void BYTES(squares)(const uint8_t *q, const uint8_t *x, int64_t width, const fnn_pair *pairs, int64_t count,
                            int64_t *to) {
     const int64_t first = width < SQUARED ? width : SQUARED;
-    for (int64_t i = 0; i < count; i++) {
+    int64_t i = 0;
+#if VECTOR_BYTES == 64
+    for (; i + 4 <= count && width <= SQUARED; i += 4) {
+        ints lanes[4];
+        UNROLL for (int k = 0; k < 4; k++)
+            lanes[k] = BYTES(square_lanes)(q + pairs[i + k].query * width, x + pairs[i + k].row * width, width);
+        sums_of_four(lanes, to + i);
+    }
+#endif
+    for (; i < count; i++) {
         const uint8_t *a = q + pairs[i].query * width, *b = x + pairs[i].row * width;
         to[i] = BYTES(square)(a, b, first);
         for (int64_t at = first; at < width; at += SQUARED)

@@ -95,12 +95,12 @@ typedef struct {
 double fnn_wait(fnn_barrier *barrier, int threads);
 
 double fnn_now(void); /* seconds */
-void fnn_rest(void);  /* for a fraction of a millisecond */
+void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */
 
 /* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays. */
 #define FNN_FORWARD_THREAD_WORK 2e7
 #define FNN_TRAIN_THREAD_WORK 2e6
-#define FNN_SEARCH_THREAD_WORK 1e6 /* columns of all pairs */
+#define FNN_SEARCH_THREAD_WORK 1e7 /* bytes of codes, or columns, of all pairs: about a millisecond */
 
 /* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
    `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do

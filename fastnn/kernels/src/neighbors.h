@@ -125,9 +125,9 @@ static void FN(search_thread)(void *argument, int thread, int threads) {
                         job->indices + at);
     }
     __atomic_fetch_add(&job->finished, 1, __ATOMIC_RELEASE);
-    while (thread == 0 && __atomic_load_n(&job->finished, __ATOMIC_ACQUIRE) < threads) { /* signals come to it alone */
-        fnn_rest();
-        FN(is_stopped)(job, thread);
+    for (int64_t turn = 0; thread == 0 && __atomic_load_n(&job->finished, __ATOMIC_ACQUIRE) < threads; turn++) {
+        fnn_rest(turn);
+        FN(is_stopped)(job, thread); /* signals come to it alone */
     }
 }
 

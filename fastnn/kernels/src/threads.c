@@ -75,4 +75,9 @@ double fnn_now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-void fnn_rest(void) { nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); }
+void fnn_rest(int64_t turn) {
+    if (turn < SPINS)
+        RELAX();
+    else
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
