@@ -43,18 +43,42 @@ INLINE uint32_t four_of(const uint8_t *x, int64_t i, int64_t width) {
     return four;
 }
 
-typedef int32_t int4 __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int32_t int4 __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* to (4, step) = the transposed of four rows of four */
-INLINE void transpose_int(const uint8_t *const from[4], int32_t *to, int64_t step) {
-    const int4 a = *(const int4 *)from[0], b = *(const int4 *)from[1], c = *(const int4 *)from[2],
-               d = *(const int4 *)from[3];
-    const int4 ab = __builtin_shuffle(a, b, (int4){0, 4, 1, 5}), cd = __builtin_shuffle(c, d, (int4){0, 4, 1, 5});
-    const int4 ab2 = __builtin_shuffle(a, b, (int4){2, 6, 3, 7}), cd2 = __builtin_shuffle(c, d, (int4){2, 6, 3, 7});
-    *(int4 *)to = __builtin_shuffle(ab, cd, (int4){0, 1, 4, 5});
-    *(int4 *)(to + step) = __builtin_shuffle(ab, cd, (int4){2, 3, 6, 7});
-    *(int4 *)(to + 2 * step) = __builtin_shuffle(ab2, cd2, (int4){0, 1, 4, 5});
-    *(int4 *)(to + 3 * step) = __builtin_shuffle(ab2, cd2, (int4){2, 3, 6, 7});
+#if VECTOR_BYTES == 64
+#define I_(op) (ints) _mm512_##op##_epi32
+#define L_(op) (ints) _mm512_##op##_epi64
+#define AS_(v) (__m512i)(v)
+#elif VECTOR_BYTES == 32
+#define I_(op) (ints) _mm256_##op##_epi32
+#define L_(op) (ints) _mm256_##op##_epi64
+#define AS_(v) (__m256i)(v)
+#endif
+
+/* to[k] (INT_LANES) = the k-th int32 of each of INT_LANES rows, for four of them from byte `at` on. */
+INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) {
+#if VECTOR_BYTES > 16
+    ints v[4]; /* v[k]: 16 bytes of the rows k, 4 + k, 8 + k, .. */
+    UNROLL for (int k = 0; k < 4; k++) {
+#if VECTOR_BYTES == 64
+        __m512i some = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(rows[k] + at)));
+        some = _mm512_inserti32x4(some, _mm_loadu_si128((const __m128i *)(rows[4 + k] + at)), 1);
+        some = _mm512_inserti32x4(some, _mm_loadu_si128((const __m128i *)(rows[8 + k] + at)), 2);
+        v[k] = (ints)_mm512_inserti32x4(some, _mm_loadu_si128((const __m128i *)(rows[12 + k] + at)), 3);
+#else
+        v[k] = (ints)_mm256_loadu2_m128i((const __m128i *)(rows[4 + k] + at), (const __m128i *)(rows[k] + at));
+#endif
+    }
+    const ints ab = I_(unpacklo)(AS_(v[0]), AS_(v[1])), cd = I_(unpacklo)(AS_(v[2]), AS_(v[3]));
+    const ints ab2 = I_(unpackhi)(AS_(v[0]), AS_(v[1])), cd2 = I_(unpackhi)(AS_(v[2]), AS_(v[3]));
+    to[0] = L_(unpacklo)(AS_(ab), AS_(cd));
+    to[1] = L_(unpackhi)(AS_(ab), AS_(cd));
+    to[2] = L_(unpacklo)(AS_(ab2), AS_(cd2));
+    to[3] = L_(unpackhi)(AS_(ab2), AS_(cd2));
+#else
+    for (int r = 0; r < INT_LANES; r++)
+        for (int k = 0; k < 4; k++) to[k][r] = (int32_t)four_of(rows[r], at + 4 * k, at + 16);
+#endif
 }
 
 /* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.

@@ -43,24 +43,23 @@ INLINE void BYTES(split_fours)(ints *to, ints *squares, ints *plain) {
 
 static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start) {
     const int64_t fours = (width + 3) / 4, step = 4 / IN_GROUP * INT_ROWS;
-    int64_t r = 0;
-    for (; r < INT_ROWS; r += 4) {
-        const uint8_t *rows[4];
-        for (int k = 0; k < 4; k++) rows[k] = x + (r + k < height ? r + k : height - 1) * width;
-        int64_t g = 0;
-        for (; g + 4 <= width / 4; g += 4) {
-            transpose_int(rows, to + g * step + r, step);
-            for (int k = 0; k < 4; k++) rows[k] += 16;
-        }
-        for (; g < fours; g++)
-            for (int k = 0; k < 4; k++) {
-                to[g * step + r + k] = (int32_t)four_of(rows[k], 0, width - g * 4);
-                rows[k] += 4;
-            }
-    }
     for (int64_t j = 0; j < INT_ROWS; j += INT_LANES) {
-        ints squares = {0}, plain = {0};
-        for (int64_t g = 0; g < fours; g++) BYTES(split_fours)((ints *)(to + g * step + j), &squares, &plain);
+        const uint8_t *rows[INT_LANES];
+        for (int64_t r = 0; r < INT_LANES; r++) rows[r] = x + (j + r < height ? j + r : height - 1) * width;
+        ints squares = {0}, plain = {0}, four[4];
+        for (int64_t g = 0; g < fours; g += 4) {
+            const int64_t count = fours - g < 4 ? fours - g : 4;
+            if (g * 4 + 16 <= width)
+                transpose_fours(rows, g * 4, four);
+            else
+                for (int64_t k = 0; k < count; k++)
+                    for (int64_t r = 0; r < INT_LANES; r++) four[k][r] = (int32_t)four_of(rows[r], (g + k) * 4, width);
+            for (int64_t k = 0; k < count; k++) {
+                ints *place = (ints *)(to + (g + k) * step + j);
+                *place = four[k];
+                BYTES(split_fours)(place, &squares, &plain);
+            }
+        }
         squares += plain * 128;
         *(ints *)(start + j) = -(squares >> 1);
     }
