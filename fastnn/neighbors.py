@@ -184,8 +184,8 @@ class Neighbors:
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> Found:
         rows, kernels, pruned = self._fitted(), get_backend(), self._codes
-        if pruned is not None and k > pruned.most_neighbors and limit == math.inf:
-            pruned = None  # too many pairs would be left
+        if pruned is not None and limit == math.inf and not pruned.pays(k, kernels):
+            pruned = None
         values = np.empty((len(queries), k))
         indices = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), QUERIES_AT_A_TIME):

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import get_backend, num_threads, use
-from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, aligned_copy
+from .kernels import backend_name, get_backend, num_threads, use
+from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Kernels, aligned_copy
 from .projection import (
     Layer,
     linear,
@@ -70,7 +70,7 @@ class Pruning:
     low: FloatArray  # (width,) what code 0 stands for
     scale: float
     most_verified: float
-    most_neighbors: float  # for more, comparing all rows as they are should be as fast
+    most_neighbors: float  # for more, native should compare all rows as they are as fast
     width: int  # of the codes
     rows: NDArray[np.uint8]
     row_errors: NDArray[np.float32]
@@ -85,6 +85,10 @@ class Pruning:
         self.__dict__.update(state)
         if self.layer is not None:  # what was copied or unpickled need not be aligned
             self.__dict__["layer"] = self.layer[0], aligned_copy(self.layer[1])
+
+    def pays(self, k: int, kernels: Kernels) -> bool:
+        """Whether codes should save time in a search for the k nearest. Only native compares whole rows as fast."""
+        return k <= self.most_neighbors or backend_name(kernels) != "native"
 
     def of(self, queries: NDArray[Any]) -> Codes:
         """The codes for one call of the kernel."""

@@ -175,20 +175,22 @@ def test_threads_may_search_the_same_index_at_once(backend):
         np.testing.assert_array_equal(distances, expected_distances)
 
 
-def test_codes_are_left_out_for_many_neighbours(monkeypatch):
+@pytest.mark.parametrize("name", ["native", "numpy"])
+def test_native_leaves_codes_out_for_many_neighbours(monkeypatch, name):
     """But not for a radius search, which only has room for many."""
     (X, _), (Q, _) = fastnn.datasets.load_mnist()
     index = fastnn.Neighbors().fit(X[:5000])
     assert 5 < index._codes.most_neighbors < 5000
     index._codes = dataclasses.replace(index._codes, most_neighbors=4.0)
-    native, seen = fastnn.get_backend("numpy").neighbors, []
+    kernels, seen = fastnn.get_backend(name), []
 
     def neighbors(metric, X, Q, codes, *rest):
         seen.append(codes is not None)
-        native(metric, X, Q, codes, *rest)
+        kernels.neighbors(metric, X, Q, codes, *rest)
 
-    monkeypatch.setattr("fastnn.neighbors.get_backend", lambda: types.SimpleNamespace(neighbors=neighbors))
+    watched = types.SimpleNamespace(neighbors=neighbors, __name__=kernels.__name__)
+    monkeypatch.setattr("fastnn.neighbors.get_backend", lambda: watched)
     index.search(Q[:3], 4)
     index.search(Q[:3], 5)
     index.radius(Q[:3], 900.0)
-    assert seen == [True, False, True]
+    assert seen == [True, name != "native", True]

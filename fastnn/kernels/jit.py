@@ -333,9 +333,8 @@ def neighbors(
         bounds = np.full(count, math.nextafter(limit, math.inf))
         best, rest = near.Best(values[here], indices[here], np.zeros(count, np.int64), bounds), 0
         if codes is not None:
-            some = codes._replace(queries=codes.queries[here], query_errors=codes.query_errors[here])
-            if codes.finer_queries is not None:
-                some = some._replace(finer_queries=codes.finer_queries[here])
+            some = _finest(codes)
+            some = some._replace(queries=some.queries[here], query_errors=some.query_errors[here])
             rest = _search_codes(metric, X, Q[here], some, best)
         tile, queries = near.tile_for(X), near.prepare(metric, Q[here])
         for first, stop in _row_portions(rest, len(X), count, X.shape[1]):
@@ -344,19 +343,21 @@ def neighbors(
             pass
 
 
+def _finest(codes: Codes) -> Codes:
+    """The finer codes alone, if there are any: here the shorter ones would save less time than a second step takes."""
+    if codes.finer_rows is None or codes.finer_queries is None:
+        return codes
+    return codes._replace(rows=codes.finer_rows, queries=codes.finer_queries)
+
+
 def _search_codes(metric: int, X: NDArray[Any], Q: NDArray[Any], codes: Codes, best: near.Best) -> int:
     """Search with the codes; return from which row on it is better to do without."""
     rows, errors, query_errors = (_read_only(a) for a in (codes.rows, codes.row_errors, codes.query_errors))
-    finer_rows, finer_queries = codes.finer_rows, codes.finer_queries
-    if finer_rows is None or finer_queries is None:
-        finer_rows, finer_queries = codes.rows, codes.queries
-    finer_rows, finer_queries = _read_only(finer_rows), _read_only(finer_queries)
     tile, queries = near.tile_for(rows), near.prepare(spec.EUCLIDEAN, codes.queries)
     for first, stop in _row_portions(0, len(X), len(Q), X.shape[1] + rows.shape[1]):
         verified = near.compare_codes(
-            metric, X, first, stop, Q, rows, errors, query_errors, float(codes.scale), finer_rows, finer_queries,
-            queries, tile, best,
-        )  # fmt: skip
+            metric, X, first, stop, Q, rows, errors, query_errors, float(codes.scale), queries, tile, best
+        )
         if first * TRIED >= len(X) and verified > SLOWER * codes.most_verified * (stop - first) * len(Q):
             return stop
     return len(X)

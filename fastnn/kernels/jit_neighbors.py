@@ -249,22 +249,12 @@ def _reach(metric: int, bound: float, scale: float, error: float) -> float:
     return distance * MARGIN / scale + error + CODE
 
 
-@_summing
-def _apart(q: Any, x: Any) -> Any:
-    """The squared distance of codes."""
-    total = np.int32(0)
-    for j in range(len(x)):
-        e = np.int32(q[j]) - np.int32(x[j])
-        total += e * e
-    return total
-
-
 @step.compiled
 def compare_codes(
     metric: int, X: Any, first: int, stop: int, Q: Any, rows: Any, row_errors: Any, query_errors: Any, scale: float,
-    finer_rows: Any, finer_queries: Any, queries: Any, tile: Any, best: Any,
+    queries: Any, tile: Any, best: Any,
 ) -> int:  # fmt: skip
-    """Offer the rows that neither their codes nor the finer ones rule out; return how many."""
+    """Offer the rows that their codes do not rule out; return how many."""
     d, verified = rows.shape[1], 0
     for q in range(len(Q)):
         queries.quick[q] = _reach(metric, best.bounds[q], scale, query_errors[q])
@@ -274,7 +264,7 @@ def compare_codes(
         for q in range(len(Q)):
             for t in range(min(TILE, stop - i)):
                 reach = queries.quick[q] + row_errors[i + t]
-                if queries.sums[q, t] <= reach * reach and _apart(finer_queries[q], finer_rows[i + t]) <= reach * reach:
+                if queries.sums[q, t] <= reach * reach:
                     verified += 1
                     _offer(best, q, _value(metric, Q[q], X[i + t]), i + t)
                     queries.quick[q] = _reach(metric, best.bounds[q], scale, query_errors[q])

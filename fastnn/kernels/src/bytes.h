@@ -80,6 +80,9 @@ INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) 
         for (int k = 0; k < 4; k++) to[k][r] = (int32_t)four_of(rows[r], at + 4 * k, at + 16);
 #endif
 }
+#undef I_
+#undef L_
+#undef AS_
 
 /* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.
 

@@ -46,7 +46,7 @@ typedef struct {
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
     double *norm;     /* |q|, prepared; for codes and bytes pack_query's */
     double *q_factor; /* 1 / |q| for COSINE */
-    double *own;         /* the reach in units of the codes, with the query's error */
+    double *own;      /* the reach in units of the codes, with the query's error */
     int32_t *byte_limit; /* by places */
     REAL *real_limit;
     int32_t *byte_queries; /* (tiles, groups, tile_rows); of teams the groups alone that are not zero in all of it, */
@@ -62,9 +62,9 @@ typedef struct {
     REAL real_start[REAL_ROWS] __attribute__((aligned(64)));
     double widest; /* no finite reach in units of the codes is greater; `narrowed` says that it should be found anew */
     int narrowed;
-    uint32_t *masks; /* by places, of one visit */
-    fnn_pair *hits;  /* (block * INT_ROWS) */
-    int64_t *squares; /* of these */
+    uint32_t *masks;  /* by places, of one visit */
+    fnn_pair *hits;   /* (block * INT_ROWS) */
+    int64_t *squares; /* of their distances */
     int64_t hit_count, refined; /* refined: hits whose finer codes were compared */
 } FN(searcher);
 #define SEARCHER FN(searcher)

@@ -4,7 +4,7 @@
    scores with what each query still wants; what reaches that is a hit, unless the finer codes rule it out. A hit's value
    is computed as spec.Kernels says and decides. So results depend neither on the tiles' rounding nor on who does what. */
 
-#define MOST_AHEAD 1024 /* bytes of a row that are prefetched */
+#define MOST_AHEAD 1024    /* bytes of a row that are prefetched */
 #define REFINED_VALUES 0.1 /* values that take as long to compute as to compare one pair of finer codes */
 
 /* Makes the hits of a visit from the masks. */
