@@ -46,7 +46,7 @@ typedef struct {
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
     double *norm;     /* |q|, prepared; for codes and bytes pack_query's */
     double *q_factor; /* 1 / |q| for COSINE */
-    double *own;      /* the reach in units of the codes, with the query's error */
+    double *own;      /* the reach in units of the codes, with the query's error; -INFINITY: none */
     int32_t *byte_limit; /* by places */
     REAL *real_limit;
     int32_t *byte_queries; /* (tiles, groups, tile_rows); of teams the groups alone that are not zero in all of it, */
@@ -155,7 +155,7 @@ static void FN(aim)(SEARCHER *here, int64_t query) {
     if (here->form == FN(BY_CODES)) {
         const double own = (reach / s->scale + s->query_errors[here->first + query]) * (1 + 1e-6);
         const double least = floor((here->norm[query] - (own + job->least_error) * (own + job->least_error)) / 2) - 2;
-        here->own[query] = own;
+        here->own[query] = reach < 0 ? -INFINITY : own;
         here->narrowed |= *byte_limit == INT32_MIN;
         *byte_limit = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
     }

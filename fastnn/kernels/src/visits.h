@@ -31,7 +31,7 @@ static void FN(sift)(SEARCHER *here, const uint8_t *query_codes, const uint8_t *
         const fnn_pair hit = here->hits[h];
         const double reach = here->own[hit.query] + errors[hit.row];
         here->hits[left] = hit;
-        left += (double)here->squares[h] <= reach * reach * (1 + 1e-6);
+        left += (reach >= 0) & ((double)here->squares[h] <= reach * reach * (1 + 1e-6));
     }
     here->hit_count = left;
 }
