@@ -78,12 +78,17 @@ def principal_axes(sample: FloatArray, count: int) -> FloatArray:
 def _orthonormal(columns: FloatArray) -> FloatArray:
     """Orthonormal columns (d, m) that span those given, by the modified Gram-Schmidt process.
 
-    Zeros take the place of columns of which little but rounding is left.
+    Of a column of which little is left, much of that is rounding: it is made orthogonal to those before once more
+    (Giraud, Langou & Rozloznik 2005). Zeros take the place of those of which little is left again.
     """
     rows = np.ascontiguousarray(columns.T)
     least = 1e-4 * np.sqrt(squares(rows))
     for i, row in enumerate(rows):
         size = math.sqrt(np.einsum("i,i->", row, row))
+        if 0 < size <= least[i]:
+            row *= 1 / size
+            row -= np.einsum("i,ij->j", np.einsum("ij,j->i", rows[:i], row), rows[:i])
+            size, least[i] = math.sqrt(np.einsum("i,i->", row, row)), 1e-4
         row *= 1 / size if size > least[i] else 0
         rows[i + 1 :] -= np.einsum("ij,j->i", rows[i + 1 :], row)[:, np.newaxis] * row
     return rows.T
