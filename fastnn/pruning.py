@@ -39,7 +39,7 @@ from .projection import (
 
 # Elements of codes and of finer ones: one less of R v, and r(v)
 WIDTHS = ((16, 0), (32, 0), (64, 0), (96, 0), (32, 64), (48, 96), (64, 96))
-MOST_AXES = 95
+MOST_AXES = max(map(max, WIDTHS)) - 1
 MEMORY = 5  # the bytes of a row over those that codes of more than 16 elements and finer ones may take
 MOST_CODED = 16_384  # columns that codes without R may have
 FEWEST_ROWS = 2048  # for which a code pays

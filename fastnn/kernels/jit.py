@@ -326,6 +326,7 @@ def neighbors(
 ) -> None:
     metric, X, Q = int(metric), _read_only(X), _read_only(Q)
     values[:], indices[:] = np.inf, -1
+    codes = None if codes is None else _finest(codes)
     size = max(1, min(QUERIES, QUERY_ELEMENTS // X.shape[1]))
     for start in range(0, len(Q), size):
         here = slice(start, start + size)
@@ -333,8 +334,7 @@ def neighbors(
         bounds = np.full(count, math.nextafter(limit, math.inf))
         best, rest = near.Best(values[here], indices[here], np.zeros(count, np.int64), bounds), 0
         if codes is not None:
-            some = _finest(codes)
-            some = some._replace(queries=some.queries[here], query_errors=some.query_errors[here])
+            some = codes._replace(queries=codes.queries[here], query_errors=codes.query_errors[here])
             rest = _search_codes(metric, X, Q[here], some, best)
         tile, queries = near.tile_for(X), near.prepare(metric, Q[here])
         for first, stop in _row_portions(rest, len(X), count, X.shape[1]):

@@ -370,9 +370,8 @@ def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const 
            double offset, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer, float[::1] errors):
     """Code some rows for fastnn.pruning: v (n, d) of the type of ``low``, or uint8 that is v less ``mean`` (d,).
 
-    ``projected`` (n, m) is R v; m = 0: the rows as they are. ``offset`` is |mean|, ``low`` (width,) or (width + finer
-    codes,) what code 0 stands for. Writes codes (n, width), if these take less than R v finer ones (n, m + 1), and the
-    errors (n,).
+    ``projected`` (n, m) is R v; m = 0: the rows as they are. ``low`` is what code 0 stands for in each place of u(v),
+    ``offset`` is |mean|. Writes codes (n, width), finer ones (n, m + 1) if m >= width, and the errors (n,).
     """
     cdef fnn_encoding e = fnn_encoding(
         cnp.PyArray_DIM(rows, 0), cnp.PyArray_DIM(rows, 1), cnp.PyArray_DIM(projected, 1), codes.shape[1],

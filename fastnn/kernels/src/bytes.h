@@ -55,9 +55,9 @@ typedef int32_t int4 __attribute__((vector_size(16), aligned(4), may_alias));
 #define AS_(v) (__m256i)(v)
 #endif
 
+#if VECTOR_BYTES > 16
 /* to[k] (INT_LANES) = the k-th int32 of each of INT_LANES rows, for four of them from byte `at` on. */
 INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) {
-#if VECTOR_BYTES > 16
     ints v[4]; /* v[k]: 16 bytes of the rows k, 4 + k, 8 + k, .. */
     UNROLL for (int k = 0; k < 4; k++) {
 #if VECTOR_BYTES == 64
@@ -75,14 +75,11 @@ INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) 
     to[1] = L_(unpackhi)(AS_(ab), AS_(cd));
     to[2] = L_(unpacklo)(AS_(ab2), AS_(cd2));
     to[3] = L_(unpackhi)(AS_(ab2), AS_(cd2));
-#else
-    for (int r = 0; r < INT_LANES; r++)
-        for (int k = 0; k < 4; k++) to[k][r] = (int32_t)four_of(rows[r], at + 4 * k, at + 16);
-#endif
 }
 #undef I_
 #undef L_
 #undef AS_
+#endif
 
 /* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.
 

@@ -49,9 +49,11 @@ static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t
         ints squares = {0}, plain = {0}, four[4];
         for (int64_t g = 0; g < fours; g += 4) {
             const int64_t count = fours - g < 4 ? fours - g : 4;
+#if VECTOR_BYTES > 16
             if (g * 4 + 16 <= width)
                 transpose_fours(rows, g * 4, four);
             else
+#endif
                 for (int64_t k = 0; k < count; k++)
                     for (int64_t r = 0; r < INT_LANES; r++) four[k][r] = (int32_t)four_of(rows[r], (g + k) * 4, width);
             for (int64_t k = 0; k < count; k++) {

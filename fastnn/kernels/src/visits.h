@@ -20,13 +20,18 @@ static void FN(take_hits)(SEARCHER *here, uint32_t valid) {
     }
 }
 
-/* Leaves of the hits those whose codes, of some width, are as near as the query wants. */
+/* squares = the hits' distances by bytes: queries and rows, or codes of some width. */
+static void FN(measure)(SEARCHER *here, const uint8_t *queries, const uint8_t *rows, int64_t width, int64_t row) {
+    here->job->bytes->squares(queries + here->first * width, rows + row * width, width, here->hits, here->hit_count,
+                              here->squares);
+}
+
+/* Leaves of the hits those whose codes are as near as the query wants. */
 static void FN(sift)(SEARCHER *here, const uint8_t *query_codes, const uint8_t *row_codes, int64_t width, int64_t row) {
     const fnn_search *s = here->job->search;
     const float *errors = s->row_errors + row;
     int64_t left = 0;
-    here->job->bytes->squares(query_codes + here->first * width, row_codes + row * width, width, here->hits,
-                              here->hit_count, here->squares);
+    FN(measure)(here, query_codes, row_codes, width, row);
     for (int64_t h = 0; h < here->hit_count; h++) {
         const fnn_pair hit = here->hits[h];
         const double reach = here->own[hit.query] + errors[hit.row];
@@ -169,15 +174,12 @@ static void FN(scan_reals)(SEARCHER *here, int64_t row, int64_t height, uint32_t
 
 /* Takes the hits of a visit into the heaps. */
 static void FN(settle)(SEARCHER *here, int64_t row) {
-    const FN(search_job) *job = here->job;
-    const fnn_search *s = job->search;
+    const fnn_search *s = here->job->search;
     const int seeding = here->form == FN(SEEDING), by_squares = seeding || (s->is_uint8 && s->metric == EUCLIDEAN);
     if (seeding)
-        job->bytes->squares(s->query_codes + here->first * s->width, s->row_codes + row * s->width, s->width, here->hits,
-                            here->hit_count, here->squares);
+        FN(measure)(here, s->query_codes, s->row_codes, s->width, row);
     else if (by_squares)
-        job->bytes->squares(FN(point)(s, s->q, here->first), FN(point)(s, s->x, row), s->columns, here->hits,
-                            here->hit_count, here->squares);
+        FN(measure)(here, s->q, s->x, s->columns, row);
     for (int64_t h = 0; h < here->hit_count; h++) {
         const int64_t query = here->hits[h].query, index = row + here->hits[h].row;
         const double value = by_squares ? (double)here->squares[h] : FN(value_of)(here, query, index);
