@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 QUERIES_AT_A_TIME = 4096  # per call of the kernel: bounds what the queries' codes take, and how long progress is silent
+FEW_QUERIES = 16  # for which reading the rows takes longer than comparing them
 FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
@@ -54,7 +55,7 @@ class Neighbors:
         self.X: NDArray[Any] | None = None
         self.classes: NDArray[Any] | None = None
         self._labels: IntArray | None = None  # (n,) indices into classes
-        self._codes: Pruning | None = None
+        self._codes: dict[bool, Pruning | None] = {}  # those made so far: long ones, and short ones
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Neighbors:
         """Take the rows X (n, d) to search among and, for ``classify``, their labels y (n,) of any type.
@@ -67,11 +68,8 @@ class Neighbors:
         classes = labels = None
         if y is not None:
             classes, labels = np.unique(validation.labels("y", y, len(rows)), return_inverse=True)
-        metric = METRICS.index(self.metric)
-        self._codes = None
-        if metric != MANHATTAN and self.pruning != "never":
-            self._codes = pruning.build(rows, metric, always=self.pruning == "always")
-        self.X, self.classes, self._labels = rows, classes, labels
+        self.X, self.classes, self._labels, self._codes = rows, classes, labels, {}
+        self._codes_for(QUERIES_AT_A_TIME)
         return self
 
     @overload
@@ -183,7 +181,7 @@ class Neighbors:
     def _search(
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> Found:
-        rows, kernels, pruned = self._fitted(), get_backend(), self._codes
+        rows, kernels, pruned = self._fitted(), get_backend(), self._codes_for(len(queries))
         if pruned is not None and limit == math.inf and not pruned.pays(k, kernels):
             pruned = None
         values = np.empty((len(queries), k))
@@ -197,6 +195,18 @@ class Neighbors:
             if progress is not None:
                 progress(min(here.stop, len(queries)))
         return self._distances(values), indices
+
+    def _codes_for(self, queries: int) -> Pruning | None:
+        """The codes with which to search for so many, made when they are first asked for; None: without."""
+        rows, metric, always = self._fitted(), METRICS.index(self.metric), self.pruning == "always"
+        if metric == MANHATTAN or self.pruning == "never":
+            return None
+        long = not always and queries > FEW_QUERIES and pruning.prefers_long(rows, metric)
+        if long and rows.dtype == np.uint8:
+            return None  # the rows are what long codes would be
+        if long not in self._codes:
+            self._codes[long] = pruning.build(rows, metric, always=always, long=long)
+        return self._codes[long]
 
     def _distances(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
         """What the kernels' values are as distances, of X's dtype."""

@@ -9,7 +9,7 @@ of S (v - w) is at least the difference of the norms (Cauchy-Schwarz). Hence u(v
 elements whose distances never exceed those of v. The rows of R are principal axes of the data, about its mean, where
 distances are kept best. u is rounded to bytes, and how far each is from its bytes is kept as its error, together with a
 bound of all rounding before. Where some rows of R, with what these leave, rule out most by themselves, they make the
-code, and all rows the finer one.
+code, and all rows the finer one. With R = I, u(v) = v: long codes, for which there need to be no axes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ WIDTHS = ((16, 0), (32, 0), (64, 0), (96, 0), (32, 64), (48, 96), (64, 96))
 MOST_AXES = max(map(max, WIDTHS)) - 1
 MEMORY = 5  # the bytes of a row over those that codes of more than 16 elements and finer ones may take
 MOST_CODED = 16_384  # columns that codes without R may have
+MOST_LONG = 2048  # columns for which a matrix unit is faster with long codes
 FEWEST_ROWS = 2048  # for which a code pays
 SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the widths are chosen
 CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
@@ -64,7 +65,7 @@ class Pruning:
     """How vectors are coded, and the codes of the rows."""
 
     metric: int
-    raw: bool  # bytes are projected as they are, as the kernel skips their zeros
+    raw: bool  # rows are coded as they come: the kernel skips the zeros of bytes, or takes off the mean in passing
     mean: FloatArray  # (d,)
     layer: Layer | None  # computes R v of prepared rows v, or of raw ones; None: u(v) = v
     low: FloatArray  # (width,) what code 0 stands for
@@ -96,8 +97,11 @@ class Pruning:
         return Codes(self.rows, self.row_errors, codes, errors, self.scale, self.most_verified, self.finer_rows, finer)
 
 
-def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
-    """Code the rows X (n, d), or return None where comparing all rows as they are should be as fast."""
+def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> Pruning | None:
+    """Code the rows X (n, d), or return None where comparing all rows as they are should be as fast.
+
+    ``long``: floats by as many bytes, without axes.
+    """
     n, d = X.shape
     if not always and n < FEWEST_ROWS:
         return None
@@ -109,8 +113,8 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     prepared = _without_outliers(_prepare(sample, metric, np.zeros(d, dtype)))
     mean = prepared.mean(axis=0)
     prepared -= mean
-    axes = principal_axes(prepared, min(MOST_AXES, *prepared.shape))
-    projected = product(prepared, axes)
+    axes = np.empty((d, 0), dtype) if long else principal_axes(prepared, min(MOST_AXES, *prepared.shape))
+    projected = product(prepared, axes) if axes.size else None
     plain = {1: d / 64, 4: d / 16, 8: d / 8}[X.itemsize] * (_active_share(sample) if X.dtype == np.uint8 else 1)
     verify = VERIFY + d * X.itemsize / VERIFY_BYTES
     room = d * X.itemsize // MEMORY
@@ -118,18 +122,24 @@ def build(X: NDArray[Any], metric: int, *, always: bool) -> Pruning | None:
     most_neighbors = choice.most_near(plain) * n / size
     if most_neighbors < 1 and not always:
         return None
-    raw = X.dtype == np.uint8 and metric == EUCLIDEAN
+    raw = metric == EUCLIDEAN and (X.dtype == np.uint8 or (X.dtype == dtype and not choice.width))
     u, layer = prepared, None
-    if choice.width:
+    if choice.width and projected is not None:
         layer = linear(narrowed(turned(axes, *choice[:2])), mean if raw else None)
         u = _shorten(squares(prepared), turned(projected, *choice[:2]), choice.width, d)[0]
     empty = Pruning(
-        metric, raw, mean, layer, *_grid(u),
+        metric, raw, mean, layer, *_grid(u, None if layer else -mean),
         math.inf if always else max(plain - choice.tiles, 0) / verify, math.inf if always else most_neighbors,
         choice.width or d, np.empty((0, 0), np.uint8), np.empty(0, np.float32), None,
     )  # fmt: skip
     codes, errors, finer = _encode(empty, X)
     return replace(empty, rows=codes, row_errors=errors, finer_rows=finer)
+
+
+def prefers_long(X: NDArray[Any], metric: int) -> bool:
+    """Whether many queries are compared faster by bytes of whole rows, without axes: with a matrix unit."""
+    bounded = X.shape[1] <= MOST_LONG and (metric == EUCLIDEAN or X.dtype != np.uint8)
+    return bounded and getattr(get_backend(), "matrices", False)
 
 
 def _without_outliers(sample: FloatArray) -> FloatArray:
@@ -158,9 +168,11 @@ class Choice(NamedTuple):
         return (max(cost - self.tiles, 0) / self.one) ** (1 / self.growth)
 
 
-def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: float, room: int, *, exact: bool) -> Choice:
+def _choose(
+    sample: FloatArray, projected: FloatArray | None, verify: float, near: float, room: int, *, exact: bool
+) -> Choice:
     """The codes that should be fastest for so many near vectors. ``projected`` (n, m) is the sample on all axes."""
-    d, m = sample.shape[1], projected.shape[1]
+    d = sample.shape[1]
     square, count = squares(sample), min(SAMPLE_QUERIES, len(sample) // 8 or 1)
     whole = squared_distances(sample[:count], sample)
     ranks = [min(rank, len(sample) - 1) for rank in (1, SEVERAL)]  # 0 is the query itself
@@ -185,7 +197,8 @@ def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: floa
         return Choice(width, finer, (width or length) / 64 * SEEDING, float(one), growth)
 
     choices: dict[tuple[int, int], Choice] = {}
-    for width, finer in WIDTHS:
+    for width, finer in () if projected is None else WIDTHS:
+        m = projected.shape[1]
         width, finer = min(width, m + 1), finer if finer <= m + 1 else 0
         if (width, finer) not in choices and (width + finer <= room or not choices):
             u = _shorten(square, turned(projected, width, finer), width, d)[0]
@@ -203,12 +216,15 @@ def _active_share(rows: NDArray[np.uint8]) -> float:
     return share if share < MOST_ACTIVE else 1.0
 
 
-def _grid(u: FloatArray) -> tuple[FloatArray, float]:
-    """Where the codes of vectors like u (n, width) begin, and how far apart they are."""
+def _grid(u: FloatArray, zero: FloatArray | None = None) -> tuple[FloatArray, float]:
+    """Where the codes of vectors like u (n, width) begin, and how far apart they are.
+
+    Where none is below ``zero`` (width,), what has been a zero, its code is 0, which kernels skip.
+    """
     low, high = u.min(axis=0), u.max(axis=0)
     spread = float((high - low).max())
     margin = u.dtype.type(spread / 16)  # for rows outside the sample; those beyond have greater errors
-    return low - margin, (spread * 9 / 8 or 1.0) / 255
+    return np.where(low == zero, low, low - margin), (spread * 9 / 8 or 1.0) / 255
 
 
 def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
@@ -256,6 +272,7 @@ def _encode(
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
     kernels = get_backend()  # looked up here, as threads have no settings of their own
     compiled = getattr(kernels, "encode", None)  # only native has it, and searches so fast as to need it
+    mean = pruning.mean if pruning.raw else pruning.mean[:0]
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
@@ -266,7 +283,7 @@ def _encode(
                 projected = project(kernels, pruning.layer, v)
             block = codes[here], finer[here], errors[here]
             if compiled:
-                compiled(v, projected, pruning.mean, pruning.low, pruning.scale, pruning.offset, *block)
+                compiled(v, projected, mean, pruning.low, pruning.scale, pruning.offset, *block)
             else:
                 _encode_block(pruning, v, projected, *block)
 

@@ -268,7 +268,7 @@ fastnn.get_backend("native")
 """
     child = run_python(program, FASTNN_SIMD="bogus")
     lines = child.stdout.splitlines()
-    reason = "FASTNN_SIMD: expected generic, avx2 or avx512, as far as this CPU has it, found 'bogus'"
+    reason = "FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found 'bogus'"
     assert lines[:2] == ["numba", "numba"]
     assert lines[2].startswith("1 ")
     assert reason in lines[2]

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 
 simd: str
+matrices: bool
 
 def describe() -> str: ...
 def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool: ...

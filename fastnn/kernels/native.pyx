@@ -128,10 +128,11 @@ cdef double alone_until = 0, backoff = 0
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
 if unit == NULL:
     raise ImportError(
-        f"FASTNN_SIMD: expected generic, avx2 or avx512, as far as this CPU has it, found {os.environ['FASTNN_SIMD']!r}"
+        f"FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found {os.environ['FASTNN_SIMD']!r}"
     )
 
 simd = unit.name.decode()
+matrices = simd == "amx"  # whether tiles of bytes go by a matrix unit, several times as fast as all else
 
 
 def describe():
@@ -368,15 +369,17 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
 
 def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const real[::1] low, double scale,
            double offset, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer, float[::1] errors):
-    """Code some rows for fastnn.pruning: v (n, d) of the type of ``low``, or uint8 that is v less ``mean`` (d,).
+    """Code some rows for fastnn.pruning: v (n, d) of the type of ``low``, or with a ``mean`` (d,) what is v less it.
 
     ``projected`` (n, m) is R v; m = 0: the rows as they are. ``low`` is what code 0 stands for in each place of u(v),
     ``offset`` is |mean|. Writes codes (n, width), finer ones (n, m + 1) if m >= width, and the errors (n,).
     """
     cdef fnn_encoding e = fnn_encoding(
         cnp.PyArray_DIM(rows, 0), cnp.PyArray_DIM(rows, 1), cnp.PyArray_DIM(projected, 1), codes.shape[1],
-        cnp.PyArray_DATA(rows), cnp.PyArray_TYPE(rows) == cnp.NPY_UINT8, cnp.PyArray_DATA(projected), &mean[0],
+        cnp.PyArray_DATA(rows), cnp.PyArray_TYPE(rows) == cnp.NPY_UINT8, cnp.PyArray_DATA(projected), NULL,
         &low[0], scale, offset, &codes[0, 0], NULL, &errors[0])
+    if mean.shape[0]:
+        e.mean = &mean[0]
     if finer.shape[1]:
         e.finer = &finer[0, 0]
     cdef const fnn_kernels *kernels = unit.f32 if real is float else unit.f64

@@ -19,7 +19,7 @@ from fastnn.kernels import native
 def digests(run_python):
     """Those of tests/searches.py per instruction set that this CPU has; FASTNN_SIMD is read at import."""
     program, found = "import runpy; runpy.run_module('searches', run_name='__main__')", {}
-    for simd in ("generic", "avx2", "avx512"):
+    for simd in ("generic", "avx2", "avx512", "amx"):
         child = run_python(program, FASTNN_SIMD=simd, OPENBLAS_NUM_THREADS="1")
         if "as far as this CPU has it, found" not in child.stderr:
             assert child.returncode == 0, child.stderr

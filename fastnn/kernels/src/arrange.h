@@ -42,3 +42,17 @@ static double arrange(const uint8_t *q, int64_t count, int64_t width, uint64_t *
     const int64_t teams = (count + QUERY_TEAM - 1) / QUERY_TEAM, fours = (width + 3) / 4;
     return (double)total / (double)(teams * fours);
 }
+
+/* kept (fours of width, in room for width) = 1 for the fours of bytes that are not zero in all queries q (count, width),
+   else 0; fours = the numbers of those. Returns how many. */
+static int64_t keep_fours(const uint8_t *q, int64_t count, int64_t width, uint8_t *kept, int32_t *fours) {
+    int64_t some = 0;
+    memset(kept, 0, width);
+    for (; count > 0; count--, q += width)
+        for (int64_t i = 0; i < width; i++) kept[i] |= q[i];
+    for (int64_t four = 0; 4 * four < width; four++) {
+        kept[four] = four_of(kept, 4 * four, width) != 0;
+        if (kept[four]) fours[some++] = (int32_t)four;
+    }
+    return some;
+}

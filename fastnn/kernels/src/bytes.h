@@ -83,26 +83,40 @@ INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) 
 
 /* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.
 
+   queries        of a tile
    groups(width)  32-bit elements of a row or query: several bytes go into one
-   pack           to (groups, INT_ROWS) = `height` rows of x (.., width), anything for those that lack; start
-                  (INT_ROWS) = -floor(sum x^2 / 2)
-   pack_query     to (groups, step) in column 0 = a query's elements, 0 where its bytes are. Returns its norm: sum q^2,
-                  less 256 sum q if the rows' bytes are signed
-   tile           masks (TILE_ROWS): a bit for each row whose score, start + x . q, reaches the query's limit
-   team           the same for QUERY_TEAM queries, of the elements that index (groups) names by where their rows start
+   pack           to (groups, INT_ROWS) = the fours of bytes with kept[four] of `height` rows of x (.., width), anything
+                  for rows that lack; start (INT_ROWS) = -floor(sum x^2 / 2). Returns a bit for each odd sum
+   pack_query     the query `at` of a tile of `step`, zeros until now, becomes `count` fours of q; returns its norm: sum
+                  q^2, less 256 sum q if the rows' bytes are signed
+   compare        masks (tiles, queries): a bit for each row whose score, start + x . q, reaches the query's limit; found
+                  (.., INT_ROWS) = the scores of queries with any, and once more at its end. Returns that end
+   team           the same for QUERY_TEAM queries, of the elements that index (groups) names by where their rows start;
+                  NULL: no faster than tiles
    squares        to (count) = sum (q - x)^2 of some pairs of q (.., width) and x (.., width)
 
-   |q - x|^2 is norm - 2 score, or 1 more. */
+   |q - x|^2 is norm - 2 score, and 1 more for odd rows. */
 typedef struct {
+    int64_t queries;
     int64_t (*groups)(int64_t width);
-    void (*pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start);
-    int64_t (*pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step);
-    void (*tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
-                 uint32_t *masks);
-    void (*team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
-                 const int32_t *limit, uint32_t *masks);
+    uint32_t (*pack)(const uint8_t *x, int64_t width, int64_t height, const uint8_t *kept, int32_t *to, int32_t *start);
+    int64_t (*pack_query)(const uint8_t *q, int64_t width, const int32_t *fours, int64_t count, int32_t *to,
+                          int64_t step, int64_t at);
+    int32_t *(*compare)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
+                        uint32_t *masks, int64_t tiles, int32_t *found);
+    int32_t *(*team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
+                     const int32_t *limit, uint32_t *masks, int32_t *found);
     void (*squares)(const uint8_t *q, const uint8_t *x, int64_t width, const fnn_pair *pairs, int64_t count, int64_t *to);
 } bytes_kernels;
+
+/* *mask = a bit for each row whose score reaches the limit; see compare. */
+INLINE int32_t *find(ints left, ints right, int32_t limit, uint32_t *mask, int32_t *found) {
+    const ints least = (ints){0} + limit;
+    *mask = reaches(left, least) | reaches(right, least) << INT_LANES;
+    ((ints *)found)[0] = left;
+    ((ints *)found)[1] = right;
+    return found + (*mask != 0) * INT_ROWS;
+}
 
 #define SQUARED 16384 /* bytes whose squares add up to less than 2^31 */
 
@@ -150,7 +164,17 @@ INLINE void sums_of_four(const ints lanes[4], int64_t *to) {
 #pragma GCC pop_options
 #endif
 
+#if VECTOR_BYTES == 64 && defined(FASTNN_AMX)
+#pragma GCC push_options
+#pragma GCC target("amx-tile,amx-int8")
+#include "bytes_amx.h"
+#pragma GCC pop_options
+#endif
+
 static const bytes_kernels *best_bytes(void) {
+#if VECTOR_BYTES == 64 && defined(FASTNN_AMX)
+    if (fnn_amx_wanted) return &amx_kernels;
+#endif
 #if VECTOR_BYTES == 64
     if (__builtin_cpu_supports("avx512vnni")) return &vnni_kernels;
 #endif

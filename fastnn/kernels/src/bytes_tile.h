@@ -18,12 +18,6 @@ INLINE ints BYTES(dot)(ints sum, ints q, ints x) {
 
 static int64_t BYTES(groups)(int64_t width) { return (width + IN_GROUP - 1) / IN_GROUP; }
 
-/* The group of bytes from x[i] on, those before `width`. */
-INLINE int32_t BYTES(group_of)(const uint8_t *x, int64_t i, int64_t width) {
-    const uint32_t four = four_of(x, i, width);
-    return (int32_t)(IN_GROUP == 4 ? four : (four & 0xff) | (four << 8 & 0xff0000));
-}
-
 /* A vector of fours of bytes, one of each row, becomes their groups, INT_ROWS apart; adds to the rows' sums of x^2, or
    of x (x - 128), and of x. */
 INLINE void BYTES(split_fours)(ints *to, ints *squares, ints *plain) {
@@ -41,12 +35,15 @@ INLINE void BYTES(split_fours)(ints *to, ints *squares, ints *plain) {
 #endif
 }
 
-static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t *to, int32_t *start) {
+static uint32_t BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, const uint8_t *kept, int32_t *to,
+                            int32_t *start) {
+    uint32_t odd = 0;
     const int64_t fours = (width + 3) / 4, step = 4 / IN_GROUP * INT_ROWS;
     for (int64_t j = 0; j < INT_ROWS; j += INT_LANES) {
         const uint8_t *rows[INT_LANES];
         for (int64_t r = 0; r < INT_LANES; r++) rows[r] = x + (j + r < height ? j + r : height - 1) * width;
         ints squares = {0}, plain = {0}, four[4];
+        int32_t *next = to + j;
         for (int64_t g = 0; g < fours; g += 4) {
             const int64_t count = fours - g < 4 ? fours - g : 4;
 #if VECTOR_BYTES > 16
@@ -57,26 +54,42 @@ static void BYTES(pack)(const uint8_t *x, int64_t width, int64_t height, int32_t
                 for (int64_t k = 0; k < count; k++)
                     for (int64_t r = 0; r < INT_LANES; r++) four[k][r] = (int32_t)four_of(rows[r], (g + k) * 4, width);
             for (int64_t k = 0; k < count; k++) {
-                ints *place = (ints *)(to + (g + k) * step + j);
-                *place = four[k];
-                BYTES(split_fours)(place, &squares, &plain);
+                *(ints *)next = four[k];
+                BYTES(split_fours)((ints *)next, &squares, &plain);
+                next += kept[g + k] * step; /* or the next four takes its place */
             }
         }
         squares += plain * 128;
         *(ints *)(start + j) = -(squares >> 1);
+        odd |= nonzero(squares & 1) << j;
     }
+    return odd;
 }
 
-static int64_t BYTES(pack_query)(const uint8_t *q, int64_t width, int32_t *to, int64_t step) {
+static int64_t BYTES(norm)(const uint8_t *q, int64_t width) {
     int64_t norm = 0;
-    for (int64_t g = 0; g < BYTES(groups)(width); g++) to[g * step] = BYTES(group_of)(q, g * IN_GROUP, width);
     for (int64_t i = 0; i < width; i++) norm += (int64_t)q[i] * (q[i] - (IN_GROUP == 4 ? 256 : 0));
     return norm;
 }
 
-/* tile, or with an index team, of some queries */
-INLINE void BYTES(score)(const int queries, const int32_t *x, const int32_t *start, const int32_t *q,
-                         const int32_t *index, int64_t groups, const int32_t *limit, uint32_t *masks) {
+static int64_t BYTES(pack_query)(const uint8_t *q, int64_t width, const int32_t *fours, int64_t count, int32_t *to,
+                                 int64_t step, int64_t at) {
+    for (to += at; count > 0; count--, to += 4 / IN_GROUP * step) {
+        const uint32_t four = four_of(q, 4 * (int64_t)*fours++, width);
+#if IN_GROUP == 4
+        *to = (int32_t)four;
+#else
+        to[0] = (int32_t)((four & 0xff) | (four << 8 & 0xff0000));
+        to[step] = (int32_t)((four >> 16 & 0xff) | (four >> 8 & 0xff0000));
+#endif
+    }
+    return BYTES(norm)(q, width);
+}
+
+/* a tile, or with an index a team, of some queries */
+INLINE int32_t *BYTES(score)(const int queries, const int32_t *x, const int32_t *start, const int32_t *q,
+                             const int32_t *index, int64_t groups, const int32_t *limit, uint32_t *masks,
+                             int32_t *found) {
     ints sum[TILE_ROWS][2];
     UNROLL for (int r = 0; r < queries; r++)
         UNROLL for (int j = 0; j < 2; j++) sum[r][j] = *(const ints *)(start + j * INT_LANES);
@@ -89,20 +102,20 @@ INLINE void BYTES(score)(const int queries, const int32_t *x, const int32_t *sta
             sum[r][1] = BYTES(dot)(sum[r][1], query, right);
         }
     }
-    UNROLL for (int r = 0; r < queries; r++) {
-        const ints least = (ints){0} + limit[r];
-        masks[r] = reaches(sum[r][0], least) | reaches(sum[r][1], least) << INT_LANES;
-    }
+    UNROLL for (int r = 0; r < queries; r++) found = find(sum[r][0], sum[r][1], limit[r], &masks[r], found);
+    return found;
 }
 
-static void BYTES(tile)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups, const int32_t *limit,
-                        uint32_t *masks) {
-    BYTES(score)(TILE_ROWS, x, start, q, NULL, groups, limit, masks);
+static int32_t *BYTES(compare)(const int32_t *x, const int32_t *start, const int32_t *q, int64_t groups,
+                               const int32_t *limit, uint32_t *masks, int64_t tiles, int32_t *found) {
+    for (; tiles > 0; tiles--, q += groups * TILE_ROWS, limit += TILE_ROWS, masks += TILE_ROWS)
+        found = BYTES(score)(TILE_ROWS, x, start, q, NULL, groups, limit, masks, found);
+    return found;
 }
 
-static void BYTES(team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index, int64_t groups,
-                        const int32_t *limit, uint32_t *masks) {
-    BYTES(score)(QUERY_TEAM, x, start, q, index, groups, limit, masks);
+static int32_t *BYTES(team)(const int32_t *x, const int32_t *start, const int32_t *q, const int32_t *index,
+                            int64_t groups, const int32_t *limit, uint32_t *masks, int32_t *found) {
+    return BYTES(score)(QUERY_TEAM, x, start, q, index, groups, limit, masks, found);
 }
 
 #if VECTOR_BYTES > 16
@@ -179,5 +192,5 @@ static void BYTES(squares)(const uint8_t *q, const uint8_t *x, int64_t width, co
     }
 }
 
-static const bytes_kernels BYTES(kernels) = {BYTES(groups), BYTES(pack), BYTES(pack_query), BYTES(tile),
-                                            BYTES(team), BYTES(squares)};
+static const bytes_kernels BYTES(kernels) = {TILE_ROWS, BYTES(groups), BYTES(pack), BYTES(pack_query),
+                                            BYTES(compare), BYTES(team), BYTES(squares)};

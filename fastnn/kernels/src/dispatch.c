@@ -3,19 +3,35 @@
 #include "fastnn.h"
 
 #include <string.h>
+#ifdef FASTNN_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 int fnn_forced_form = -1;
+int fnn_amx_wanted;
 uint64_t fnn_set_bits[256];
 
 extern const fnn_unit fnn_generic;
 #ifdef FASTNN_X86
-extern const fnn_unit fnn_avx2, fnn_avx512;
+extern const fnn_unit fnn_avx2, fnn_avx512, fnn_amx;
 
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 static int has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+/* Linux lets a process use the matrix registers once it asks; it refuses if some signal stack has no room for them. */
+static int has_amx(void) {
+#ifdef FASTNN_AMX
+    const long request_permission = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    return has_avx512() && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("amx-int8") &&
+           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return 0;
+#endif
 }
 #endif
 
@@ -30,6 +46,8 @@ const fnn_unit *fnn_select(const char *forced) {
     }
 #ifdef FASTNN_X86
     __builtin_cpu_init();
+    fnn_amx_wanted = (any || !strcmp(forced, "amx")) && has_amx();
+    if (fnn_amx_wanted) return &fnn_amx;
     if ((any || !strcmp(forced, "avx512")) && has_avx512()) return &fnn_avx512;
     if ((any || !strcmp(forced, "avx2")) && has_avx2()) return &fnn_avx2;
 #endif

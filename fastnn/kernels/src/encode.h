@@ -14,7 +14,7 @@ static double FN(sum_of_squares)(const REAL *x, int64_t count) {
 }
 
 /* v (columns) = bytes less the mean; returns how many are not zero. */
-static int64_t FN(less_mean)(const uint8_t *x, const REAL *mean, int64_t columns, REAL *v) {
+static int64_t FN(bytes_less_mean)(const uint8_t *x, const REAL *mean, int64_t columns, REAL *v) {
     int64_t terms = 0;
     for (int64_t i = 0; i < columns; i++) v[i] = (REAL)x[i] - mean[i];
     for (int64_t i = 0; i < columns;) {
@@ -57,10 +57,13 @@ static void FN(encode)(const fnn_encoding *e, void *arena) {
     REAL *v = arena, *u = v + columns;
     uint8_t *codes = (uint8_t *)(u + total);
     for (int64_t r = 0; r < e->rows; r++) {
-        const REAL *row = e->is_uint8 ? v : (const REAL *)e->x + r * columns;
+        const REAL *row = e->mean ? v : (const REAL *)e->x + r * columns;
         const REAL *projected = (const REAL *)e->projected + r * axes;
         int64_t terms = columns;
-        if (e->is_uint8) terms = FN(less_mean)((const uint8_t *)e->x + r * columns, e->mean, columns, v);
+        if (e->is_uint8)
+            terms = FN(bytes_less_mean)((const uint8_t *)e->x + r * columns, e->mean, columns, v);
+        else if (e->mean)
+            for (int64_t i = 0; i < columns; i++) v[i] = ((const REAL *)e->x)[r * columns + i] - ((const REAL *)e->mean)[i];
         const double square = FN(sum_of_squares)(row, columns), norm = sqrt(square);
         double error = epsilon * (4 * norm + 8 * e->offset);
         if (axes) {

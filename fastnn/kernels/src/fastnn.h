@@ -64,7 +64,7 @@ typedef struct {
     double scale, most_verified;
 } fnn_search;
 
-/* Rows v, or bytes that are v once the mean is taken off, to be coded; see fastnn/pruning.py. */
+/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off; see fastnn/pruning.py. */
 typedef struct {
     int64_t rows, columns, axes, width; /* axes: elements of R v; 0: u(v) = v. width: of the codes */
     const void *x;                      /* (rows, columns) */
@@ -158,6 +158,12 @@ extern int fnn_forced_form;
 
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
 extern uint64_t fnn_set_bits[256];
+
+/* Whether tiles of bytes go by AMX, which GCC from version 11 on and Linux can. */
+#if defined(FASTNN_X86) && defined(__linux__) && defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 11
+#define FASTNN_AMX 1
+#endif
+extern int fnn_amx_wanted;
 
 /* dispatch.c: the unit for this CPU, or the one that `forced` (of FASTNN_SIMD) names; NULL where it cannot run. */
 const fnn_unit *fnn_select(const char *forced);

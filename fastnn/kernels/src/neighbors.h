@@ -1,7 +1,7 @@
 /* Exact nearest neighbours: blocks of queries against all rows, or several parts of the rows at once. Template, after
    visits.h. */
 
-#define MOST_QUERIES 1032     /* of a block, which share the costs of fetching and packing rows; a multiple of TILE_ROWS */
+#define MOST_QUERIES 1032     /* of a block, which share the costs of fetching and packing rows */
 #define BLOCK_BYTES (1 << 22) /* of the elements of a block's queries, where MOST_QUERIES would need more */
 #define FEW_QUERIES 64        /* for each thread, below which the threads share out the rows */
 #define MOST_ALONE 2          /* queries that are faster one by one than by packing rows for all of them */
@@ -79,9 +79,9 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     const fnn_search *s = job->search;
     const int plain = FN(plain_form)(s);
     const int64_t padded = FN(padded)(job->block);
-    int64_t groups = plain == FN(BY_BYTES) ? job->bytes->groups(s->columns) : 0;
     const int64_t width = plain == FN(BY_REALS) ? s->columns : 0;
-    if (s->width && job->bytes->groups(s->width) > groups) groups = job->bytes->groups(s->width);
+    const int64_t columns = plain == FN(BY_BYTES) && s->columns > s->width ? s->columns : s->width;
+    const int64_t fours = (columns + 3) / 4, groups = job->bytes->groups(4 * fours);
     FN(cursor) at = {arena, 0};
     here->seed_values = FN(take)(&at, padded * FN(seeds)(s) * sizeof(double));
     here->seed_indices = FN(take)(&at, padded * FN(seeds)(s) * sizeof(int64_t));
@@ -94,6 +94,8 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     here->real_limit = FN(take)(&at, padded * sizeof(REAL));
     here->order = FN(take)(&at, padded * sizeof(int32_t));
     here->place = FN(take)(&at, padded * sizeof(int32_t));
+    here->kept = FN(take)(&at, columns);
+    here->fours = FN(take)(&at, fours * sizeof(int32_t));
     here->byte_queries = FN(take)(&at, padded * groups * sizeof(int32_t));
     if (plain == FN(BY_BYTES)) {
         here->listed = FN(take)(&at, padded / QUERY_TEAM * groups * sizeof(int32_t));
@@ -101,10 +103,11 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
         here->active = FN(take)(&at, padded * active_words(s->columns) * sizeof(uint64_t));
     }
     here->real_queries = FN(take)(&at, padded * width * sizeof(REAL));
-    here->byte_rows = FN(take)(&at, (groups + 1) * INT_ROWS * sizeof(int32_t)); /* pack writes whole fours of bytes */
+    here->byte_rows = FN(take)(&at, (groups + 2) * INT_ROWS * sizeof(int32_t)); /* and one four that is not kept */
     here->real_rows = FN(take)(&at, (width + 3) * REAL_ROWS * sizeof(REAL));
     here->four_rows = FN(take)(&at, 4 * (width + 3) * sizeof(REAL));
     here->masks = FN(take)(&at, (padded + INT_LANES) * sizeof(uint32_t));
+    here->found = FN(take)(&at, (padded + 1) * INT_ROWS * sizeof(int32_t));
     here->hits = FN(take)(&at, padded * INT_ROWS * sizeof *here->hits);
     here->squares = FN(take)(&at, padded * INT_ROWS * sizeof(int64_t));
     return at.used;
@@ -136,15 +139,16 @@ static void FN(search_thread)(void *argument, int thread, int threads) {
 static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int threads, char *arena) {
     const int64_t bytes = FN(plain_form)(s) == FN(BY_REALS) ? s->columns * (int64_t)sizeof(REAL) : s->columns;
     int64_t most = BLOCK_BYTES / bytes < MOST_QUERIES ? BLOCK_BYTES / bytes : MOST_QUERIES;
-    most = most < TILE_ROWS ? TILE_ROWS : most / TILE_ROWS * TILE_ROWS;
     *job = (FN(search_job)){.search = s, .bytes = best_bytes(), .arena = arena};
-    const int alone = s->queries <= MOST_ALONE && (s->width || FN(plain_form)(s) == FN(BY_BYTES));
+    const int by_bytes = s->width || FN(plain_form)(s) == FN(BY_BYTES), alone = s->queries <= MOST_ALONE && by_bytes;
+    const int64_t tile = by_bytes ? job->bytes->queries : TILE_ROWS;
+    most = most < tile ? tile : most / tile * tile;
     if (alone) most = 1;
     if (most > s->queries) most = s->queries;
     job->parts = s->queries < FEW_QUERIES * threads ? threads : 1;
     const int64_t sharers = job->parts > 1 ? 1 : threads, rounds = (s->queries + most * sharers - 1) / (most * sharers);
     job->block = (s->queries + rounds * sharers - 1) / (rounds * sharers); /* about equal, for all to end together */
-    if (!alone) job->block = (job->block + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+    if (!alone) job->block = (job->block + tile - 1) / tile * tile;
     job->blocks = (s->queries + job->block - 1) / job->block;
     job->thread_bytes = FN(place_searcher)(&(SEARCHER){.job = job}, job, NULL);
     FN(cursor) at = {arena, threads * job->thread_bytes};

@@ -49,6 +49,9 @@ typedef struct {
     double *own;      /* the reach in units of the codes, with the query's error; -INFINITY: none */
     int32_t *byte_limit; /* by places */
     REAL *real_limit;
+    uint8_t *kept;   /* (fours of bytes) whether some of the block's queries are not zero there; */
+    int32_t *fours;  /* which these are, */
+    int64_t groups;  /* and how many elements a row has of them */
     int32_t *byte_queries; /* (tiles, groups, tile_rows); of teams the groups alone that are not zero in all of it, */
     int32_t *listed;       /* (tiles, groups) where their elements are in byte_rows, */
     int64_t *listed_count; /* (tiles) and how many they are */
@@ -63,6 +66,8 @@ typedef struct {
     double widest; /* no finite reach in units of the codes is greater; `narrowed` says that it should be found anew */
     int narrowed;
     uint32_t *masks;  /* by places, of one visit */
+    int32_t *found;   /* (queries with a hit, INT_ROWS) their scores in tiles of bytes */
+    uint32_t odd;     /* the rows' bits, of bytes */
     fnn_pair *hits;   /* (block * INT_ROWS) */
     int64_t *squares; /* of their distances */
     int64_t hit_count, refined; /* refined: hits whose finer codes were compared */
@@ -76,7 +81,7 @@ static int FN(plain_form)(const fnn_search *s) {
 }
 
 /* Queries in whole tiles and teams of any size. */
-static int64_t FN(padded)(int64_t queries) { return (queries + 23) / 24 * 24; }
+static int64_t FN(padded)(int64_t queries) { return (queries + 95) / 96 * 96; }
 
 static const void *FN(point)(const fnn_search *s, const void *rows, int64_t i) {
     return (const char *)rows + i * s->columns * (s->is_uint8 ? 1 : (int64_t)sizeof(REAL));
@@ -164,7 +169,7 @@ static void FN(aim)(SEARCHER *here, int64_t query) {
 
 /* Whether the block's queries of bytes go in teams; these are arranged then. Codes have no zeros to skip. */
 static int FN(arrange_teams)(SEARCHER *here, const uint8_t *q, int64_t width) {
-    if (here->form != FN(BY_BYTES) || fnn_forced_form == DENSE) return 0;
+    if (here->form != FN(BY_BYTES) || fnn_forced_form == DENSE || !here->job->bytes->team) return 0;
     if (fnn_forced_form != TEAMED && here->job->search->rows < LEAST_ARRANGED) return 0;
     const double active = arrange(q, here->count, width, here->active, here->order);
     return fnn_forced_form == TEAMED || active < MOST_ACTIVE_QUERIES;
@@ -172,18 +177,20 @@ static int FN(arrange_teams)(SEARCHER *here, const uint8_t *q, int64_t width) {
 
 /* byte_queries = the block's queries of bytes, in teams if enough of these are zero. */
 static void FN(pack_byte_queries)(SEARCHER *here, const uint8_t *q, int64_t width) {
-    const FN(search_job) *job = here->job;
-    const int64_t groups = job->bytes->groups(width);
+    const bytes_kernels *bytes = here->job->bytes;
     here->alone = here->count == 1;
     if (here->alone) return;
+    const int64_t fours = keep_fours(q, here->count, width, here->kept, here->fours), groups = bytes->groups(4 * fours);
+    here->groups = groups;
     here->in_teams = FN(arrange_teams)(here, q, width);
-    here->tile_rows = here->in_teams ? QUERY_TEAM : TILE_ROWS;
+    here->tile_rows = here->in_teams ? QUERY_TEAM : bytes->queries;
     here->tiles = (here->count + here->tile_rows - 1) / here->tile_rows;
     memset(here->byte_queries, 0, here->tiles * here->tile_rows * groups * sizeof(int32_t));
     for (int64_t i = 0; i < here->count; i++) {
-        const int64_t query = here->order[i], tile = i / here->tile_rows, at = i % here->tile_rows;
-        here->norm[query] = (double)job->bytes->pack_query(
-            q + query * width, width, here->byte_queries + tile * groups * here->tile_rows + at, here->tile_rows);
+        const int64_t query = here->order[i], tile = i / here->tile_rows;
+        int32_t *to = here->byte_queries + tile * groups * here->tile_rows;
+        here->norm[query] = (double)bytes->pack_query(q + query * width, width, here->fours, fours, to,
+                                                      here->tile_rows, i % here->tile_rows);
     }
     for (int64_t team = 0; here->in_teams && team < here->tiles; team++) {
         const int4 *from = (const int4 *)(here->byte_queries + team * groups * QUERY_TEAM);

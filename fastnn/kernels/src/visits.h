@@ -1,21 +1,28 @@
 /* Visits of a block of queries to the next rows. Template, after searcher.h.
 
    A visit compares the block with INT_ROWS or REAL_ROWS rows in register tiles, whose last instructions compare the
-   scores with what each query still wants; what reaches that is a hit, unless the finer codes rule it out. A hit's value
-   is computed as spec.Kernels says and decides. So results depend neither on the tiles' rounding nor on who does what. */
+   scores with what each query still wants; what reaches that is a hit, unless the finer codes rule it out. A hit's value,
+   the exact score's or computed as spec.Kernels says, decides. So results depend neither on the tiles' rounding nor on who does what. */
 
 #define MOST_AHEAD 1024    /* bytes of a row that are prefetched */
 #define REFINED_VALUES 0.1 /* values that take as long to compute as to compare one pair of finer codes */
 
-/* Makes the hits of a visit from the masks. */
-static void FN(take_hits)(SEARCHER *here, uint32_t valid) {
+/* Makes the hits of a visit from the masks, and their squares from exact scores. */
+static void FN(take_hits)(SEARCHER *here, uint32_t valid, int exact) {
+    const int32_t *scores = here->found;
     for (int64_t place = 0; place < here->count; place += INT_LANES) {
         uint32_t some = nonzero(*(const ints *)(here->masks + place));
         if (here->count - place < INT_LANES) some &= ((uint32_t)1 << (here->count - place)) - 1;
-        for (; some; some &= some - 1) {
+        for (; some; some &= some - 1, scores += INT_ROWS) {
             const int64_t at = place + __builtin_ctz(some);
-            for (uint32_t mask = here->masks[at] & valid; mask; mask &= mask - 1)
-                here->hits[here->hit_count++] = (fnn_pair){here->order[at], __builtin_ctz(mask)};
+            const int32_t query = here->order[at];
+            for (uint32_t mask = here->masks[at] & valid; mask; mask &= mask - 1) {
+                const int32_t row = __builtin_ctz(mask);
+                if (exact)
+                    here->squares[here->hit_count] =
+                        (int64_t)here->norm[query] - 2 * (int64_t)scores[row] + (here->odd >> row & 1);
+                here->hits[here->hit_count++] = (fnn_pair){query, row};
+            }
         }
     }
 }
@@ -77,27 +84,29 @@ static void FN(relax)(SEARCHER *here, int64_t row, int64_t height) {
 static void FN(scan_bytes)(SEARCHER *here, int64_t row, int64_t height, uint32_t valid) {
     const fnn_search *s = here->job->search;
     const bytes_kernels *bytes = here->job->bytes;
-    const int by_codes = here->form != FN(BY_BYTES);
-    const int64_t width = by_codes ? s->width : s->columns, groups = bytes->groups(width);
-    const uint8_t *x = (by_codes ? s->row_codes : (const uint8_t *)s->x) + row * width;
+    const int by_codes = here->form == FN(BY_CODES), plain = here->form == FN(BY_BYTES);
+    const uint8_t *queries = plain ? s->q : s->query_codes, *rows = plain ? s->x : s->row_codes;
+    const int64_t width = plain ? s->columns : s->width, groups = here->groups;
     if (here->alone) {
         for (int32_t r = 0; r < height; r++) here->hits[here->hit_count++] = (fnn_pair){0, r};
+        if (by_codes)
+            FN(sift)(here, queries, rows, width, row);
+        else
+            FN(measure)(here, queries, rows, width, row);
     } else {
-        bytes->pack(x, width, height, here->byte_rows, here->start);
-        if (here->form == FN(BY_CODES)) FN(relax)(here, row, height);
-        for (int64_t tile = 0; tile < here->tiles; tile++) {
-            const int64_t place = tile * here->tile_rows;
-            const int32_t *q = here->byte_queries + place * groups, *limit = here->byte_limit + place;
-            if (here->in_teams)
-                bytes->team(here->byte_rows, here->start, q, here->listed + tile * groups, here->listed_count[tile],
-                            limit, here->masks + place);
-            else
-                bytes->tile(here->byte_rows, here->start, q, groups, limit, here->masks + place);
-        }
-        FN(take_hits)(here, valid);
+        here->odd = bytes->pack(rows + row * width, width, height, here->kept, here->byte_rows, here->start);
+        if (by_codes) FN(relax)(here, row, height);
+        int32_t *found = here->found;
+        if (!here->in_teams)
+            bytes->compare(here->byte_rows, here->start, here->byte_queries, groups, here->byte_limit, here->masks,
+                           here->tiles, found);
+        for (int64_t team = 0; here->in_teams && team < here->tiles; team++)
+            found = bytes->team(here->byte_rows, here->start, here->byte_queries + team * groups * QUERY_TEAM,
+                                here->listed + team * groups, here->listed_count[team],
+                                here->byte_limit + team * QUERY_TEAM, here->masks + team * QUERY_TEAM, found);
+        FN(take_hits)(here, valid, !by_codes);
     }
-    if (here->form != FN(BY_CODES)) return;
-    if (here->alone) FN(sift)(here, s->query_codes, s->row_codes, s->width, row);
+    if (!by_codes) return;
     here->refined = here->hit_count;
     if (s->finer_width) FN(sift)(here, s->finer_queries, s->finer_rows, s->finer_width, row);
     FN(fetch_rows)(here, row);
@@ -169,17 +178,15 @@ static void FN(scan_reals)(SEARCHER *here, int64_t row, int64_t height, uint32_t
         else
             FN(tile_of_products)(here->real_rows, here->real_start, q, width, limit, masks);
     }
-    FN(take_hits)(here, valid);
+    FN(take_hits)(here, valid, 0);
 }
 
 /* Takes the hits of a visit into the heaps. */
 static void FN(settle)(SEARCHER *here, int64_t row) {
     const fnn_search *s = here->job->search;
-    const int seeding = here->form == FN(SEEDING), by_squares = seeding || (s->is_uint8 && s->metric == EUCLIDEAN);
-    if (seeding)
-        FN(measure)(here, s->query_codes, s->row_codes, s->width, row);
-    else if (by_squares)
-        FN(measure)(here, s->q, s->x, s->columns, row);
+    const int measured = here->form == FN(SEEDING) || here->form == FN(BY_BYTES);
+    const int by_squares = measured || (s->is_uint8 && s->metric == EUCLIDEAN);
+    if (by_squares && !measured) FN(measure)(here, s->q, s->x, s->columns, row);
     for (int64_t h = 0; h < here->hit_count; h++) {
         const int64_t query = here->hits[h].query, index = row + here->hits[h].row;
         const double value = by_squares ? (double)here->squares[h] : FN(value_of)(here, query, index);
