@@ -1,20 +1,19 @@
 /* Tiles of bytes by AMX: a matrix unit that multiplies 16 queries by 16 rows, 64 bytes of each, in 16 cycles. Rows are
    packed as for vpdpbusd, which also does what is not worth a matrix. */
 
-#define AMX_QUERIES 32 /* of a tile: as many as its rows, so that what is loaded is used twice */
+#define AMX_QUERIES 16 /* of a tile: with more, the rows would not stay in the first-level cache beside them */
 #define AMX_GROUPS 16  /* 32-bit elements of a query in a matrix */
-#define AMX_MATRIX (AMX_GROUPS * 16) /* 32-bit elements */
 
 /* Whole matrices, and at least one. */
 static int64_t amx_groups(int64_t width) { return width ? (width + 63) / 64 * AMX_GROUPS : AMX_GROUPS; }
 
-/* A tile of queries is matrices (groups / AMX_GROUPS, 2, 16 queries, AMX_GROUPS). */
+/* A tile of queries is matrices (groups / AMX_GROUPS, AMX_QUERIES, AMX_GROUPS). */
 static int64_t amx_pack_query(const uint8_t *q, int64_t width, const int32_t *fours, int64_t count, int32_t *to,
                               int64_t step, int64_t at) {
     (void)step;
-    to += at / 16 * AMX_MATRIX + at % 16 * AMX_GROUPS;
     for (int64_t i = 0; i < count; i++)
-        to[i / AMX_GROUPS * 2 * AMX_MATRIX + i % AMX_GROUPS] = (int32_t)four_of(q, 4 * (int64_t)fours[i], width);
+        to[(i / AMX_GROUPS * AMX_QUERIES + at) * AMX_GROUPS + i % AMX_GROUPS] =
+            (int32_t)four_of(q, 4 * (int64_t)fours[i], width);
     return vnni_norm(q, width);
 }
 
@@ -44,28 +43,22 @@ static int32_t *amx_compare(const int32_t *x, const int32_t *start, const int32_
         const int32_t *rows = x;
         _tile_loadd(0, start, 0);
         _tile_loadd(1, start + 16, 0);
-        _tile_loadd(2, start, 0);
-        _tile_loadd(3, start + 16, 0);
         /* Comparing the scores of the tile before takes no time beside the products of this one. */
-        for (int64_t low = 0; rows < x + groups * INT_ROWS; rows += AMX_GROUPS * INT_ROWS, q += 2 * AMX_MATRIX) {
-            _tile_loadd(4, q, 64);
-            _tile_loadd(6, rows, row_bytes);
-            _tile_dpbusd(0, 4, 6);
-            _tile_loadd(7, rows + 16, row_bytes);
-            _tile_dpbusd(1, 4, 7);
-            _tile_loadd(5, q + AMX_MATRIX, 64);
-            _tile_dpbusd(2, 5, 6);
-            _tile_dpbusd(3, 5, 7);
+        for (int64_t low = 0; rows < x + groups * INT_ROWS; rows += AMX_GROUPS * INT_ROWS) {
+            _tile_loadd(2, q, 64);
+            _tile_loadd(3, rows, row_bytes);
+            _tile_dpbusd(0, 2, 3);
+            _tile_loadd(4, rows + 16, row_bytes);
+            _tile_dpbusd(1, 2, 4);
             const int64_t high = low + share < AMX_QUERIES ? low + share : AMX_QUERIES;
             if (tile)
                 found = amx_find(scores[(tile + 1) % 2], low, high, limit + (tile - 1) * AMX_QUERIES,
                                  masks + (tile - 1) * AMX_QUERIES, found);
             low = high;
+            q += AMX_QUERIES * AMX_GROUPS;
         }
         _tile_stored(0, to, row_bytes);
         _tile_stored(1, to + 16, row_bytes);
-        _tile_stored(2, to + 16 * INT_ROWS, row_bytes);
-        _tile_stored(3, to + 16 * INT_ROWS + 16, row_bytes);
     }
     _tile_release();
     const int64_t last = (tiles - 1) * AMX_QUERIES;
