@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 QUERIES_AT_A_TIME = 4096  # per call of the kernel: bounds what the queries' codes take, and how long progress is silent
-FEW_QUERIES = 16  # for which reading the rows takes longer than comparing them
+FEW_QUERIES = 16  # which short codes answer first even with a matrix unit: reading whole rows takes longer
 FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
@@ -62,7 +62,8 @@ class Neighbors:
 
         X is kept, not copied, if it is C-contiguous and of a dtype that is searched as it is: do not change it
         afterwards. The index adds less than 0.3 times the size of a uint8 X of 100 columns or
-        more; narrower rows, if they are coded at all, take at most 1.1 times as much again.
+        more; narrower rows, if they are coded at all, take at most 1.1 times as much again. Where the CPU has a matrix
+        unit (AMX), searches of many queries go without short codes; the first search of few makes these.
         """
         rows = validation.points("X", X)
         classes = labels = None

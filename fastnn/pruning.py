@@ -42,7 +42,6 @@ WIDTHS = ((16, 0), (32, 0), (64, 0), (96, 0), (32, 64), (48, 96), (64, 96))
 MOST_AXES = max(map(max, WIDTHS)) - 1
 MEMORY = 5  # the bytes of a row over those that codes of more than 16 elements and finer ones may take
 MOST_CODED = 16_384  # columns that codes without R may have
-MOST_LONG = 2048  # columns for which a matrix unit is faster with long codes
 FEWEST_ROWS = 2048  # for which a code pays
 SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the widths are chosen
 CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
@@ -114,7 +113,7 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
     mean = prepared.mean(axis=0)
     prepared -= mean
     axes = np.empty((d, 0), dtype) if long else principal_axes(prepared, min(MOST_AXES, *prepared.shape))
-    projected = product(prepared, axes) if axes.size else None
+    projected = prepared[:, :0] if long else product(prepared, axes)
     plain = {1: d / 64, 4: d / 16, 8: d / 8}[X.itemsize] * (_active_share(sample) if X.dtype == np.uint8 else 1)
     verify = VERIFY + d * X.itemsize / VERIFY_BYTES
     room = d * X.itemsize // MEMORY
@@ -124,7 +123,7 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
         return None
     raw = metric == EUCLIDEAN and (X.dtype == np.uint8 or (X.dtype == dtype and not choice.width))
     u, layer = prepared, None
-    if choice.width and projected is not None:
+    if choice.width:
         layer = linear(narrowed(turned(axes, *choice[:2])), mean if raw else None)
         u = _shorten(squares(prepared), turned(projected, *choice[:2]), choice.width, d)[0]
     empty = Pruning(
@@ -138,8 +137,8 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
 
 def prefers_long(X: NDArray[Any], metric: int) -> bool:
     """Whether many queries are compared faster by bytes of whole rows, without axes: with a matrix unit."""
-    bounded = X.shape[1] <= MOST_LONG and (metric == EUCLIDEAN or X.dtype != np.uint8)
-    return bounded and getattr(get_backend(), "matrices", False)
+    coded = X.shape[1] <= MOST_CODED and (metric == EUCLIDEAN or X.dtype != np.uint8)
+    return coded and getattr(get_backend(), "matrices", False)
 
 
 def _without_outliers(sample: FloatArray) -> FloatArray:
@@ -168,11 +167,9 @@ class Choice(NamedTuple):
         return (max(cost - self.tiles, 0) / self.one) ** (1 / self.growth)
 
 
-def _choose(
-    sample: FloatArray, projected: FloatArray | None, verify: float, near: float, room: int, *, exact: bool
-) -> Choice:
+def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: float, room: int, *, exact: bool) -> Choice:
     """The codes that should be fastest for so many near vectors. ``projected`` (n, m) is the sample on all axes."""
-    d = sample.shape[1]
+    d, m = sample.shape[1], projected.shape[1]
     square, count = squares(sample), min(SAMPLE_QUERIES, len(sample) // 8 or 1)
     whole = squared_distances(sample[:count], sample)
     ranks = [min(rank, len(sample) - 1) for rank in (1, SEVERAL)]  # 0 is the query itself
@@ -185,7 +182,7 @@ def _choose(
 
     def rate(u: FloatArray, width: int, finer: int) -> Choice:
         scale, length = _grid(u)[1], u.shape[1]
-        apart = squared_distances(u[:count, : width or length], u[:, : width or length])
+        apart = squared_distances(u[:count, : width or length], u[:, : width or length]) if width else whole
         left = shares(apart, scale, width or length)
         cost = left * verify
         if finer:
@@ -197,8 +194,7 @@ def _choose(
         return Choice(width, finer, (width or length) / 64 * SEEDING, float(one), growth)
 
     choices: dict[tuple[int, int], Choice] = {}
-    for width, finer in () if projected is None else WIDTHS:
-        m = projected.shape[1]
+    for width, finer in WIDTHS if m else ():
         width, finer = min(width, m + 1), finer if finer <= m + 1 else 0
         if (width, finer) not in choices and (width + finer <= room or not choices):
             u = _shorten(square, turned(projected, width, finer), width, d)[0]

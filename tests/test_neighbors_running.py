@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.kernels import backend_name
+from fastnn.kernels import backend_name, native
 
 # ---- MNIST
 
@@ -63,9 +63,10 @@ def test_the_index_adds_little_to_bytes(metric, pruning, d):
     X = np.ascontiguousarray(X[:4000, :d])
     index = fastnn.Neighbors(metric, pruning=pruning).fit(X)
     assert index.X is X
+    index.search(X[:3])  # so few that all codes are made
     arrays = [value for value in vars(index).values() if isinstance(value, np.ndarray) and value is not X]
-    if index._codes is not None:
-        values = [*vars(index._codes).values(), *(index._codes.layer or ())]
+    for codes in filter(None, index._codes.values()):
+        values = [*vars(codes).values(), *(codes.layer or ())]
         arrays += [value for value in values if isinstance(value, np.ndarray)]
     size = sum(array.nbytes for array in arrays)
     assert size <= 0.3 * X.nbytes
@@ -180,8 +181,9 @@ def test_native_leaves_codes_out_for_many_neighbours(monkeypatch, name):
     """But not for a radius search, which only has room for many."""
     (X, _), (Q, _) = fastnn.datasets.load_mnist()
     index = fastnn.Neighbors().fit(X[:5000])
-    assert 5 < index._codes.most_neighbors < 5000
-    index._codes = dataclasses.replace(index._codes, most_neighbors=4.0)
+    index.search(Q[:3], 4)
+    assert 5 < index._codes[False].most_neighbors < 5000
+    index._codes[False] = dataclasses.replace(index._codes[False], most_neighbors=4.0)
     kernels, seen = fastnn.get_backend(name), []
 
     def neighbors(metric, X, Q, codes, *rest):
@@ -194,3 +196,35 @@ def test_native_leaves_codes_out_for_many_neighbours(monkeypatch, name):
     index.search(Q[:3], 5)
     index.radius(Q[:3], 900.0)
     assert seen == [True, name != "native", True]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_what_a_matrix_unit_compares(monkeypatch, metric, dtype):
+    """Many queries meet bytes of whole rows, few short codes that these searches make; all find the same."""
+    monkeypatch.setattr(native, "matrices", True)
+    (X, _), (Q, _) = fastnn.datasets.load_mnist()
+    X, Q = (np.ascontiguousarray(some).astype(dtype) for some in (X[:5000], Q[:40]))
+    index, seen = fastnn.Neighbors(metric).fit(X), []
+
+    def neighbors(metric, X, Q, codes, *rest):
+        seen.append(None if codes is None else codes.rows.shape[1])
+        native.neighbors(metric, X, Q, codes, *rest)
+
+    watched = types.SimpleNamespace(neighbors=neighbors, __name__=native.__name__)
+    monkeypatch.setattr("fastnn.neighbors.get_backend", lambda: watched)
+    expected = fastnn.Neighbors(metric, pruning="never").fit(X).search(Q, 5)
+    assert seen.pop() is None
+    for count in (40, 16, 40):
+        for found, truth in zip(index.search(Q[:count], 5), expected, strict=True):
+            np.testing.assert_array_equal(found, truth[:count])
+    many, few, again = seen
+    assert many == again
+    if metric == "manhattan":
+        assert (many, few) == (None, None)
+    elif dtype == "uint8":
+        assert few < 100
+        assert many == (None if metric == "euclidean" else few)
+    else:
+        assert many == 784
+        assert set(index._codes) == {True, False}

@@ -39,11 +39,11 @@ def bounds(codes):
     return found
 
 
-def check(metric, X, Q):
+def check(metric, X, Q, *, long=False):
     """Build codes by NumPy and by native kernels and prove their bounds; return these and the distances."""
     for name in ("numpy", "native"):
         with fastnn.use(name):
-            built = pruning.build(X, METRICS.index(metric), always=True)
+            built = pruning.build(X, METRICS.index(metric), always=True, long=long)
             assert built is not None
             found = check_codes(metric, X, Q, built.of(Q))
     return found
@@ -171,6 +171,30 @@ def test_mnist(metric):
 
 
 @each_metric
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", point_sets.KINDS)
+@pytest.mark.parametrize("size", [(60, 16, 5), (150, 37, 20), (300, 784, 5)], ids=str)
+def test_long_codes(kind, dtype, metric, size):
+    """Of floats by as many bytes."""
+    points = point_sets.make(kind, dtype, *size)
+    check(metric, points.X, points.Q, long=True)
+
+
+@pytest.mark.parametrize("name", ["numpy", "native"])
+def test_zeros_have_the_long_code_zero(name):
+    """So that kernels skip them; where there are values below it, no zero is special."""
+    rng = np.random.default_rng(0)
+    X = (np.abs(rng.normal(size=(500, 60))) * (rng.random((500, 60)) < 0.3)).astype(np.float32)
+    X[:, 7] -= 1
+    with fastnn.use(name):
+        codes = pruning.build(X, EUCLIDEAN, always=True, long=True).of(X)
+    usual = np.arange(60) != 7
+    assert (codes.rows[:, usual][X[:, usual] == 0] == 0).all()
+    assert (codes.rows[:, 7] > 0).all()
+    assert (codes.rows[:, usual][X[:, usual] > 1] > 0).all()
+
+
+@each_metric
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_codes_rule_out_other_clusters(dtype, metric):
     rng = np.random.default_rng(0)
@@ -183,14 +207,16 @@ def test_codes_rule_out_other_clusters(dtype, metric):
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+@pytest.mark.parametrize(
+    ("dtype", "long"), [*((d, False) for d in point_sets.DTYPES), ("float32", True), ("float64", True)]
+)
 @pytest.mark.parametrize("kind", ["random", "sparse", "outlier", "zeros", "huge"])
 @pytest.mark.parametrize("size", [(60, 16, 5), (150, 37, 20), (2100, 200, 20), (300, 784, 5)], ids=str)
-def test_native_codes_are_those_of_numpy(kind, dtype, metric, size):
+def test_native_codes_are_those_of_numpy(kind, dtype, metric, size, long):
     """But for rounding, which takes some that lie half-way between two up or down."""
     points = point_sets.make(kind, dtype, *size)
     with fastnn.use("numpy"):
-        built = pruning.build(points.X, METRICS.index(metric), always=True)
+        built = pruning.build(points.X, METRICS.index(metric), always=True, long=long)
         expected = built.of(points.Q)
         again = built.of(points.X)
     with fastnn.use("native"):

@@ -67,7 +67,8 @@ def instruction_sets():
     has = set(flags.read_text().split()).issuperset
     avx2 = has({"avx2", "fma"})
     avx512 = avx2 and has({"avx512f", "avx512bw", "avx512dq", "avx512vl"})
-    return ["generic"] + ["avx2"] * avx2 + ["avx512"] * avx512
+    amx = avx512 and has({"avx512_vnni", "amx_tile", "amx_int8"})
+    return ["generic"] + ["avx2"] * avx2 + ["avx512"] * avx512 + ["amx"] * amx
 
 
 SETS = instruction_sets()

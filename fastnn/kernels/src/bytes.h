@@ -39,7 +39,10 @@ INLINE uint32_t nonzero(ints a) {
 /* Four bytes from x[i] on, zeros in place of those from `width` on; the first lowest, as on all supported machines. */
 INLINE uint32_t four_of(const uint8_t *x, int64_t i, int64_t width) {
     uint32_t four = 0;
-    memcpy(&four, x + i, width - i < 4 ? width - i : 4);
+    if (width - i >= 4)
+        memcpy(&four, x + i, 4);
+    else
+        memcpy(&four, x + i, width - i);
     return four;
 }
 

@@ -11,9 +11,10 @@ static int64_t amx_groups(int64_t width) { return width ? (width + 63) / 64 * AM
 static int64_t amx_pack_query(const uint8_t *q, int64_t width, const int32_t *fours, int64_t count, int32_t *to,
                               int64_t step, int64_t at) {
     (void)step;
-    for (int64_t i = 0; i < count; i++)
-        to[(i / AMX_GROUPS * AMX_QUERIES + at) * AMX_GROUPS + i % AMX_GROUPS] =
-            (int32_t)four_of(q, 4 * (int64_t)fours[i], width);
+    to += at * AMX_GROUPS;
+    for (int64_t i = 0; i < count; i += AMX_GROUPS, to += AMX_QUERIES * AMX_GROUPS)
+        for (int64_t k = 0; k < AMX_GROUPS && i + k < count; k++)
+            to[k] = (int32_t)four_of(q, 4 * (int64_t)fours[i + k], width);
     return vnni_norm(q, width);
 }
 

@@ -35,8 +35,9 @@ static double FN(rest_of)(double square, double projected, double wrong, REAL *r
 
 /* z (count) = (u - low) / scale, codes = z rounded to bytes, and z less these. */
 static void FN(round_codes)(const REAL *low, REAL scale, int64_t count, REAL *z, uint8_t *codes) {
+    const REAL inverse = 1 / scale;
     for (int64_t i = 0; i < count; i++) {
-        z[i] = (z[i] - low[i]) / scale;
+        z[i] = (z[i] - low[i]) * inverse;
         REAL code = IS_FLOAT ? (REAL)__builtin_rintf((float)z[i]) : (REAL)__builtin_rint((double)z[i]);
         code = code > 0 ? code : 0; /* a NaN too */
         code = code < 255 ? code : 255;

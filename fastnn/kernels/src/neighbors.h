@@ -34,6 +34,7 @@ static void FN(seed)(SEARCHER *here, int64_t low, int64_t high, double *values, 
     }
     for (int64_t i = 0; i < here->count; i++) {
         empty_heap(values + i * k, indices + i * k, k);
+        for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) FN(fetch_row)(here, here->indices[j]);
         for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) {
             const int64_t row = here->indices[j];
             offer(values + i * k, indices + i * k, k, INFINITY, FN(value_of)(here, i, row), row);

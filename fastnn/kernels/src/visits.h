@@ -4,7 +4,7 @@
    scores with what each query still wants; what reaches that is a hit, unless the finer codes rule it out. A hit's value,
    the exact score's or computed as spec.Kernels says, decides. So results depend neither on the tiles' rounding nor on who does what. */
 
-#define MOST_AHEAD 1024    /* bytes of a row that are prefetched */
+#define MOST_AHEAD 4096    /* bytes of a row that are prefetched */
 #define REFINED_VALUES 0.1 /* values that take as long to compute as to compare one pair of finer codes */
 
 /* Makes the hits of a visit from the masks, and their squares from exact scores. */
@@ -48,14 +48,11 @@ static void FN(sift)(SEARCHER *here, const uint8_t *query_codes, const uint8_t *
     here->hit_count = left;
 }
 
-/* Asks for the rows of the hits, of which only codes have been read. */
-static void FN(fetch_rows)(SEARCHER *here, int64_t first_row) {
-    const fnn_search *s = here->job->search;
-    const char *rows = FN(point)(s, s->x, first_row);
-    const int64_t bytes = (const char *)FN(point)(s, s->x, 1) - (const char *)FN(point)(s, s->x, 0);
-    for (int64_t h = 0; h < here->hit_count; h++)
-        for (int64_t at = 0; at < bytes && at < MOST_AHEAD; at += 64)
-            __builtin_prefetch(rows + here->hits[h].row * bytes + at);
+/* Asks for a row, of which only codes have been read. */
+INLINE void FN(fetch_row)(const SEARCHER *here, int64_t row) {
+    const char *start = FN(point)(here->job->search, here->job->search->x, row);
+    const int64_t bytes = (const char *)FN(point)(here->job->search, here->job->search->x, row + 1) - start;
+    for (int64_t at = 0; at < bytes && at < MOST_AHEAD; at += 64) __builtin_prefetch(start + at);
 }
 
 /* Lets the rows' codes reach as far as their errors are above the least: by so much more, at most, than (own + least)^2
@@ -109,7 +106,7 @@ static void FN(scan_bytes)(SEARCHER *here, int64_t row, int64_t height, uint32_t
     if (!by_codes) return;
     here->refined = here->hit_count;
     if (s->finer_width) FN(sift)(here, s->finer_queries, s->finer_rows, s->finer_width, row);
-    FN(fetch_rows)(here, row);
+    for (int64_t h = 0; h < here->hit_count; h++) FN(fetch_row)(here, row + here->hits[h].row);
 }
 
 /* real_rows = some rows, prepared; real_start = where their scores begin. Returns their greatest norm. */
