@@ -15,12 +15,12 @@ INLINE void FN(transpose)(const REAL *from, int64_t from_step, REAL *to, int64_t
     typedef INTEGER I4 __attribute__((vector_size(4 * sizeof(REAL))));
     const V4 a = *(const V4 *)from, b = *(const V4 *)(from + from_step), c = *(const V4 *)(from + 2 * from_step),
              d = *(const V4 *)(from + 3 * from_step);
-    const V4 ab = __builtin_shuffle(a, b, (I4){0, 4, 1, 5}), cd = __builtin_shuffle(c, d, (I4){0, 4, 1, 5});
-    const V4 ab2 = __builtin_shuffle(a, b, (I4){2, 6, 3, 7}), cd2 = __builtin_shuffle(c, d, (I4){2, 6, 3, 7});
-    *(V4 *)to = __builtin_shuffle(ab, cd, (I4){0, 1, 4, 5});
-    *(V4 *)(to + step) = __builtin_shuffle(ab, cd, (I4){2, 3, 6, 7});
-    *(V4 *)(to + 2 * step) = __builtin_shuffle(ab2, cd2, (I4){0, 1, 4, 5});
-    *(V4 *)(to + 3 * step) = __builtin_shuffle(ab2, cd2, (I4){2, 3, 6, 7});
+    const V4 ab = SHUFFLE(I4, a, b, 0, 4, 1, 5), cd = SHUFFLE(I4, c, d, 0, 4, 1, 5);
+    const V4 ab2 = SHUFFLE(I4, a, b, 2, 6, 3, 7), cd2 = SHUFFLE(I4, c, d, 2, 6, 3, 7);
+    *(V4 *)to = SHUFFLE(I4, ab, cd, 0, 1, 4, 5);
+    *(V4 *)(to + step) = SHUFFLE(I4, ab, cd, 2, 3, 6, 7);
+    *(V4 *)(to + 2 * step) = SHUFFLE(I4, ab2, cd2, 0, 1, 4, 5);
+    *(V4 *)(to + 3 * step) = SHUFFLE(I4, ab2, cd2, 2, 3, 6, 7);
 }
 
 /* one bit per lane: not a < b */

@@ -24,6 +24,12 @@
 #define QUOTE(a) QUOTE_(a)
 #define UNROLL _Pragma("GCC unroll 16") /* so that small arrays of vectors stay in registers */
 #define INLINE static inline __attribute__((always_inline))
+/* Elements of two vectors; I is a vector of as many integers. */
+#ifdef __clang__
+#define SHUFFLE(I, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(I, a, b, ...) __builtin_shuffle(a, b, (I){__VA_ARGS__})
+#endif
 
 /* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And
    the vectors a row of the sparse first layer's tile, of QUAD rows, beside as many operands. */
