@@ -128,7 +128,8 @@ cdef double alone_until = 0, backoff = 0
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
 if unit == NULL:
     raise ImportError(
-        f"FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found {os.environ['FASTNN_SIMD']!r}"
+        "FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, "
+        f"found {os.environ['FASTNN_SIMD']!r}"
     )
 
 simd = unit.name.decode()

@@ -157,29 +157,19 @@ INLINE void sums_of_four(const ints lanes[4], int64_t *to) {
 #undef IN_GROUP
 
 #if VECTOR_BYTES == 64
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512vnni"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512vnni")
-#endif
+TARGET("avx512vnni")
 #define BYTES(name) vnni_##name
 #define IN_GROUP 4
 #include "bytes_tile.h"
 #undef BYTES
 #undef IN_GROUP
-#ifdef __clang__
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+END_TARGET
 #endif
 
 #if VECTOR_BYTES == 64 && defined(FASTNN_AMX)
-#pragma GCC push_options
-#pragma GCC target("amx-tile,amx-int8")
+TARGET("amx-tile,amx-int8")
 #include "bytes_amx.h"
-#pragma GCC pop_options
+END_TARGET
 #endif
 
 static const bytes_kernels *best_bytes(void) {

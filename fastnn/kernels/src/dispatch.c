@@ -4,6 +4,7 @@
 
 #include <string.h>
 #ifdef FASTNN_AMX
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -27,8 +28,10 @@ static int has_avx512(void) {
 static int has_amx(void) {
 #ifdef FASTNN_AMX
     const long request_permission = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
-    return has_avx512() && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("amx-int8") &&
-           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+    const unsigned needed = 3u << 24; /* AMX-TILE and AMX-INT8 */
+    unsigned a, b, c, d = 0;
+    return has_avx512() && __builtin_cpu_supports("avx512vnni") && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (d & needed) == needed && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 #else
     return 0;
 #endif

@@ -25,6 +25,11 @@ static int64_t FN(bytes_less_mean)(const uint8_t *x, const REAL *mean, int64_t c
     return terms;
 }
 
+/* v (columns) = reals less the mean. */
+static void FN(less_mean)(const REAL *x, const REAL *mean, int64_t columns, REAL *v) {
+    for (int64_t i = 0; i < columns; i++) v[i] = x[i] - mean[i];
+}
+
 /* *rest = r(v) of what a projection of |v|^2 = square leaves; returns a bound of its error. `wrong`: that of its square. */
 static double FN(rest_of)(double square, double projected, double wrong, REAL *rest) {
     const double left = square > projected ? square - projected : 0;
@@ -64,7 +69,7 @@ static void FN(encode)(const fnn_encoding *e, void *arena) {
         if (e->is_uint8)
             terms = FN(bytes_less_mean)((const uint8_t *)e->x + r * columns, e->mean, columns, v);
         else if (e->mean)
-            for (int64_t i = 0; i < columns; i++) v[i] = ((const REAL *)e->x)[r * columns + i] - ((const REAL *)e->mean)[i];
+            FN(less_mean)((const REAL *)e->x + r * columns, e->mean, columns, v);
         const double square = FN(sum_of_squares)(row, columns), norm = sqrt(square);
         double error = epsilon * (4 * norm + 8 * e->offset);
         if (axes) {

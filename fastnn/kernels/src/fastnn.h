@@ -159,9 +159,11 @@ extern int fnn_forced_form;
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
 extern uint64_t fnn_set_bits[256];
 
-/* Whether tiles of bytes go by AMX, which GCC from version 11 on and Linux can. */
-#if defined(FASTNN_X86) && defined(__linux__) && defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 11
+/* Whether tiles of bytes go by AMX, for which new compilers and Linux are needed. */
+#if defined(FASTNN_X86) && defined(__linux__) && defined(__x86_64__)
+#if (defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11)
 #define FASTNN_AMX 1
+#endif
 #endif
 extern int fnn_amx_wanted;
 

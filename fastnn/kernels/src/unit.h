@@ -24,11 +24,17 @@
 #define QUOTE(a) QUOTE_(a)
 #define UNROLL _Pragma("GCC unroll 16") /* so that small arrays of vectors stay in registers */
 #define INLINE static inline __attribute__((always_inline))
-/* Elements of two vectors; I is a vector of as many integers. */
+/* SHUFFLE: elements of two vectors; I is a vector of as many integers. Functions between TARGET and END_TARGET may use
+   more instructions than the unit. */
+#define PRAGMA(...) _Pragma(#__VA_ARGS__)
 #ifdef __clang__
 #define SHUFFLE(I, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define TARGET(set) PRAGMA(clang attribute push(__attribute__((target(set))), apply_to = function))
+#define END_TARGET PRAGMA(clang attribute pop)
 #else
 #define SHUFFLE(I, a, b, ...) __builtin_shuffle(a, b, (I){__VA_ARGS__})
+#define TARGET(set) PRAGMA(GCC push_options) PRAGMA(GCC target(set))
+#define END_TARGET PRAGMA(GCC pop_options)
 #endif
 
 /* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And

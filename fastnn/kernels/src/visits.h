@@ -2,7 +2,8 @@
 
    A visit compares the block with INT_ROWS or REAL_ROWS rows in register tiles, whose last instructions compare the
    scores with what each query still wants; what reaches that is a hit, unless the finer codes rule it out. A hit's value,
-   the exact score's or computed as spec.Kernels says, decides. So results depend neither on the tiles' rounding nor on who does what. */
+   that of an exact score or computed as spec.Kernels says, decides. So results depend neither on the tiles' rounding nor
+   on who does what. */
 
 #define MOST_AHEAD 4096    /* bytes of a row that are prefetched */
 #define REFINED_VALUES 0.1 /* values that take as long to compute as to compare one pair of finer codes */
