@@ -153,7 +153,8 @@ class Kernels(Protocol):
 
         The last batch may be smaller. ``weights`` (n,) of the parameters' dtype are factors of the rows' losses; the
         mean is still over the rows. ``tick`` is called between batches, at least every 0.1 s of work unless one
-        batch takes longer, and may raise; the parameters are then those of the last finished batch.
+        batch takes longer, and may raise; the parameters are then those of the last finished batch. A backend may
+        take subnormal numbers for zeros.
         """
 
     def layer_grad(

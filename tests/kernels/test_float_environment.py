@@ -1,4 +1,4 @@
-"""Native calls compute in the caller's float environment and leave its control bits as they were.
+"""Native calls compute in the caller's float environment, but for subnormals, and leave its control bits as they were.
 
 These are the rounding mode, what becomes of subnormals, and which exceptions trap: MXCSR on x86-64, FPCR on aarch64.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import pytest
 
 import fastnn
 from fastnn.kernels import native
+from fastnn.kernels.spec import aligned_zeros, layout
 
 LIBC = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
 SETTINGS = {  # of the control bits: those to set and those to clear
@@ -141,3 +143,37 @@ def test_every_caller_has_an_environment_of_its_own(many_cores, problem):
     for bits, (_, (before, within, after, restored)) in zip(settings, found, strict=True):
         assert after == within == before & ~bits[1] | bits[0]
         assert restored == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a signal that comes while the kernel works")
+@pytest.mark.parametrize("setting", SETTINGS or ["as it is"])
+def test_handlers_of_signals_within_a_long_batch_run_in_the_callers_environment(setting):
+    X = np.ones((20_000, 784), np.uint8)
+    net, count = layout((784, 500, 10), ("relu", "softmax"), "cross_entropy", True, np.dtype(np.float64))
+    params, state, seen = aligned_zeros(count, np.dtype(np.float64)), np.empty((0, count)), []
+    previous = signal.signal(signal.SIGALRM, lambda number, frame: seen.append(environment()))
+    try:
+        with fastnn.use("native", num_threads=1), changed(SETTINGS[setting] if SETTINGS else (0, 0)):
+            expected = environment()
+            while not seen:  # a batch may end before the signal comes
+                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                rows, labels = np.arange(len(X)), np.zeros(len(X), np.int32)
+                native.train_epoch(net, params, state, X, 1.0, labels, rows, len(X), problems.rule("sgd"))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert set(seen) == {expected}
+
+
+@pytest.mark.skipif(SETTINGS is None, reason="elsewhere subnormals are not flushed")
+@pytest.mark.parametrize("batch", [2, 50, 300])
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_training_takes_subnormals_for_zeros(problem, optimizer, batch):
+    """Those of inputs that are never active, whose gradient is zero."""
+    X, rule = problem.X.copy(), problems.rule(optimizer)
+    X[:, :16] = 0
+    params, state = problems.copied(problem.params), problem.state(rule)
+    state[0] = np.finfo(params.dtype).tiny
+    native.train_epoch(problem.net, params, state, X, problem.scale, problem.y, np.arange(600), batch, rule)
+    first = problem.net.weights[0]
+    assert (state[0, first : first + 16 * problem.net.strides[0]] == 0).all()

@@ -351,7 +351,10 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
         const int64_t m = count - start < LONG_BLOCK ? count - start : LONG_BLOCK;
         const int64_t *rows = order ? order + start : NULL;
         if (pass->poll && fnn_now() > pass->next_poll) {
+            const uint64_t control = float_control();
+            set_float_control(pass->control);
             if (pass->poll()) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
+            set_float_control(control);
             pass->next_poll = fnn_now() + POLL_SECONDS;
         }
         if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;

@@ -57,6 +57,7 @@ typedef struct {
     REAL *x_columns, *gram, *run_z, *moves; /* of a run of online batches; see online.h */
     fnn_poll *poll;       /* NULL in all threads but one */
     double next_poll;     /* when to call it */
+    uint64_t control;     /* the caller's float environment, in which it runs */
     int *stop;            /* set once it says so; read by all threads */
     double loss;          /* summed over the samples seen */
     int64_t correct;

@@ -158,6 +158,7 @@ static int FN(is_crowded)(const JOB *job) {
 
 static void FN(train_thread)(void *argument, int thread, int threads) {
     JOB *job = argument;
+    const uint64_t control = float_control();
     const int is_long = job->batch_size > BLOCK;
     const int64_t batches = (job->count + job->batch_size - 1) / job->batch_size;
     PASS pass;
@@ -168,6 +169,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     pass.state = job->state;
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
     pass.stop = &job->interrupted;
+    pass.control = control;
     if (job->online) /* its padding is read */
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
@@ -194,6 +196,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     int parity = 0; /* of the unit of work: its shares must not overwrite those of the one before */
     fnn_wait(&job->barrier, threads); /* the copies are made; from here on thread 0 changes the originals */
     int finite = 1;
+    set_float_control(control | FLUSH_SUBNORMALS);
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);
         const int64_t start = batch * job->batch_size, left = job->count - start;
@@ -216,6 +219,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         if (job->stop == batches && (fnn_now() > job->end || FN(is_crowded)(job)))
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
+    set_float_control(control);
     if (thread == 0) {
         job->result->loss = pass.loss;
         job->result->correct = pass.correct;
@@ -269,6 +273,7 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     pass.gradient = grad;
     pass.poll = poll;
     pass.stop = &stop;
+    pass.control = float_control();
     FN(transpose_weights)(&pass);
     FN(accumulate)(&pass, NULL, 0, count, count);
     return pass.loss / (double)count;

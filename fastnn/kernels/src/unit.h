@@ -37,6 +37,26 @@
 #define END_TARGET PRAGMA(GCC pop_options)
 #endif
 
+/* The control bits of this thread's float environment. With FLUSH_SUBNORMALS subnormal numbers become zeros: Adam's mean
+   of gradients that came long ago is one, and costs some processors a hundred cycles each time. */
+#if defined(__x86_64__)
+#define FLUSH_SUBNORMALS 0x8040 /* of MXCSR: results, and operands */
+INLINE uint64_t float_control(void) { return _mm_getcsr(); }
+INLINE void set_float_control(uint64_t bits) { _mm_setcsr((unsigned)bits); }
+#elif defined(__aarch64__)
+#define FLUSH_SUBNORMALS (1 << 24) /* of FPCR: both */
+INLINE uint64_t float_control(void) {
+    uint64_t bits;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(bits));
+    return bits;
+}
+INLINE void set_float_control(uint64_t bits) { __asm__ volatile("msr fpcr, %0" ::"r"(bits)); }
+#else
+#define FLUSH_SUBNORMALS 0
+INLINE uint64_t float_control(void) { return 0; }
+INLINE void set_float_control(uint64_t bits) { (void)bits; }
+#endif
+
 /* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And
    the vectors a row of the sparse first layer's tile, of QUAD rows, beside as many operands. */
 #if VECTOR_BYTES == 64
