@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,7 @@ BATCHES = {  # samples: what plain SGD does with them
     300: "the samples shared out, in blocks",
 }
 ROWS = 640
+AFFINITY = getattr(os, "sched_getaffinity", None)  # before many_cores changes it
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -112,6 +114,22 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
     assert len(seen) == 1
     assert problems.distance(params, expected_params) <= tolerance
     assert problems.distance(out, expected_out) <= tolerance
+
+
+@pytest.mark.skipif(AFFINITY is None, reason="only Linux lets processes choose their cores")
+@pytest.mark.parametrize("batch", [3, 30, 300])
+def test_threads_keep_to_the_cores_of_the_process_and_leave_them_as_they_were(many_cores, batch):
+    problem = problems.make(*NETS[2], labels=False, rows=320)
+    cores, seen = AFFINITY(0), set()
+    try:
+        for allowed in [cores, *({core} for core in cores)]:
+            os.sched_setaffinity(0, allowed)
+            with fastnn.use("native", num_threads=3):
+                seen.add(problems.train(native, problem, np.arange(320), batch, RULES["sgd"])[1].tobytes())
+            assert AFFINITY(0) == allowed
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("inputs", ["usual", "dense"])

@@ -86,13 +86,19 @@ typedef void fnn_work(void *job, int thread, int threads);
 /* Runs work(job, i, n) for i = 0..n-1 side by side, n at most `threads`: fewer where other calls are at work. */
 void fnn_parallel(fnn_work *work, void *job, int threads);
 
+#define FNN_MOST_MEETING 4 /* threads at a barrier */
+
 typedef struct {
-    int arrived, round;
+    struct {
+        _Alignas(64) unsigned arrivals; /* of one thread, in a cache line of its own */
+    } of[FNN_MOST_MEETING];
 } fnn_barrier; /* starts as zeros */
 
-/* Returns once all `threads` threads have called it; what each wrote before is then visible to all. Returns the seconds
-   it waited beyond a short spin, which means that another thread had lost its core. */
-double fnn_wait(fnn_barrier *barrier, int threads);
+/* A thread says that it has come to the barrier, and waits until all `threads` threads have come as often; what each
+   wrote before it came is then visible to all. Returns the seconds it waited beyond a short spin, which means that
+   another thread had lost its core. */
+void fnn_arrive(fnn_barrier *barrier, int thread);
+double fnn_wait(const fnn_barrier *barrier, int thread, int threads);
 
 double fnn_now(void); /* seconds */
 void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */

@@ -22,7 +22,7 @@ static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const R
         break;
     case TEAMED:
         for (; chunk < end; chunk++, from = FN(FROM_C))
-            FN(teams_forward)(&in->teams, &pass->rows, chunk, m, w, stride, left, right, from, start, z);
+            FN(teams_forward)(&in->teams, &in->rows, chunk, m, w, stride, left, right, from, start, z);
         break;
     default:
         FN(product)(from, m, right - left, high - low,
@@ -62,7 +62,7 @@ static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL 
         break;
     case TEAMED:
         for (int c = pass->first_walked; c < pass->end_walked; c++)
-            FN(teams_gradient)(&in->teams, &pass->rows, c, m, delta, stride, left, right, g);
+            FN(teams_gradient)(&in->teams, &in->rows, c, m, delta, stride, left, right, g);
         break;
     default:
         FN(product)(FN(FROM_C), pass->high - pass->low, right - left, m,
@@ -111,7 +111,7 @@ static const REAL *FN(bias)(const PASS *pass, int64_t l) {
 static void FN(drop)(const PASS *pass, int64_t l, int64_t s, int64_t left, int64_t right, REAL *values) {
     typedef uint8_t BYTES __attribute__((vector_size(LANES)));
     const fnn_data *data = pass->data;
-    const uint8_t *kept = data->kept + FN(sample)(pass, s) * data->kept_width;
+    const uint8_t *kept = data->kept + FN(sample)(pass->in, s) * data->kept_width;
     const REAL scale = (REAL)data->scales[l];
     for (int64_t before = 0; before < l; before++) kept += pass->net->strides[before];
     for (int64_t j = left; j < right; j += LANES) {
@@ -268,7 +268,7 @@ static void FN(output_block)(PASS *pass, int64_t m, int64_t samples) {
     memset(squares, 0, stride * sizeof(REAL));
     if (from_outputs) FN(activate_output)(net, z, m);
     for (int64_t s = 0; s < m; s++, z += stride) {
-        const int64_t i = FN(sample)(pass, s);
+        const int64_t i = FN(sample)(pass->in, s);
         const REAL weight = data->weights ? ((const REAL *)data->weights)[i] : 1, factor = weight * mean_factor;
         REAL *delta = pass->delta + s * stride;
         const REAL y_sum = FN(load_target)(pass, i, outputs);
@@ -358,7 +358,7 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
             pass->next_poll = fnn_now() + POLL_SECONDS;
         }
         if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
-        FN(gather)(pass, rows, first + start, m, count - start);
+        FN(gather)(pass, pass->in, rows, first + start, m, count - start);
         FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
         FN(activate_first)(pass, m);
         FN(later_layers)(pass, 1, m);

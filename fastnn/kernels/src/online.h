@@ -75,15 +75,6 @@ static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) 
     if (pass->has_usual) FN(usual_products)(pass, chunk, samples, depth, gram);
 }
 
-/* to (count) = the chunks' shares, (CHUNKS, step) apart, added in their order */
-static void FN(add_shares)(const REAL *shares, int chunks, int64_t step, int64_t count, REAL *to) {
-    for (int64_t i = 0; i < count; i += LANES) {
-        V sum = FN(vload)(shares + i);
-        for (int c = 1; c < chunks; c++) sum += FN(vload)(shares + c * step + i);
-        FN(vstore)(to + i, sum);
-    }
-}
-
 /* After layer l's update and delta_before: its transposed weights take the same update, with the same roundings. */
 static void FN(update_transposed)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
     const fnn_net *net = pass->net;
@@ -98,14 +89,13 @@ static void FN(update_transposed)(PASS *pass, int64_t l, int64_t m, const STEP *
 
 /* Updates by `samples` rows in batches of `batch_size`; samples is at most RUN, or GROUP if grouped. Returns
    how many batches were done: all, or those before the first whose loss is not finite. */
-static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REAL *shares, const int64_t *rows,
-                              int64_t samples, int64_t available, int64_t batch_size, const STEP *step,
-                              double *stalled) {
+static int64_t FN(online_run)(PASS *pass, REAL *shares, const int64_t *rows, int64_t samples, int64_t available,
+                              int64_t batch_size, const STEP *step, double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[0], share = samples * (stride + GRAM_STRIDE);
     const REAL *bias = FN(bias)(pass, 0);
     REAL *z = pass->run_z, *gram = pass->gram, *moves = pass->moves;
-    FN(gather)(pass, rows, 0, samples, available);
+    FN(gather)(pass, pass->in, rows, 0, samples, available);
     for (int c = pass->first_chunk; c < pass->end_chunk; c++) {
         FN(gram_matrix)(pass, c, samples, shares + c * share + samples * stride);
         if (pass->has_usual)
@@ -113,9 +103,11 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
         else
             FN(unusual_layer)(pass, c, c + 1, samples, NULL, shares + c * share);
     }
-    *stalled += fnn_wait(barrier, threads);
-    FN(add_shares)(shares, pass->chunks, share, samples * stride, z);
-    FN(add_shares)(shares + samples * stride, pass->chunks, share, samples * GRAM_STRIDE, gram);
+    FN(fold_shares)(pass, shares, share, share);
+    *stalled += FN(meet)(pass);
+    for (int64_t i = 0; i < samples * stride; i += LANES) FN(vstore)(z + i, FN(sum_shares)(pass, shares + i, share));
+    for (int64_t i = 0; i < samples * GRAM_STRIDE; i += LANES)
+        FN(vstore)(gram + i, FN(sum_shares)(pass, shares + samples * stride + i, share));
     FN(transpose_weights)(pass);
 
     int64_t first = 0, done = 0;
@@ -132,7 +124,7 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
         FN(product)(FN(FROM_C), m, pass->right, first,
                     (OPERANDS){gram + first * GRAM_STRIDE, GRAM_STRIDE, 1, moves, stride, NULL, pass->a[1], stride,
                                NULL});
-        pass->order = rows + first;
+        pass->in->order = rows + first;
         FN(activate_first)(pass, m);
         FN(later_layers)(pass, 1, m);
         FN(output_block)(pass, m, m);
@@ -157,9 +149,9 @@ static int64_t FN(online_run)(PASS *pass, fnn_barrier *barrier, int threads, REA
 
 /* A run, or with a usual row a stretch of them, by up to `available` rows; returns the batches done, and in *unit how
    many there were to do. The runs' shares take turns in two halves of `shares`. */
-static int64_t FN(online_stretch)(PASS *pass, fnn_barrier *barrier, int threads, REAL *shares, int64_t share_room,
-                                  int *parity, const int64_t *rows, int64_t available, int64_t batch_size,
-                                  const STEP *step, int64_t *unit, double *stalled) {
+static int64_t FN(online_stretch)(PASS *pass, REAL *shares, int64_t share_room, int *parity, const int64_t *rows,
+                                  int64_t available, int64_t batch_size, const STEP *step, int64_t *unit,
+                                  double *stalled) {
     const int64_t most = (pass->form == DENSE ? RUN : GROUP) / batch_size * batch_size; /* a group is packed together */
     const int64_t stretch = pass->has_usual ? STRETCH * most : most;
     const int64_t all = available < stretch ? available : stretch;
@@ -168,8 +160,8 @@ static int64_t FN(online_stretch)(PASS *pass, fnn_barrier *barrier, int threads,
     for (int64_t first = 0; first < all && done == expected; first += most) {
         const int64_t samples = all - first < most ? all - first : most;
         expected += (samples + batch_size - 1) / batch_size;
-        done += FN(online_run)(pass, barrier, threads, shares + (*parity)++ % 2 * share_room, rows + first, samples,
-                               available - first, batch_size, step, stalled);
+        done += FN(online_run)(pass, shares + (*parity)++ % 2 * share_room, rows + first, samples, available - first,
+                               batch_size, step, stalled);
     }
     if (pass->has_usual) FN(usual_gradient)(pass, pass->usual.owed, pass->params + pass->net->weights[0]);
     *unit = expected;

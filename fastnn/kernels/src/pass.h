@@ -2,7 +2,10 @@
 
 /* A block's inputs, in one of four forms. */
 typedef struct {
-    REAL *x; /* (BLOCK, sizes[0]) the dense rows; or the values of the others */
+    const int64_t *order; /* the block's sample s is order[s] or, without an order, first + s */
+    int64_t first;
+    ROWS rows; /* where they lie, or less the usual row if there is one */
+    REAL *x;   /* (BLOCK, sizes[0]) the dense rows; or the values of the others */
     SAMPLE_GROUP group;
     SAMPLE_LISTS lists;
     SAMPLE_TEAMS teams;
@@ -31,8 +34,6 @@ typedef struct {
 typedef struct {
     const fnn_net *net;
     const fnn_data *data;
-    const int64_t *order; /* the block's sample s is order[s] or, without an order, first + s */
-    int64_t first;
     REAL *params, *state; /* the model's; state has slots of `size` elements */
     REAL *tail, *tail_state; /* parameters from tail_at on, and their state in slots of tail_slot elements */
     int64_t size, tail_at, tail_slot;
@@ -41,10 +42,12 @@ typedef struct {
     int first_walked, end_walked;   /* chunks of inputs that the thread's outputs need */
     int64_t low, high, left, right; /* these inputs, and its outputs, whole cache lines */
     int form;                       /* of the inputs */
-    ROWS rows;                      /* the block's, less the usual row if there is one */
     USUAL usual;
     int has_usual;
-    INPUTS in[1];          /* its inputs, of the chunks that it walks */
+    INPUTS *in;            /* its inputs, of the chunks that it walks, */
+    INPUTS *next;          /* and those of the next batch; or NULL */
+    fnn_barrier *barrier;
+    int thread, threads;
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
@@ -94,22 +97,28 @@ static int64_t FN(parameter_count)(const fnn_net *net) {
 }
 
 /* Room for one block's inputs in any form. */
-static INPUTS FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block) {
+static INPUTS *FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block, REAL *of_byte) {
     const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD;
     const int64_t in_line = 64 / (QUAD * (int64_t)sizeof(REAL)); /* quads of a cache line */
     const int64_t room = ((block + in_line - 1) / in_line | 1) * in_line; /* an odd number of them: see SAMPLE_LISTS */
     const int64_t teams = (block + TEAM - 1) / TEAM, listed = quads * room, teamed = teams * width;
+    INPUTS *in = FN(take)(at, sizeof *in);
+    const void **row = FN(take)(at, block * sizeof *row);
     REAL *x = FN(take)(at, quads * room * QUAD * sizeof(REAL));
     int32_t *index = FN(take)(at, (listed > teamed ? listed : teamed) * sizeof *index);
     int32_t *count = FN(take)(at, quads * sizeof *count);
     int64_t *chunk_count = FN(take)(at, teams * CHUNKS * sizeof *chunk_count);
     REAL *strip = FN(take)(at, block * STRIP_WIDTH * sizeof(REAL));
     REAL *zeros = FN(take)(at, net->strides[0] * sizeof(REAL)), *sink = FN(take)(at, net->strides[0] * sizeof(REAL));
-    if (at->base) memset(zeros, 0, net->strides[0] * sizeof(REAL));
-    return (INPUTS){x, {.value = x, .index = index, .count = chunk_count, .width = width},
-                    {.value = x, .sample = index, .count = count, .room = room, .inputs = width, .strip = strip,
-                     .zeros = zeros, .sink = sink},
-                    {.index = index, .count = chunk_count, .width = width}};
+    if (!at->base) return NULL;
+    memset(zeros, 0, net->strides[0] * sizeof(REAL));
+    *in = (INPUTS){.rows = {row, 0, of_byte},
+                   .x = x,
+                   .group = {.value = x, .index = index, .count = chunk_count, .width = width},
+                   .lists = {.value = x, .sample = index, .count = count, .room = room, .inputs = width,
+                             .strip = strip, .zeros = zeros, .sink = sink},
+                   .teams = {.index = index, .count = chunk_count, .width = width}};
+    return in;
 }
 
 /* Lays a pass out in the arena, with one chunk of all inputs; `training` adds what only the way back needs. Returns the
@@ -126,9 +135,9 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     here.tail_slot = here.size - here.tail_at;
     here.a = FN(take)(&at, (net->layers + 1) * sizeof *here.a);
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
-    here.rows.row = FN(take)(&at, block * sizeof *here.rows.row);
-    here.rows.of_byte = FN(take)(&at, 256 * sizeof(REAL));
-    *here.in = FN(place_inputs)(&at, net, block);
+    REAL *of_byte = FN(take)(&at, 256 * sizeof(REAL));
+    here.in = FN(place_inputs)(&at, net, block, of_byte);
+    if (training && rows <= BLOCK && !online && !here.by_outputs) here.next = FN(place_inputs)(&at, net, block, of_byte);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
         if (training && l > 0) transposed = FN(take)(&at, net->sizes[l + 1] * net->strides[l - 1] * sizeof(REAL));
@@ -174,6 +183,28 @@ static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
     return (const char *)data->x + i * width * (data->is_uint8 ? 1 : sizeof(REAL));
 }
 
-static int64_t FN(sample)(const PASS *pass, int64_t s) {
-    return pass->order ? pass->order[s] : pass->first + s;
+static int64_t FN(sample)(const INPUTS *in, int64_t s) {
+    return in->order ? in->order[s] : in->first + s;
+}
+
+/* Waits for the other threads; the seconds are those of fnn_wait. */
+static double FN(meet)(const PASS *pass) {
+    fnn_arrive(pass->barrier, pass->thread);
+    return fnn_wait(pass->barrier, pass->thread, pass->threads);
+}
+
+/* The chunks' shares of a sum, `step` apart, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of a pair
+   can add them before it meets the others: that halves what goes from core to core. */
+static void FN(fold_shares)(const PASS *pass, REAL *shares, int64_t step, int64_t count) {
+    if (pass->threads > CHUNKS / 2 || pass->chunks < CHUNKS) return;
+    for (int c = pass->first_chunk; c < pass->end_chunk; c += 2)
+        for (REAL *to = shares + c * step, *end = to + count; to < end; to += LANES)
+            FN(vstore)(to, FN(vload)(to) + FN(vload)(to + step));
+}
+
+INLINE V FN(sum_shares)(const PASS *pass, const REAL *shares, int64_t step) {
+    const V first = FN(vload)(shares);
+    if (pass->chunks < CHUNKS) return first; /* there is one */
+    if (pass->threads <= CHUNKS / 2) return first + FN(vload)(shares + 2 * step);
+    return (first + FN(vload)(shares + step)) + (FN(vload)(shares + 2 * step) + FN(vload)(shares + 3 * step));
 }

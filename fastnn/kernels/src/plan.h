@@ -50,6 +50,11 @@ static void FN(find_usual)(PASS *pass, const int64_t *order, int64_t first, int6
     for (int64_t i = 0; i < width; i++) usual[i] = isfinite(usual[i]) ? usual[i] : 0;
 }
 
+static void FN(take_plan)(const PASS *pass, INPUTS *in) {
+    in->group.bounds = in->teams.bounds = pass->inputs_at;
+    in->rows.is_uint8 = pass->data->is_uint8;
+}
+
 /* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
    outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
@@ -96,9 +101,9 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
         pass->inputs_at[c] = c == chunks || i > width ? width : i;
     }
     pass->inputs_at[0] = 0;
-    pass->in->group.bounds = pass->in->teams.bounds = pass->inputs_at;
-    pass->rows.is_uint8 = data->is_uint8;
-    for (int b = 0; data->is_uint8 && b < 256; b++) pass->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
+    for (int b = 0; data->is_uint8 && b < 256; b++) pass->in->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
+    FN(take_plan)(pass, pass->in);
+    if (pass->next) FN(take_plan)(pass, pass->next);
 }
 
 /* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */
@@ -117,18 +122,18 @@ static void FN(take_chunks)(PASS *pass, int first, int end) {
     }
 }
 
-/* Brings m rows into the pass: order[0..m), or the m rows from `first`; of the chunks of inputs that it walks. Shuffled
+/* Brings m rows into `in`: order[0..m), or the m rows from `first`; of the chunks of inputs that it walks. Shuffled
    rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
    meanwhile: into the second-level cache, as the first-level one is W0's. */
-static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t m, int64_t available) {
+static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64_t first, int64_t m,
+                       int64_t available) {
     const fnn_data *data = pass->data;
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
     const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
     const int64_t outputs = pass->net->sizes[pass->net->layers];
     const REAL scale = (REAL)data->scale;
-    INPUTS *in = pass->in;
-    pass->order = order;
-    pass->first = first;
+    in->order = order;
+    in->first = first;
     if (pass->form == LISTED)
         memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
     for (int64_t s = 0; s < m; s++) {
@@ -140,24 +145,24 @@ static void FN(gather)(PASS *pass, const int64_t *order, int64_t first, int64_t 
             else
                 __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
         }
-        const void *row = FN(row)(data, width, FN(sample)(pass, s));
+        const void *row = FN(row)(data, width, FN(sample)(in, s));
         REAL *x = in->x + s * width;
         if (pass->has_usual) { /* teams walk the rows themselves, and leave in->x free */
             REAL *differences = pass->form == TEAMED ? x : pass->usual.differences + s % GROUP * width;
             FN(subtract_usual)(pass, row, low, high, differences + low);
             row = differences;
         }
-        pass->rows.row[s] = row;
+        in->rows.row[s] = row;
         if (pass->form == LISTED) {
             FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
         } else if (pass->form == GROUPED) {
             if (s == m - 1)
                 for (int c = pass->first_walked; c < pass->end_walked; c++)
-                    FN(pack_group)(&in->group, c, (int)m, pass->rows.row, data->is_uint8, scale);
+                    FN(pack_group)(&in->group, c, (int)m, in->rows.row, data->is_uint8, scale);
         } else if (pass->form == TEAMED) {
             if (s % TEAM == TEAM - 1 || s == m - 1)
                 for (int c = pass->first_walked; c < pass->end_walked; c++)
-                    FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &pass->rows);
+                    FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &in->rows);
         } else if (data->is_uint8) {
             for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
         } else {

@@ -1,4 +1,5 @@
 /* Threads that live for one call, so that nothing is left behind for a fork, and the barrier they meet at. */
+#define _GNU_SOURCE /* for the affinities */
 #include "fastnn.h"
 
 #include <pthread.h>
@@ -17,9 +18,42 @@
 
 static int busy; /* threads at work in all calls of this process */
 
+/* Linux may start a thread on the core of the one that makes it while another is idle, and leave both there for
+   milliseconds, in which they wait for one another. So a new thread is kept off that core until it runs. */
+#ifdef __linux__
+typedef struct {
+    cpu_set_t all, others; /* of the cores that the process may use: but this thread's */
+    int known;
+} cores;
+
+static cores find_cores(void) {
+    cores found = {.known = 0};
+    const int here = sched_getcpu();
+    if (here < 0 || sched_getaffinity(0, sizeof found.all, &found.all) != 0) return found;
+    found.others = found.all;
+    CPU_CLR(here, &found.others);
+    found.known = CPU_COUNT(&found.others) > 0;
+    return found;
+}
+
+static void keep_off(const cores *cores, pthread_t id) {
+    if (cores->known) pthread_setaffinity_np(id, sizeof cores->others, &cores->others);
+}
+
+static void let_go(const cores *cores) {
+    if (cores->known) pthread_setaffinity_np(pthread_self(), sizeof cores->all, &cores->all);
+}
+#else
+typedef int cores;
+static cores find_cores(void) { return 0; }
+static void keep_off(const cores *cores, pthread_t id) { (void)cores, (void)id; }
+static void let_go(const cores *cores) { (void)cores; }
+#endif
+
 typedef struct {
     fnn_work *work;
     void *job;
+    const cores *cores;
     int *threads; /* the final count, 0 until it is known */
     int thread;
 } member;
@@ -28,6 +62,7 @@ static void *enter(void *argument) {
     const member self = *(const member *)argument;
     int threads;
     while ((threads = __atomic_load_n(self.threads, __ATOMIC_ACQUIRE)) == 0) sched_yield();
+    let_go(self.cores);
     self.work(self.job, self.thread, threads);
     return NULL;
 }
@@ -40,9 +75,12 @@ void fnn_parallel(fnn_work *work, void *job, int threads) {
     const int others = __atomic_load_n(&busy, __ATOMIC_RELAXED);
     threads -= others;
     if (threads > FNN_MAX_THREADS) threads = FNN_MAX_THREADS;
+    cores places;
+    if (threads > 1) places = find_cores();
     for (; count < threads; count++) {
-        members[count] = (member){work, job, &ready, count};
+        members[count] = (member){work, job, &places, &ready, count};
         if (pthread_create(&ids[count], NULL, enter, &members[count]) != 0) break; /* fewer threads will do */
+        keep_off(&places, ids[count]);
     }
     __atomic_add_fetch(&busy, count, __ATOMIC_RELAXED);
     __atomic_store_n(&ready, count, __ATOMIC_RELEASE);
@@ -51,22 +89,23 @@ void fnn_parallel(fnn_work *work, void *job, int threads) {
     __atomic_sub_fetch(&busy, count, __ATOMIC_RELAXED);
 }
 
-double fnn_wait(fnn_barrier *barrier, int threads) {
-    if (threads == 1) return 0;
-    const int round = __atomic_load_n(&barrier->round, __ATOMIC_RELAXED);
-    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
-        __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&barrier->round, round + 1, __ATOMIC_RELEASE);
-        return 0;
-    }
-    for (int spins = 0; spins < SPINS; spins++) {
-        if (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) != round) return 0;
-        RELAX();
-    }
-    const double start = fnn_now();
-    while (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) == round)
-        sched_yield(); /* a core was taken away: let whoever has work run */
-    return fnn_now() - start;
+void fnn_arrive(fnn_barrier *barrier, int thread) {
+    __atomic_store_n(&barrier->of[thread].arrivals, barrier->of[thread].arrivals + 1, __ATOMIC_RELEASE);
+}
+
+double fnn_wait(const fnn_barrier *barrier, int thread, int threads) {
+    const unsigned mine = barrier->of[thread].arrivals;
+    double start = 0;
+    for (int other = 0, spins = 0; other < threads; other++)
+        /* one that is ahead has come once more at most */
+        while (__atomic_load_n(&barrier->of[other].arrivals, __ATOMIC_ACQUIRE) == mine - 1)
+            if (spins++ < SPINS) {
+                RELAX();
+            } else { /* a core was taken away: let whoever has work run */
+                if (start == 0) start = fnn_now();
+                sched_yield();
+            }
+    return start > 0 ? fnn_now() - start : 0;
 }
 
 double fnn_now(void) {

@@ -34,21 +34,20 @@ typedef struct {
 } FN(job);
 #define JOB FN(job)
 
-/* a[l + 1] = bias + the chunks' shares (CHUNKS, m, strides[l]), added in their order */
+/* a[l + 1] = bias + the chunks' shares (CHUNKS, m, strides[l]) */
 static void FN(sum_partial)(PASS *pass, int64_t l, int64_t m, const REAL *partial) {
     const int64_t stride = pass->net->strides[l], share = m * stride, columns = l ? stride : pass->right;
     const REAL *bias = FN(bias)(pass, l);
     for (int64_t s = 0; s < m; s++)
         for (int64_t j = 0; j < columns; j += LANES) {
-            V sum = bias ? FN(vload)(bias + j) : (V){0};
-            for (int c = 0; c < CHUNKS; c++) sum += FN(vload)(partial + c * share + s * stride + j);
-            FN(vstore)(pass->a[l + 1] + s * stride + j, sum);
+            const V sum = bias ? FN(vload)(bias + j) : (V){0};
+            FN(vstore)(pass->a[l + 1] + s * stride + j, sum + FN(sum_shares)(pass, partial + s * stride + j, share));
         }
 }
 
-/* The outputs of m rows of a batch, up to the last layer's z. The chunks' shares of one layer's z go through
-   `partial`. */
-static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REAL *partial, double *stalled) {
+/* The outputs of m rows of a batch, `left` from its start to the epoch's end, up to the last layer's z. The chunks'
+   shares of one layer's z go through `partial`; until those of other threads are there, the next batch is brought in. */
+static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partial, double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
     REAL *share = partial + pass->first_chunk * m * net->strides[l];
@@ -62,7 +61,11 @@ static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REA
                 FN(later_layer)(pass, 1, at[c], at[c + 1] < outputs ? at[c + 1] : outputs, m, NULL, share);
             else
                 FN(first_layer)(pass, c, c + 1, m, NULL, share);
-        *stalled += fnn_wait(&job->barrier, threads);
+        FN(fold_shares)(pass, partial, m * net->strides[l], m * net->strides[l]);
+        fnn_arrive(pass->barrier, pass->thread);
+        if (pass->next && pass->threads > 1 && left > m)
+            FN(gather)(pass, pass->next, pass->in->order + m, 0, left - m < m ? left - m : m, left - m);
+        *stalled += fnn_wait(pass->barrier, pass->thread, pass->threads);
         FN(sum_partial)(pass, l, m, partial);
         if (!pass->by_outputs)
             FN(activate_first)(pass, m);
@@ -73,15 +76,14 @@ static void FN(shared_forward)(PASS *pass, JOB *job, int threads, int64_t m, REA
 }
 
 /* One update by at most BLOCK rows. Returns 0, with nothing changed, if their loss is not finite. */
-static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int parity, const STEP *step,
-                           double *stalled) {
+static int FN(short_batch)(PASS *pass, const JOB *job, int64_t batch, int parity, const STEP *step, double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t start = batch * job->batch_size, left = job->count - start;
     const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
     const double loss_before = pass->loss;
     const int64_t correct_before = pass->correct;
-    FN(gather)(pass, rows, 0, m, left);
-    FN(shared_forward)(pass, job, threads, m, job->partial + parity * job->share_room, stalled);
+    if (pass->in->order != rows) FN(gather)(pass, pass->in, rows, 0, m, left);
+    FN(shared_forward)(pass, m, left, job->partial + parity * job->share_room, stalled);
     FN(output_block)(pass, m, m);
     if (!isfinite(pass->loss)) {
         pass->loss = loss_before;
@@ -93,6 +95,11 @@ static int FN(short_batch)(PASS *pass, JOB *job, int threads, int64_t batch, int
         /* the update needs this layer's delta; the delta before it needs this layer's old weights, the transposed */
         FN(fused_update)(pass, l, m, step);
         if (l) FN(delta_before)(pass, l, m);
+    }
+    if (pass->next) {
+        INPUTS *used = pass->in;
+        pass->in = pass->next;
+        pass->next = used;
     }
     return 1;
 }
@@ -130,7 +137,7 @@ static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t
         job->part_loss[p] = pass->loss;
         job->part_correct[p] = pass->correct;
     }
-    fnn_wait(&job->barrier, threads);
+    FN(meet)(pass);
     pass->loss = loss;
     pass->correct = correct;
     if (__atomic_load_n(&job->interrupted, __ATOMIC_RELAXED)) return 0;
@@ -147,7 +154,7 @@ static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t
             FN(reduce_and_move)(pass, job, step, 0, b > low ? b : low,
                                 b + net->strides[l] < high ? b + net->strides[l] : high);
     }
-    fnn_wait(&job->barrier, threads);
+    FN(meet)(pass);
     return 1;
 }
 
@@ -170,6 +177,9 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
     pass.stop = &job->interrupted;
     pass.control = control;
+    pass.barrier = &job->barrier;
+    pass.thread = thread;
+    pass.threads = threads;
     if (job->online) /* its padding is read */
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
@@ -194,7 +204,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     pass.correct = job->result->correct;
     int64_t batch = job->result->batches;
     int parity = 0; /* of the unit of work: its shares must not overwrite those of the one before */
-    fnn_wait(&job->barrier, threads); /* the copies are made; from here on thread 0 changes the originals */
+    FN(meet)(&pass); /* the copies are made; from here on thread 0 changes the originals */
     int finite = 1;
     set_float_control(control | FLUSH_SUBNORMALS);
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
@@ -203,12 +213,12 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         int64_t unit = 1, done;
         double stalled = 0;
         if (job->online) {
-            done = FN(online_stretch)(&pass, &job->barrier, threads, job->partial, job->share_room, &parity,
-                                      job->order + start, left, job->batch_size, &step, &unit, &stalled);
+            done = FN(online_stretch)(&pass, job->partial, job->share_room, &parity, job->order + start, left,
+                                      job->batch_size, &step, &unit, &stalled);
         } else if (is_long) {
             done = FN(long_batch)(&pass, job, thread, threads, batch, &step);
         } else {
-            done = FN(short_batch)(&pass, job, threads, batch, parity++ & 1, &step, &stalled);
+            done = FN(short_batch)(&pass, job, batch, parity++ & 1, &step, &stalled);
         }
         batch += done;
         finite = done == unit;
@@ -315,7 +325,7 @@ static void FN(layer_grad)(const fnn_net *net, const void *params, const fnn_dat
             FN(apply_derivative)(net->activations[0], a, 1, delta, stride);
             for (int64_t j = 0; j < units; j++) delta_columns[j * wide + s] = delta[j];
         }
-        FN(gather)(&pass, NULL, start, m, 0);
+        FN(gather)(&pass, pass.in, NULL, start, m, 0);
         FN(add_gradient)(&pass, 0, m);
         for (int64_t i = 0; i < inputs; i += TILE_ROWS) { /* and they are transposed while they are in the cache */
             const int64_t rows = inputs - i < TILE_ROWS ? inputs - i : TILE_ROWS;
@@ -352,7 +362,7 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     pass.tail = pass.params + pass.tail_at;
     for (int64_t start = from; start < to; start += LONG_BLOCK) {
         const int64_t m = to - start < LONG_BLOCK ? to - start : LONG_BLOCK;
-        FN(gather)(&pass, NULL, job->first + start, m, 0);
+        FN(gather)(&pass, pass.in, NULL, job->first + start, m, 0);
         FN(first_layer)(&pass, 0, pass.chunks, m, FN(bias)(&pass, 0), pass.a[1]);
         FN(activate_first)(&pass, m);
         FN(later_layers)(&pass, 1, m);

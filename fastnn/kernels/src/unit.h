@@ -119,6 +119,8 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define LAST_BACKOFF 0.64  /* seconds, after doubling */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 
+_Static_assert(CHUNKS <= FNN_MOST_MEETING, "each chunk may have a thread");
+
 #include "nearest.h"
 #include "bytes.h"
 #include "arrange.h"

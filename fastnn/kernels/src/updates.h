@@ -67,7 +67,7 @@ static void FN(update_teams)(PASS *pass, int64_t m, const STEP *step) {
             const int64_t most = FN(gradient_rows)(columns), rest = pass->inputs_at[c + 1] - i;
             const int64_t rows = rest < most ? rest : most;
             FN(start_gradient)(pass, i, rows, left, columns, g + left, stride);
-            FN(teams_gradient_until)(&pass->in->teams, &pass->rows, c, i + rows, m, pass->delta, stride, left,
+            FN(teams_gradient_until)(&pass->in->teams, &pass->in->rows, c, i + rows, m, pass->delta, stride, left,
                                      pass->right, g - i * stride, done);
             FN(move)(pass, step, step->l2, g + left, stride, pass->net->weights[0] + i * stride + left, stride, rows,
                      columns);
