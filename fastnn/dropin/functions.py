@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -61,10 +62,9 @@ def _try(calls: list[tuple[Function, tuple[NDArray[Any], ...]]]) -> list[Functio
     names = tuple(_name(function) for function, _ in calls if not _is_ours(function))
     if backend_name(get_backend()) == "numpy":
         return "the numpy backend was chosen"  # by the caller, who need not be told
-    try:
-        from ..kernels import jit_functions
-    except ImportError as error:
-        return _warn(names, f"Numba cannot be used ({error})")
+    jit_functions = _compiler()
+    if isinstance(jit_functions, str):
+        return _warn(names, jit_functions)
     found = []
     for function, arguments in calls:
         try:
@@ -76,6 +76,16 @@ def _try(calls: list[tuple[Function, tuple[NDArray[Any], ...]]]) -> list[Functio
         _said.update(news)
         print(f"fastnn: {', '.join(news)}: compiled with Numba, which takes some seconds once", file=sys.stderr)
     return found
+
+
+@functools.cache  # as an import that fails takes milliseconds every time
+def _compiler() -> Any:
+    """The module that compiles functions, or why there is none."""
+    try:
+        from ..kernels import jit_functions
+    except ImportError as error:
+        return f"Numba cannot be used ({error})"
+    return jit_functions
 
 
 def _name(function: Function) -> str:

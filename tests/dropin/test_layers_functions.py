@@ -1,5 +1,6 @@
 """Callers' activation and loss functions in fastnn.dropin.layers: compiled, or run as they are."""
 
+import functools
 import sys
 
 import layers_oracle as oracle
@@ -8,7 +9,7 @@ import pytest
 from layer_twins import SIZES, distance, samples, twins
 
 import fastnn
-from fastnn.dropin import layers
+from fastnn.dropin import functions, layers
 
 pytestmark = pytest.mark.usefixtures("said_nothing_yet")
 
@@ -148,12 +149,14 @@ def test_layers_of_several_kinds_go_one_by_one():
 def test_without_numba_functions_run_as_they_are(monkeypatch):
     monkeypatch.delattr("fastnn.kernels.jit_functions", raising=False)
     monkeypatch.setitem(sys.modules, "fastnn.kernels.jit_functions", None)
+    monkeypatch.setattr(functions, "_compiler", functools.cache(functions._compiler.__wrapped__))
     X, T, _ = samples()
     ours, theirs = twins(np.tanh, lambda y: 1 - y * y)
     with pytest.warns(UserWarning, match="Numba cannot be used"):
         ours.train(X, T, num_epochs=1)
     theirs.train(X, T, num_epochs=1)
     assert distance(ours, theirs) < 1e-12
+    assert functions._compiler.cache_info().misses == 1  # an import that fails takes milliseconds
 
 
 def test_a_neuron_of_any_function():
