@@ -113,7 +113,8 @@ static void FN(drop)(const PASS *pass, int64_t l, int64_t s, int64_t left, int64
     const fnn_data *data = pass->data;
     const uint8_t *kept = data->kept + FN(sample)(pass->in, s) * data->kept_width;
     const REAL scale = (REAL)data->scales[l];
-    for (int64_t before = 0; before < l; before++) kept += pass->net->strides[before];
+    for (int64_t before = 0; before < l; before++) kept += pass->all->strides[before];
+    if (l == 0) kept += pass->cut;
     for (int64_t j = left; j < right; j += LANES) {
         BYTES bytes;
         memcpy(&bytes, kept + j, sizeof bytes);

@@ -48,6 +48,11 @@ typedef struct {
     INPUTS *next;          /* and those of the next batch; or NULL */
     fnn_barrier *barrier;
     int thread, threads;
+    const fnn_net *all; /* net, unless the thread has columns of its own: then of which network these are, */
+    int64_t cut;        /* from which column on. See own_columns.h */
+    fnn_net own_net;
+    int64_t *own_numbers;
+    REAL *own; /* (1 + slots, size) parameters and state */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
@@ -128,7 +133,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     const int online = training && rows <= MOST_ONLINE;
     const int64_t inputs = net->sizes[0], block = online ? RUN : rows <= BLOCK ? rows : LONG_BLOCK;
     int64_t widest = 0;
-    PASS here = {.net = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs, .right = net->strides[0]};
+    PASS here = {.net = net, .all = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs, .right = net->strides[0]};
     here.by_outputs = training && FN(by_outputs)(net, rows);
     here.size = FN(parameter_count)(net);
     here.tail_at = net->weights[here.by_outputs] + net->sizes[here.by_outputs] * net->strides[here.by_outputs];
@@ -167,6 +172,11 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             here.gram = FN(take)(&at, RUN * GRAM_STRIDE * sizeof(REAL));
             here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
             here.moves = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
+        }
+        if (here.by_outputs) { /* shared by at least two threads: half of the outputs and a line each, at most */
+            const int64_t line = 64 / sizeof(REAL), most = (net->strides[0] / line / 2 + 1) * line;
+            here.own = FN(take)(&at, 3 * most * (inputs + 1 + net->strides[1]) * sizeof(REAL));
+            here.own_numbers = FN(take)(&at, 4 * (net->layers + 1) * sizeof(int64_t));
         }
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));

@@ -8,6 +8,7 @@
 #include "lists.h"
 #include "teams.h"
 #include "pass.h"
+#include "own_columns.h"
 #include "plan.h"
 #include "network.h"
 #include "updates.h"

@@ -200,6 +200,9 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
             memcpy(pass.tail_state + slot * pass.tail_slot, tail_state + slot * pass.size,
                    pass.tail_slot * sizeof(REAL));
     }
+    const int64_t size = pass.size, slots = !job->state ? 0 : job->rule->optimizer == ADAM ? 2 : 1;
+    const int takes_columns = pass.by_outputs && threads > 1;
+    if (takes_columns) FN(take_columns)(&pass, slots);
     pass.loss = job->result->loss;
     pass.correct = job->result->correct;
     int64_t batch = job->result->batches;
@@ -230,6 +233,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
     set_float_control(control);
+    if (takes_columns) FN(give_back_columns)(&pass, job->params, job->state, size, slots);
     if (thread == 0) {
         job->result->loss = pass.loss;
         job->result->correct = pass.correct;
