@@ -142,7 +142,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
     REAL *of_byte = FN(take)(&at, 256 * sizeof(REAL));
     here.in = FN(place_inputs)(&at, net, block, of_byte);
-    if (training && rows <= BLOCK && !online && !here.by_outputs) here.next = FN(place_inputs)(&at, net, block, of_byte);
+    if (training && rows <= BLOCK && !online && block * inputs * (int64_t)sizeof(REAL) <= NEXT_BYTES)
+        here.next = FN(place_inputs)(&at, net, block, of_byte);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
         if (training && l > 0) transposed = FN(take)(&at, net->sizes[l + 1] * net->strides[l - 1] * sizeof(REAL));

@@ -87,6 +87,8 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 
 #define MOST_VECTORS 12 /* of a tile of a single row */
 
+#define NEXT_BYTES 262144 /* of the inputs of a batch, if dense, that is packed before its turn: two batches and
+                             the weights are to stay in the second-level cache */
 #define AHEAD 24  /* rows of the order that are prefetched before their turn */
 #define BLOCK 256 /* samples of a batch that go forward and backward together; */
 #define LONG_BLOCK 128 /* and those of longer ones, which add up their blocks' gradients: more would leave the cache */
@@ -110,8 +112,8 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
 #define STRETCH 16    /* runs after which the usual row's updates, put off till then, reach the weights */
-#define WIDE_LINES 16 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: in
-                         shorter rows the cores' prefetchers take each other's lines away */
+#define WIDE_LINES 8 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: the
+                        layers behind are then shared out too, but every thread packs all inputs */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
 #define POLL_SECONDS 0.05
 #define MOST_STALLED 0.25 /* share of the time spent waiting for a thread without a core above which it goes alone */
