@@ -56,14 +56,15 @@ static void FN(take_plan)(const PASS *pass, INPUTS *in) {
 }
 
 /* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
-   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. */
+   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. `fused`:
+   the gradient goes straight to an optimizer with state. */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
-                     int64_t batch_size, int chunks, int online) {
+                     int64_t batch_size, int chunks, int online, int fused) {
     const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
     const int64_t looked_at = count == 1 ? 0 : count < ROWS_LOOKED_AT ? count : ROWS_LOOKED_AT; /* one is soon done */
     const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
-                                            : lines >= LIST_LINES && batch_size * lines >= LIST_WORK;
+                                            : lines >= LIST_LINES && (fused || batch_size * lines >= LIST_WORK);
     const int form = online ? GROUPED : listed ? LISTED : TEAMED;
     const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
     const int64_t together = online || batch_size > most ? most : batch_size; /* samples that share their active inputs */

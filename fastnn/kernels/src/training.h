@@ -170,8 +170,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     const int64_t batches = (job->count + job->batch_size - 1) / job->batch_size;
     PASS pass;
     FN(place)(&pass, job->net, job->batch_size, 1, job->arena + thread * job->arena_bytes);
-    FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks,
-             job->online);
+    FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks, job->online,
+             job->rule->optimizer != SGD || job->rule->l2 != 0);
     pass.params = job->params;
     pass.state = job->state;
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
@@ -281,7 +281,7 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     PASS pass;
     int stop = 0;
     FN(place)(&pass, net, count, 1, arena);
-    FN(plan)(&pass, data, NULL, 0, count, count, 1, 0);
+    FN(plan)(&pass, data, NULL, 0, count, count, 1, 0, 0);
     pass.params = (REAL *)params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
     pass.gradient = grad;
@@ -314,7 +314,7 @@ static void FN(layer_grad)(const fnn_net *net, const void *params, const fnn_dat
     PASS pass;
     REAL *delta_columns = FN(place_layer)(&pass, net, count, arena, &used);
     REAL *x_columns = delta_columns + stride * LONG_BLOCK;
-    FN(plan)(&pass, data, NULL, first, count, count > LONG_BLOCK ? LONG_BLOCK : count, 1, 0);
+    FN(plan)(&pass, data, NULL, first, count, count > LONG_BLOCK ? LONG_BLOCK : count, 1, 0, 0);
     pass.gradient = grad;
     for (int64_t start = first; start < first + count; start += LONG_BLOCK) {
         const int64_t left = first + count - start, m = left < LONG_BLOCK ? left : LONG_BLOCK;
@@ -361,7 +361,7 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     const int64_t from = job->count * thread / threads, to = job->count * (thread + 1) / threads;
     PASS pass;
     FN(place)(&pass, net, job->count, 0, job->arena + thread * job->arena_bytes);
-    FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1, 0);
+    FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1, 0, 0);
     pass.params = (REAL *)job->params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
     for (int64_t start = from; start < to; start += LONG_BLOCK) {
