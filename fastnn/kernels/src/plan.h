@@ -63,8 +63,10 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
     const int64_t looked_at = count == 1 ? 0 : count < ROWS_LOOKED_AT ? count : ROWS_LOOKED_AT; /* one is soon done */
     const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
+    /* where bytes are summed over all inputs at once, the form changes no bit, and may differ between instruction sets */
+    const int64_t work_of_lists = pass->by_outputs && data->is_uint8 ? LIST_WORK_BYTES : LIST_WORK;
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
-                                            : lines >= LIST_LINES && (fused || batch_size * lines >= LIST_WORK);
+                                            : lines >= LIST_LINES && (fused || batch_size * lines >= work_of_lists);
     const int form = online ? GROUPED : listed ? LISTED : TEAMED;
     const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
     const int64_t together = online || batch_size > most ? most : batch_size; /* samples that share their active inputs */

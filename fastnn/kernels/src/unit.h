@@ -102,6 +102,11 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than teams, */
 #define LIST_WORK 200 /* if this many lines times samples of a batch share the cost of walking a list; or if the gradient
                          goes to an optimizer with state, which lists hand it in the first-level cache */
+#if VECTOR_BYTES == 64
+#define LIST_WORK_BYTES 400 /* the same where threads share out the outputs of bytes */
+#else
+#define LIST_WORK_BYTES LIST_WORK
+#endif
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups, */
 #define MOST_ACTIVE_TEAMS 0.97 /* teams */
 #define MOST_ACTIVE_LISTS 0.65 /* or lists */
