@@ -7,7 +7,8 @@ each; the table has the median milliseconds, marks what the rule takes with * an
 best.
 
 form     the inputs dense, in lists of samples, or in teams of samples (MOST_ACTIVE_LISTS, MOST_ACTIVE_TEAMS,
-         LIST_LINES, LIST_WORK), by batch size, width and share of active pixels: digits with more pixels set
+         LIST_LINES, LIST_WORK, LIST_WORK_BYTES), by batch size, width and share of active pixels: digits with more
+         pixels set
 usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_ROWS), by width, batch size and share
          of pixels that differ from it
 online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a

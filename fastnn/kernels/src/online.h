@@ -75,6 +75,11 @@ static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) 
     if (pass->has_usual) FN(usual_products)(pass, chunk, samples, depth, gram);
 }
 
+/* to (count) = the chunks' shares, added as sum_shares does */
+static void FN(add_shares)(const PASS *pass, const REAL *shares, int64_t step, int64_t count, REAL *to) {
+    for (int64_t i = 0; i < count; i += LANES) FN(vstore)(to + i, FN(sum_shares)(pass, shares + i, step));
+}
+
 /* After layer l's update and delta_before: its transposed weights take the same update, with the same roundings. */
 static void FN(update_transposed)(PASS *pass, int64_t l, int64_t m, const STEP *step) {
     const fnn_net *net = pass->net;
@@ -103,11 +108,10 @@ static int64_t FN(online_run)(PASS *pass, REAL *shares, const int64_t *rows, int
         else
             FN(unusual_layer)(pass, c, c + 1, samples, NULL, shares + c * share);
     }
-    FN(fold_shares)(pass, shares, share, share);
+    FN(fold_shares)(pass, shares, share);
     *stalled += FN(meet)(pass);
-    for (int64_t i = 0; i < samples * stride; i += LANES) FN(vstore)(z + i, FN(sum_shares)(pass, shares + i, share));
-    for (int64_t i = 0; i < samples * GRAM_STRIDE; i += LANES)
-        FN(vstore)(gram + i, FN(sum_shares)(pass, shares + samples * stride + i, share));
+    FN(add_shares)(pass, shares, share, samples * stride, z);
+    FN(add_shares)(pass, shares + samples * stride, share, samples * GRAM_STRIDE, gram);
     FN(transpose_weights)(pass);
 
     int64_t first = 0, done = 0;

@@ -1,20 +1,19 @@
 /* A thread's columns of a wide first layer, in memory of their own. Template, after pass.h.
 
-   Where the threads share out the first layer's outputs, each has a piece of every row of W0. A core that reads its piece
-   prefetches some of the next, which another core is changing and then has to take back: of 256 units in batches of 10
-   an epoch took three times as long. So for the length of a call each thread packs its columns of W0, the rows of W1
-   behind them and their state, and works on the narrower network that they make. */
+   Where the threads share out the first layer's outputs, each has a piece of every row of W0. A core that reads its
+   piece prefetches some of the next, which another core is changing and then has to take back: of 256 units in batches
+   of 10 an epoch took three times as long. So for the length of a call each thread packs its columns of W0, the rows of
+   W1 behind them and their state, and works on the narrower network that they make. */
 
-/* The rows of W0, b0 and the rows of W1 that are the thread's, of the parameters or of one slot of their state: from the
-   whole network's to its own, or back. */
+/* The columns of W0 and b0 and the rows of W1 that are the thread's, of the parameters or of one slot of their state:
+   from the whole network's to its own, or back. */
 static void FN(copy_columns)(const PASS *pass, REAL *of_all, REAL *own, int back) {
     const fnn_net *all = pass->all, *net = pass->net;
     const int64_t columns = net->strides[0], rows = net->sizes[1] * net->strides[1];
-    REAL *w = of_all + all->weights[0] + pass->cut, *b = of_all + all->biases[0] + pass->cut;
-    REAL *later = of_all + all->weights[1] + pass->cut * all->strides[1];
+    REAL *w = of_all + all->weights[0] + pass->cut, *later = of_all + all->weights[1] + pass->cut * all->strides[1];
 #define COPY(all_at, own_at, count) memcpy(back ? all_at : own_at, back ? own_at : all_at, (count) * sizeof(REAL))
     for (int64_t i = 0; i < all->sizes[0]; i++) COPY(w + i * all->strides[0], own + i * columns, columns);
-    if (all->biases[0] >= 0) COPY(b, own + net->biases[0], columns);
+    if (all->biases[0] >= 0) COPY(of_all + all->biases[0] + pass->cut, own + net->biases[0], columns);
     COPY(later, own + net->weights[1], rows);
 #undef COPY
 }
@@ -52,8 +51,9 @@ static void FN(take_columns)(PASS *pass, int64_t slots) {
     pass->size = end;
 }
 
-/* What it did there goes to the whole network's parameters and state, of `size` elements a slot. */
-static void FN(give_back_columns)(PASS *pass, REAL *params, REAL *state, int64_t size, int64_t slots) {
+/* What it did there goes to the whole network's parameters and state. */
+static void FN(give_back_columns)(const PASS *pass, REAL *params, REAL *state, int64_t slots) {
+    const int64_t size = FN(parameter_count)(pass->all);
     FN(copy_columns)(pass, params, pass->own, 1);
     for (int64_t slot = 0; slot < slots; slot++)
         FN(copy_columns)(pass, state + slot * size, pass->own + (slot + 1) * pass->size, 1);

@@ -45,7 +45,7 @@ typedef struct {
     USUAL usual;
     int has_usual;
     INPUTS *in;            /* its inputs, of the chunks that it walks, */
-    INPUTS *next;          /* and those of the next batch; or NULL */
+    INPUTS *next;          /* and those of the next batch; NULL where it is not brought in ahead */
     fnn_barrier *barrier;
     int thread, threads;
     const fnn_net *all; /* net, unless the thread has columns of its own: then of which network these are, */
@@ -133,7 +133,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     const int online = training && rows <= MOST_ONLINE;
     const int64_t inputs = net->sizes[0], block = online ? RUN : rows <= BLOCK ? rows : LONG_BLOCK;
     int64_t widest = 0;
-    PASS here = {.net = net, .all = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs, .right = net->strides[0]};
+    PASS here = {.net = net, .all = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs,
+                 .right = net->strides[0]};
     here.by_outputs = training && FN(by_outputs)(net, rows);
     here.size = FN(parameter_count)(net);
     here.tail_at = net->weights[here.by_outputs] + net->sizes[here.by_outputs] * net->strides[here.by_outputs];
@@ -204,15 +205,16 @@ static double FN(meet)(const PASS *pass) {
     return fnn_wait(pass->barrier, pass->thread, pass->threads);
 }
 
-/* The chunks' shares of a sum, `step` apart, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of a pair
-   can add them before it meets the others: that halves what goes from core to core. */
-static void FN(fold_shares)(const PASS *pass, REAL *shares, int64_t step, int64_t count) {
+/* The chunks' shares of a sum, `step` elements each, are added as (s0 + s1) + (s2 + s3), so that a thread that has both
+   of a pair can add them before it meets the others: that halves what goes from core to core. */
+static void FN(fold_shares)(const PASS *pass, REAL *shares, int64_t step) {
     if (pass->threads > CHUNKS / 2 || pass->chunks < CHUNKS) return;
     for (int c = pass->first_chunk; c < pass->end_chunk; c += 2)
-        for (REAL *to = shares + c * step, *end = to + count; to < end; to += LANES)
+        for (REAL *to = shares + c * step, *end = to + step; to < end; to += LANES)
             FN(vstore)(to, FN(vload)(to) + FN(vload)(to + step));
 }
 
+/* A vector of that sum, once all have met. */
 INLINE V FN(sum_shares)(const PASS *pass, const REAL *shares, int64_t step) {
     const V first = FN(vload)(shares);
     if (pass->chunks < CHUNKS) return first; /* there is one */

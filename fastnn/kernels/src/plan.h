@@ -50,20 +50,21 @@ static void FN(find_usual)(PASS *pass, const int64_t *order, int64_t first, int6
     for (int64_t i = 0; i < width; i++) usual[i] = isfinite(usual[i]) ? usual[i] : 0;
 }
 
-static void FN(take_plan)(const PASS *pass, INPUTS *in) {
+/* What a plan tells the inputs that are packed by it. */
+static void FN(follow_plan)(const PASS *pass, INPUTS *in) {
     in->group.bounds = in->teams.bounds = pass->inputs_at;
     in->rows.is_uint8 = pass->data->is_uint8;
 }
 
 /* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
-   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams. `fused`:
-   the gradient goes straight to an optimizer with state. */
+   outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams.
+   `fused`: the gradient goes piece by piece to an optimizer, neither straight into the weights nor to memory. */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
                      int64_t batch_size, int chunks, int online, int fused) {
     const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
     const int64_t looked_at = count == 1 ? 0 : count < ROWS_LOOKED_AT ? count : ROWS_LOOKED_AT; /* one is soon done */
     const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
-    /* where bytes are summed over all inputs at once, the form changes no bit, and may differ between instruction sets */
+    /* where bytes are summed over all inputs at once, the form changes no bit: instruction sets may differ */
     const int64_t work_of_lists = pass->by_outputs && data->is_uint8 ? LIST_WORK_BYTES : LIST_WORK;
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
                                             : lines >= LIST_LINES && (fused || batch_size * lines >= work_of_lists);
@@ -105,8 +106,8 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     }
     pass->inputs_at[0] = 0;
     for (int b = 0; data->is_uint8 && b < 256; b++) pass->in->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
-    FN(take_plan)(pass, pass->in);
-    if (pass->next) FN(take_plan)(pass, pass->next);
+    FN(follow_plan)(pass, pass->in);
+    if (pass->next) FN(follow_plan)(pass, pass->next);
 }
 
 /* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */

@@ -24,6 +24,7 @@ typedef struct {
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
     double stalled; /* seconds that thread 0 waited for one without a core */
+    int plain;  /* whether the rule is SGD without l2: gradients go straight into the weights */
     int online; /* whether batches go in runs, see online.h */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients; /* thread 0's, used by all */
@@ -61,9 +62,9 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
                 FN(later_layer)(pass, 1, at[c], at[c + 1] < outputs ? at[c + 1] : outputs, m, NULL, share);
             else
                 FN(first_layer)(pass, c, c + 1, m, NULL, share);
-        FN(fold_shares)(pass, partial, m * net->strides[l], m * net->strides[l]);
+        FN(fold_shares)(pass, partial, m * net->strides[l]);
         fnn_arrive(pass->barrier, pass->thread);
-        if (pass->next && pass->threads > 1 && left > m)
+        if (pass->next && left > m)
             FN(gather)(pass, pass->next, pass->in->order + m, 0, left - m < m ? left - m : m, left - m);
         *stalled += fnn_wait(pass->barrier, pass->thread, pass->threads);
         FN(sum_partial)(pass, l, m, partial);
@@ -120,8 +121,9 @@ static void FN(reduce_and_move)(const PASS *pass, const JOB *job, const STEP *st
 }
 
 /* One update by more than BLOCK rows (the epoch's last batch may have fewer). Returns as short_batch does. */
-static int FN(long_batch)(PASS *pass, JOB *job, int thread, int threads, int64_t batch, const STEP *step) {
+static int FN(long_batch)(PASS *pass, JOB *job, int64_t batch, const STEP *step) {
     const fnn_net *net = pass->net;
+    const int thread = pass->thread, threads = pass->threads;
     const int64_t start = batch * job->batch_size, left = job->count - start;
     const int64_t m = left < job->batch_size ? left : job->batch_size, blocks = (m + LONG_BLOCK - 1) / LONG_BLOCK;
     double loss = pass->loss;
@@ -171,7 +173,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     PASS pass;
     FN(place)(&pass, job->net, job->batch_size, 1, job->arena + thread * job->arena_bytes);
     FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks, job->online,
-             job->rule->optimizer != SGD || job->rule->l2 != 0);
+             !job->plain);
     pass.params = job->params;
     pass.state = job->state;
     if (!is_long) FN(take_chunks)(&pass, job->chunks * thread / threads, job->chunks * (thread + 1) / threads);
@@ -180,6 +182,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     pass.barrier = &job->barrier;
     pass.thread = thread;
     pass.threads = threads;
+    if (threads == 1) pass.next = NULL; /* there is nothing to wait for */
     if (job->online) /* its padding is read */
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
@@ -189,6 +192,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
     }
+    const int64_t slots = !job->state ? 0 : job->rule->optimizer == ADAM ? 2 : 1;
     REAL *tail = job->params + pass.tail_at, *tail_state = job->state ? job->state + pass.tail_at : NULL;
     if (thread == 0 || is_long) {
         pass.tail = tail;
@@ -196,13 +200,11 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         pass.tail_slot = pass.size;
     } else {
         memcpy(pass.tail, tail, pass.tail_slot * sizeof(REAL));
-        for (int slot = 0; tail_state && slot < (job->rule->optimizer == ADAM ? 2 : 1); slot++)
+        for (int64_t slot = 0; slot < slots; slot++)
             memcpy(pass.tail_state + slot * pass.tail_slot, tail_state + slot * pass.size,
                    pass.tail_slot * sizeof(REAL));
     }
-    const int64_t size = pass.size, slots = !job->state ? 0 : job->rule->optimizer == ADAM ? 2 : 1;
-    const int takes_columns = pass.by_outputs && threads > 1;
-    if (takes_columns) FN(take_columns)(&pass, slots);
+    if (pass.by_outputs && threads > 1) FN(take_columns)(&pass, slots);
     pass.loss = job->result->loss;
     pass.correct = job->result->correct;
     int64_t batch = job->result->batches;
@@ -219,7 +221,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
             done = FN(online_stretch)(&pass, job->partial, job->share_room, &parity, job->order + start, left,
                                       job->batch_size, &step, &unit, &stalled);
         } else if (is_long) {
-            done = FN(long_batch)(&pass, job, thread, threads, batch, &step);
+            done = FN(long_batch)(&pass, job, batch, &step);
         } else {
             done = FN(short_batch)(&pass, job, batch, parity++ & 1, &step, &stalled);
         }
@@ -233,7 +235,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
     set_float_control(control);
-    if (takes_columns) FN(give_back_columns)(&pass, job->params, job->state, size, slots);
+    if (pass.net != pass.all) FN(give_back_columns)(&pass, job->params, job->state, slots);
     if (thread == 0) {
         job->result->loss = pass.loss;
         job->result->correct = pass.correct;
@@ -252,7 +254,8 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
                       void *arena, int threads, fnn_poll *poll) {
     const int splits = FN(by_outputs)(net, batch_size) || (batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS);
     const int chunks = splits ? CHUNKS : 1;
-    const int online = rule->optimizer == SGD && rule->l2 == 0 && batch_size <= MOST_ONLINE && count > MOST_ONLINE;
+    const int plain = rule->optimizer == SGD && rule->l2 == 0;
+    const int online = plain && batch_size <= MOST_ONLINE && count > MOST_ONLINE;
     const int64_t unit = online ? RUN / batch_size * batch_size : batch_size;
     const double work = (double)unit * (double)net->sizes[0] * (double)net->strides[0];
     const double start = fnn_now();
@@ -260,8 +263,7 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
                .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result,
                .arena = arena, .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
-               .stop = (count + batch_size - 1) / batch_size, .online = online,
-               .poll = poll};
+               .stop = (count + batch_size - 1) / batch_size, .plain = plain, .online = online, .poll = poll};
     if (threads > most) threads = most;
     const int alone = start < result->alone_until;
     if (alone && job.end > result->alone_until) job.end = result->alone_until;

@@ -37,8 +37,8 @@
 #define END_TARGET PRAGMA(GCC pop_options)
 #endif
 
-/* The control bits of this thread's float environment. With FLUSH_SUBNORMALS subnormal numbers become zeros: Adam's mean
-   of gradients that came long ago is one, and costs some processors a hundred cycles each time. */
+/* The control bits of this thread's float environment. With FLUSH_SUBNORMALS subnormal numbers become zeros: Adam's
+   mean of gradients that came long ago is one, and costs some processors a hundred cycles each time. */
 #if defined(__x86_64__)
 #define FLUSH_SUBNORMALS 0x8040 /* of MXCSR: results, and operands */
 INLINE uint64_t float_control(void) { return _mm_getcsr(); }
@@ -100,8 +100,8 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that a block's teams write together */
 /* benchmarks/crossover.py times both sides of the rules that follow. */
 #define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than teams, */
-#define LIST_WORK 200 /* if this many lines times samples of a batch share the cost of walking a list; or if the gradient
-                         goes to an optimizer with state, which lists hand it in the first-level cache */
+#define LIST_WORK 200 /* if this many lines times samples of a batch share the cost of walking a list; or if an
+                         optimizer takes the gradient piece by piece, as lists leave each in the first-level cache */
 #if VECTOR_BYTES == 64
 #define LIST_WORK_BYTES 400 /* the same where threads share out the outputs of bytes */
 #else
