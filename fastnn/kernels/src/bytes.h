@@ -84,6 +84,18 @@ INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) 
 #undef AS_
 #endif
 
+#if VECTOR_BYTES > 16
+/* The lanes whose bit is set side by side, and something in the lanes after them. */
+INLINE ints compress(ints x, uint32_t lanes) {
+#if VECTOR_BYTES == 64
+    return (ints)_mm512_maskz_compress_epi32((__mmask16)lanes, (__m512i)x);
+#else
+    const __m256i from = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)&fnn_set_bits[lanes]));
+    return (ints)_mm256_permutevar8x32_epi32((__m256i)x, from);
+#endif
+}
+#endif
+
 /* How tiles of bytes are made. Multiplied by fours, the rows' bytes have 128 taken off, so that they are signed.
 
    queries        of a tile

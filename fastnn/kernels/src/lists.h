@@ -85,31 +85,80 @@ INLINE void FN(pack_quad)(REAL *value, const void *row, const int is_uint8, REAL
     }
 }
 
-/* Puts one sample's inputs low..high, whole groups, into the lists. */
+/* Puts the groups among the next 64 inputs of a sample into the lists. */
 INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row, const int is_uint8, REAL scale,
-                         int64_t low, int64_t high) {
-    REAL *const values = to->value;
-    int32_t *const samples = to->sample, *const counts = to->count;
-    const int64_t room = to->room;
-    for (int64_t i = low; i < high; i += 64) {
-        uint64_t groups = FN(active_quads)(row, is_uint8, i, high);
-        for (; groups; groups &= groups - 1) {
-            const int64_t at = i + __builtin_ctzll(groups), group = at / QUAD, n = group * room + counts[group]++;
-            samples[n] = sample;
-            if (high - at >= QUAD)
-                FN(pack_quad)(values + n * QUAD, row, is_uint8, scale, at, QUAD);
-            else
-                FN(pack_quad)(values + n * QUAD, row, is_uint8, scale, at, high - at);
-        }
+                         int64_t from, int64_t high) {
+    uint64_t groups = FN(active_quads)(row, is_uint8, from, high);
+    for (; groups; groups &= groups - 1) {
+        const int64_t at = from + __builtin_ctzll(groups), group = at / QUAD;
+        const int64_t n = group * to->room + to->count[group]++;
+        to->sample[n] = sample;
+        if (high - at >= QUAD)
+            FN(pack_quad)(to->value + n * QUAD, row, is_uint8, scale, at, QUAD);
+        else
+            FN(pack_quad)(to->value + n * QUAD, row, is_uint8, scale, at, high - at);
     }
 }
 
-static void FN(pack_lists)(const SAMPLE_LISTS *to, int32_t sample, const void *row, int is_uint8, REAL scale,
-                           int64_t low, int64_t high) {
+#if VECTOR_BYTES > 16
+/* The same of up to INT_LANES samples of bytes, from sample `first` on, and of the inputs from..high, a multiple of 16 of
+   them: one group's bytes are an int of each sample, and those of the samples that have it active are moved side by
+   side. */
+INLINE void FN(pack_some)(const SAMPLE_LISTS *to, int64_t first, int64_t samples, const void *const *rows, REAL scale,
+                          int64_t from, int64_t high) {
+    REAL *const values = to->value;
+    int32_t *const who = to->sample, *const counts = to->count;
+    const int64_t room = to->room;
+    const uint8_t *row[INT_LANES];
+    ints numbers, fours[16 / QUAD];
+    for (int i = 0; i < INT_LANES; i++) {
+        row[i] = rows[i < samples ? i : 0];
+        numbers[i] = (int32_t)first + i;
+    }
+    for (; from < high; from += 16) {
+        transpose_fours(row, from, fours);
+        for (int64_t i = 0; i < 16 / QUAD; i++) {
+            const uint32_t active = nonzero(fours[i]) & (uint32_t)((1 << samples) - 1);
+            if (active == 0) continue;
+            const int64_t group = from / QUAD + i, n = group * room + counts[group];
+            const int count = __builtin_popcount(active);
+            const ints numbers_here = compress(numbers, active), bytes = compress(fours[i], active);
+            memcpy(who + n, &numbers_here, sizeof bytes); /* whole vectors, here and below: there is room */
+            int s = 0;
+            do {
+                UNROLL for (int end = 0; end < 2; end++, s += LANES / QUAD)
+                    *(FN(VU) *)(values + (n + s) * QUAD) = FN(vbytes)((const uint8_t *)&bytes + s * QUAD) * scale;
+            } while (s < count);
+            counts[group] += count;
+        }
+    }
+}
+#endif
+
+/* Puts the inputs low..high, whole groups, of some samples from `first` on into the lists: a few inputs at a time, so
+   that the ends of their lists are in the first-level cache. */
+INLINE void FN(pack_rows)(const SAMPLE_LISTS *to, int64_t first, int64_t samples, const void *const *rows,
+                          const int is_uint8, REAL scale, int64_t low, int64_t high) {
+    for (int64_t i = low; i < high; i += 64) {
+        int64_t end = i; /* of what is done */
+#if VECTOR_BYTES > 16
+        if (is_uint8) {
+            end = high - i < 64 ? high - (high - i) % 16 : i + 64;
+            for (int64_t s = 0; s < samples; s += INT_LANES)
+                FN(pack_some)(to, first + s, samples - s < INT_LANES ? samples - s : INT_LANES, rows + s, scale, i, end);
+        }
+#endif
+        for (int64_t s = 0; s < samples && end < high && end < i + 64; s++)
+            FN(pack_row)(to, (int32_t)(first + s), rows[s], is_uint8, scale, end, high);
+    }
+}
+
+static void FN(pack_lists)(const SAMPLE_LISTS *to, int64_t first, int64_t samples, const void *const *rows, int is_uint8,
+                           REAL scale, int64_t low, int64_t high) {
     if (is_uint8)
-        FN(pack_row)(to, sample, row, 1, scale, low, high);
+        FN(pack_rows)(to, first, samples, rows, 1, scale, low, high);
     else
-        FN(pack_row)(to, sample, row, 0, scale, low, high);
+        FN(pack_rows)(to, first, samples, rows, 0, scale, low, high);
 }
 
 /* The QUAD rows of w (inputs, stride) that belong to a group, from one column on. */

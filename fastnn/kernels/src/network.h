@@ -109,17 +109,13 @@ static const REAL *FN(bias)(const PASS *pass, int64_t l) {
 
 /* values *= the factors of hidden layer l's outputs: where sample s keeps them its scale, else 0 */
 static void FN(drop)(const PASS *pass, int64_t l, int64_t s, int64_t left, int64_t right, REAL *values) {
-    typedef uint8_t BYTES __attribute__((vector_size(LANES)));
     const fnn_data *data = pass->data;
     const uint8_t *kept = data->kept + FN(sample)(pass->in, s) * data->kept_width;
     const REAL scale = (REAL)data->scales[l];
     for (int64_t before = 0; before < l; before++) kept += pass->all->strides[before];
     if (l == 0) kept += pass->cut;
-    for (int64_t j = left; j < right; j += LANES) {
-        BYTES bytes;
-        memcpy(&bytes, kept + j, sizeof bytes);
-        FN(vstore)(values + j, FN(vload)(values + j) * (__builtin_convertvector(bytes, V) * scale));
-    }
+    for (int64_t j = left; j < right; j += LANES)
+        FN(vstore)(values + j, FN(vload)(values + j) * (FN(vbytes)(kept + j) * scale));
 }
 
 /* Columns of hidden layer l's z, in a[l + 1], become outputs. */

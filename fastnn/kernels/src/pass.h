@@ -15,7 +15,7 @@ typedef struct {
 /* The usual row, and what a pass does with it; see plan.h. */
 typedef struct {
     REAL *row;         /* (sizes[0]) the usual value of every input; NULL, as all of these, but in training */
-    REAL *differences; /* (GROUP, sizes[0]) rows less this one, until they are packed */
+    REAL *differences; /* (TOGETHER, sizes[0]) rows less this one, until they are packed */
     REAL *z;           /* (strides[0]) the first layer's z of the usual row */
     REAL *slope;       /* (strides[0]) a block's deltas, summed over the samples */
     /* and of a stretch of online batches; see online.h */
@@ -105,7 +105,8 @@ static int64_t FN(parameter_count)(const fnn_net *net) {
 static INPUTS *FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t block, REAL *of_byte) {
     const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD;
     const int64_t in_line = 64 / (QUAD * (int64_t)sizeof(REAL)); /* quads of a cache line */
-    const int64_t room = ((block + in_line - 1) / in_line | 1) * in_line; /* an odd number of them: see SAMPLE_LISTS */
+    const int64_t packed = (block + TOGETHER - 1) / TOGETHER * TOGETHER;
+    const int64_t room = packed + in_line; /* an odd number of cache lines: see SAMPLE_LISTS */
     const int64_t teams = (block + TEAM - 1) / TEAM, listed = quads * room, teamed = teams * width;
     INPUTS *in = FN(take)(at, sizeof *in);
     const void **row = FN(take)(at, block * sizeof *row);
@@ -162,7 +163,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         here.share_room = CHUNKS * block * (net->strides[here.by_outputs] + (online ? GRAM_STRIDE : 0));
         here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
         here.usual.row = FN(take)(&at, inputs * sizeof(REAL));
-        here.usual.differences = FN(take)(&at, GROUP * inputs * sizeof(REAL));
+        here.usual.differences = FN(take)(&at, TOGETHER * inputs * sizeof(REAL));
         here.usual.z = FN(take)(&at, net->strides[0] * sizeof(REAL));
         here.usual.slope = FN(take)(&at, net->strides[0] * sizeof(REAL));
         if (online) {

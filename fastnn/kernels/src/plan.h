@@ -152,13 +152,16 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
         const void *row = FN(row)(data, width, FN(sample)(in, s));
         REAL *x = in->x + s * width;
         if (pass->has_usual) { /* teams walk the rows themselves, and leave in->x free */
-            REAL *differences = pass->form == TEAMED ? x : pass->usual.differences + s % GROUP * width;
+            REAL *differences = pass->form == TEAMED ? x : pass->usual.differences + s % TOGETHER * width;
             FN(subtract_usual)(pass, row, low, high, differences + low);
             row = differences;
         }
         in->rows.row[s] = row;
         if (pass->form == LISTED) {
-            FN(pack_lists)(&in->lists, (int32_t)s, row, data->is_uint8, scale, low, high);
+            const int64_t together = pass->has_usual ? TOGETHER : m; /* for so many differences there is room */
+            if (s % together == together - 1 || s == m - 1)
+                FN(pack_lists)(&in->lists, s - s % together, s % together + 1, in->rows.row + s - s % together,
+                               data->is_uint8, scale, low, high);
         } else if (pass->form == GROUPED) {
             if (s == m - 1)
                 for (int c = pass->first_walked; c < pass->end_walked; c++)

@@ -95,6 +95,7 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
                      threads share them out, so that the bits do not depend on how many there are */
 #define GROUP 12 /* samples whose non-zero inputs are taken together: of a run of online batches, */
+#define TOGETHER 16 /* samples that are packed together, into lists */
 #define TEAM 4   /* and of other batches; the same for every instruction set */
 #define TEAMS (BLOCK / TEAM + 1)
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that a block's teams write together */

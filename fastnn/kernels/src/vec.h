@@ -61,6 +61,23 @@ INLINE V FN(vsqrt)(V x) {
 /* -|x| */
 INLINE V FN(vnegabs)(V x) { return (V)((VI)x | (VI)FN(vset)((REAL)-0.0)); }
 
+/* LANES bytes, converted. (GCC 12 would do it byte by byte.) */
+INLINE V FN(vbytes)(const uint8_t *bytes) {
+#if VECTOR_BYTES == 64 && IS_FLOAT
+    return (V)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)bytes)));
+#elif VECTOR_BYTES == 64
+    return (V)_mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
+#elif VECTOR_BYTES == 32 && IS_FLOAT
+    return (V)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
+#elif VECTOR_BYTES == 32
+    return (V)_mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_loadu_si32(bytes)));
+#else
+    V x;
+    for (int i = 0; i < LANES; i++) x[i] = (REAL)bytes[i];
+    return x;
+#endif
+}
+
 /* one bit per lane: x != 0 (a NaN counts) */
 INLINE unsigned FN(vnonzero)(V x) {
 #if VECTOR_BYTES == 64
