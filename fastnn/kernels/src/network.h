@@ -8,7 +8,7 @@
    is one; no start: zero */
 static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const REAL *start, REAL *z) {
     const INPUTS *in = pass->in;
-    const int64_t stride = pass->net->strides[0], width = pass->net->sizes[0], left = pass->left, right = pass->right;
+    const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     const int64_t low = pass->inputs_at[chunk], high = pass->inputs_at[end];
     const REAL *w = pass->params + pass->net->weights[0];
     int from = start ? FN(FROM_ROW) : FN(FROM_ZERO);
@@ -25,9 +25,7 @@ static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const R
             FN(teams_forward)(&in->teams, &in->rows, chunk, m, w, stride, left, right, from, start, z);
         break;
     default:
-        FN(product)(from, m, right - left, high - low,
-                    (OPERANDS){in->x + low, width, 1, w + low * stride + left, stride, start ? start + left : NULL,
-                               z + left, stride, NULL});
+        FN(dense_forward)(&in->rows, low, high, m, w + low * stride, stride, left, right, start, z);
     }
 }
 
@@ -65,9 +63,8 @@ static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL 
             FN(teams_gradient)(&in->teams, &in->rows, c, m, delta, stride, left, right, g);
         break;
     default:
-        FN(product)(FN(FROM_C), pass->high - pass->low, right - left, m,
-                    (OPERANDS){in->x + pass->low, 1, pass->net->sizes[0], delta + left, stride, NULL,
-                               g + pass->low * stride + left, stride, NULL});
+        FN(dense_gradient)(&in->rows, pass->low, pass->high, m, delta + left, stride, right - left,
+                           g + pass->low * stride + left, stride);
     }
 }
 

@@ -62,8 +62,9 @@ static void FN(gram_matrix)(PASS *pass, int chunk, int64_t samples, REAL *gram) 
     const int64_t width = pass->net->sizes[0], low = pass->inputs_at[chunk], line = 64 / sizeof(REAL);
     const int64_t depth =
         pass->form == GROUPED ? pass->in->group.count[chunk] : pass->inputs_at[chunk + 1] - low;
-    const REAL *x = pass->in->x;
-    REAL *columns = pass->x_columns;
+    REAL *x = pass->in->x, *columns = pass->x_columns;
+    for (int64_t s = 0; s < samples && pass->form == DENSE && !pass->data->is_uint8; s++)
+        memcpy(x + s * width + low, (const REAL *)pass->in->rows.row[s] + low, depth * sizeof(REAL));
     for (int64_t s = 0; s < samples; s++)
         for (int64_t k = 0; k < depth; k++) columns[k * GRAM_STRIDE + s] = x[s * width + low + k];
     for (int64_t s = 0; s < samples; s += TILE_ROWS) {

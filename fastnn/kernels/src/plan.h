@@ -135,6 +135,8 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
     const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
     const int64_t outputs = pass->net->sizes[pass->net->layers];
+    const int64_t most_ahead = pass->form == DENSE ? AHEAD_DENSE : INT64_MAX;
+    const int64_t ahead = (high - low) * item < most_ahead ? high * item : low * item + most_ahead;
     const REAL scale = (REAL)data->scale;
     in->order = order;
     in->first = first;
@@ -143,7 +145,7 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
     for (int64_t s = 0; s < m; s++) {
         if (order && s + AHEAD < available) {
             const char *later = FN(row)(data, width, order[s + AHEAD]);
-            for (int64_t at = low * item; at < high * item; at += 64) __builtin_prefetch(later + at, 0, 2);
+            for (int64_t at = low * item; at < ahead; at += 64) __builtin_prefetch(later + at, 0, 2);
             if (data->labels)
                 __builtin_prefetch(data->labels + order[s + AHEAD]);
             else
@@ -172,8 +174,7 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
                     FN(pack_team)(&in->teams, c, s - s % TEAM, (int)(s % TEAM + 1), &in->rows);
         } else if (data->is_uint8) {
             for (int64_t i = low; i < high; i++) x[i] = (REAL)((const uint8_t *)row)[i] * scale;
-        } else {
-            memcpy(x + low, (const REAL *)row + low, (high - low) * sizeof(REAL));
+            in->rows.row[s] = x;
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "groups.h"
 #include "lists.h"
 #include "teams.h"
+#include "dense.h"
 #include "pass.h"
 #include "own_columns.h"
 #include "plan.h"

@@ -59,27 +59,26 @@ typedef void FN(tile_function)(int from, int64_t depth, const OPERANDS *in, int6
 #define NAMES_(tile) {FN(tile##_NO_INDEX), FN(tile##_INDEX_B), FN(tile##_INDEX_C)}
 #define NAMES(rows) {NAMES_(tile_##rows##_1), NAMES_(tile_##rows##_2)},
 #if TILE_ROWS == 12
-#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#define EACH_TILE_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
 #elif TILE_ROWS == 8
-#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
+#define EACH_TILE_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
 #elif TILE_ROWS == 6
-#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#define EACH_TILE_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 #else
-#define EACH_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4)
+#define EACH_TILE_HEIGHT(DO) DO(1) DO(2) DO(3) DO(4)
 #endif
-EACH_HEIGHT(TILES)
+EACH_TILE_HEIGHT(TILES)
 /* A single row would wait for each sum's last addition, so it takes many at once. */
 #define EACH_WIDTH(DO) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
 #define WIDE_ROW(vectors) TILE(1, vectors, NO_INDEX) TILE(1, vectors, INDEX_B) TILE(1, vectors, INDEX_C)
 EACH_WIDTH(WIDE_ROW)
-static FN(tile_function) *const FN(tile_of)[TILE_ROWS][2][3] = {EACH_HEIGHT(NAMES)};
+static FN(tile_function) *const FN(tile_of)[TILE_ROWS][2][3] = {EACH_TILE_HEIGHT(NAMES)};
 #define ROW_NAMES(vectors) NAMES_(tile_1_##vectors),
 static FN(tile_function) *const FN(row_of)[MOST_VECTORS][3] = {ROW_NAMES(1) ROW_NAMES(2) EACH_WIDTH(ROW_NAMES)};
 #undef TILE
 #undef TILES
 #undef NAMES_
 #undef NAMES
-#undef EACH_HEIGHT
 #undef EACH_WIDTH
 #undef WIDE_ROW
 #undef ROW_NAMES

@@ -407,6 +407,8 @@ static const fnn_kernels FN(table) = {
 #undef SAMPLE_TEAMS
 #undef ROWS
 #undef TEAM_OPERANDS
+#undef DENSE_OPERANDS
+#undef DENSE_ROWS
 #undef INPUTS
 #undef OPERANDS
 #undef PASS

@@ -106,13 +106,18 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
         else
             FN(update_teams)(pass, m, step);
     } else {
-        const REAL *x = l ? pass->a[l] : pass->in->x;
-        const int64_t x_step = l ? net->strides[l - 1] : net->sizes[0];
+        REAL *g = pass->gradient;
         for (int64_t i = low; i < high; i += TILE_ROWS) {
             const int64_t rows = high - i < TILE_ROWS ? high - i : TILE_ROWS;
-            FN(product)(FN(FROM_ZERO), rows, columns, m,
-                        (OPERANDS){x + i, 1, x_step, pass->delta + left, stride, NULL, pass->gradient, columns, NULL});
-            FN(move)(pass, step, step->l2, pass->gradient, columns, net->weights[l] + i * stride + left, stride, rows,
+            if (l) {
+                FN(product)(FN(FROM_ZERO), rows, columns, m,
+                            (OPERANDS){pass->a[l] + i, 1, net->strides[l - 1], pass->delta, stride, NULL, g, columns,
+                                       NULL});
+            } else {
+                memset(g, 0, rows * columns * sizeof(REAL));
+                FN(dense_gradient)(&pass->in->rows, i, i + rows, m, pass->delta + left, stride, columns, g, columns);
+            }
+            FN(move)(pass, step, step->l2, g, columns, net->weights[l] + i * stride + left, stride, rows,
                      columns);
         }
     }
