@@ -54,7 +54,8 @@ typedef struct {
     int64_t *own_numbers;
     REAL *own; /* (1 + slots, size) parameters and state */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
-    REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back; NULL for layer 0 */
+    REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back, in whole fours of rows; NULL
+                              for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
     REAL *target;         /* (strides[layers - 1]) one sample's targets, padded with zeros */
     REAL *mask;           /* (strides[layers - 1]) 1 for an output, 0 for padding */
@@ -148,7 +149,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         here.next = FN(place_inputs)(&at, net, block, of_byte);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
-        if (training && l > 0) transposed = FN(take)(&at, net->sizes[l + 1] * net->strides[l - 1] * sizeof(REAL));
+        if (training && l > 0)
+            transposed = FN(take)(&at, (net->sizes[l + 1] + 3) / 4 * 4 * net->strides[l - 1] * sizeof(REAL));
         if (arena) here.a[l + 1] = a, here.transposed[l] = transposed;
         if (net->strides[l] > widest) widest = net->strides[l];
     }

@@ -11,6 +11,7 @@
 #include "pass.h"
 #include "own_columns.h"
 #include "plan.h"
+#include "outputs.h"
 #include "network.h"
 #include "updates.h"
 #include "online.h"

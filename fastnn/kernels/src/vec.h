@@ -103,3 +103,19 @@ INLINE void FN(vcompress)(REAL *to, V x, unsigned lanes) {
     for (; lanes; lanes &= lanes - 1) *to++ = x[__builtin_ctz(lanes)];
 #endif
 }
+
+typedef REAL FN(V4) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+
+/* to (4, step) = the transposed of four rows of four */
+INLINE void FN(transpose)(const REAL *from, int64_t from_step, REAL *to, int64_t step) {
+    typedef FN(V4) V4;
+    typedef INTEGER I4 __attribute__((vector_size(4 * sizeof(REAL))));
+    const V4 a = *(const V4 *)from, b = *(const V4 *)(from + from_step), c = *(const V4 *)(from + 2 * from_step),
+             d = *(const V4 *)(from + 3 * from_step);
+    const V4 ab = SHUFFLE(I4, a, b, 0, 4, 1, 5), cd = SHUFFLE(I4, c, d, 0, 4, 1, 5);
+    const V4 ab2 = SHUFFLE(I4, a, b, 2, 6, 3, 7), cd2 = SHUFFLE(I4, c, d, 2, 6, 3, 7);
+    *(V4 *)to = SHUFFLE(I4, ab, cd, 0, 1, 4, 5);
+    *(V4 *)(to + step) = SHUFFLE(I4, ab, cd, 2, 3, 6, 7);
+    *(V4 *)(to + 2 * step) = SHUFFLE(I4, ab2, cd2, 0, 1, 4, 5);
+    *(V4 *)(to + 3 * step) = SHUFFLE(I4, ab2, cd2, 2, 3, 6, 7);
+}
