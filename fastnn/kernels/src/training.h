@@ -47,7 +47,8 @@ static void FN(sum_partial)(PASS *pass, int64_t l, int64_t m, const REAL *partia
 }
 
 /* The outputs of m rows of a batch, `left` from its start to the epoch's end, up to the last layer's z. The chunks'
-   shares of one layer's z go through `partial`; until those of other threads are there, the next batch is brought in. */
+   shares of one layer's z go through `partial`; until those of other threads are there, the next batch is brought in
+   and the way back prepared. */
 static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partial, double *stalled) {
     const fnn_net *net = pass->net;
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
@@ -56,7 +57,9 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
         FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
         FN(activate_first)(pass, m);
     }
-    if (pass->chunks > 1) {
+    if (pass->chunks == 1) {
+        FN(transpose_weights)(pass);
+    } else {
         for (int c = pass->first_chunk; c < pass->end_chunk; c++, share += m * net->strides[l])
             if (pass->by_outputs)
                 FN(later_layer)(pass, 1, at[c], at[c + 1] < outputs ? at[c + 1] : outputs, m, NULL, share);
@@ -66,6 +69,7 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
         fnn_arrive(pass->barrier, pass->thread);
         if (pass->next && left > m)
             FN(gather)(pass, pass->next, pass->in->order + m, 0, left - m < m ? left - m : m, left - m);
+        FN(transpose_weights)(pass);
         *stalled += fnn_wait(pass->barrier, pass->thread, pass->threads);
         FN(sum_partial)(pass, l, m, partial);
         if (!pass->by_outputs)
@@ -91,7 +95,6 @@ static int FN(short_batch)(PASS *pass, const JOB *job, int64_t batch, int parity
         pass->correct = correct_before;
         return 0;
     }
-    FN(transpose_weights)(pass);
     for (int64_t l = net->layers - 1; l >= 0; l--) {
         /* the update needs this layer's delta; the delta before it needs this layer's old weights, the transposed */
         FN(fused_update)(pass, l, m, step);
