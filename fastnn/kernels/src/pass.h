@@ -57,9 +57,6 @@ typedef struct {
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back, in whole fours of rows; NULL
                               for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
-    REAL *target;         /* (strides[layers - 1]) one sample's targets, padded with zeros */
-    REAL *mask;           /* (strides[layers - 1]) 1 for an output, 0 for padding */
-    REAL *squares;        /* (strides[layers - 1]) sums of squared errors over a block */
     REAL *gradient;       /* laid out as params; for batches longer than a block CHUNKS of them */
     REAL *partial;        /* (2, share_room) the chunks' shares of z, of two batches in turn */
     int64_t share_room;   /* elements of one of the two */
@@ -155,12 +152,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         if (net->strides[l] > widest) widest = net->strides[l];
     }
     if (training) {
-        const int64_t last = net->layers - 1;
         here.delta = FN(take)(&at, block * widest * sizeof(REAL));
         here.before = FN(take)(&at, block * widest * sizeof(REAL));
-        here.target = FN(take)(&at, widest * sizeof(REAL));
-        here.mask = FN(take)(&at, widest * sizeof(REAL));
-        here.squares = FN(take)(&at, widest * sizeof(REAL));
         here.gradient = FN(take)(&at, (rows > BLOCK ? CHUNKS : 1) * here.size * sizeof(REAL));
         here.share_room = CHUNKS * block * (net->strides[here.by_outputs] + (online ? GRAM_STRIDE : 0));
         here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
@@ -185,10 +178,6 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         }
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));
-        if (arena) {
-            memset(here.target, 0, net->strides[last] * sizeof(REAL));
-            for (int64_t j = 0; j < net->strides[last]; j++) here.mask[j] = j < net->sizes[last + 1];
-        }
     }
     if (pass) *pass = here;
     return at.used;

@@ -61,6 +61,27 @@ INLINE V FN(vsqrt)(V x) {
 /* -|x| */
 INLINE V FN(vnegabs)(V x) { return (V)((VI)x | (VI)FN(vset)((REAL)-0.0)); }
 
+/* first, first + 1, .. */
+INLINE VI FN(numbers)(int64_t first) {
+    VI numbers;
+    for (int i = 0; i < LANES; i++) numbers[i] = i;
+    return numbers + (INTEGER)first;
+}
+
+/* p[0..count), zeros in the lanes from `count` on; any alignment */
+INLINE V FN(vload_some)(const REAL *p, int64_t count) {
+    if (count >= LANES) return *(const FN(VU) *)p;
+#if VECTOR_BYTES == 64
+    return (V)M_(maskz_loadu)((1 << count) - 1, p);
+#elif VECTOR_BYTES == 32
+    return (V)M_(maskload)(p, (__m256i)(FN(numbers)(0) < (INTEGER)count));
+#else
+    V x = {0};
+    for (int64_t i = 0; i < count; i++) x[i] = p[i];
+    return x;
+#endif
+}
+
 /* LANES bytes, converted. (GCC 12 would do it byte by byte.) */
 INLINE V FN(vbytes)(const uint8_t *bytes) {
 #if VECTOR_BYTES == 64 && IS_FLOAT
