@@ -215,6 +215,7 @@ def test_codes_rule_out_other_clusters(dtype, metric):
 def test_native_codes_are_those_of_numpy(kind, dtype, metric, size, long):
     """But for rounding, which takes some that lie half-way between two up or down."""
     points = point_sets.make(kind, dtype, *size)
+    cancels = kind == "huge" and dtype == "uint8"  # bytes about 254: each BLAS loses its own part of a code's step
     with fastnn.use("numpy"):
         built = pruning.build(points.X, METRICS.index(metric), always=True, long=long)
         expected = built.of(points.Q)
@@ -224,8 +225,8 @@ def test_native_codes_are_those_of_numpy(kind, dtype, metric, size, long):
             for codes in ("queries", "finer_queries"):
                 if getattr(one, codes) is not None:
                     apart = getattr(one, codes).astype(int) - getattr(other, codes)
-                    assert np.abs(apart).max() <= 1
-                    assert (apart != 0).mean() < 0.005
+                    assert np.abs(apart).max() <= (2 if cancels else 1)
+                    assert (apart != 0).mean() < (0.02 if cancels else 0.005)
             alike = np.isclose(other.query_errors, one.query_errors, rtol=2e-3)
             assert alike.mean() > 0.8  # where next to nothing is left of v, that is rounding
 

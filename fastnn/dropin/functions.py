@@ -83,7 +83,7 @@ def _compiler() -> Any:
     """The module that compiles functions, or why there is none."""
     try:
         from ..kernels import jit_functions
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: it finds no folder for its cache
         return f"Numba cannot be used ({error})"
     return jit_functions
 

@@ -389,63 +389,7 @@ def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const 
         kernels.encode(&e, arena.start)
 
 
-cdef bint is_column(object array, int64_t height, int kind) noexcept:
-    """Whether an object is a plain, aligned, contiguous array (height, 1) of NumPy's type number ``kind``."""
-    return (
-        type(array) is cnp.ndarray
-        and cnp.PyArray_NDIM(<cnp.ndarray>array) == 2
-        and cnp.PyArray_DIM(<cnp.ndarray>array, 0) == height
-        and cnp.PyArray_DIM(<cnp.ndarray>array, 1) == 1
-        and cnp.PyArray_TYPE(<cnp.ndarray>array) == kind
-        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
-    )
-
-
-def pack_pairs(list pairs, int64_t inputs, int64_t outputs):
-    """Images and targets of a list of tuples (x, y), x (inputs, 1) of one type and y (outputs, 1) float64.
-
-    Returns (X uint8 (n, inputs), scale, y float64 (n, outputs), places): pair k's x is X[places[k]] * scale, to a
-    rounding if it is float64, and its y is y[places[k]]. None if the list is anything else, or holds values that are no
-    multiples of 1/256 or, in float64, of 1/255.
-    """
-    cdef int64_t n = len(pairs), i
-    cdef int threads = num_threads()
-    cdef tuple pair
-    cdef list kept = pairs[:]  # keeps the tuples, and so the arrays, while the lock is released
-    if n == 0 or type(kept[0]) is not tuple or len(kept[0]) != 2 or type(kept[0][0]) is not cnp.ndarray:
-        return None
-    cdef int kind = cnp.PyArray_TYPE(<cnp.ndarray>(<tuple>kept[0])[0])
-    if kind not in (cnp.NPY_UINT8, cnp.NPY_FLOAT32, cnp.NPY_FLOAT64):
-        return None
-    addresses, targets, places = np.empty(n, np.uintp), np.empty((n, outputs)), np.arange(n)
-    cdef uintptr_t[::1] columns = addresses
-    cdef double[:, ::1] y = targets
-    for i in range(n):
-        if type(kept[i]) is not tuple:
-            return None
-        pair = <tuple>kept[i]
-        if len(pair) != 2 or not is_column(pair[0], inputs, kind) or not is_column(pair[1], outputs, cnp.NPY_FLOAT64):
-            return None
-        columns[i] = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>pair[0])
-        memcpy(&y[i, 0], cnp.PyArray_DATA(<cnp.ndarray>pair[1]), outputs * sizeof(double))
-    if (addresses[1:] < addresses[: n - 1]).any():  # a list that was shuffled: read the images as they lie in memory
-        order = np.argsort(addresses, kind="stable")
-        places[order] = np.arange(n)
-        columns, targets = addresses[order], targets[order]
-    cdef uint8_t[:, ::1] X = np.empty((n, inputs), np.uint8)
-    cdef bint packed
-    if kind == cnp.NPY_UINT8:
-        for i in range(n):
-            memcpy(&X[i, 0], <void *>columns[i], inputs)
-        return np.asarray(X), 1.0, targets, places
-    cdef const fnn_kernels *kernels = unit.f32 if kind == cnp.NPY_FLOAT32 else unit.f64
-    cdef double factor
-    for factor in [256.0] if kind == cnp.NPY_FLOAT32 else [256.0, 255.0]:
-        with nogil:
-            packed = kernels.pack_pixels(<void **>&columns[0], n, inputs, factor, &X[0, 0], threads)
-        if packed:
-            return np.asarray(X), 1 / factor, targets, places
-    return None
+include "pairs.pxi"
 
 
 def activate(activation, const real[::1] x, real[::1] out):

@@ -146,9 +146,18 @@ def test_layers_of_several_kinds_go_one_by_one():
     assert networks[0].predict(X[0]) == networks[1].predict(X[0])
 
 
-def test_without_numba_functions_run_as_they_are(monkeypatch):
+def refuse_to_cache(*arguments, **options):
+    raise RuntimeError("cannot cache function: no locator available")
+
+
+@pytest.mark.parametrize("reason", ["not installed", "no folder for its cache"])
+def test_without_numba_functions_run_as_they_are(monkeypatch, reason):
     monkeypatch.delattr("fastnn.kernels.jit_functions", raising=False)
-    monkeypatch.setitem(sys.modules, "fastnn.kernels.jit_functions", None)
+    if reason == "not installed":
+        monkeypatch.setitem(sys.modules, "fastnn.kernels.jit_functions", None)
+    else:
+        monkeypatch.delitem(sys.modules, "fastnn.kernels.jit_functions", raising=False)
+        monkeypatch.setattr("numba.njit", refuse_to_cache)
     monkeypatch.setattr(functions, "_compiler", functools.cache(functions._compiler.__wrapped__))
     X, T, _ = samples()
     ours, theirs = twins(np.tanh, lambda y: 1 - y * y)

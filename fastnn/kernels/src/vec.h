@@ -130,7 +130,7 @@ typedef REAL FN(V4) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof
 /* to (4, step) = the transposed of four rows of four */
 INLINE void FN(transpose)(const REAL *from, int64_t from_step, REAL *to, int64_t step) {
     typedef FN(V4) V4;
-    typedef INTEGER I4 __attribute__((vector_size(4 * sizeof(REAL))));
+    typedef INTEGER I4 __attribute__((vector_size(4 * sizeof(REAL)), unused)); /* by clang */
     const V4 a = *(const V4 *)from, b = *(const V4 *)(from + from_step), c = *(const V4 *)(from + 2 * from_step),
              d = *(const V4 *)(from + 3 * from_step);
     const V4 ab = SHUFFLE(I4, a, b, 0, 4, 1, 5), cd = SHUFFLE(I4, c, d, 0, 4, 1, 5);
