@@ -67,7 +67,7 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     /* where bytes are summed over all inputs at once, the form changes no bit: instruction sets may differ */
     const int64_t work_of_lists = pass->by_outputs && data->is_uint8 ? LIST_WORK_BYTES : LIST_WORK;
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
-                                            : lines >= LIST_LINES && (fused || batch_size * lines >= work_of_lists);
+                                            : batch_size * lines >= work_of_lists || (fused && lines >= LIST_LINES);
     const int form = online ? GROUPED : listed ? LISTED : TEAMED;
     const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
     const int64_t together = online || batch_size > most ? most : batch_size; /* samples that share their active inputs */

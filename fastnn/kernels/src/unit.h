@@ -102,20 +102,21 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define TEAMS (BLOCK / TEAM + 1)
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that a block's teams write together */
 /* benchmarks/crossover.py times both sides of the rules that follow. */
-#define LIST_LINES 4 /* cache lines of first-layer outputs from which lists of samples are faster than teams, */
-#define LIST_WORK 200 /* if this many lines times samples of a batch share the cost of walking a list; or if an
-                         optimizer takes the gradient piece by piece, as lists leave each in the first-level cache */
+#define LIST_WORK 200 /* cache lines of first-layer outputs, times samples of a batch, from which lists of samples are
+                         faster than teams: they share the cost of walking a list; */
+#define LIST_LINES 4  /* or such lines alone if an optimizer takes the gradient piece by piece, as lists leave each in
+                         the first-level cache */
 #if VECTOR_BYTES == 64
-#define LIST_WORK_BYTES 400 /* the same where threads share out the outputs of bytes */
+#define LIST_WORK_BYTES 250 /* the same where threads share out the outputs of bytes */
 #else
 #define LIST_WORK_BYTES LIST_WORK
 #endif
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups, */
-#define MOST_ACTIVE_TEAMS 0.97 /* teams */
-#define MOST_ACTIVE_LISTS 0.65 /* or lists */
+#define MOST_ACTIVE_TEAMS 0.8 /* teams */
+#define MOST_ACTIVE_LISTS 0.8 /* or lists */
 #define ROWS_LOOKED_AT 60      /* at most, for the shares */
 #define LEAST_ACTIVE_USUAL 0.5 /* share of active inputs above which a usual row is looked for, */
-#define USUAL_GAIN 0.9         /* and the part of it left with one below which it is used. A batch's work for */
+#define USUAL_GAIN 0.6         /* and the part of it left with one below which it is used. A batch's work for */
 #define USUAL_ROWS 2           /* the usual row itself is that of so many dense rows, */
 #define USUAL_ROWS_WIDE 5      /* or where a second pass over W0 finds less of it in the cache */
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
