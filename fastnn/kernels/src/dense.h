@@ -15,15 +15,14 @@ typedef struct {
 } FN(dense_operands);
 #define DENSE_OPERANDS FN(dense_operands)
 
-/* z = start + x W, in some vectors of columns; start: rows start_step apart */
-INLINE void FN(dense_sum)(const int samples, const int vectors, const DENSE_OPERANDS *in, const REAL *start,
-                          int64_t start_step) {
+/* z = start + x W, in some vectors of columns; start: one row for all */
+INLINE void FN(dense_sum)(const int samples, const int vectors, const DENSE_OPERANDS *in, const REAL *start) {
     const int64_t w_step = in->w_step, count = in->high - in->low;
     const REAL *w = in->w, *row[TILE_ROWS];
     V sum[TILE_ROWS][2];
     UNROLL for (int s = 0; s < samples; s++) {
         row[s] = in->row[s] + in->low;
-        UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = FN(vload)(start + s * start_step + j * LANES);
+        UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = FN(vload)(start + j * LANES);
     }
     for (int64_t i = 0; i < count; i++, w += w_step) {
         V weights[2];
@@ -59,13 +58,13 @@ INLINE void FN(dense_spread)(const int samples, const int vectors, const DENSE_O
 }
 
 /* A function for each shape, as in tiles.h. */
-typedef void FN(dense_sum_function)(const DENSE_OPERANDS *in, const REAL *start, int64_t start_step);
+typedef void FN(dense_sum_function)(const DENSE_OPERANDS *in, const REAL *start);
 typedef void FN(dense_spread_function)(const DENSE_OPERANDS *in);
 
 #define SHAPE(rows, vectors)                                                                                         \
     static __attribute__((noinline)) void FN(dense_sum_##rows##_##vectors)(const DENSE_OPERANDS *in,                 \
-                                                                           const REAL *start, int64_t start_step) {  \
-        FN(dense_sum)(rows, vectors, in, start, start_step);                                                         \
+                                                                           const REAL *start) {                      \
+        FN(dense_sum)(rows, vectors, in, start);                                                                     \
     }                                                                                                                \
     static __attribute__((noinline)) void FN(dense_spread_##rows##_##vectors)(const DENSE_OPERANDS *in) {            \
         FN(dense_spread)(rows, vectors, in);                                                                         \
@@ -98,7 +97,7 @@ static void FN(dense_forward)(const ROWS *rows, int64_t low, int64_t high, int64
             const int64_t height = samples - s < TILE_ROWS ? samples - s : TILE_ROWS;
             FN(dense_sum_of)[height - 1][right - j > LANES](
                 &(DENSE_OPERANDS){row + s, low, high, (REAL *)w + j, stride, z + s * stride + j, stride},
-                start ? start + j : zeros, 0);
+                start ? start + j : zeros);
         }
 }
 

@@ -180,11 +180,13 @@ static void FN(delta_before)(PASS *pass, int64_t l, int64_t m) {
     FN(product)(FN(FROM_ZERO), m, right - left, net->sizes[l + 1],
                 (OPERANDS){back, net->strides[l], 1, pass->transposed[l] + left, stride, NULL,
                            pass->before + left, stride, NULL});
-    const int64_t whole = right - left == stride, rows = whole ? 1 : m, columns = whole ? m * stride : right - left;
-    for (int64_t s = 0; pass->data->kept && s < m; s++)
-        FN(drop)(pass, l - 1, s, left, right, pass->before + s * stride);
-    for (int64_t s = 0, at = left; s < rows; s++, at += stride)
-        FN(apply_derivative)(net->activations[l - 1], pass->a[l] + at, factor, pass->before + at, columns);
+    if (pass->data->kept)
+        for (int64_t s = 0; s < m; s++) FN(drop)(pass, l - 1, s, left, right, pass->before + s * stride);
+    if (right - left == stride)
+        FN(apply_derivative)(net->activations[l - 1], pass->a[l], factor, pass->before, m * stride);
+    else
+        for (int64_t s = 0, at = left; s < m; s++, at += stride)
+            FN(apply_derivative)(net->activations[l - 1], pass->a[l] + at, factor, pass->before + at, right - left);
     REAL *swapped = pass->delta;
     pass->delta = pass->before;
     pass->before = swapped;

@@ -135,8 +135,8 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
     const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
     const int64_t outputs = pass->net->sizes[pass->net->layers];
-    const int64_t most_ahead = pass->form == DENSE ? AHEAD_DENSE : INT64_MAX;
-    const int64_t ahead = (high - low) * item < most_ahead ? high * item : low * item + most_ahead;
+    const int part = pass->form == DENSE && (high - low) * item > AHEAD_DENSE;
+    const int64_t ahead = part ? low * item + AHEAD_DENSE : high * item;
     const REAL scale = (REAL)data->scale;
     in->order = order;
     in->first = first;

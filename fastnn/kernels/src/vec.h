@@ -118,8 +118,7 @@ INLINE void FN(vcompress)(REAL *to, V x, unsigned lanes) {
     *(FN(VU) *)to = (V)M_(maskz_compress)(lanes, x);
 #elif VECTOR_BYTES == 32
     if (!IS_FLOAT) lanes = (lanes & 1) * 3 + (lanes & 2) * 6 + (lanes & 4) * 12 + (lanes & 8) * 24; /* halves */
-    const __m256i from = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)&fnn_set_bits[lanes]));
-    *(FN(VU) *)to = (V)_mm256_permutevar8x32_epi32((__m256i)x, from);
+    *(FN(VU) *)to = (V)compress((ints)x, lanes);
 #else
     for (; lanes; lanes &= lanes - 1) *to++ = x[__builtin_ctz(lanes)];
 #endif
