@@ -52,7 +52,7 @@ def native_extension() -> Extension:
         "fastnn.kernels.native",
         sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", "threads.c", *units])],
         # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
-        depends=["fastnn/kernels/native.pyx", "fastnn/kernels/pairs.pxi", *map(str, SOURCES.glob("*.h"))],
+        depends=["fastnn/kernels/native.pyx", "fastnn/kernels/packing.pxi", *map(str, SOURCES.glob("*.h"))],
         include_dirs=[str(SOURCES), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *([("FASTNN_X86", "1")] if X86 else [])],
         extra_compile_args=COMMON,

@@ -145,7 +145,9 @@ class MLP:
         Parameters
         ----------
         X : (n, inputs). uint8 images are scaled to [0, 1] inside the kernels and never copied to float as a whole,
-            so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted.
+            so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted. But
+            where the training is long enough to gain by it, images given as reals become bytes again, to a rounding:
+            rows in memory of which every value is k / 255, k / 256 or k for a whole 0 <= k <= 255.
         y : (n,) integer class labels 0..outputs-1, or (n, outputs) targets; with one output (n,) holds targets.
         epochs, batch_size : the last batch of an epoch may be smaller.
         learning_rate : of the mean gradient of a batch.

@@ -39,6 +39,8 @@ Callback = Callable[["MLP", "History"], object]
 
 DEFAULT_MOMENTUM = 0.9  # of optimizer="momentum" and "nesterov" when none is given
 EVALUATION_ROWS = 8192  # rows scored at a time
+LEAST_PACKED = 1 << 20  # elements, more than a cache holds as reals, from which rows are packed,
+LEAST_PACKED_WORK = 256  # and epochs times the first layer's outputs: it takes memory, and a read of all of X
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
 
@@ -154,6 +156,20 @@ def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, n
         momentum=factor,
         l2=validation.number("l2", l2, low=0),
     )
+
+
+def packed(data: Data, net: Net, epochs: int) -> Data:
+    """The same, to a rounding, as bytes for ``epochs`` of training, where all of X is k / 255, k / 256 or k of bytes k.
+
+    They are read in a fourth or an eighth of the time. On native alone, and for rows in memory alone.
+    """
+    X, pack_rows = data.X, getattr(get_backend(), "pack_rows", None)
+    if pack_rows is None or X.dtype == validation.UINT8 or validation.is_on_disk(X):
+        return data
+    if X.size < LEAST_PACKED or epochs * net.sizes[1] < LEAST_PACKED_WORK:
+        return data
+    found = pack_rows(X)
+    return data._replace(X=found[0], scale=found[1]) if found else data
 
 
 def new_state(rule: Rule, params: FloatArray) -> FloatArray:
@@ -285,6 +301,7 @@ def fit(
     verbose = validation.integer("verbose", verbose, low=0)
 
     net, params = model.net, model.params
+    data = packed(data, net, epochs)
     state = new_state(rule, params)
     best = _BestEpoch(stopping, params) if stopping else None
     orders = _orders(len(data.X), shuffle, model.rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn, cast
@@ -187,6 +188,14 @@ def rows(
     if array.dtype == UINT8:
         return Inputs(np.ascontiguousarray(array), uint8_scale)
     return Inputs(np.ascontiguousarray(array, dtype=dtype), 1.0)
+
+
+def is_on_disk(array: NDArray[Any]) -> bool:
+    """Whether an array is a view of a memory-mapped file."""
+    base: object = array
+    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+        base = base.base
+    return isinstance(base, np.memmap | mmap.mmap)
 
 
 def sample_or_rows(argument: str, values: object, width: int, dtype: np.dtype[Any]) -> Inputs:

@@ -14,7 +14,7 @@ from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.reference import sigmoid as sigmoid
 from ..kernels.spec import LOSS_RULES, SGD, Rule
-from ..training import Data, run_epoch
+from ..training import Data, packed, run_epoch
 from . import functions
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ LOSSES = {
 class Run:
     """A training: the data as kernels take them, and how an epoch of the network's functions runs."""
 
-    def __init__(self, network: SimpleNetwork, X: ArrayLike, y: ArrayLike, batch_size: int, rate: float) -> None:
+    def __init__(
+        self, network: SimpleNetwork, X: ArrayLike, y: ArrayLike, batch_size: int, rate: float, epochs: int
+    ) -> None:
         self.network, self.batch_size, self.rate = network, batch_size, rate
         slab, first, outputs = network._together(), network.layers[0], network.layers[-1].size
         rows = validation.inputs("X_train", X, first._width, first._dtype, uint8_scale=1.0)
@@ -85,6 +87,7 @@ class Run:
             return  # layers of several kinds; or without a derivative, of which ``backward`` will complain
         if (activation, derivative) == (sigmoid, derivated_sigmoid) and pair in LOSSES:
             self.epoch = partial(self._by_kernels, LOSSES[pair])
+            self.data = packed(self.data, slab.net, epochs)
             return
         own = functions.compiled_for_training(activation, derivative, *pair, outputs, slab.params.dtype)
         if own:

@@ -330,7 +330,7 @@ class SimpleNetwork:
         batch_size = validation.integer("batch_size", batch_size, low=1)
         num_epochs = validation.integer("num_epochs", num_epochs, low=0)
         rate = validation.number("learning_rate", learning_rate, low=0)
-        run = Run(self, X_train, y_train, batch_size, rate)
+        run = Run(self, X_train, y_train, batch_size, rate, num_epochs)
         losses: list[float] = []
         accuracies: list[float] = []
         for epoch in range(num_epochs):

@@ -94,7 +94,7 @@ cdef extern from "fastnn.h" nogil:
                            const void *, void *, void *, void *) noexcept nogil
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
                       const fnn_rule *, double, fnn_result *, void *, int, fnn_poll *) noexcept nogil
-        int (*pack_pixels)(void *const *, int64_t, int64_t, double, uint8_t *, int) noexcept nogil
+        int (*pack_pixels)(void *const *, int64_t, int64_t, double, double, uint8_t *, int) noexcept nogil
         size_t (*search_bytes)(const fnn_search *, int) noexcept nogil
         int (*search)(const fnn_search *, void *, int, fnn_poll *) noexcept nogil
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
@@ -389,7 +389,7 @@ def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const 
         kernels.encode(&e, arena.start)
 
 
-include "pairs.pxi"
+include "packing.pxi"
 
 
 def activate(activation, const real[::1] x, real[::1] out):

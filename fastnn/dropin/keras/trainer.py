@@ -92,6 +92,7 @@ class Trainer:
         self, data: Data, held_out: Data | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
     ) -> None:
         """Run epochs, and validate after each, until they are over or a callback sets ``model.stop_training``."""
+        data = training.packed(data, self.net, len(epochs))
         hooks.call("on_train_begin", {})
         logs: dict[str, float] = {}
         for epoch in epochs:

@@ -1,17 +1,16 @@
-/* Images that callers hold as one array of reals each, packed back into bytes. Template, after vec.h. */
+/* Images of reals, each anywhere in memory, packed back into bytes. Template, after vec.h. */
 
 typedef struct {
     void *const *columns;
     int64_t count, height;
-    double factor;
+    double factor, tolerance;
     uint8_t *out;
     int failed;
 } FN(pixel_job);
 
-/* out = the bytes k for which k / factor is x, in float32 exactly, in float64 to a rounding; returns 0 if there are
-   none. */
-static int FN(pack_column)(const REAL *x, int64_t height, double factor, uint8_t *out) {
-    const REAL up = (REAL)factor, scale = (REAL)(1 / factor), tolerance = IS_FLOAT ? 0 : (REAL)2.3e-16;
+/* out = the bytes k for which k / factor is x, to a relative tolerance; returns 0 if there are none. */
+static int FN(pack_column)(const REAL *x, int64_t height, double factor, REAL tolerance, uint8_t *out) {
+    const REAL up = (REAL)factor, scale = (REAL)(1 / factor);
     int different = 0;
     for (int64_t i = 0; i < height; i++) {
         const REAL nearest = x[i] * up + (REAL)0.5;
@@ -27,13 +26,14 @@ static void FN(pack_thread)(void *argument, int thread, int threads) {
     FN(pixel_job) *job = argument;
     const int64_t end = job->count * (thread + 1) / threads;
     for (int64_t i = job->count * thread / threads; i < end && !__atomic_load_n(&job->failed, __ATOMIC_RELAXED); i++)
-        if (!FN(pack_column)(job->columns[i], job->height, job->factor, job->out + i * job->height))
+        if (!FN(pack_column)(job->columns[i], job->height, job->factor, (REAL)job->tolerance,
+                             job->out + i * job->height))
             __atomic_store_n(&job->failed, 1, __ATOMIC_RELAXED);
 }
 
-static int FN(pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, uint8_t *out,
-                           int threads) {
-    FN(pixel_job) job = {columns, count, height, factor, out, 0};
+static int FN(pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor,
+                           double tolerance, uint8_t *out, int threads) {
+    FN(pixel_job) job = {columns, count, height, factor, tolerance, out, 0};
     fnn_parallel(FN(pack_thread), &job, threads);
     return !job.failed;
 }

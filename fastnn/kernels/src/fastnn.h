@@ -135,8 +135,10 @@ typedef struct {
                   int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
                   void *arena, int threads, fnn_poll *poll);
 
-    /* out (count, height) = the bytes k with k / factor = x, for columns of reals; returns 0 if some value has none */
-    int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, uint8_t *out, int threads);
+    /* out (count, height) = the bytes k with k / factor = x, to a relative tolerance, for columns of reals; returns 0 if
+       some value has none */
+    int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, double tolerance,
+                       uint8_t *out, int threads);
 
     /* Searches; returns 1 once poll() becomes non-zero, and values and indices are then of no use. The arena has
        search_bytes(search, threads) bytes. */

@@ -1,4 +1,33 @@
-"""Lists of (image, target) pairs, as the book has them, packed into arrays. Part of native.pyx."""
+"""Images of reals packed into bytes: rows of an array, or the book's lists of (image, target). Part of native.pyx."""
+
+cdef int64_t PACKED_BYTES = 1 << 28  # of reals that are looked at between two signals
+cdef double[3] FACTORS = [255.0, 256.0, 1.0]
+
+
+def pack_rows(cnp.ndarray X):
+    """Rows (n, inputs) of float32 or float64 as (uint8 (n, inputs), scale): their product is X to a rounding.
+
+    None if some value is neither k / 255, nor k / 256, nor k, for a whole 0 <= k <= 255 and one rule for all.
+    """
+    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), step = cnp.PyArray_STRIDE(X, 0), done, here
+    cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT32 else unit.f64
+    cdef double factor, tolerance = np.finfo(X.dtype).eps
+    cdef int threads = num_threads()
+    cdef bint fits = True
+    cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
+    cdef uint8_t[:, ::1] packed = np.empty((n, inputs), np.uint8)
+    for factor in FACTORS:
+        for done in range(0, n, max(1, PACKED_BYTES // step)):
+            here = min(n - done, max(1, PACKED_BYTES // step))
+            with nogil:
+                fits = kernels.pack_pixels(<void **>&rows[done], here, inputs, factor, tolerance, &packed[done, 0],
+                                           threads)
+            if not fits:
+                break
+            PyErr_CheckSignals()
+        if fits:
+            return np.asarray(packed), 1 / factor
+    return None
 
 
 cdef bint is_column(object array, int64_t height, int kind) noexcept:
@@ -51,10 +80,10 @@ def pack_pairs(list pairs, int64_t inputs, int64_t outputs):
             memcpy(&X[i, 0], <void *>columns[i], inputs)
         return np.asarray(X), 1.0, targets, places
     cdef const fnn_kernels *kernels = unit.f32 if kind == cnp.NPY_FLOAT32 else unit.f64
-    cdef double factor
+    cdef double factor, tolerance = 0 if kind == cnp.NPY_FLOAT32 else 2.3e-16
     for factor in [256.0] if kind == cnp.NPY_FLOAT32 else [256.0, 255.0]:
         with nogil:
-            packed = kernels.pack_pixels(<void **>&columns[0], n, inputs, factor, &X[0, 0], threads)
+            packed = kernels.pack_pixels(<void **>&columns[0], n, inputs, factor, tolerance, &X[0, 0], threads)
         if packed:
             return np.asarray(X), 1 / factor, targets, places
     return None

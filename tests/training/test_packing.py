@@ -1,0 +1,135 @@
+"""Rows of reals that are images become bytes for a training: to a rounding, and only where every value is one."""
+
+import layers_oracle
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import fastnn
+from fastnn import MLP, training
+from fastnn.dropin import keras, layers
+from fastnn.kernels import native
+
+REALS = [np.float32, np.float64]
+RULES = {"k / 255": 1 / 255, "k / 256": 1 / 256, "k": 1.0}
+NET = MLP([784, 64, 10]).net
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (1400, 784), np.uint8) * (rng.random((1400, 784)) < 0.2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return np.random.default_rng(1).integers(0, 10, 1400)
+
+
+def data(X):
+    return training.Data(X, 1.0, np.zeros(len(X), np.int64))
+
+
+# ---- which rows are packed
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", REALS)
+@given(pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 130))))
+def test_rows_of_bytes_are_found_again(dtype, rule, pixels):
+    factor = round(1 / RULES[rule])
+    for X in (pixels.astype(dtype) / dtype(factor), (pixels / factor).astype(dtype)):
+        packed, scale = native.pack_rows(X)
+        assert packed.dtype == np.uint8
+        assert packed.shape == X.shape
+        np.testing.assert_allclose(packed * scale, X.astype(np.float64), rtol=2 * np.finfo(dtype).eps, atol=0)
+        if pixels.max() > 1:  # otherwise another rule holds too
+            np.testing.assert_array_equal(packed, pixels)
+            assert scale == RULES[rule]
+
+
+@pytest.mark.parametrize("dtype", REALS)
+def test_black_and_white_and_blank_images(dtype):
+    for X in (np.eye(5, 70, dtype=dtype), np.zeros((3, 4), dtype), -np.zeros((3, 4), dtype)):
+        packed, scale = native.pack_rows(X)
+        np.testing.assert_array_equal((packed * scale).astype(dtype), X)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (36, 17), (59, 69)])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", REALS)
+def test_one_other_value_is_enough_to_decline(dtype, rule, place):
+    pixels = np.random.default_rng(1).integers(1, 256, (60, 70)).astype(dtype)
+    step = dtype(RULES[rule])
+    near = pixels[place] * step * (1 + 4 * np.finfo(dtype).eps)
+    for value in (near, 0.5 * step, 256 * step, -step, np.nan, np.inf, -np.inf, 1e30, 1e-30):
+        X = pixels * step
+        assert native.pack_rows(X) is not None
+        X[place] = value
+        assert native.pack_rows(X) is None
+
+
+def test_rules_are_not_mixed():
+    pixels = np.arange(1, 251).reshape(2, 125)
+    assert native.pack_rows(np.vstack([pixels[:1] / 255, pixels[1:] / 256])) is None
+
+
+def test_rows_of_other_trainings_stay_as_they_are(images, tmp_path):
+    X = images / 255
+    assert training.packed(data(X), NET, 4).X.dtype == np.uint8
+    few, short, noisy = data(X[:100]), data(X), data(X + 0.001)
+    X.tofile(tmp_path / "X")
+    on_disk = data(np.asarray(np.memmap(tmp_path / "X", X.dtype, "r", shape=X.shape))[10:])
+    read = data(np.frombuffer((tmp_path / "X").read_bytes()).reshape(X.shape))  # read-only, but in memory
+    assert training.packed(few, NET, 4) is few
+    assert training.packed(short, NET, 3) is short
+    assert training.packed(noisy, NET, 4) is noisy
+    assert training.packed(on_disk, NET, 4) is on_disk
+    assert training.packed(read, NET, 4).X.dtype == np.uint8
+    as_bytes = data(images)
+    assert training.packed(as_bytes, NET, 4) is as_bytes
+    for backend in ("numba", "numpy"):
+        with fastnn.use(backend):
+            assert training.packed(data(X), NET, 4).X is X
+
+
+# ---- what trains on them
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fit_on_images_of_reals_is_fit_on_their_bytes(images, labels, dtype):
+    found = []
+    for X in (images, (images / 255).astype(dtype)):
+        model = MLP([784, 64, 10], dtype=dtype, seed=3)
+        kept = X.copy()
+        history = model.fit(X, labels, epochs=4, batch_size=20)
+        np.testing.assert_array_equal(X, kept)
+        found.append((model.params.copy(), history.loss))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+
+
+def test_layers_train_on_packed_images_as_the_original(images, labels, capsys):
+    targets, networks = np.eye(10)[labels], []
+    for module in (layers, layers_oracle):
+        np.random.seed(4)
+        networks.append(module.SimpleNetwork(784, 10))
+        networks[-1].train(images / 255, targets, num_epochs=4, batch_size=56)  # 100 updates
+    assert capsys.readouterr().out.count("Epoch") == 8
+    for ours, theirs in zip(networks[0].layers, networks[1].layers, strict=True):
+        np.testing.assert_allclose(ours.W, theirs.W, rtol=0, atol=1e-10 * np.abs(theirs.W).max())
+        np.testing.assert_allclose(ours.b, theirs.b, rtol=0, atol=1e-10 * np.abs(theirs.b).max())
+
+
+def test_keras_trains_on_packed_images_as_on_reals(images, labels):
+    found = []
+    for backend in ("native", "numpy"):  # which packs none
+        keras.utils.set_random_seed(5)
+        model = keras.Sequential([keras.layers.Dense(64, "relu"), keras.layers.Dense(10, "softmax")])
+        model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        with fastnn.use(backend):
+            history = model.fit((images / 255).astype(np.float32), labels, epochs=4, verbose=0)
+        found.append(history.history["loss"])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
