@@ -2,9 +2,9 @@
 
     python benchmarks/crossover.py [--rounds 5] [--only PART] [--json FILE]
 
-The rules and their constants are in fastnn/kernels/src/unit.h. For each case the ways take turns, one epoch or search
-each; the table has the median milliseconds, marks what the rule takes with * and says where that is slower than the
-best.
+The rules and their constants are in fastnn/kernels/src/unit.h, if nothing else is said. For each case the ways take
+turns, one epoch or search each; the table has the median milliseconds, marks what the rule takes with * and says where
+that is slower than the best.
 
 form     the inputs dense, in lists of samples, or in teams of samples (MOST_ACTIVE_LISTS, MOST_ACTIVE_TEAMS,
          LIST_LINES, LIST_WORK, LIST_WORK_BYTES), by batch size, width and share of active pixels: digits with more
@@ -14,6 +14,8 @@ usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_R
 online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a
          group of samples (MOST_ACTIVE_GROUPS)
 threads  one or all (THREAD_WORK)
+packing  images given as reals, trained on as they are or as bytes (LEAST_PACKED_WORK; fastnn/training.py), by width,
+         type and epochs
 queries  a plain search of bytes with the queries dense or in teams (LEAST_ARRANGED, MOST_ACTIVE_QUERIES; searcher.h),
          by rows, queries and share of active pixels
 """
@@ -23,6 +25,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +34,7 @@ from pathlib import Path
 import numpy as np
 
 import fastnn
+from fastnn import training
 from fastnn.kernels import native, num_threads
 
 ROWS = 12_000
@@ -131,6 +135,36 @@ def threads(rounds: int) -> Iterator[dict[str, object]]:
         yield measure(f"hidden {hidden}, batch {batch_size}, {every} threads", ways, "all", rounds)
 
 
+def whole_fit(X: np.ndarray, hidden: int, epochs: int, least: float) -> Callable[[], float]:
+    """A fit of `epochs`, packing included where their work is as much as `least`."""
+    y = fastnn.datasets.load_mnist()[0][1]
+    model = fastnn.MLP((X.shape[1], hidden, 10), dtype=X.dtype, seed=1)
+
+    def fit() -> float:
+        usual, training.LEAST_PACKED_WORK = training.LEAST_PACKED_WORK, least
+        start = time.perf_counter()
+        try:
+            with fastnn.use("native"):
+                model.fit(X, y, epochs=epochs, batch_size=32, learning_rate=1e-3)
+        finally:
+            training.LEAST_PACKED_WORK = usual
+        return time.perf_counter() - start
+
+    return fit
+
+
+def packing(rounds: int) -> Iterator[dict[str, object]]:
+    pixels = fastnn.datasets.load_mnist()[0][0]
+    for dtype in (np.float32, np.float64):
+        X = pixels.astype(dtype) / dtype(255)
+        for hidden in (30, 64, 128, 500):
+            for work in (128, 256, 512):
+                epochs = max(1, round(work / hidden))
+                ways = {"reals": whole_fit(X, hidden, epochs, math.inf), "bytes": whole_fit(X, hidden, epochs, 0)}
+                chosen = "bytes" if epochs * hidden >= training.LEAST_PACKED_WORK else "reals"
+                yield measure(f"hidden {hidden}, {np.dtype(dtype)}, epochs {epochs}", ways, chosen, rounds)
+
+
 def searcher(X: np.ndarray, Q: np.ndarray, way: str | None) -> Callable[[], float]:
     index = fastnn.Neighbors(pruning="never").fit(X)
 
@@ -160,7 +194,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (forms, usual, online, threads, queries):
+    for part in (forms, usual, online, threads, packing, queries):
         if arguments.only not in (None, part.__name__):
             continue
         print(f"\n{part.__name__}")
