@@ -18,6 +18,7 @@ or read the whole file by :func:`load_csv`.
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from ..datasets.stream import StrPath
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.reference import sigmoid
-from ..kernels.spec import SGD, FloatArray, Rule, aligned_copy, aligned_zeros, layout, weight_views
+from ..kernels.spec import IDENTITY, SGD, FloatArray, Net, Rule, aligned_copy, aligned_zeros, layout, weight_views
 from ..training import Data, run_epoch
 
 __all__ = ["Rows", "load_csv", "neuralNetwork", "neuralnetwork"]
@@ -38,7 +39,12 @@ __all__ = ["Rows", "load_csv", "neuralNetwork", "neuralnetwork"]
 Function = Callable[[Any], Any]
 
 _FIRST = np.zeros(1, np.int64)  # the order of a single row
+_IDENTITY = np.array([IDENTITY])
 _warned: set[str] = set()
+
+
+def _nobody() -> None:
+    return None
 
 
 def _sigmoid(x: ArrayLike) -> NDArray[Any]:
@@ -70,6 +76,10 @@ class neuralNetwork:  # noqa: N801  # the book's name
         remains the sigmoid's, y (1 - y), as in the book.
     """
 
+    _lent: Callable[[], FloatArray | None]  # the array through which the caller may change wih, if it is alive
+    _edition: object  # of wih: another one whenever it may have changed
+    _summed: object  # the edition of which the sum is
+
     def __init__(
         self,
         inputnodes: int,
@@ -83,9 +93,13 @@ class neuralNetwork:  # noqa: N801  # the book's name
         validation.layer_sizes(sizes)
         self.lr = validation.number("learningrate", learningrate, low=0)
         self._dtype = validation.float_dtype(dtype)
-        self._net, count = layout(sizes, ["sigmoid", "sigmoid"], "rashid", False, self._dtype)
+        # one row more than there are inputs: the sum of the others, for queries
+        net, count = layout([inputnodes + 1, *sizes[1:]], ["sigmoid", "sigmoid"], "rashid", False, self._dtype)
+        self._net = net._replace(sizes=np.array(sizes))
+        self._summed_net = self._net._replace(sums=inputnodes * int(net.strides[0]))
         self._params = aligned_zeros(count, self._dtype)
         self._state = np.empty((0, count), self._dtype)
+        self._forget_sums()
         self.activation_function: Function = _sigmoid
         self.inverse_activation_function: Function = _logit
         self.wih[:] = np.random.normal(0.0, self.hnodes**-0.5, (self.hnodes, self.inodes))
@@ -93,7 +107,12 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     @property
     def wih(self) -> FloatArray:
-        return weight_views(self._net, self._params)[0].T
+        lent = self._lent()
+        if lent is None:  # NumPy lets all views of views refer to this one, as what it views is no array
+            lent = np.frombuffer(self._params.data, self._dtype)
+            self._lent = weakref.ref(lent)
+        self._edition = object()
+        return weight_views(self._net, lent)[0].T
 
     @wih.setter
     def wih(self, weights: ArrayLike) -> None:
@@ -107,6 +126,28 @@ class neuralNetwork:  # noqa: N801  # the book's name
     def who(self, weights: ArrayLike) -> None:
         validation.parameters("who", [weights], [self.who])
 
+    def _forget_sums(self) -> None:
+        self._lent = _nobody
+        self._edition = object()
+        self._summed = None
+
+    def _net_of_one(self) -> Net:
+        """The net for a query of one sample: with the sum of wih's columns, in place of reading those of blank pixels.
+
+        Not while the caller has an array through which wih could change at any time.
+        """
+        edition = self._edition
+        if self._lent() is not None:
+            return self._net
+        if self._summed is not edition:
+            net, start = self._net, self._summed_net.sums
+            first = Net(net.sizes[:2], _IDENTITY, net.loss, net.weights[:1], net.biases[:1], net.strides[:1])
+            ones = np.ones((1, self.inodes), self._dtype)
+            sums = self._params[np.newaxis, start : start + self.hnodes]
+            get_backend().forward(first, self._params, ones, 1.0, sums)
+            self._summed = edition
+        return self._summed_net
+
     def train(self, inputs_list: ArrayLike, targets_list: ArrayLike) -> None:
         """One update by a sample, (inodes,) with targets (onodes,), or by the sum over a batch of such rows.
 
@@ -119,9 +160,12 @@ class neuralNetwork:  # noqa: N801  # the book's name
         rows = len(data.X)
         order = _FIRST if rows == 1 else np.arange(rows)
         rule = Rule(SGD, self.lr * rows)  # kernels follow the mean
-        done = get_backend().train_epoch(
-            self._net, self._params, self._state, data.X, data.scale, data.y, order, rows, rule
-        )
+        try:
+            done = get_backend().train_epoch(
+                self._net, self._params, self._state, data.X, data.scale, data.y, order, rows, rule
+            )
+        finally:
+            self._edition = object()
         if not done.batches:
             validation.blame_nonfinite("inputs_list", data.X)
             validation.blame_nonfinite("targets_list", data.y)
@@ -145,15 +189,22 @@ class neuralNetwork:  # noqa: N801  # the book's name
                 run_epoch(get_backend(), self._net, self._params, self._state, data, order, 1, rule)
             except DivergenceError as error:
                 raise DivergenceError(f"epoch {epoch}: {error}") from None
+            finally:
+                self._edition = object()
 
     def query(self, inputs_list: ArrayLike) -> FloatArray:
-        """The outputs (onodes, n) for one sample (inodes,), n = 1, or for rows (n, inodes)."""
+        """The outputs (onodes, n) for one sample (inodes,), n = 1, or for rows (n, inodes).
+
+        One sample takes less time where its first and last input are alike, as the corners of a picture are, and none
+        of the arrays that ``wih`` gave out is still in use.
+        """
         X, scale = validation.sample_or_rows("inputs_list", inputs_list, self.inodes, self._dtype)
-        if self._is_replaced():
+        if self.activation_function is not _sigmoid and self._is_replaced():
             function = self.activation_function
             return np.asarray(function(np.dot(self.who, function(np.dot(self.wih, X.T * scale)))))
         out = np.empty((len(X), self.onodes), self._dtype)
-        if not get_backend().forward(self._net, self._params, X, scale, out):
+        net = self._net_of_one() if len(X) == 1 else self._net
+        if not get_backend().forward(net, self._params, X, scale, out):
             validation.blame_nonfinite("inputs_list", X)
         return out.T
 
@@ -207,8 +258,12 @@ class neuralNetwork:  # noqa: N801  # the book's name
         self.who += self.lr * np.dot(error * final * (1 - final), hidden.T)
         self.wih += self.lr * np.dot(hidden_error * hidden * (1 - hidden), X)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lent"}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._forget_sums()
         self._params = aligned_copy(self._params)  # what was copied or unpickled need not be aligned
 
 

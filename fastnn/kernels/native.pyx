@@ -27,6 +27,7 @@ cdef extern from "fastnn.h" nogil:
         const int64_t *biases
         const int64_t *strides
         int64_t loss
+        int64_t sums
 
     ctypedef struct fnn_data:
         const void *x
@@ -192,10 +193,10 @@ cdef class Net:
     cdef double work  # multiply-adds of one sample's forward pass
 
     def __cinit__(self, net):
-        sizes, activations, loss, weights, biases, strides = net
+        sizes, activations, loss, weights, biases, strides, sums = net
         self.net = net
         self.c = fnn_net(len(strides), integers(sizes), integers(activations), integers(weights), integers(biases),
-                         integers(strides), loss)
+                         integers(strides), loss, sums)
         self.work = 0
         for layer in range(self.c.layers):
             self.work += <double>self.c.sizes[layer] * self.c.strides[layer]

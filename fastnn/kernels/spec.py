@@ -50,6 +50,9 @@ class Net(NamedTuple):
     weights: IntArray  # (layers,) offset of each weight matrix
     biases: IntArray  # (layers,) offset of each bias vector, -1 where there is none
     strides: IntArray  # (layers,) elements from one input's row to the next
+    # Offset of the sum of the first layer's rows (strides[0],), -1 where there is none. It is the caller's to keep;
+    # ``forward`` of a single row, and nothing else, may use it in place of rows whose inputs are all alike.
+    sums: int = -1
 
 
 class Rule(NamedTuple):

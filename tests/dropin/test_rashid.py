@@ -126,6 +126,68 @@ def test_weights_may_be_assigned_and_edited_and_kept():
     assert (kept == ours.wih).all()  # as the original, it changes its arrays in place
 
 
+def test_one_sample_is_queried_by_the_present_weights(any_backend):
+    """A query of one sample takes the sum of the weights for its blank inputs: it must follow every change of them."""
+    ours, oracle = twins()
+    X, T = samples()
+    x = np.where(X[1] < 0.5, 0.01, X[1])
+    x[[0, -1]] = 0.01
+    kept = {}  # what the caller may keep, and change later
+
+    def scale_column(net):
+        net.wih[:, 3] *= 1.5
+
+    def assign(net):
+        net.wih = np.flip(net.wih).copy()
+
+    def train_one(net):
+        net.train(X[0], T[0])
+
+    def train_some(net):
+        net.train(X[:7], T[:7])
+
+    def train_rows(net):
+        for k in range(3):
+            net.train(X[k], T[k])
+
+    def keep(net):
+        kept[net] = net.wih[1:, 2:]
+
+    def change_kept(net):
+        kept[net][2] -= 0.25
+
+    def change_and_drop(net):
+        kept.pop(net)[0] += 0.5
+
+    steps = (scale_column, train_one, assign, train_some, keep, change_kept, train_rows, change_kept, change_and_drop)
+    for step in (lambda net: None, *steps, scale_column):
+        step(ours)
+        step(oracle)
+        for _ in range(2):
+            np.testing.assert_allclose(ours.query(x), oracle.query(x), rtol=1e-12)
+    rows = np.array([x, X[3]])
+    np.testing.assert_allclose(ours.query(rows), oracle.query(rows), rtol=1e-12)
+    for step in (lambda net: net.fit(X, T), train_rows):
+        again = pickle.loads(pickle.dumps(ours))
+        before = ours.query(x)
+        step(again)
+        np.testing.assert_array_equal(ours.query(x), before)
+        assert np.abs(again.query(x) - before).max() > 1e-4
+        np.testing.assert_allclose(again.query(x), again.query(np.array([x, x]))[:, :1], rtol=1e-12)
+
+
+def test_a_fit_that_fails_leaves_no_stale_sum():
+    ours, _ = twins()
+    X, T = samples()
+    X[20, 3] = np.nan
+    x = np.full(SIZES[0], 0.01)
+    before = ours.query(x)
+    with pytest.raises(fastnn.FastnnError):
+        ours.fit(X, T)
+    assert np.abs(ours.query(x) - before).max() > 1e-4  # the first rows did train
+    np.testing.assert_allclose(ours.query(x), ours.query(np.array([x, x]))[:, :1], rtol=1e-12)
+
+
 def test_the_rate_may_be_changed():
     ours, oracle = twins()
     X, T = samples()

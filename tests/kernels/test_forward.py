@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import naive
 import numpy as np
 import problems
 import pytest
 from problems import EPSILON
 
+import fastnn
 from fastnn.kernels import reference
+from fastnn.kernels.spec import aligned_zeros, weight_views
 
 TOLERANCE = 16  # units of rounding; the largest measured is 4.1
 NETS = [
@@ -95,3 +98,71 @@ def test_nan_and_infinity_come_through(backend, inputs):
     bad = ~np.isfinite(out).all(axis=1)
     assert bad[[3, 5]].all()
     assert bad.sum() == 2
+
+
+# ---- a single row less its background
+
+
+def with_sums(problem, sums):
+    """The problem's net and parameters with a row more, which holds ``sums`` (units,) of the first layer."""
+    net, end = problem.net, problem.params.size
+    params = aligned_zeros(end + net.strides[0], problem.params.dtype)
+    params[:end] = problem.params
+    params[end : end + net.sizes[1]] = sums
+    return net._replace(sums=end), params
+
+
+def one_row(problem, background, seed=5):
+    """A picture: a third of its inputs are others than the first and the last."""
+    rng, inputs = np.random.default_rng(seed), problem.net.sizes[0]
+    row = np.where(rng.random(inputs) < 0.33, rng.random(inputs), background)
+    row[[0, -1]] = background
+    return row[np.newaxis].astype(problem.params.dtype)
+
+
+@pytest.mark.parametrize("background", [0.01, -1.5, 40.0])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_single_row_with_the_sum_of_the_weights(backend, width, dtype, bias, background):
+    problem = problems.make((width, width, 3), ("tanh", "sigmoid"), "quadratic", dtype=dtype, bias=bias, rows=1)
+    net, params = with_sums(problem, weight_views(problem.net, problem.params)[0].sum(axis=0))
+    kept, row, out = params.copy(), one_row(problem, background), problem.output()
+    assert backend.forward(net, params, row, 1.0, out)
+    expected = np.array([naive.forward(problem.network, row[0].tolist())])
+    size = max(1, abs(background))  # the sum's rounding is that of the background's share
+    assert problems.distance(out, expected) <= size * TOLERANCE * EPSILON[dtype]
+    np.testing.assert_array_equal(params, kept)
+
+
+def test_only_native_uses_the_sum():
+    """So the test before this one tests it; and a wrong sum is the caller's fault."""
+    problem = problems.make((20, 9, 3), ("tanh", "sigmoid"), "quadratic", rows=1)
+    net, params = with_sums(problem, 7.0)
+    row, expected = one_row(problem, 0.01), problem.output()
+    reference.forward(problem.net, problem.params, row, 1.0, expected)
+    for name in ("native", "numba", "numpy"):
+        out = problem.output()
+        fastnn.get_backend(name).forward(net, params, row, 1.0, out)
+        assert np.allclose(out, expected) == (name != "native")
+
+
+@pytest.mark.parametrize(
+    "row", ["two", "bytes", "corners differ", "blank", "infinite", "not a number", "the last of many"]
+)
+def test_other_rows_do_without_the_sum(backend, row):
+    rows = 1025 if row == "the last of many" else 2 if row == "two" else 1
+    problem = problems.make((20, 9, 3), ("relu", "identity"), "mean_squared_error", rows=rows)
+    net, params = with_sums(problem, np.nan)
+    X = np.repeat(
+        one_row(problem, {"infinite": np.inf, "not a number": np.nan, "blank": 0.0}.get(row, 0.01)), rows, axis=0
+    )
+    if row == "bytes":
+        X = (X * 255).astype(np.uint8)
+    if row == "corners differ":
+        X[0, -1] = 0.02
+    expected, out = problem.output(), problem.output()
+    finite = backend.forward(problem.net, problem.params, X, 1.0, expected)
+    assert backend.forward(net, params, X, 1.0, out) == finite
+    np.testing.assert_array_equal(out, expected)
+    assert np.isfinite(out).all() == (row not in ("infinite", "not a number"))

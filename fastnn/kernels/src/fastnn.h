@@ -18,6 +18,7 @@ typedef struct {
     const int64_t *biases;      /* (layers) offsets into params, or -1 */
     const int64_t *strides;     /* (layers) elements per weight row, a multiple of 64 bytes */
     int64_t loss;
+    int64_t sums; /* offset into params of the sum of the first layer's rows, (strides[0]), or -1; for a single row */
 } fnn_net;
 
 typedef struct {

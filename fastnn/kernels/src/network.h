@@ -32,6 +32,12 @@ static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const R
 /* The same of one row, the usual one: z (strides[0]). */
 static void FN(usual_layer)(const PASS *pass, int chunk, int end, const REAL *start, REAL *z) {
     const int64_t stride = pass->net->strides[0], left = pass->left, low = pass->inputs_at[chunk];
+    if (pass->usual.sums) {
+        const V value = FN(vset)(pass->usual.row[0]);
+        for (int64_t j = 0; j < stride; j += LANES)
+            FN(vstore)(z + j, FN(vfma)(value, FN(vload)(pass->usual.sums + j), start ? FN(vload)(start + j) : (V){0}));
+        return;
+    }
     FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), 1, pass->right - left, pass->inputs_at[end] - low,
                 (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride + left,
                            stride, start ? start + left : NULL, z + left, stride, NULL});

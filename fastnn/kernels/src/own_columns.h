@@ -36,7 +36,7 @@ static void FN(take_columns)(PASS *pass, int64_t slots) {
         if (l > 1) weights[l] = all->weights[l] + moved;
         biases[l] = all->biases[l] < 0 ? -1 : all->biases[l] + moved;
     }
-    pass->own_net = (fnn_net){layers, sizes, all->activations, weights, biases, strides, all->loss};
+    pass->own_net = (fnn_net){layers, sizes, all->activations, weights, biases, strides, all->loss, -1};
     pass->net = &pass->own_net;
     pass->cut = pass->left;
     for (int c = 0; c <= pass->chunks; c++) pass->outputs_at[c] -= pass->cut;

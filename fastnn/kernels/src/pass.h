@@ -14,7 +14,8 @@ typedef struct {
 
 /* The usual row, and what a pass does with it; see plan.h. */
 typedef struct {
-    REAL *row;         /* (sizes[0]) the usual value of every input; NULL, as all of these, but in training */
+    REAL *row;         /* (sizes[0]) the usual value of every input; NULL, as all of these, but in training or with sums */
+    const REAL *sums;  /* (strides[0]) the sum of W0's rows, if the usual row is one value throughout; NULL in training */
     REAL *differences; /* (TOGETHER, sizes[0]) rows less this one, until they are packed */
     REAL *z;           /* (strides[0]) the first layer's z of the usual row */
     REAL *slope;       /* (strides[0]) a block's deltas, summed over the samples */
@@ -178,6 +179,9 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
         }
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));
+    } else if (rows == 1 && net->sums >= 0) {
+        here.usual.row = FN(take)(&at, inputs * sizeof(REAL));
+        here.usual.z = FN(take)(&at, net->strides[0] * sizeof(REAL));
     }
     if (pass) *pass = here;
     return at.used;

@@ -3,7 +3,8 @@
    An input that is zero costs nothing, and so does one that has its usual value: with a usual row u and x = u + e,
        x W = u W + e W   and   x^T delta = e^T delta + u^T (the deltas' sum),
    where u W and the sum are the same for all samples of a block. Pictures scaled to 0.01 .. 1 or to mean 0 and deviation
-   1 have no zeros, but a background. Outputs that are asked for go without: a row's should not depend on the others. */
+   1 have no zeros, but a background. Outputs that are asked for go without, as a row's should not depend on the others;
+   but a single row, if the caller keeps the sum of W0's rows, goes less the value of its first and last input. */
 
 /* to = the inputs low..high of a row less the usual ones */
 static void FN(subtract_usual)(const PASS *pass, const REAL *row, int64_t low, int64_t high, REAL *to) {
@@ -108,6 +109,16 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     for (int b = 0; data->is_uint8 && b < 256; b++) pass->in->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
     FN(follow_plan)(pass, pass->in);
     if (pass->next) FN(follow_plan)(pass, pass->next);
+}
+
+/* A planned pass of one row takes it less its background, the value of its first input and its last. */
+static void FN(take_background)(PASS *pass) {
+    const int64_t width = pass->net->sizes[0], sums = pass->net->sums;
+    const REAL *row = pass->data->x, value = pass->data->is_uint8 ? 0 : row[0];
+    if (sums < 0 || pass->form != TEAMED || value == 0 || !isfinite(value) || row[width - 1] != value) return;
+    for (int64_t i = 0; i < width; i++) pass->usual.row[i] = value;
+    pass->usual.sums = FN(parameters)(pass, sums);
+    pass->has_usual = 1;
 }
 
 /* Gives a planned pass the chunks from `first` to before `end`; without it, it has all. */

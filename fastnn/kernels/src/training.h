@@ -369,6 +369,7 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1, 0, 0);
     pass.params = (REAL *)job->params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
+    if (job->first == 0 && job->count == 1) FN(take_background)(&pass);
     for (int64_t start = from; start < to; start += LONG_BLOCK) {
         const int64_t m = to - start < LONG_BLOCK ? to - start : LONG_BLOCK;
         FN(gather)(&pass, pass.in, NULL, job->first + start, m, 0);
