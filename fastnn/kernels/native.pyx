@@ -202,37 +202,24 @@ cdef class Net:
             self.work += <double>self.c.sizes[layer] * self.c.strides[layer]
 
 
-cdef const fnn_kernels *table(real *parameters) noexcept nogil:
-    return unit.f32 if real is float else unit.f64
+cdef const fnn_kernels *table(cnp.ndarray array) noexcept:
+    """The kernels of an array's type, float32 or float64."""
+    return unit.f32 if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32 else unit.f64
 
 
-cdef fnn_data rows_of(object X, double scale, real *parameters):
-    """X's part of fnn_data. The caller keeps X alive."""
-    cdef const uint8_t[:, ::1] raw
-    cdef const real[:, ::1] rows
-    cdef fnn_data data = fnn_data(NULL, 0, scale, NULL, NULL, NULL, NULL, 0, NULL)
-    if X.dtype == np.uint8:
-        raw, data.is_uint8 = X, 1
-        if raw.shape[0] and raw.shape[1]:
-            data.x = &raw[0, 0]
+cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
+    """The kernels' rows with their labels or targets. The caller keeps both alive.
+
+    No memory views, here and below: their set-up costs more than the pass of a single row.
+    """
+    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
+                                  NULL, 0, NULL)
+    if y is None:
+        pass
+    elif cnp.PyArray_NDIM(y) == 1:
+        data.labels = <const int32_t *>cnp.PyArray_DATA(y)
     else:
-        rows = X
-        if rows.shape[0] and rows.shape[1]:
-            data.x = &rows[0, 0]
-    return data
-
-
-cdef fnn_data pairs_of(object X, double scale, object y, real *parameters):
-    """X's and y's fnn_data. The caller keeps both alive."""
-    cdef const int32_t[::1] labels
-    cdef const real[:, ::1] targets
-    cdef fnn_data data = rows_of(X, scale, parameters)
-    if y.ndim == 1:
-        labels = y
-        data.labels = &labels[0]
-    else:
-        targets = y
-        data.targets = &targets[0, 0]
+        data.targets = cnp.PyArray_DATA(y)
     return data
 
 
@@ -240,12 +227,10 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     """See fastnn.kernels.spec.Kernels.forward."""
     cdef Net shape = Net(net)
     cdef int64_t count = cnp.PyArray_DIM(out, 0), done = 0, here, slice_rows
-    cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(params) == cnp.NPY_FLOAT32 else unit.f64
+    cdef const fnn_kernels *kernels = table(params)
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef char *outputs = <char *>cnp.PyArray_DATA(out)
-    # no memory views: their set-up costs more than the pass of a single row
-    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
-                                  NULL, 0, NULL)
+    cdef fnn_data data = data_of(X, scale)
     cdef int threads = num_threads() if count * shape.work > FNN_FORWARD_THREAD_WORK else 1, finite = 1
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, 0) * threads)
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
@@ -259,17 +244,19 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     return finite != 0
 
 
-def loss_grad(net, const real[::1] params, X, double scale, y, real[::1] grad):
+def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray y, cnp.ndarray grad):
     """See fastnn.kernels.spec.Kernels.loss_grad."""
     cdef Net shape = Net(net)
-    cdef int64_t count = X.shape[0]
-    cdef real *parameters = <real *>&params[0]
-    cdef fnn_data data = pairs_of(X, scale, y, parameters)
-    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, count, 1))
+    cdef int64_t count = cnp.PyArray_DIM(X, 0)
+    cdef const fnn_kernels *kernels = table(params)
+    cdef const void *parameters = cnp.PyArray_DATA(params)
+    cdef void *gradient = cnp.PyArray_DATA(grad)
+    cdef fnn_data data = data_of(X, scale, y)
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, 1))
     cdef double loss
-    grad[:] = 0
+    grad.fill(0)
     with nogil:
-        loss = table(parameters).loss_grad(&shape.c, parameters, &data, count, &grad[0], arena.start, poll)
+        loss = kernels.loss_grad(&shape.c, parameters, &data, count, gradient, arena.start, poll)
     raise_pending()
     return loss
 
@@ -279,9 +266,8 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
     """See fastnn.kernels.spec.Kernels.layer_grad."""
     cdef Net shape = Net(net)
     cdef int64_t count = cnp.PyArray_DIM(X, 0), done = 0, here, slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
-    cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(params) == cnp.NPY_FLOAT32 else unit.f64
-    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
-                                  NULL, 0, NULL)
+    cdef const fnn_kernels *kernels = table(params)
+    cdef fnn_data data = data_of(X, scale)
     cdef Arena arena = Arena(kernels.layer_bytes(&shape.c, count))
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef const void *a = cnp.PyArray_DATA(outputs)
@@ -297,38 +283,36 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
         PyErr_CheckSignals()
 
 
-def train_epoch(net, real[::1] params, state, X, double scale, y, const int64_t[::1] order, int64_t batch_size, rule,
-                tick=None, weights=None, dropout=None):
+def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, double scale, cnp.ndarray y,
+                cnp.ndarray order, int64_t batch_size, rule, tick=None, cnp.ndarray weights=None, dropout=None):
     """See fastnn.kernels.spec.Kernels.train_epoch."""
     cdef Net shape = Net(net)
-    cdef real[:, ::1] slots = state
-    cdef real *first_slot = &slots[0, 0] if slots.shape[0] else NULL
-    cdef real *parameters = &params[0]
-    cdef int64_t count = order.shape[0], batches = (count + batch_size - 1) // batch_size
-    cdef fnn_rule update = fnn_rule(rule.optimizer, rule.learning_rate, rule.momentum, rule.l2, rule.beta1, rule.beta2,
-                                    rule.epsilon, rule.step)
+    cdef const fnn_kernels *kernels = table(params)
+    cdef void *parameters = cnp.PyArray_DATA(params)
+    cdef void *slots = cnp.PyArray_DATA(state) if cnp.PyArray_DIM(state, 0) else NULL
+    cdef const int64_t *rows = integers(order)
+    cdef int64_t count = cnp.PyArray_DIM(order, 0), batches = (count + batch_size - 1) // batch_size
+    cdef fnn_rule update
+    (update.optimizer, update.learning_rate, update.momentum, update.l2, update.beta1, update.beta2, update.epsilon,
+     update.step) = rule
     cdef fnn_result result = fnn_result(0, 0, 0, 0, 0, alone_until, backoff)
     if count == 0:
         return EpochResult(0.0, 0, 0)
-    cdef fnn_data data = pairs_of(X, scale, y, parameters)
-    cdef const real[::1] factors
+    cdef fnn_data data = data_of(X, scale, y)
     cdef const uint8_t[:, ::1] kept
     cdef const double[::1] scales
     if weights is not None:
-        factors = weights
-        data.weights = &factors[0]
+        data.weights = cnp.PyArray_DATA(weights)
     if dropout is not None and shape.c.layers > 1:
         kept, scales = dropout.kept, dropout.scales
         data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
-    cdef int threads = num_threads()
-    if count * shape.work < FNN_TRAIN_THREAD_WORK:
-        threads = 1
-    cdef Arena arena = Arena(table(parameters).arena_bytes(&shape.c, batch_size, 1) * threads)
+    cdef int threads = num_threads() if count * shape.work >= FNN_TRAIN_THREAD_WORK else 1
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, 1) * threads)
     global alone_until, backoff
     while result.batches < batches and not result.diverged:
         with nogil:
-            table(parameters).train(&shape.c, parameters, first_slot, &data, &order[0], count, batch_size, &update,
-                                    SLICE_SECONDS, &result, arena.start, threads, poll)
+            kernels.train(&shape.c, parameters, slots, &data, rows, count, batch_size, &update, SLICE_SECONDS, &result,
+                          arena.start, threads, poll)
         alone_until, backoff = result.alone_until, result.backoff
         raise_pending()
         if tick is not None and not result.diverged:
@@ -393,11 +377,10 @@ def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const 
 include "packing.pxi"
 
 
-def activate(activation, const real[::1] x, real[::1] out):
+def activate(activation, cnp.ndarray x, cnp.ndarray out):
     """Write an elementwise activation of x, or "exp", into out; the tests of its accuracy call this."""
     cdef int64_t code = EXPONENTIAL if activation == "exp" else ACTIVATIONS.index(activation)
-    if x.shape[0]:
-        table(&out[0]).activate(code, &x[0], &out[0], x.shape[0])
+    table(out).activate(code, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), cnp.PyArray_DIM(x, 0))
 
 
 def force_form(form):
