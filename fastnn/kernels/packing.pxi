@@ -9,7 +9,9 @@ def pack_rows(cnp.ndarray X):
 
     None if some value is neither k / 255, nor k / 256, nor k, for a whole 0 <= k <= 255 and one rule for all.
     """
-    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), step = cnp.PyArray_STRIDE(X, 0), done, here
+    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
+    cdef int64_t step = inputs * cnp.PyArray_ITEMSIZE(X)  # the stride of a single row may be any number
+    cdef int64_t slice_rows = max(1, PACKED_BYTES // step)
     cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT32 else unit.f64
     cdef double factor, tolerance = np.finfo(X.dtype).eps
     cdef int threads = num_threads()
@@ -17,8 +19,8 @@ def pack_rows(cnp.ndarray X):
     cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
     cdef uint8_t[:, ::1] packed = np.empty((n, inputs), np.uint8)
     for factor in FACTORS:
-        for done in range(0, n, max(1, PACKED_BYTES // step)):
-            here = min(n - done, max(1, PACKED_BYTES // step))
+        for done in range(0, n, slice_rows):
+            here = min(n - done, slice_rows)
             with nogil:
                 fits = kernels.pack_pixels(<void **>&rows[done], here, inputs, factor, tolerance, &packed[done, 0],
                                            threads)

@@ -3,7 +3,7 @@
 import layers_oracle
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -37,6 +37,7 @@ def data(X):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("dtype", REALS)
+@settings(deadline=None)
 @given(pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 130))))
 def test_rows_of_bytes_are_found_again(dtype, rule, pixels):
     factor = round(1 / RULES[rule])
@@ -69,6 +70,16 @@ def test_one_other_value_is_enough_to_decline(dtype, rule, place):
         assert native.pack_rows(X) is not None
         X[place] = value
         assert native.pack_rows(X) is None
+
+
+def test_a_single_row_of_any_stride():
+    X = np.arange(256.0).reshape(1, 256)
+    for row in (
+        X,
+        np.lib.stride_tricks.as_strided(X, strides=(0, 8)),
+        np.lib.stride_tricks.as_strided(X, strides=(-8, 8)),
+    ):
+        np.testing.assert_array_equal(native.pack_rows(row)[0][0], np.arange(256))
 
 
 def test_rules_are_not_mixed():
