@@ -12,7 +12,7 @@ def pack_rows(cnp.ndarray X):
     cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
     cdef int64_t step = inputs * cnp.PyArray_ITEMSIZE(X)  # the stride of a single row may be any number
     cdef int64_t slice_rows = max(1, PACKED_BYTES // step)
-    cdef const fnn_kernels *kernels = unit.f32 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT32 else unit.f64
+    cdef const fnn_kernels *kernels = table(X)
     cdef double factor, tolerance = np.finfo(X.dtype).eps
     cdef int threads = num_threads()
     cdef bint fits = True
