@@ -21,7 +21,7 @@ INLINE FN(VQ32) FN(widen)(uint32_t bytes) {
 
 typedef struct {
     REAL *value;     /* (groups, room, QUAD) the inputs of the samples in each list */
-    int32_t *sample; /* (groups, room) which samples these are, ascending */
+    int32_t *place;  /* (groups, room) where these samples, ascending, begin in the strip */
     int32_t *count;  /* (groups) how many */
     int64_t room;    /* for the samples of a block; lists are an odd number of cache lines apart, as a row that is
                         packed goes to the same place in many of them */
@@ -86,13 +86,13 @@ INLINE void FN(pack_quad)(REAL *value, const void *row, const int is_uint8, REAL
 }
 
 /* Puts the groups among the next 64 inputs of a sample into the lists. */
-INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row, const int is_uint8, REAL scale,
+INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t place, const void *row, const int is_uint8, REAL scale,
                          int64_t from, int64_t high) {
     uint64_t groups = FN(active_quads)(row, is_uint8, from, high);
     for (; groups; groups &= groups - 1) {
         const int64_t at = from + __builtin_ctzll(groups), group = at / QUAD;
         const int64_t n = group * to->room + to->count[group]++;
-        to->sample[n] = sample;
+        to->place[n] = place;
         if (high - at >= QUAD)
             FN(pack_quad)(to->value + n * QUAD, row, is_uint8, scale, at, QUAD);
         else
@@ -107,13 +107,13 @@ INLINE void FN(pack_row)(const SAMPLE_LISTS *to, int32_t sample, const void *row
 INLINE void FN(pack_some)(const SAMPLE_LISTS *to, int64_t first, int64_t samples, const void *const *rows, REAL scale,
                           int64_t from, int64_t high) {
     REAL *const values = to->value;
-    int32_t *const who = to->sample, *const counts = to->count;
+    int32_t *const places = to->place, *const counts = to->count;
     const int64_t room = to->room;
     const uint8_t *row[INT_LANES];
-    ints numbers, fours[16 / QUAD];
+    ints place, fours[16 / QUAD];
     for (int i = 0; i < INT_LANES; i++) {
         row[i] = rows[i < samples ? i : 0];
-        numbers[i] = (int32_t)first + i;
+        place[i] = ((int32_t)first + i) * STRIP_WIDTH;
     }
     for (; from < high; from += 16) {
         transpose_fours(row, from, fours);
@@ -122,8 +122,8 @@ INLINE void FN(pack_some)(const SAMPLE_LISTS *to, int64_t first, int64_t samples
             if (active == 0) continue;
             const int64_t group = from / QUAD + i, n = group * room + counts[group];
             const int count = __builtin_popcount(active);
-            const ints numbers_here = compress(numbers, active), bytes = compress(fours[i], active);
-            memcpy(who + n, &numbers_here, sizeof bytes); /* whole vectors, here and below: there is room */
+            const ints places_here = compress(place, active), bytes = compress(fours[i], active);
+            memcpy(places + n, &places_here, sizeof bytes); /* whole vectors, here and below: there is room */
             int s = 0;
             do {
                 UNROLL for (int end = 0; end < 2; end++, s += LANES / QUAD)
@@ -149,7 +149,7 @@ INLINE void FN(pack_rows)(const SAMPLE_LISTS *to, int64_t first, int64_t samples
         }
 #endif
         for (int64_t s = 0; s < samples && end < high && end < i + 64; s++)
-            FN(pack_row)(to, (int32_t)(first + s), rows[s], is_uint8, scale, end, high);
+            FN(pack_row)(to, (int32_t)(first + s) * STRIP_WIDTH, rows[s], is_uint8, scale, end, high);
     }
 }
 
@@ -170,6 +170,33 @@ INLINE void FN(group_rows)(const SAMPLE_LISTS *x, int64_t group, REAL *w, int64_
     }
 }
 
+/* Asks for some columns of rows. Lines of a strip lie too far apart for the processor to foresee them. */
+INLINE void FN(prefetch_rows)(const REAL *row, int64_t stride, int64_t rows, int columns) {
+    for (int64_t r = 0; r < rows; r++, row += stride) {
+        for (int j = 0; j < columns; j += 64 / (int)sizeof(REAL)) __builtin_prefetch(row + j);
+        __builtin_prefetch(row + columns - 1);
+    }
+}
+
+/* Asks for the beginning of a group's list. */
+INLINE void FN(prefetch_list)(const SAMPLE_LISTS *x, int64_t group) {
+    const char *place = (const char *)(x->place + group * x->room);
+    const char *value = (const char *)(x->value + group * x->room * QUAD);
+    if (x->room < PREFETCH_ROOM || group * QUAD >= x->inputs) return;
+    UNROLL for (int line = 0; line < 2; line++) {
+        __builtin_prefetch(place + line * 64);
+        __builtin_prefetch(value + line * 64);
+    }
+}
+
+/* The same, and for some columns of its rows of w. */
+INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t group, const REAL *w, int64_t stride,
+                               int64_t column) {
+    if (x->room < PREFETCH_ROOM || (group + 1) * QUAD > x->inputs) return;
+    FN(prefetch_list)(x, group);
+    FN(prefetch_rows)(w + group * QUAD * stride + column, stride, QUAD, vectors * LANES);
+}
+
 /* z (samples, z_stride) = start + x W in some vectors of columns, over the inputs low..high; no start: zero. W's tile
    stays in registers, z passes by. */
 INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
@@ -180,16 +207,17 @@ INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t 
         UNROLL for (int j = 0; j < vectors; j++)
             FN(vstore)(strip + s * STRIP_WIDTH + j * LANES, start ? FN(vload)(start + column + j * LANES) : (V){0});
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
-        const int32_t *sample = x->sample + group * x->room, *end = sample + x->count[group];
+        const int32_t *place = x->place + group * x->room, *end = place + x->count[group];
         const REAL *value = x->value + group * x->room * QUAD;
-        if (sample == end) continue;
+        if (place == end) continue;
+        FN(prefetch_group)(vectors, x, group + 1, w, stride, column);
         REAL *rows[QUAD];
         V tile[QUAD][STRIP];
         FN(group_rows)(x, group, (REAL *)w, stride, column, x->zeros, rows);
         UNROLL for (int k = 0; k < QUAD; k++)
             UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = FN(vload)(rows[k] + j * LANES);
-        for (; sample < end; sample++, value += QUAD) {
-            REAL *to = strip + *sample * STRIP_WIDTH;
+        for (; place < end; place++, value += QUAD) {
+            REAL *to = strip + *place;
             V sum[STRIP];
             UNROLL for (int j = 0; j < vectors; j++) sum[j] = FN(vload)(to + j * LANES);
             UNROLL for (int k = 0; k < QUAD; k++)
@@ -213,13 +241,13 @@ INLINE void FN(fill_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t sam
 /* g's rows of one group, in the strip's columns, += x^T delta; or = x^T delta. */
 INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int from_zero,
                               REAL *const rows[QUAD]) {
-    const int32_t *sample = x->sample + group * x->room, *end = sample + x->count[group];
+    const int32_t *place = x->place + group * x->room, *end = place + x->count[group];
     const REAL *value = x->value + group * x->room * QUAD;
     V tile[QUAD][STRIP];
     UNROLL for (int k = 0; k < QUAD; k++)
         UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = from_zero ? (V){0} : FN(vload)(rows[k] + j * LANES);
-    for (; sample < end; sample++, value += QUAD) {
-        const REAL *from = x->strip + *sample * STRIP_WIDTH;
+    for (; place < end; place++, value += QUAD) {
+        const REAL *from = x->strip + *place;
         V slope[STRIP];
         UNROLL for (int j = 0; j < vectors; j++) slope[j] = FN(vload)(from + j * LANES);
         UNROLL for (int k = 0; k < QUAD; k++)
@@ -236,22 +264,25 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         REAL *rows[QUAD];
         if (x->count[group] == 0) continue;
+        FN(prefetch_group)(vectors, x, group + 1, g, stride, column);
         FN(group_rows)(x, group, g, stride, column, x->sink, rows);
         FN(gradient_tile)(vectors, x, group, 0, rows);
     }
 }
 
-/* CALL(n, column) for strips of n = STRIP vectors of the columns left..right, and for what is left over. */
-#define EACH_STRIP(left, right, CALL)                            \
-    for (int64_t column = left; column < right;) {               \
-        const int64_t vectors = (right - column) / LANES;        \
-        switch (vectors < STRIP ? vectors : STRIP) {             \
-        case 1: CALL(1); break;                                  \
-        case 2: CALL(2); break;                                  \
-        case 3: CALL(STRIP > 2 ? 3 : 2); break;                  \
-        case 4: CALL(STRIP); break;                              \
-        }                                                        \
-        column += (vectors < STRIP ? vectors : STRIP) * LANES;   \
+/* CALL(n, column) for strips of n = STRIP vectors of the columns left..right, and for what is left over; rather two
+   strips in the end than one and a single vector. */
+#define EACH_STRIP(left, right, CALL)                                                                         \
+    for (int64_t column = left; column < right;) {                                                            \
+        const int64_t rest = (right - column) / LANES;                                                        \
+        const int64_t vectors = rest == STRIP + 1 ? (STRIP + 1) / 2 : rest < STRIP ? rest : STRIP;            \
+        switch (vectors) {                                                                                    \
+        case 1: CALL(1); break;                                                                               \
+        case 2: CALL(2); break;                                                                               \
+        case 3: CALL(STRIP > 2 ? 3 : 2); break;                                                               \
+        case 4: CALL(STRIP); break;                                                                           \
+        }                                                                                                     \
+        column += vectors * LANES;                                                                            \
     }
 
 /* Columns left..right, whole vectors, of z (samples, z_stride) = start + x W over the inputs low..high; no

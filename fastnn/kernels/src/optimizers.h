@@ -7,6 +7,9 @@ typedef struct {
 } FN(step);
 #define STEP FN(step)
 
+/* How many numbers the optimizer keeps of each parameter. */
+INLINE int FN(slots)(int64_t optimizer) { return optimizer == SGD ? 0 : optimizer == ADAM ? 2 : 1; }
+
 /* The rule at update t (from 1). */
 static STEP FN(make_step)(const fnn_rule *rule, int64_t t) {
     double rate = rule->learning_rate;

@@ -120,7 +120,7 @@ static INPUTS *FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t bloc
     *in = (INPUTS){.rows = {row, 0, of_byte},
                    .x = x,
                    .group = {.value = x, .index = index, .count = chunk_count, .width = width},
-                   .lists = {.value = x, .sample = index, .count = count, .room = room, .inputs = width,
+                   .lists = {.value = x, .place = index, .count = count, .room = room, .inputs = width,
                              .strip = strip, .zeros = zeros, .sink = sink},
                    .teams = {.index = index, .count = chunk_count, .width = width}};
     return in;

@@ -76,7 +76,7 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_TEAMS;
     const double usual_rows = online ? 0 : pass->by_outputs ? USUAL_ROWS_WIDE : USUAL_ROWS;
     const double usual_share = usual_rows / (double)(batch_size < count ? batch_size : count);
-    int32_t *work = pass->in->lists.count, *usual_work = pass->in->lists.sample;
+    int32_t *work = pass->in->lists.count, *usual_work = pass->in->lists.place;
     pass->data = data;
     pass->has_usual = 0;
     int64_t total = FN(count_active)(pass, order, first, looked_at, together, work), so_far = 0;

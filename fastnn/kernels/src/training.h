@@ -195,7 +195,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
     }
-    const int64_t slots = !job->state ? 0 : job->rule->optimizer == ADAM ? 2 : 1;
+    const int64_t slots = FN(slots)(job->rule->optimizer);
     REAL *tail = job->params + pass.tail_at, *tail_state = job->state ? job->state + pass.tail_at : NULL;
     if (thread == 0 || is_long) {
         pass.tail = tail;

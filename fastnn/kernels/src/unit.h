@@ -64,7 +64,7 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define STRIP 4
 #elif VECTOR_BYTES == 32
 #define TILE_ROWS 6
-#define STRIP 2
+#define STRIP 3
 #elif defined(__aarch64__)
 #define TILE_ROWS 8 /* 12 would fit its 32 vector registers, but not the rows' addresses the general ones */
 #define STRIP 4
@@ -98,6 +98,8 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
                      threads share them out, so that the bits do not depend on how many there are */
 #define GROUP 12 /* samples whose non-zero inputs are taken together: of a run of online batches, */
 #define TOGETHER 16 /* samples that are packed together, into lists */
+#define PREFETCH_ROOM 64 /* samples that lists have room for from which what comes next is asked for: shorter ones are done
+                            before it would arrive */
 #define TEAM 4   /* and of other batches; the same for every instruction set */
 #define TEAMS (BLOCK / TEAM + 1)
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that a block's teams write together */

@@ -37,12 +37,19 @@ INLINE void FN(start_gradient)(const PASS *pass, int64_t input, int64_t rows, in
 INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t m, int64_t column, const STEP *step) {
     const int64_t stride = pass->net->strides[0], at = pass->net->weights[0] + column;
     REAL g[QUAD][STRIP_WIDTH] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
+    const int slots = FN(slots)(step->optimizer);
     FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, stride, column);
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
-        const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
+        const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD, here = at + input * stride;
+        if (pass->in->lists.room >= PREFETCH_ROOM) {
+            FN(prefetch_rows)(pass->params + here, stride, count, vectors * LANES);
+            for (int slot = 0; slot < slots; slot++)
+                FN(prefetch_rows)(pass->state + slot * pass->size + here, stride, count, vectors * LANES);
+            FN(prefetch_list)(&pass->in->lists, input / QUAD + 1);
+        }
         if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP_WIDTH);
         FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, rows);
-        FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, at + input * stride, stride, count, vectors * LANES);
+        FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, here, stride, count, vectors * LANES);
     }
 }
 
