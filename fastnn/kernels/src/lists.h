@@ -126,7 +126,7 @@ INLINE void FN(pack_some)(const SAMPLE_LISTS *to, int64_t first, int64_t samples
             memcpy(places + n, &places_here, sizeof bytes); /* whole vectors, here and below: there is room */
             int s = 0;
             do {
-                UNROLL for (int end = 0; end < 2; end++, s += LANES / QUAD)
+                UNROLL for (int end = 0; end < 8; end += LANES / QUAD, s += LANES / QUAD)
                     *(FN(VU) *)(values + (n + s) * QUAD) = FN(vbytes)((const uint8_t *)&bytes + s * QUAD) * scale;
             } while (s < count);
             counts[group] += count;
