@@ -65,7 +65,7 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
     const int64_t looked_at = count == 1 ? 0 : count < ROWS_LOOKED_AT ? count : ROWS_LOOKED_AT; /* one is soon done */
     const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
-    /* where bytes are summed over all inputs at once, the form changes no bit: instruction sets may differ */
+    /* where bytes are summed over all inputs at once, the form changes no bit: instruction sets may differ, */
     const int64_t work_of_lists = pass->by_outputs && data->is_uint8 ? LIST_WORK_BYTES : LIST_WORK;
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
                                             : batch_size * lines >= work_of_lists || (fused && lines >= LIST_LINES);
@@ -94,7 +94,9 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
         }
     }
     const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : part >= share;
-    pass->form = dense ? DENSE : form;
+    /* and elsewhere as well, after it has been decided where the chunks begin */
+    const int relisted = form == TEAMED && data->is_uint8 && fnn_forced_form < 0 && batch_size * lines >= LIST_WORK_BYTES;
+    pass->form = dense ? DENSE : relisted ? LISTED : form;
     pass->chunks = chunks;
     for (int64_t i = 0, c = 0; c <= chunks; c++) {
         pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;

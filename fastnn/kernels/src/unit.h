@@ -109,7 +109,9 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define LIST_LINES 4  /* or such lines alone if an optimizer takes the gradient piece by piece, as lists leave each in
                          the first-level cache */
 #if VECTOR_BYTES == 64
-#define LIST_WORK_BYTES 250 /* the same where threads share out the outputs of bytes */
+#define LIST_WORK_BYTES 250 /* the same of bytes, where the form may depend on the instruction set */
+#elif VECTOR_BYTES == 32
+#define LIST_WORK_BYTES 50
 #else
 #define LIST_WORK_BYTES LIST_WORK
 #endif
