@@ -182,7 +182,7 @@ INLINE void FN(prefetch_rows)(const REAL *row, int64_t stride, int64_t rows, int
 INLINE void FN(prefetch_list)(const SAMPLE_LISTS *x, int64_t group) {
     const char *place = (const char *)(x->place + group * x->room);
     const char *value = (const char *)(x->value + group * x->room * QUAD);
-    if (x->room < PREFETCH_ROOM || group * QUAD >= x->inputs) return;
+    if (group * QUAD >= x->inputs) return;
     UNROLL for (int line = 0; line < 2; line++) {
         __builtin_prefetch(place + line * 64);
         __builtin_prefetch(value + line * 64);
