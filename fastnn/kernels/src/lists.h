@@ -178,21 +178,20 @@ INLINE void FN(prefetch_rows)(const REAL *row, int64_t stride, int64_t rows, int
     }
 }
 
-/* Asks for the beginning of a group's list. */
+/* Asks for the beginning of a group's list; there may be no such group. */
 INLINE void FN(prefetch_list)(const SAMPLE_LISTS *x, int64_t group) {
     const char *place = (const char *)(x->place + group * x->room);
     const char *value = (const char *)(x->value + group * x->room * QUAD);
-    if (group * QUAD >= x->inputs) return;
     UNROLL for (int line = 0; line < 2; line++) {
         __builtin_prefetch(place + line * 64);
         __builtin_prefetch(value + line * 64);
     }
 }
 
-/* The same, and for some columns of its rows of w. */
-INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t group, const REAL *w, int64_t stride,
-                               int64_t column) {
-    if (x->room < PREFETCH_ROOM || (group + 1) * QUAD > x->inputs) return;
+/* The same, and for some columns of its rows of w; not from `high` on, where another thread may be writing. */
+INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int64_t high, const REAL *w,
+                               int64_t stride, int64_t column) {
+    if (x->room < PREFETCH_ROOM || (group + 1) * QUAD > high) return;
     FN(prefetch_list)(x, group);
     FN(prefetch_rows)(w + group * QUAD * stride + column, stride, QUAD, vectors * LANES);
 }
@@ -210,7 +209,7 @@ INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t 
         const int32_t *place = x->place + group * x->room, *end = place + x->count[group];
         const REAL *value = x->value + group * x->room * QUAD;
         if (place == end) continue;
-        FN(prefetch_group)(vectors, x, group + 1, w, stride, column);
+        FN(prefetch_group)(vectors, x, group + 1, high, w, stride, column);
         REAL *rows[QUAD];
         V tile[QUAD][STRIP];
         FN(group_rows)(x, group, (REAL *)w, stride, column, x->zeros, rows);
@@ -264,7 +263,7 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         REAL *rows[QUAD];
         if (x->count[group] == 0) continue;
-        FN(prefetch_group)(vectors, x, group + 1, g, stride, column);
+        FN(prefetch_group)(vectors, x, group + 1, high, g, stride, column);
         FN(group_rows)(x, group, g, stride, column, x->sink, rows);
         FN(gradient_tile)(vectors, x, group, 0, rows);
     }

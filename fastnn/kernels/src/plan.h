@@ -95,7 +95,8 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     }
     const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : part >= share;
     /* and elsewhere as well, after it has been decided where the chunks begin */
-    const int relisted = form == TEAMED && data->is_uint8 && fnn_forced_form < 0 && batch_size * lines >= LIST_WORK_BYTES;
+    const int relisted = form == TEAMED && fnn_forced_form < 0 && data->is_uint8 &&
+                         batch_size * lines >= LIST_WORK_BYTES;
     pass->form = dense ? DENSE : relisted ? LISTED : form;
     pass->chunks = chunks;
     for (int64_t i = 0, c = 0; c <= chunks; c++) {

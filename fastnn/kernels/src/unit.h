@@ -98,11 +98,11 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
                      threads share them out, so that the bits do not depend on how many there are */
 #define GROUP 12 /* samples whose non-zero inputs are taken together: of a run of online batches, */
 #define TOGETHER 16 /* samples that are packed together, into lists */
-#define PREFETCH_ROOM 64 /* samples that lists have room for from which what comes next is asked for: shorter ones are done
-                            before it would arrive */
 #define TEAM 4   /* and of other batches; the same for every instruction set */
 #define TEAMS (BLOCK / TEAM + 1)
 #define GRADIENT_BYTES 65536 /* of the rows of the gradient that a block's teams write together */
+#define PREFETCH_ROOM 64 /* samples that lists have room for from which what comes next is prefetched: shorter ones are
+                            done before it would arrive */
 /* benchmarks/crossover.py times both sides of the rules that follow. */
 #define LIST_WORK 200 /* cache lines of first-layer outputs, times samples of a batch, from which lists of samples are
                          faster than teams: they share the cost of walking a list; */
