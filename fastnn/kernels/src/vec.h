@@ -49,6 +49,23 @@ INLINE V FN(vless)(V a, V b, V x, V y) {
 #endif
 }
 
+/* x, or the limit that it is below, or above; a NaN stays */
+INLINE V FN(vmax)(V limit, V x) {
+#if VECTOR_BYTES > 16
+    return (V)M_(max)(limit, x);
+#else
+    return FN(vless)(x, limit, limit, x);
+#endif
+}
+
+INLINE V FN(vmin)(V limit, V x) {
+#if VECTOR_BYTES > 16
+    return (V)M_(min)(limit, x);
+#else
+    return FN(vless)(limit, x, limit, x);
+#endif
+}
+
 INLINE V FN(vsqrt)(V x) {
 #ifdef M_
     return (V)M_(sqrt)(x);
@@ -96,6 +113,21 @@ INLINE V FN(vbytes)(const uint8_t *bytes) {
     V x;
     for (int i = 0; i < LANES; i++) x[i] = (REAL)bytes[i];
     return x;
+#endif
+}
+
+/* bytes (LANES) = the lowest of each lane */
+INLINE void FN(vlow_bytes)(VI x, uint8_t *bytes) {
+#if VECTOR_BYTES == 64 && IS_FLOAT
+    _mm_storeu_si128((__m128i *)bytes, _mm512_cvtepi32_epi8((__m512i)x));
+#elif VECTOR_BYTES == 64
+    _mm_storel_epi64((__m128i *)bytes, _mm512_cvtepi64_epi8((__m512i)x));
+#elif VECTOR_BYTES == 32
+    const __m256i halves = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi32(IS_FLOAT ? 0x0c080400 : 0x0800));
+    memcpy(bytes, &halves, LANES / 2);
+    memcpy(bytes + LANES / 2, (const char *)&halves + 16, LANES / 2);
+#else
+    for (int i = 0; i < LANES; i++) bytes[i] = (uint8_t)x[i];
 #endif
 }
 
