@@ -28,38 +28,53 @@ INLINE V FN(vpow2)(V n) {
     return (V)((VI)shifted << MANTISSA);
 }
 
-/* x = n ln 2 + r with |r| <= ln(2) / 2; returns q = exp(r) - 1 by its Taylor series */
+/* x = n ln 2 + r with |r| <= ln(2) / 2; returns q = exp(r) - 1 by its Taylor series, r + r^2 (1/2 + r/6 + ..), whose terms
+   are added up in pairs, and these in pairs (Estrin): one by one, each would wait for the one before */
 INLINE V FN(vexp_reduce)(V x, V *n) {
     const V whole = FN(vfma)(x, FN(vset)(C_(1.44269504088896340736)), FN(vset)(MAGIC)) - MAGIC;
     V r = FN(vfma)(whole, FN(vset)(-LN2_HIGH), x);
     r = FN(vfma)(whole, FN(vset)(-LN2_LOW), r);
     static const REAL inverse_factorial[] = {
+        C_(0.5), C_(1.0) / C_(6.0), C_(1.0) / C_(24.0), C_(1.0) / C_(120.0), C_(1.0) / C_(720.0), C_(1.0) / C_(5040.0),
 #if !IS_FLOAT
-        1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0,
+        1.0 / 40320.0, 1.0 / 362880.0, 1.0 / 3628800.0, 1.0 / 39916800.0, 1.0 / 479001600.0, 1.0 / 6227020800.0,
 #endif
-        C_(1.0) / C_(5040.0), C_(1.0) / C_(720.0), C_(1.0) / C_(120.0), C_(1.0) / C_(24.0), C_(1.0) / C_(6.0), C_(0.5),
     };
-    const int terms = sizeof inverse_factorial / sizeof inverse_factorial[0];
-    V p = FN(vset)(inverse_factorial[0]);
-    for (int i = 1; i < terms; i++) p = FN(vfma)(p, r, FN(vset)(inverse_factorial[i]));
+    enum { TERMS = sizeof inverse_factorial / sizeof inverse_factorial[0] };
+    V sum[TERMS], power = r;
+    UNROLL for (int i = 0; i < TERMS; i++) sum[i] = FN(vset)(inverse_factorial[i]);
+    UNROLL for (int count = TERMS; count > 1; count = (count + 1) / 2, power *= power) {
+        UNROLL for (int i = 0; i < count / 2; i++) sum[i] = FN(vfma)(sum[2 * i + 1], power, sum[2 * i]);
+        if (count % 2) sum[count / 2] = sum[count - 1];
+    }
     *n = whole;
-    return FN(vfma)(p * r, r, r);
+    return FN(vfma)(sum[0], r * r, r);
 }
 
-INLINE V FN(vexp)(V x) {
-    const V lowest = FN(vset)(EXP_LOWEST), highest = FN(vset)(EXP_HIGHEST);
-    x = FN(vless)(x, lowest, lowest, FN(vless)(highest, x, highest, x));
-    V n;
-    const V q = FN(vexp_reduce)(x, &n);
+/* x 2^n of a whole number n */
+INLINE V FN(vscale)(V x, V n) {
+#if VECTOR_BYTES == 64
+    return (V)M_(scalef)(x, n);
+#else
     /* in two factors, so that neither overflows nor a subnormal result is rounded twice */
     const V half = FN(vfma)(n, FN(vset)(C_(0.5)), FN(vset)(MAGIC)) - MAGIC;
-    return (C_(1.0) + q) * FN(vpow2)(half) * FN(vpow2)(n - half);
+    return x * FN(vpow2)(half) * FN(vpow2)(n - half);
+#endif
 }
+
+/* exp(x) for x <= EXP_HIGHEST */
+INLINE V FN(vexp_bounded)(V x) {
+    V n;
+    const V q = FN(vexp_reduce)(FN(vmax)(FN(vset)(EXP_LOWEST), x), &n);
+    return FN(vscale)(C_(1.0) + q, n);
+}
+
+INLINE V FN(vexp)(V x) { return FN(vexp_bounded)(FN(vmin)(FN(vset)(EXP_HIGHEST), x)); }
 
 /* exp(x) - 1 for x <= 0 */
 INLINE V FN(vexpm1_negative)(V x) {
     const V lowest = FN(vset)(C_(-60.0)); /* -1 long before */
-    x = FN(vless)(x, lowest, lowest, x);
+    x = FN(vmax)(lowest, x);
     V n;
     const V q = FN(vexp_reduce)(x, &n);
     const V scale = FN(vpow2)(n);
@@ -77,7 +92,7 @@ INLINE V FN(vlog1p_unit)(V u) {
 /* 1 / (1 + e^-z), or e^z / (1 + e^z) below 0, so that both tails are accurate. `lost` is what rounding takes from the
    sum below the line; a relative lost / sum is taken from the quotient to make up for it. */
 INLINE V FN(vsigmoid)(V z) {
-    const V one = FN(vset)(C_(1.0)), e = FN(vexp)(FN(vnegabs)(z));
+    const V one = FN(vset)(C_(1.0)), e = FN(vexp_bounded)(FN(vnegabs)(z));
     const V sum = one + e, lost = e - (sum - one);
     const V quotient = FN(vless)(z, (V){0}, e, one) / sum;
     const V inverse = FN(vless)(z, (V){0}, one - quotient, quotient); /* 1 / sum */
@@ -112,7 +127,7 @@ INLINE V FN(vactivate)(int64_t activation, V z) {
     switch (activation) {
     case SIGMOID: return FN(vsigmoid)(z);
     case TANH: return FN(vtanh)(z);
-    case RELU: return FN(vless)(z, (V){0}, (V){0}, z); /* keeps NaN, unlike a maximum */
+    case RELU: return FN(vmax)((V){0}, z);
     case LEAKY_RELU: return FN(vless)(z, (V){0}, z * C_(0.01), z);
     default: return z;
     }
