@@ -141,7 +141,7 @@ static void FN(take_chunks)(PASS *pass, int first, int end) {
 }
 
 /* Brings m rows into `in`: order[0..m), or the m rows from `first`; of the chunks of inputs that it walks. Shuffled
-   rows come from anywhere in memory, so those AHEAD of the present one, up to order[available), are asked for
+   rows come from anywhere in memory, so those some way ahead of the present one, up to order[available), are asked for
    meanwhile: into the second-level cache, as the first-level one is W0's. */
 static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64_t first, int64_t m,
                        int64_t available) {
@@ -149,21 +149,22 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
     const int64_t width = pass->net->sizes[0], item = data->is_uint8 ? 1 : sizeof(REAL);
     const int64_t low = pass->inputs_at[pass->first_walked], high = pass->inputs_at[pass->end_walked];
     const int64_t outputs = pass->net->sizes[pass->net->layers];
-    const int part = pass->form == DENSE && (high - low) * item > AHEAD_DENSE;
-    const int64_t ahead = part ? low * item + AHEAD_DENSE : high * item;
+    const int part = pass->form == DENSE && (high - low) * item > AHEAD_BYTES;
+    const int64_t rows_ahead = pass->form == DENSE ? AHEAD_DENSE : AHEAD;
+    const int64_t ahead = part ? low * item + AHEAD_BYTES : high * item;
     const REAL scale = (REAL)data->scale;
     in->order = order;
     in->first = first;
     if (pass->form == LISTED)
         memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
     for (int64_t s = 0; s < m; s++) {
-        if (order && s + AHEAD < available) {
-            const char *later = FN(row)(data, width, order[s + AHEAD]);
+        if (order && s + rows_ahead < available) {
+            const char *later = FN(row)(data, width, order[s + rows_ahead]);
             for (int64_t at = low * item; at < ahead; at += 64) __builtin_prefetch(later + at, 0, 2);
             if (data->labels)
-                __builtin_prefetch(data->labels + order[s + AHEAD]);
+                __builtin_prefetch(data->labels + order[s + rows_ahead]);
             else
-                __builtin_prefetch((const REAL *)data->targets + order[s + AHEAD] * outputs);
+                __builtin_prefetch((const REAL *)data->targets + order[s + rows_ahead] * outputs);
         }
         const void *row = FN(row)(data, width, FN(sample)(in, s));
         REAL *x = in->x + s * width;

@@ -89,9 +89,10 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 
 #define NEXT_BYTES 262144 /* of the inputs of a batch, if dense, that is packed before its turn: two batches and
                              the weights are to stay in the second-level cache */
-#define AHEAD 24  /* rows of the order that are prefetched before their turn */
-#define AHEAD_DENSE 512 /* bytes of each of them at most where the dense tiles will read it, so slowly that the processor
-                           brings in the rest by itself */
+#define AHEAD 24 /* rows of the order that are prefetched before their turn; */
+#define AHEAD_DENSE 8 /* or if dense, as the processor follows only so many rows at a time: */
+#define AHEAD_BYTES 512 /* of each at most where the dense tiles will read it, so slowly that it brings in the rest by
+                           itself */
 #define BLOCK 256 /* samples of a batch that go forward and backward together; */
 #define LONG_BLOCK 128 /* and those of longer ones, which add up their blocks' gradients: more would leave the cache */
 #define CHUNKS 4  /* parts of the first layer's inputs, or of a long batch, whose sums are added up in a fixed order:
