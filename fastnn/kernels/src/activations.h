@@ -69,14 +69,15 @@ INLINE V FN(vexp_bounded)(V x) {
     return FN(vscale)(C_(1.0) + q, n);
 }
 
-INLINE V FN(vexp)(V x) { return FN(vexp_bounded)(FN(vmin)(FN(vset)(EXP_HIGHEST), x)); }
+INLINE V FN(vexp)(V x) {
+    const V highest = FN(vset)(EXP_HIGHEST);
+    return FN(vexp_bounded)(FN(vless)(highest, x, highest, x));
+}
 
 /* exp(x) - 1 for x <= 0 */
 INLINE V FN(vexpm1_negative)(V x) {
-    const V lowest = FN(vset)(C_(-60.0)); /* -1 long before */
-    x = FN(vmax)(lowest, x);
     V n;
-    const V q = FN(vexp_reduce)(x, &n);
+    const V q = FN(vexp_reduce)(FN(vmax)(FN(vset)(C_(-60.0)), x), &n); /* -1 long before */
     const V scale = FN(vpow2)(n);
     return FN(vfma)(scale, q, scale - C_(1.0));
 }

@@ -49,20 +49,12 @@ INLINE V FN(vless)(V a, V b, V x, V y) {
 #endif
 }
 
-/* x, or the limit that it is below, or above; a NaN stays */
+/* x, or the limit if x is below it; a NaN stays */
 INLINE V FN(vmax)(V limit, V x) {
 #if VECTOR_BYTES > 16
     return (V)M_(max)(limit, x);
 #else
     return FN(vless)(x, limit, limit, x);
-#endif
-}
-
-INLINE V FN(vmin)(V limit, V x) {
-#if VECTOR_BYTES > 16
-    return (V)M_(min)(limit, x);
-#else
-    return FN(vless)(limit, x, limit, x);
 #endif
 }
 
