@@ -11,30 +11,36 @@ typedef struct {
 #define PACKED 16         /* elements a round */
 #define PACKED_AHEAD 2048 /* bytes: the processor by itself prefetches to the end of a page */
 
+/* bytes (PACKED) = the k for which k scale = k / up is x, to a relative tolerance; returns zeros if there are such. */
+INLINE VI FN(pack_round)(const REAL *x, V up, V scale, REAL tolerance, uint8_t *bytes) {
+    const V ones = FN(vset)(IS_FLOAT ? (REAL)0x1p23 : (REAL)0x1p52); /* its last bit counts them */
+    VI misfits = {0};
+    UNROLL for (int i = 0; i < PACKED; i += LANES) {
+        const V value = *(const FN(VU) *)(x + i), counted = FN(vfma)(value, up, ones);
+        const V nearest = (counted - ones) * scale;
+        const VI no_byte = ((VI)counted ^ (VI)ones) & ~(INTEGER)255; /* the bits above it */
+        misfits |= no_byte | ~(VI)(FN(vnegabs)(nearest - value) >= -tolerance * nearest);
+        FN(vlow_bytes)((VI)counted, bytes + i);
+    }
+    return misfits;
+}
+
 /* out = the bytes k for which k / factor is x, to a relative tolerance; returns 0 if there are none. */
 static int FN(pack_column)(const REAL *x, int64_t height, double factor, REAL tolerance, uint8_t *out) {
     const V up = FN(vset)((REAL)factor), scale = FN(vset)((REAL)(1 / factor));
-    const V ones = FN(vset)(IS_FLOAT ? (REAL)0x1p23 : (REAL)0x1p52); /* its last bit counts them */
     VI misfits = {0};
-    for (int64_t i = 0; i < height; i += PACKED) {
-        REAL last[PACKED] = {0};
-        uint8_t bytes[PACKED];
-        const int64_t count = height - i < PACKED ? height - i : PACKED;
-        if (count < PACKED) memcpy(last, x + i, count * sizeof(REAL));
-        const REAL *some = count < PACKED ? last : x + i;
+    int64_t i = 0;
+    for (; i + PACKED <= height; i += PACKED) {
         for (int b = 0; b < PACKED * (int)sizeof(REAL); b += 64)
             __builtin_prefetch((const char *)(x + i) + PACKED_AHEAD + b);
-        UNROLL for (int j = 0; j < PACKED; j += LANES) {
-            const V value = *(const FN(VU) *)(some + j), counted = FN(vfma)(value, up, ones), k = counted - ones;
-            const V nearest = k * scale;
-            const VI no_byte = ((VI)counted ^ (VI)ones) & ~(INTEGER)255; /* the bits above it */
-            misfits |= no_byte | ~(VI)(FN(vnegabs)(nearest - value) >= -tolerance * nearest);
-            FN(vlow_bytes)((VI)counted, bytes + j);
-        }
-        if (count < PACKED)
-            memcpy(out + i, bytes, count);
-        else
-            memcpy(out + i, bytes, PACKED);
+        misfits |= FN(pack_round)(x + i, up, scale, tolerance, out + i);
+    }
+    if (i < height) {
+        REAL last[PACKED] = {0};
+        uint8_t bytes[PACKED];
+        memcpy(last, x + i, (height - i) * sizeof(REAL));
+        misfits |= FN(pack_round)(last, up, scale, tolerance, bytes);
+        memcpy(out + i, bytes, height - i);
     }
     for (int lane = 1; lane < LANES; lane++) misfits[0] |= misfits[lane];
     return misfits[0] == 0;

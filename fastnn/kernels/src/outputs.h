@@ -100,9 +100,9 @@ static double FN(binary_cross_entropy_row)(const fnn_data *data, int64_t i, REAL
                                            int64_t outputs, int64_t stride) {
     double loss = 0;
     for (int64_t j = 0; j < stride; j += LANES) {
-        const V raw = FN(vload)(z + j), zero = {0};
-        const V log_term = FN(vlog1p_unit)(FN(vexp)(FN(vnegabs)(raw)));
-        FN(vstore)(delta + j, FN(vless)(raw, zero, zero, raw) - raw * FN(targets)(data, i, j, outputs) + log_term);
+        const V raw = FN(vload)(z + j);
+        const V log_term = FN(vlog1p_unit)(FN(vexp_bounded)(FN(vnegabs)(raw)));
+        FN(vstore)(delta + j, FN(vmax)((V){0}, raw) - raw * FN(targets)(data, i, j, outputs) + log_term);
     }
     for (int64_t j = 0; j < outputs; j++) loss += (double)delta[j];
     FN(apply_activation)(SIGMOID, z, stride);
