@@ -13,6 +13,8 @@ usual    standardised digits dense, or less their usual row (USUAL_GAIN, USUAL_R
          of pixels that differ from it
 online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs of a run dense, or in a
          group of samples (MOST_ACTIVE_GROUPS)
+splits   what threads share out of the first layer, its inputs or its outputs (WIDE_LINES), by width, type and batch
+         size
 threads  one or all (THREAD_WORK)
 packing  images given as reals, trained on as they are or as bytes (LEAST_PACKED_WORK; fastnn/training.py), by width,
          type and epochs
@@ -38,6 +40,7 @@ from fastnn import training
 from fastnn.kernels import native, num_threads
 
 ROWS = 12_000
+SPLITS = "inputs", "outputs", None
 RUN_FORMS = {"dense": "dense", "group": "teams", "rule": None}
 Ways = dict[str, Callable[[], float]]  # each trains an epoch and returns its seconds
 
@@ -54,23 +57,25 @@ def digits(active: float) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def form(name: str | None) -> Iterator[None]:
-    native.force_form(name)
+def forced(form: str | None, split: str | None = None) -> Iterator[None]:
+    native.force_form(form)
+    native.force_split(split)
     try:
         yield
     finally:
         native.force_form(None)
+        native.force_split(None)
 
 
 def trainer(
     X: np.ndarray, hidden: int, batch_size: int, way: str | None = None, **options: object
 ) -> Callable[[], float]:
     y = fastnn.datasets.load_mnist()[0][1][:ROWS]
-    threads = options.pop("threads", None)
-    model = fastnn.MLP((X.shape[1], hidden, 10), activation="relu", seed=1)
+    threads, split, dtype = options.pop("threads", None), options.pop("split", None), options.pop("dtype", np.float32)
+    model = fastnn.MLP((X.shape[1], hidden, 10), activation="relu", dtype=dtype, seed=1)
 
     def epoch() -> float:
-        with fastnn.use("native", num_threads=threads), form(way):
+        with fastnn.use("native", num_threads=threads), forced(way, split):
             history = model.fit(X, y, epochs=1, batch_size=batch_size, learning_rate=1e-3, **options)
         return history.seconds[0]
 
@@ -122,9 +127,19 @@ def online(rounds: int) -> Iterator[dict[str, object]]:
         for active in (0.0, 0.45, 0.6):
             X = digits(active)
             # a run has a group in place of a batch's teams
-            ways = {way: trainer(X, hidden, 1, forced) for way, forced in RUN_FORMS.items()}
+            ways = {way: trainer(X, hidden, 1, form) for way, form in RUN_FORMS.items()}
             share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
             yield measure(f"hidden {hidden}, batch 1, {share:.0%} of quads active", ways, "rule", rounds)
+
+
+def splits(rounds: int) -> Iterator[dict[str, object]]:
+    X = digits(0.0)
+    for dtype in (np.float32, np.float64):
+        for lines in (4, 5, 6, 7, 8, 16):
+            hidden = lines * 64 // np.dtype(dtype).itemsize
+            for batch_size in (10, 32, 200):
+                ways = {way or "rule": trainer(X, hidden, batch_size, split=way, dtype=dtype) for way in SPLITS}
+                yield measure(f"hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}", ways, "rule", rounds)
 
 
 def threads(rounds: int) -> Iterator[dict[str, object]]:
@@ -169,7 +184,7 @@ def searcher(X: np.ndarray, Q: np.ndarray, way: str | None) -> Callable[[], floa
     index = fastnn.Neighbors(pruning="never").fit(X)
 
     def search() -> float:
-        with fastnn.use("native"), form(way):
+        with fastnn.use("native"), forced(way):
             start = time.perf_counter()
             index.search(Q)
         return time.perf_counter() - start
@@ -194,7 +209,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (forms, usual, online, threads, packing, queries):
+    for part in (forms, usual, online, splits, threads, packing, queries):
         if arguments.only not in (None, part.__name__):
             continue
         print(f"\n{part.__name__}")

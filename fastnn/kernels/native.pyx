@@ -108,7 +108,7 @@ cdef extern from "fastnn.h" nogil:
         const fnn_kernels *f64
 
     const fnn_unit *fnn_select(const char *) noexcept
-    int fnn_forced_form
+    int fnn_forced_form, fnn_forced_split
     const double FNN_FORWARD_THREAD_WORK
     const double FNN_TRAIN_THREAD_WORK
     const double FNN_SEARCH_THREAD_WORK
@@ -391,3 +391,11 @@ def force_form(form):
     """
     global fnn_forced_form
     fnn_forced_form = -1 if form is None else ("dense", "lists", "teams").index(form)
+
+
+def force_split(split):
+    """Let threads share out the "inputs" or the "outputs" of first layers at least four cache lines wide; None: by the
+    rule. For the same.
+    """
+    global fnn_forced_split
+    fnn_forced_split = -1 if split is None else ("inputs", "outputs").index(split)

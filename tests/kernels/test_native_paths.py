@@ -116,6 +116,30 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
     assert problems.distance(out, expected_out) <= tolerance
 
 
+@pytest.fixture(params=["inputs", "outputs"])
+def forced_split(request):
+    native.force_split(request.param)
+    yield
+    native.force_split(None)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("inputs", ["bytes", "usual"])
+@pytest.mark.parametrize("hidden", [30, 32, 133, 260])  # in float64 4, 4, 17 and 33 cache lines
+@pytest.mark.parametrize("batch", [5, 50, 256])
+def test_either_split_of_the_first_layer_is_the_reference(many_cores, forced_split, batch, hidden, inputs, rule):
+    sizes = (70, hidden, 9, 4)
+    problem = problems.make(sizes, ("tanh", "sigmoid", "softmax"), "cross_entropy", inputs=inputs, rows=320)
+    order = np.random.default_rng(3).permutation(320)
+    _, expected_params, _ = problems.train(reference, problem, order, batch, RULES[rule])
+    seen = set()
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            seen.add(problems.train(native, problem, order, batch, RULES[rule])[1].tobytes())
+    assert len(seen) == 1
+    assert problems.distance(np.frombuffer(seen.pop()), expected_params) <= 1e-13
+
+
 @pytest.mark.skipif(AFFINITY is None, reason="only Linux lets processes choose their cores")
 @pytest.mark.parametrize("batch", [3, 30, 300])
 def test_threads_keep_to_the_cores_of_the_process_and_leave_them_as_they_were(many_cores, batch):

@@ -165,6 +165,10 @@ typedef struct {
 enum { DENSE, LISTED, TEAMED, GROUPED };
 extern int fnn_forced_form;
 
+/* What threads share out of a first layer that is wide enough for either, for the same: its inputs (0), or its outputs
+   (1); -1, the start: as the rule says. */
+extern int fnn_forced_split;
+
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
 extern uint64_t fnn_set_bits[256];
 

@@ -90,8 +90,9 @@ static REAL *FN(parameters)(const PASS *pass, int64_t at) {
 /* Whether threads share out the first layer's outputs in batches of so many rows: each needs all of the inputs then,
    but the layers behind have less to do than with all the outputs. */
 static int FN(by_outputs)(const fnn_net *net, int64_t rows) {
-    return rows > MOST_ONLINE && rows <= BLOCK && net->layers > 1 &&
-           net->strides[0] * (int64_t)sizeof(REAL) >= 64 * WIDE_LINES;
+    const int64_t lines = net->strides[0] * (int64_t)sizeof(REAL) / 64;
+    if (rows <= MOST_ONLINE || rows > BLOCK || net->layers == 1 || lines < CHUNKS) return 0;
+    return fnn_forced_split >= 0 ? fnn_forced_split : lines >= WIDE_LINES;
 }
 
 static int64_t FN(parameter_count)(const fnn_net *net) {
