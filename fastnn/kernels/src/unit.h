@@ -127,7 +127,7 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define MOST_ONLINE 4 /* samples of a batch that plain SGD takes a run of at a time */
 #define RUN 36        /* samples of such a run, if dense: a multiple of x86's TILE_ROWS */
 #define STRETCH 16    /* runs after which the usual row's updates, put off till then, reach the weights */
-#define WIDE_LINES 8 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: the
+#define WIDE_LINES 6 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: the
                         layers behind are then shared out too, but every thread packs all inputs */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
 #define POLL_SECONDS 0.05
