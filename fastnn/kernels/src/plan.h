@@ -57,43 +57,58 @@ static void FN(follow_plan)(const PASS *pass, INPUTS *in) {
     in->rows.is_uint8 = pass->data->is_uint8;
 }
 
+/* Do so few of the inputs of the rows looked at, `batch_size` of them a batch, differ from zero, or from a usual row's,
+   that a form pays? If so, which of the two they are less is settled. *total and work: as of count_active. */
+static int FN(pays)(PASS *pass, int form, const int64_t *order, int64_t first, int64_t looked_at, int64_t batch_size,
+                    int32_t *work, int64_t *total) {
+    const int64_t quads = (pass->net->sizes[0] + QUAD - 1) / QUAD;
+    const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
+    const int64_t together = form == GROUPED || batch_size > most ? most : batch_size; /* samples that share their inputs */
+    const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
+    const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : form == TEAMED ? MOST_ACTIVE_TEAMS : MOST_ACTIVE_LISTS;
+    const double usual_rows = form == GROUPED ? 0 : pass->by_outputs ? USUAL_ROWS_WIDE : USUAL_ROWS;
+    int32_t *usual_work = pass->in->lists.place;
+    pass->has_usual = 0;
+    *total = FN(count_active)(pass, order, first, looked_at, together, work);
+    const double part = looked_at ? (double)*total / most_total : 0;
+    if (pass->usual.row && !pass->data->is_uint8 && fnn_forced_form != DENSE && part > LEAST_ACTIVE_USUAL) {
+        FN(find_usual)(pass, order, first, looked_at, usual_work);
+        pass->has_usual = 1;
+        const int64_t usual_total = FN(count_active)(pass, order, first, looked_at, together, usual_work);
+        const double usual_part = (double)usual_total / most_total + usual_rows / (double)batch_size;
+        if (usual_part < share && usual_part < USUAL_GAIN * part) {
+            *total = usual_total;
+            memcpy(work, usual_work, quads * sizeof *work);
+            return 1;
+        }
+        pass->has_usual = 0;
+    }
+    return part < share;
+}
+
 /* Looks at a few rows, of `batch_size` a batch: which form suits the inputs, and where do they, and the first layer's
    outputs, split into chunks of equal work? Runs of online batches have groups, where others have lists or teams.
    `fused`: the gradient goes piece by piece to an optimizer, neither straight into the weights nor to memory. */
 static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int64_t first, int64_t count,
                      int64_t batch_size, int chunks, int online, int fused) {
-    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL);
+    const int64_t width = pass->net->sizes[0], line = 64 / sizeof(REAL), lines = pass->net->strides[0] / line;
     const int64_t looked_at = count == 1 ? 0 : count < ROWS_LOOKED_AT ? count : ROWS_LOOKED_AT; /* one is soon done */
-    const int64_t quads = (width + QUAD - 1) / QUAD, lines = pass->net->strides[0] / line;
+    const int64_t rows = batch_size < count ? batch_size : count;
     /* where bytes are summed over all inputs at once, the form changes no bit: instruction sets may differ, */
     const int64_t work_of_lists = pass->by_outputs && data->is_uint8 ? LIST_WORK_BYTES : LIST_WORK;
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
                                             : batch_size * lines >= work_of_lists || (fused && lines >= LIST_LINES);
-    const int form = online ? GROUPED : listed ? LISTED : TEAMED;
-    const int64_t most = form == GROUPED ? GROUP : form == TEAMED ? TEAM : 1;
-    const int64_t together = online || batch_size > most ? most : batch_size; /* samples that share their active inputs */
-    const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
-    const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : listed ? MOST_ACTIVE_LISTS : MOST_ACTIVE_TEAMS;
-    const double usual_rows = online ? 0 : pass->by_outputs ? USUAL_ROWS_WIDE : USUAL_ROWS;
-    const double usual_share = usual_rows / (double)(batch_size < count ? batch_size : count);
-    int32_t *work = pass->in->lists.count, *usual_work = pass->in->lists.place;
+    int form = online ? GROUPED : listed ? LISTED : TEAMED;
+    int32_t *work = pass->in->lists.count;
+    int64_t total, so_far = 0;
     pass->data = data;
-    pass->has_usual = 0;
-    int64_t total = FN(count_active)(pass, order, first, looked_at, together, work), so_far = 0;
-    double part = looked_at ? (double)total / most_total : 0;
-    if (pass->usual.row && !data->is_uint8 && fnn_forced_form != DENSE && part > LEAST_ACTIVE_USUAL) {
-        FN(find_usual)(pass, order, first, looked_at, usual_work);
-        pass->has_usual = 1;
-        const int64_t usual_total = FN(count_active)(pass, order, first, looked_at, together, usual_work);
-        const double usual_part = (double)usual_total / most_total + usual_share;
-        if (usual_part < share && usual_part < USUAL_GAIN * part) {
-            total = usual_total, part = usual_part;
-            memcpy(work, usual_work, quads * sizeof *work);
-        } else {
-            pass->has_usual = 0;
-        }
+    int sparse = FN(pays)(pass, form, order, first, looked_at, rows, work, &total);
+    if (!sparse && form == TEAMED && fnn_forced_form < 0 && batch_size >= LIST_ROWS &&
+        batch_size * lines >= LIST_WORK_DENSE) { /* too dense for teams alone */
+        form = LISTED;
+        sparse = FN(pays)(pass, form, order, first, looked_at, rows, work, &total);
     }
-    const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : part >= share;
+    const int dense = fnn_forced_form >= 0 ? fnn_forced_form == DENSE : !sparse;
     /* and elsewhere as well, after it has been decided where the chunks begin */
     const int relisted = form == TEAMED && fnn_forced_form < 0 && data->is_uint8 &&
                          batch_size * lines >= LIST_WORK_BYTES;

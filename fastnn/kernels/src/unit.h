@@ -107,6 +107,8 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 /* benchmarks/crossover.py times both sides of the rules that follow. */
 #define LIST_WORK 200 /* cache lines of first-layer outputs, times samples of a batch, from which lists of samples are
                          faster than teams: they share the cost of walking a list; */
+#define LIST_WORK_DENSE 64 /* or where too many inputs are active for teams, and a batch has */
+#define LIST_ROWS 16       /* at least so many samples; */
 #define LIST_LINES 4  /* or such lines alone if an optimizer takes the gradient piece by piece, as lists leave each in
                          the first-level cache */
 #if VECTOR_BYTES == 64
