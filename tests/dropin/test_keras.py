@@ -136,6 +136,57 @@ def test_a_model_is_built_when_its_input_shape_is_known():
     assert model.layers[0].bias is None
 
 
+def test_a_model_is_built_before_its_first_dense_layer():
+    model = models.Sequential([layers.Input((4, 4))])
+    assert not model.built
+    model.add(layers.Flatten())
+    assert model.built
+    assert model.output_shape == (None, 16)
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "(None, 16)" in lines[0]
+    assert "unbuilt" not in lines[0]
+
+
+def test_layers_by_name_and_index():
+    model = small()
+    assert model.get_layer("dense_1") is model.get_layer(index=-1) is model.layers[1]
+    for names in ({}, {"name": "dense", "index": 0}):
+        with pytest.raises(fastnn.FastnnError, match="name: expected a layer's name, or an index"):
+            model.get_layer(**names)
+    with pytest.raises(fastnn.FastnnError, match="name: expected one of dense, dense_1, found 'dense_2'"):
+        model.get_layer("dense_2")
+    for index in (2, -3):
+        with pytest.raises(fastnn.FastnnError, match="index: expected"):
+            model.get_layer(index=index)
+
+
+def test_the_list_of_layers_is_the_callers():
+    model = small()
+    model.layers.pop()
+    assert len(model.layers) == 2
+    assert model.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 1), (4, 3)])
+def test_a_last_axis_of_one_may_be_there_or_not(shape):
+    model = models.Sequential([layers.Input(shape), layers.Flatten(), layers.Dense(2)])
+    x = np.random.default_rng(0).random((5, 4, 3))
+    assert (model.predict_on_batch(x) == model.predict(x[..., None], verbose=0)).all()
+    with pytest.raises(fastnn.FastnnError, match="x: expected shape"):
+        model.predict(x[..., None, None] if len(shape) == 2 else x[..., :2])
+
+
+def test_classes_may_be_floats():
+    weights = []
+    for classes in ([0, 1, 2], np.unique(LABELS.astype(np.float32))):
+        utils.set_random_seed(3)
+        model = small()
+        model.fit(X, LABELS, class_weight=dict(zip(classes, [2.0, 0.5, 1.5], strict=True)), verbose=0)
+        weights.append(model.get_weights())
+    assert same(*weights)
+
+
 def test_weights_start_glorot_uniform_drawn_layer_by_layer():
     utils.set_random_seed(8)
     kernels = small().get_weights()[::2]

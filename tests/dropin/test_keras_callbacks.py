@@ -125,6 +125,18 @@ def test_a_callback_may_stop_training(hook):
     assert len(fit(Heard(), epochs=2).epoch) == 2
 
 
+@pytest.mark.parametrize("batchwise", [False, True])
+def test_a_callback_may_stop_training_before_an_epoch_which_ends_after_its_first_batch(batchwise):
+    class Stop(HeardBatches if batchwise else Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    stop = Stop()
+    history = fit(stop, epochs=5, batch_size=10)
+    assert history.epoch == [0, 1]
+    assert history.model.optimizer.iterations == len(X) // 10 + 1
+
+
 def test_what_a_callback_adds_to_the_logs_is_recorded():
     class Rate(Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -240,6 +252,13 @@ def test_checkpoints_say_what_they_do(tmp_path, capsys):
     ]
     with pytest.warns(UserWarning, match="Can save best model only with val_loss available"):
         fit(ModelCheckpoint(path, save_best_only=True))
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_checkpoints_by_a_figure_of_unknown_direction(tmp_path, best):
+    with pytest.raises(fastnn.FastnnError, match="mode: expected 'min' or 'max', which val_acc does not tell"):
+        fit(ModelCheckpoint(tmp_path / "best", "val_acc", save_best_only=best), validation_split=0.5)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("append", [False, True])

@@ -193,6 +193,17 @@ def test_one_clear_error(call, message, capsys):
     assert capsys.readouterr().out == ""  # nothing was begun
 
 
+@pytest.mark.parametrize(("owner", "name"), [(model_of(), "pop"), (layers.Dense(2), "output")])
+def test_attributes_that_are_not_here(owner, name):
+    with pytest.raises(
+        fastnn.FastnnError, match=rf"{type(owner).__name__}\.{name}: no such attribute in fastnn's part"
+    ):
+        getattr(owner, name)
+    assert not hasattr(owner, name)
+    with pytest.raises(AttributeError, match="has no attribute '_private'"):
+        owner._private  # noqa: B018
+
+
 def test_a_refused_layer_is_not_added():
     model = models.Sequential([layers.Input((2, 3))])
     with pytest.raises(fastnn.FastnnError, match="a Flatten before it"):

@@ -14,7 +14,8 @@ float64 after ``config.set_floatx("float64")``.
 
 Where this differs on purpose: a loss that becomes NaN or infinite is an error, which keeps the last finite weights; a
 bar that moves shows its figures when it is complete; files are fastnn's (:mod:`~fastnn.dropin.keras.saving`); arrays
-are NumPy's, also where Keras has tensors and variables.
+are NumPy's, also where Keras has tensors and variables; and for targets that do not sum to 1 categorical_crossentropy
+goes down the slope of the loss it shows, where TensorFlow's goes by outputs less targets.
 """
 
 from . import callbacks as callbacks

@@ -261,6 +261,7 @@ class ModelCheckpoint(_Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
+        self._rises()  # raises, as Keras does, for a figure of unknown direction, be it needed or not
         try:
             path = self.filepath.format(epoch=epoch + 1, **logs)
         except (LookupError, ValueError) as error:

@@ -45,8 +45,8 @@ def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, 
 
 
 def rows_of(argument: str, x: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> validation.Inputs:
-    """Rows (n, width) from inputs (n, *shape), uint8 standing for 0..255, or from (n,) for one input."""
-    if x.shape[1:] != shape and not (x.ndim == 1 and shape == (1,)):
+    """Rows (n, width) from inputs (n, *shape), give or take a last axis of 1, as in Keras; uint8 stands for 0..255."""
+    if shape not in (x.shape[1:], (*x.shape[1:], 1)) and (*shape, 1) != x.shape[1:]:
         expected = ", ".join(map(str, shape))
         raise InvalidArgumentError(argument, f"shape (n, {expected})", f"shape {x.shape}")
     return validation.rows(argument, x.reshape(len(x), math.prod(shape)), math.prod(shape), dtype, 1.0)
@@ -82,6 +82,8 @@ def class_weights(class_weight: object, y: NDArray[Any]) -> NDArray[np.float64]:
     classes = np.round(labels[:, 0]) if labels.shape[1] == 1 else labels.argmax(axis=1)
     weights = np.ones(len(y))
     for label, weight in class_weight.items():
+        if isinstance(label, float | np.floating) and float(label).is_integer():  # of labels that are floats
+            label = int(label)
         label = validation.integer("class_weight's class", label, low=0)
         weights[classes == label] = validation.number(f"class_weight[{label}]", weight, low=-math.inf)
     return weights

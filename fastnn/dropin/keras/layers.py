@@ -15,7 +15,7 @@ from ... import validation
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.spec import FloatArray
 from . import config
-from .subset import UnsupportedError, outside, refuse
+from .subset import Part, UnsupportedError, outside, refuse
 
 if TYPE_CHECKING:
     from .network import Network
@@ -53,13 +53,14 @@ def checked_shape(argument: str, value: object) -> Shape:
     return tuple(validation.integer(f"{argument}[{i}]", size, low=1) for i, size in enumerate(value))
 
 
-class Layer:
+class Layer(Part):
     """What all layers share.
 
     Attributes
     ----------
     name : as given, or "dense", "dense_1" and so on.
-    weights : kernel (inputs, units) and bias (units,) of a built Dense, views: editing them edits the model.
+    weights, trainable_weights, variables, trainable_variables : kernel (inputs, units) and bias (units,) of a built
+        Dense, views: editing them edits the model.
     built : whether the layer has its weights, if it is to have any.
     """
 
@@ -75,6 +76,12 @@ class Layer:
     @property
     def weights(self) -> list[FloatArray]:
         return []
+
+    @property
+    def trainable_weights(self) -> list[FloatArray]:
+        return self.weights
+
+    variables = trainable_variables = trainable_weights
 
     @property
     def built(self) -> bool:

@@ -21,7 +21,7 @@ from .hooks import Hooks, checked, checked_verbose
 from .layers import Dense, InputLayer, Layer, Shape, checked_shape, own_name
 from .network import Network
 from .saving import load_model as load_model
-from .subset import UnsupportedError, outside, refuse
+from .subset import Part, UnsupportedError, outside, refuse
 from .trainer import Trainer, predict
 
 __all__ = ["Sequential", "load_model"]
@@ -31,7 +31,7 @@ __getattr__ = outside(__name__, __all__)
 DEFAULT_BATCH = 32
 
 
-class Sequential:
+class Sequential(Part):
     """Layers, one on the other.
 
     Parameters
@@ -41,10 +41,11 @@ class Sequential:
 
     Attributes
     ----------
-    layers : without the Input.
-    built : whether there are weights: from the first Dense on, once the input shape is known by an Input, by an
-        ``input_shape``, by :meth:`build` or by the first data.
-    weights : kernel, bias, kernel, bias and so on; views: editing them edits the model.
+    layers : a list of them, without the Input.
+    built : whether the input shape is known, by an Input, by an ``input_shape``, by :meth:`build` or by the first data,
+        and with it all weights.
+    weights, trainable_weights, trainable_variables : kernel, bias, kernel, bias and so on; views: editing them edits
+        the model.
     optimizer, loss : as compiled.
     history : of the last ``fit``.
     stop_training : set to True by a callback to end ``fit``.
@@ -55,7 +56,7 @@ class Sequential:
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
         refuse("Sequential", {"trainable": trainable}, trainable=True)
         self.name = own_name(name, self)
-        self.layers: list[Layer] = []
+        self._layers: list[Layer] = []
         self.network: Network | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
@@ -72,7 +73,7 @@ class Sequential:
     def of(cls, layers: list[Layer], network: Network, name: str) -> Sequential:
         """A model of layers whose weights lie in a network already."""
         model = cls(name=name)
-        model.layers, model.network, model._input_shape = layers, network, network.input_shape
+        model._layers, model.network, model._input_shape = layers, network, network.input_shape
         return model
 
     def add(self, layer: Layer) -> None:
@@ -80,16 +81,16 @@ class Sequential:
         if not isinstance(layer, Layer):
             validation.unsupported("layer", "a layer of fastnn.dropin.keras.layers", layer)
         if isinstance(layer, InputLayer):
-            if self._input_shape is not None or self.layers:
+            if self._input_shape is not None or self._layers:
                 raise InvalidArgumentError("layer", "an Input before all other layers", repr(layer))
             self._input_shape = layer.input_shape
             return
-        if any(layer.name == other.name for other in self.layers):
+        if any(layer.name == other.name for other in self._layers):
             raise InvalidArgumentError("layer", "a name that no other layer of the model has", repr(layer.name))
         if isinstance(layer, Dense) and layer.home is not None:
             raise InvalidArgumentError("layer", "one that belongs to no other model", repr(layer))
-        shape = self._input_shape if self.layers or self._input_shape else layer.input_shape
-        self._assemble([*self.layers, layer], shape)
+        shape = self._input_shape if self._layers or self._input_shape else layer.input_shape
+        self._assemble([*self._layers, layer], shape)
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Draw the weights for inputs of a shape, such as (None, 784), whose first axis is that of the samples."""
@@ -101,18 +102,33 @@ class Sequential:
     def _set_shape(self, shape: Shape) -> None:
         if self._input_shape is not None and self._input_shape != shape:
             raise InvalidArgumentError("input_shape", f"{self._input_shape}, as before", shape)
-        self._assemble(self.layers, shape)
+        self._assemble(self._layers, shape)
 
     def _assemble(self, layers: list[Layer], shape: Shape | None) -> None:
         """Take layers and an input shape for the model's own, if they go together, and draw weights where it can."""
         if shape is not None and any(isinstance(layer, Dense) for layer in layers):
             dtype = config.floatx() if self.network is None else self.network.dtype.name
             self.network = Network(layers, shape, dtype, randomness.generator())
-        self.layers, self._input_shape = layers, shape
+        self._layers, self._input_shape = layers, shape
 
     @property
     def built(self) -> bool:
-        return self.network is not None
+        return self._input_shape is not None and bool(self._layers)
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of a name or an index."""
+        if (name is None) == (index is None):
+            raise InvalidArgumentError("name", "a layer's name, or an index", "both" if name else "neither")
+        if index is not None:
+            if validation.integer("index", index, low=-len(self._layers)) >= len(self._layers):
+                raise InvalidArgumentError("index", f"one of {len(self._layers)} layers", index)
+            return self._layers[index]
+        named = {layer.name: layer for layer in self._layers}
+        return named[validation.choice("name", name, tuple(named))]
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -125,13 +141,19 @@ class Sequential:
     def output_shape(self) -> tuple[int | None, ...]:
         """The outputs' shape, None for the samples first."""
         shape = self.input_shape[1:]
-        for layer in self.layers:
+        for layer in self._layers:
             shape = layer.shape_after(shape)  # type: ignore[arg-type]  # no None after the first
         return (None, *shape)
 
     @property
     def weights(self) -> list[FloatArray]:
-        return [array for layer in self.layers for array in layer.weights]
+        return [array for layer in self._layers for array in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[FloatArray]:
+        return self.weights
+
+    trainable_variables = trainable_weights
 
     @property
     def metrics_names(self) -> list[str]:
@@ -148,10 +170,17 @@ class Sequential:
 
     def count_params(self) -> int:
         """The number of single weights and biases."""
-        return sum(layer.count_params() for layer in self.layers)
+        return sum(layer.count_params() for layer in self._layers)
 
-    def summary(self, line_length: int | None = None, print_fn: Callable[[str], object] | None = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: None = None,
+        print_fn: Callable[[str], object] | None = None,
+        **options: Any,
+    ) -> None:
         """Print the layers, their output shapes and parameters, in Keras' table."""
+        refuse("summary", {"positions": positions, **options}, expand_nested=False, show_trainable=False)
         (print if print_fn is None else print_fn)(summary.table(self, line_length))
 
     def compile(
@@ -317,6 +346,10 @@ class Sequential:
         """:meth:`evaluate` without a printed line."""
         return self.evaluate(x, y, None, 0, sample_weight, return_dict=return_dict)
 
+    def predict_on_batch(self, x: ArrayLike) -> FloatArray:
+        """:meth:`predict` without a printed line."""
+        return self.predict(x, verbose=0)
+
     def save(self, filepath: StrPath, overwrite: bool = True) -> None:
         """Write the model to a file; see :func:`fastnn.dropin.keras.saving.save_model`."""
         saving.save_model(self, filepath, overwrite)
@@ -330,8 +363,8 @@ class Sequential:
     def _network(self, x: Any) -> Network:
         """The network; one that is not built is, for inputs like the array ``x``."""
         if self.network is None:
-            if not any(isinstance(layer, Dense) for layer in self.layers):
-                raise InvalidArgumentError("layers", "at least one Dense layer", self.layers)
+            if not any(isinstance(layer, Dense) for layer in self._layers):
+                raise InvalidArgumentError("layers", "at least one Dense layer", self._layers)
             if x.ndim < 2:
                 raise InvalidArgumentError("x", "shape (n, width), or a model with an Input", f"shape {x.shape}")
             self._set_shape(x.shape[1:])

@@ -12,6 +12,20 @@ class UnsupportedError(FastnnError, ImportError):
     """A part of Keras that fastnn.dropin.keras does not have."""
 
 
+class UnsupportedAttributeError(FastnnError, AttributeError):
+    """The same of a model's or a layer's attribute or method."""
+
+
+class Part:
+    """What names the attributes that Keras may have, and this part of it has not."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        kind = type(self).__name__
+        if name.startswith("_"):
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+        raise UnsupportedAttributeError(f"{kind}.{name}: no such attribute in fastnn's part of Keras")
+
+
 def outside(module: str, names: Sequence[str]) -> Callable[[str], NoReturn]:
     """A module's ``__getattr__``: whatever it lacks is named, with what there is, also by ``from module import name``.
 

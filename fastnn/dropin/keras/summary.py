@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ... import validation
 
 if TYPE_CHECKING:
+    from .layers import Shape
     from .models import Sequential
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
@@ -31,7 +32,8 @@ def table(model: Sequential, line_length: int | None = None) -> str:
 
 def _cells(model: Sequential) -> list[tuple[str, str, str]]:
     """Name and class, output shape and number of parameters of each layer."""
-    cells, shape = [], model.network.input_shape if model.network else None
+    cells: list[tuple[str, str, str]] = []
+    shape: Shape | None = model.input_shape[1:] if model.built else None  # type: ignore[assignment]  # no None after the first
     for layer in model.layers:
         shape = None if shape is None else layer.shape_after(shape)
         output = "?" if shape is None else f"({', '.join(['None', *map(str, shape)])})"

@@ -116,7 +116,8 @@ class Trainer:
         figures, batches = Figures(self.metrics), 0
         batchwise = hooks.wants_batches("train")
         for part in dropout.parts(self.network, data, order, batch_size, randomness.generator()):
-            for step in part.batches(batch_size) if batchwise else [part]:
+            one_by_one = batchwise or hooks.model.stop_training  # which ends the epoch after its first batch
+            for step in part.batches(batch_size) if one_by_one else [part]:
                 if batchwise:
                     hooks.call("on_train_batch_begin", batches, {})
                 with _blaming(data, ("x", "y")):
