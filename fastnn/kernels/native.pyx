@@ -7,7 +7,7 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
@@ -45,12 +45,15 @@ cdef extern from "fastnn.h" nogil:
         double learning_rate, momentum, l2, beta1, beta2, epsilon
         int64_t step
 
+    ctypedef struct fnn_crowd:
+        double alone_until, backoff, shared, stalled
+
     ctypedef struct fnn_result:
         double loss
         int64_t correct
         int64_t batches
         int diverged, interrupted
-        double alone_until, backoff
+        fnn_crowd crowd
 
     ctypedef struct fnn_search:
         int64_t metric, rows, queries, columns, k
@@ -123,8 +126,7 @@ ctypedef fused real:
 cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
 
-# What calls have found out about other programs' use of the cores; see fnn_result.
-cdef double alone_until = 0, backoff = 0
+cdef fnn_crowd crowd  # starts as zeros
 
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
 if unit == NULL:
@@ -295,7 +297,9 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
     cdef fnn_rule update
     (update.optimizer, update.learning_rate, update.momentum, update.l2, update.beta1, update.beta2, update.epsilon,
      update.step) = rule
-    cdef fnn_result result = fnn_result(0, 0, 0, 0, 0, alone_until, backoff)
+    cdef fnn_result result
+    memset(&result, 0, sizeof(result))
+    result.crowd = crowd
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = data_of(X, scale, y)
@@ -308,12 +312,12 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
         data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
     cdef int threads = num_threads() if count * shape.work >= FNN_TRAIN_THREAD_WORK else 1
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, 1) * threads)
-    global alone_until, backoff
+    global crowd
     while result.batches < batches and not result.diverged:
         with nogil:
             kernels.train(&shape.c, parameters, slots, &data, rows, count, batch_size, &update, SLICE_SECONDS, &result,
                           arena.start, threads, poll)
-        alone_until, backoff = result.alone_until, result.backoff
+        crowd = result.crowd
         raise_pending()
         if tick is not None and not result.diverged:
             tick(result.batches)

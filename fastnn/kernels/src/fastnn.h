@@ -39,12 +39,18 @@ typedef struct {
     int64_t step;
 } fnn_rule;
 
+/* What calls have found out about other programs' use of the cores. */
+typedef struct {
+    double alone_until, backoff; /* until when to use one thread; for how long the next time */
+    double shared, stalled; /* seconds with several threads, of late; and those of them in which one waited for others */
+} fnn_crowd;
+
 typedef struct {
     double loss;
     int64_t correct;
     int64_t batches;
     int diverged, interrupted;
-    double alone_until, backoff; /* until when to use one thread as others use the cores; for how long the next time */
+    fnn_crowd crowd; /* handed from call to call */
 } fnn_result;
 
 /* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
@@ -102,6 +108,12 @@ void fnn_arrive(fnn_barrier *barrier, int thread);
 double fnn_wait(const fnn_barrier *barrier, int thread, int threads);
 
 double fnn_now(void); /* seconds */
+
+/* Are the cores so much in use that threads wait for one another instead of working, with `stalled` of `seconds` spent
+   so in the present call? And what the call was like, at its end: from a crowd on, calls go alone for a while. */
+int fnn_is_crowded(const fnn_crowd *crowd, double seconds, double stalled);
+void fnn_learn(fnn_crowd *crowd, double seconds, double stalled);
+
 void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */
 
 /* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays. */

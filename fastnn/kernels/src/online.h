@@ -96,7 +96,7 @@ static void FN(update_transposed)(PASS *pass, int64_t l, int64_t m, const STEP *
 /* Updates by `samples` rows in batches of `batch_size`; samples is at most RUN, or GROUP if grouped. Returns
    how many batches were done: all, or those before the first whose loss is not finite. */
 static int64_t FN(online_run)(PASS *pass, REAL *shares, const int64_t *rows, int64_t samples, int64_t available,
-                              int64_t batch_size, const STEP *step, double *stalled) {
+                              int64_t batch_size, const STEP *step) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[0], share = samples * (stride + GRAM_STRIDE);
     const REAL *bias = FN(bias)(pass, 0);
@@ -110,7 +110,7 @@ static int64_t FN(online_run)(PASS *pass, REAL *shares, const int64_t *rows, int
             FN(unusual_layer)(pass, c, c + 1, samples, NULL, shares + c * share);
     }
     FN(fold_shares)(pass, shares, share);
-    *stalled += FN(meet)(pass);
+    FN(meet)(pass);
     FN(add_shares)(pass, shares, share, samples * stride, z);
     FN(add_shares)(pass, shares + samples * stride, share, samples * GRAM_STRIDE, gram);
     FN(transpose_weights)(pass);
@@ -155,8 +155,7 @@ static int64_t FN(online_run)(PASS *pass, REAL *shares, const int64_t *rows, int
 /* A run, or with a usual row a stretch of them, by up to `available` rows; returns the batches done, and in *unit how
    many there were to do. The runs' shares take turns in two halves of `shares`. */
 static int64_t FN(online_stretch)(PASS *pass, REAL *shares, int64_t share_room, int *parity, const int64_t *rows,
-                                  int64_t available, int64_t batch_size, const STEP *step, int64_t *unit,
-                                  double *stalled) {
+                                  int64_t available, int64_t batch_size, const STEP *step, int64_t *unit) {
     const int64_t most = (pass->form == DENSE ? RUN : GROUP) / batch_size * batch_size; /* a group is packed together */
     const int64_t stretch = pass->has_usual ? STRETCH * most : most;
     const int64_t all = available < stretch ? available : stretch;
@@ -166,7 +165,7 @@ static int64_t FN(online_stretch)(PASS *pass, REAL *shares, int64_t share_room, 
         const int64_t samples = all - first < most ? all - first : most;
         expected += (samples + batch_size - 1) / batch_size;
         done += FN(online_run)(pass, shares + (*parity)++ % 2 * share_room, rows + first, samples, available - first,
-                               batch_size, step, stalled);
+                               batch_size, step);
     }
     if (pass->has_usual) FN(usual_gradient)(pass, pass->usual.owed, pass->params + pass->net->weights[0]);
     *unit = expected;

@@ -49,6 +49,7 @@ typedef struct {
     INPUTS *next;          /* and those of the next batch; NULL where it is not brought in ahead */
     fnn_barrier *barrier;
     int thread, threads;
+    double stalled; /* seconds of waiting for threads without a core */
     const fnn_net *all; /* net, unless the thread has columns of its own: then of which network these are, */
     int64_t cut;        /* from which column on. See own_columns.h */
     fnn_net own_net;
@@ -196,10 +197,9 @@ static int64_t FN(sample)(const INPUTS *in, int64_t s) {
     return in->order ? in->order[s] : in->first + s;
 }
 
-/* Waits for the other threads; the seconds are those of fnn_wait. */
-static double FN(meet)(const PASS *pass) {
+static void FN(meet)(PASS *pass) {
     fnn_arrive(pass->barrier, pass->thread);
-    return fnn_wait(pass->barrier, pass->thread, pass->threads);
+    pass->stalled += fnn_wait(pass->barrier, pass->thread, pass->threads);
 }
 
 /* The chunks' shares of a sum, `step` elements each, are added as (s0 + s1) + (s2 + s3), so that a thread that has both

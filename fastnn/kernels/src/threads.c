@@ -114,6 +114,35 @@ double fnn_now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+/* Short calls are judged together: each may lose as much as the scheduler's time slice. */
+#define RECENT 0.02        /* seconds */
+#define LEAST_STALLED 0.003 /* seconds: a core may well be taken away once */
+#define MOST_STALLED 0.25   /* share of the time */
+#define FIRST_BACKOFF 0.02  /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
+#define LAST_BACKOFF 0.64   /* seconds, after doubling */
+
+int fnn_is_crowded(const fnn_crowd *crowd, double seconds, double stalled) {
+    stalled += crowd->stalled;
+    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (crowd->shared + seconds);
+}
+
+void fnn_learn(fnn_crowd *crowd, double seconds, double stalled) {
+    if (fnn_is_crowded(crowd, seconds, stalled)) {
+        crowd->backoff = crowd->backoff > 0 ? 2 * crowd->backoff : FIRST_BACKOFF;
+        if (crowd->backoff > LAST_BACKOFF) crowd->backoff = LAST_BACKOFF;
+        crowd->alone_until = fnn_now() + crowd->backoff;
+        crowd->shared = crowd->stalled = 0;
+        return;
+    }
+    crowd->shared += seconds;
+    crowd->stalled += stalled;
+    if (crowd->shared > RECENT) { /* long enough to be sure: there is no crowd, and what is past counts less */
+        crowd->stalled *= RECENT / crowd->shared;
+        crowd->shared = RECENT;
+        crowd->backoff = 0;
+    }
+}
+
 void fnn_rest(int64_t turn) {
     if (turn < SPINS)
         RELAX();

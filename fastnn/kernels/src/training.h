@@ -16,14 +16,14 @@ typedef struct {
     const int64_t *order;
     int64_t count, batch_size;
     const fnn_rule *rule;
-    double start, end; /* by the clock of fnn_now() */
+    double start, end, over; /* by the clock of fnn_now(); when thread 0 was done */
     fnn_result *result;
     char *arena;
     size_t arena_bytes;
     int chunks;
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
-    double stalled; /* seconds that thread 0 waited for one without a core */
+    double stalled; /* seconds that thread 0 waited for others */
     int plain;  /* whether the rule is SGD without l2: gradients go straight into the weights */
     int online; /* whether batches go in runs, see online.h */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
@@ -49,7 +49,7 @@ static void FN(sum_partial)(PASS *pass, int64_t l, int64_t m, const REAL *partia
 /* The outputs of m rows of a batch, `left` from its start to the epoch's end, up to the last layer's z. The chunks'
    shares of one layer's z go through `partial`; until those of other threads are there, the next batch is brought in
    and the way back prepared. */
-static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partial, double *stalled) {
+static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partial) {
     const fnn_net *net = pass->net;
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
     REAL *share = partial + pass->first_chunk * m * net->strides[l];
@@ -70,7 +70,7 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
         if (pass->next && left > m)
             FN(gather)(pass, pass->next, pass->in->order + m, 0, left - m < m ? left - m : m, left - m);
         FN(transpose_weights)(pass);
-        *stalled += fnn_wait(pass->barrier, pass->thread, pass->threads);
+        pass->stalled += fnn_wait(pass->barrier, pass->thread, pass->threads);
         FN(sum_partial)(pass, l, m, partial);
         if (!pass->by_outputs)
             FN(activate_first)(pass, m);
@@ -81,14 +81,14 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
 }
 
 /* One update by at most BLOCK rows. Returns 0, with nothing changed, if their loss is not finite. */
-static int FN(short_batch)(PASS *pass, const JOB *job, int64_t batch, int parity, const STEP *step, double *stalled) {
+static int FN(short_batch)(PASS *pass, const JOB *job, int64_t batch, int parity, const STEP *step) {
     const fnn_net *net = pass->net;
     const int64_t start = batch * job->batch_size, left = job->count - start;
     const int64_t m = left < job->batch_size ? left : job->batch_size, *rows = job->order + start;
     const double loss_before = pass->loss;
     const int64_t correct_before = pass->correct;
     if (pass->in->order != rows) FN(gather)(pass, pass->in, rows, 0, m, left);
-    FN(shared_forward)(pass, m, left, job->partial + parity * job->share_room, stalled);
+    FN(shared_forward)(pass, m, left, job->partial + parity * job->share_room);
     FN(output_block)(pass, m, m);
     if (!isfinite(pass->loss)) {
         pass->loss = loss_before;
@@ -163,11 +163,6 @@ static int FN(long_batch)(PASS *pass, JOB *job, int64_t batch, const STEP *step)
     return 1;
 }
 
-/* Whether other programs use the cores so much that threads wait for one another instead of working. */
-static int FN(is_crowded)(const JOB *job) {
-    return job->stalled > 0.003 && job->stalled > MOST_STALLED * (fnn_now() - job->start);
-}
-
 static void FN(train_thread)(void *argument, int thread, int threads) {
     JOB *job = argument;
     const uint64_t control = float_control();
@@ -219,22 +214,22 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         const STEP step = FN(make_step)(job->rule, job->rule->step + batch + 1);
         const int64_t start = batch * job->batch_size, left = job->count - start;
         int64_t unit = 1, done;
-        double stalled = 0;
         if (job->online) {
             done = FN(online_stretch)(&pass, job->partial, job->share_room, &parity, job->order + start, left,
-                                      job->batch_size, &step, &unit, &stalled);
+                                      job->batch_size, &step, &unit);
         } else if (is_long) {
             done = FN(long_batch)(&pass, job, batch, &step);
         } else {
-            done = FN(short_batch)(&pass, job, batch, parity++ & 1, &step, &stalled);
+            done = FN(short_batch)(&pass, job, batch, parity++ & 1, &step);
         }
         batch += done;
         finite = done == unit;
         if (!finite) break;
         if (thread > 0) continue;
-        job->stalled += stalled;
         /* The others may be one unit further, but not past its barrier: they will see this in time. */
-        if (job->stop == batches && (fnn_now() > job->end || FN(is_crowded)(job)))
+        const double now = fnn_now();
+        if (job->stop == batches &&
+            (now > job->end || fnn_is_crowded(&job->result->crowd, now - job->start, pass.stalled)))
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
     set_float_control(control);
@@ -245,6 +240,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         job->result->batches = batch;
         job->result->interrupted = job->interrupted;
         job->result->diverged = !finite && !job->interrupted;
+        job->stalled = pass.stalled;
+        job->over = fnn_now();
     }
 }
 
@@ -268,17 +265,12 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
                .arena = arena, .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
                .stop = (count + batch_size - 1) / batch_size, .plain = plain, .online = online, .poll = poll};
     if (threads > most) threads = most;
-    const int alone = start < result->alone_until;
-    if (alone && job.end > result->alone_until) job.end = result->alone_until;
+    const int alone = start < result->crowd.alone_until;
+    if (alone && job.end > result->crowd.alone_until) job.end = result->crowd.alone_until;
     if (work < THREAD_WORK || alone) threads = 1;
     fnn_parallel(FN(train_thread), &job, threads);
-    if (FN(is_crowded)(&job)) { /* go on alone for a while, then try again */
-        result->backoff = result->backoff > 0 ? 2 * result->backoff : FIRST_BACKOFF;
-        if (result->backoff > LAST_BACKOFF) result->backoff = LAST_BACKOFF;
-        result->alone_until = fnn_now() + result->backoff;
-    } else if (!alone) {
-        result->backoff = 0;
-    }
+    const double end = fnn_now();
+    if (threads > 1) fnn_learn(&result->crowd, end - start, job.stalled + (end - job.over));
 }
 
 static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,

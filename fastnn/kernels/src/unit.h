@@ -133,9 +133,6 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
                         layers behind are then shared out too, but every thread packs all inputs */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
 #define POLL_SECONDS 0.05
-#define MOST_STALLED 0.25 /* share of the time spent waiting for a thread without a core above which it goes alone */
-#define FIRST_BACKOFF 0.02 /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
-#define LAST_BACKOFF 0.64  /* seconds, after doubling */
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 
 _Static_assert(CHUNKS <= FNN_MOST_MEETING, "each chunk may have a thread");
