@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ import fastnn
 from fastnn.kernels import Kernels
 
 pytest.register_assert_rewrite("layer_twins", "point_sets", "problems", "script_runner")  # so that failures show values
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a background job's, which its children would ignore as well
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["native", "numba", "numpy"])
