@@ -12,7 +12,7 @@ import pytest
 
 import fastnn
 from fastnn.kernels import native, reference
-from fastnn.kernels.spec import aligned_zeros, layout
+from fastnn.kernels.spec import aligned_zeros, layout, weight_views
 
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
@@ -211,3 +211,35 @@ def test_models_trained_side_by_side_are_those_trained_one_after_the_other():
     one_by_one = [trained(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(trained, range(4))) == one_by_one
+
+
+@pytest.mark.parametrize("rest", [1, 2, 4, 129, 200, 256, 257])
+def test_rows_that_the_slices_of_a_long_call_leave_over(rest):
+    """Short calls lay their memory out in other ways than long ones, some of which take more."""
+    sizes, count = (1000, 1000, 3), 1024 + rest  # so many multiply-adds a row that a slice has 1,024
+    net, parameters = layout(sizes, ("tanh", "softmax"), "cross_entropy", True, np.dtype(np.float32))
+    params = aligned_zeros(parameters, np.dtype(np.float32))
+    rng = np.random.default_rng(0)
+    for view in weight_views(net, params):
+        view[:] = rng.normal(size=view.shape) * 0.03
+    X = rng.random((count, 1000), np.float32)
+    out, expected = np.empty((2, count, 3), np.float32)
+    native.forward(net, params, X, 1.0, out)
+    for rows in (slice(500), slice(500, None)):
+        native.forward(net, params, X[rows], 1.0, expected[rows])
+    assert (out == expected).all()
+
+
+@pytest.mark.parametrize("rest", [1, 4, 120, 200])
+def test_rows_that_the_slices_of_a_long_way_back_leave_over(rest):
+    net, parameters = layout((273, 256), ("sigmoid",), "quadratic", True, np.dtype(np.float64))
+    count = int(1e9 / (273 * 256)) + rest
+    rng = np.random.default_rng(0)
+    X, outputs, slopes = rng.random((count, 273)), rng.random((count, 256)), rng.normal(size=(count, 256))
+    params = aligned_zeros(parameters, np.dtype(np.float64))
+    weight_views(net, params)[0][:] = rng.normal(size=(273, 256))
+    grad, input_grad = aligned_zeros(parameters, np.dtype(np.float64)), np.empty_like(X)
+    native.layer_grad(net, params, X, 1.0, outputs, slopes, grad, input_grad)
+    delta = slopes * outputs * (1 - outputs)
+    assert problems.distance(weight_views(net, grad)[0], X.T @ delta) <= 1e-13
+    assert problems.distance(input_grad, delta @ weight_views(net, params)[0].T) <= 1e-14
