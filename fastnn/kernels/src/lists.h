@@ -161,12 +161,38 @@ static void FN(pack_lists)(const SAMPLE_LISTS *to, int64_t first, int64_t sample
         FN(pack_rows)(to, first, samples, rows, 0, scale, low, high);
 }
 
-/* The QUAD rows of w (inputs, stride) that belong to a group, from one column on. */
-INLINE void FN(group_rows)(const SAMPLE_LISTS *x, int64_t group, REAL *w, int64_t stride, int64_t column, REAL *missing,
-                           REAL *rows[QUAD]) {
+/* W0, or its gradient, or a state of it: rows `stride` apart. Lists walk a strip of its columns at a time. Its strips may
+   lie one after the other, each of `strip_rows` rows as wide as it is: what comes next is then what the processor
+   foresees. */
+typedef struct {
+    REAL *at;
+    int64_t stride, strip_rows; /* the latter 0 if whole rows lie together */
+} FN(matrix);
+#define MATRIX FN(matrix)
+
+/* The vectors of the next strip, of those that are left: rather two strips in the end than one and a single vector. */
+INLINE int64_t FN(strip_vectors)(int64_t left) {
+    return left == STRIP + 1 ? (STRIP + 1) / 2 : left < STRIP ? left : STRIP;
+}
+
+/* The strip of some vectors from one column on. */
+INLINE MATRIX FN(strip_of)(MATRIX w, int64_t column, int64_t vectors) {
+    return w.strip_rows ? (MATRIX){w.at + column * w.strip_rows, vectors * LANES, 0}
+                        : (MATRIX){w.at + column, w.stride, 0};
+}
+
+/* The columns from one on, up to the last one before `right`, that lie together; *columns: how many. */
+static MATRIX FN(part_of)(MATRIX w, int64_t column, int64_t right, int64_t *columns) {
+    const int64_t left = (right - column) / LANES, vectors = w.strip_rows ? FN(strip_vectors)(left) : left;
+    *columns = vectors * LANES;
+    return FN(strip_of)(w, column, vectors);
+}
+
+/* A strip's QUAD rows that belong to a group. */
+INLINE void FN(group_rows)(const SAMPLE_LISTS *x, int64_t group, MATRIX w, REAL *missing, REAL *rows[QUAD]) {
     UNROLL for (int k = 0; k < QUAD; k++) {
         const int64_t input = group * QUAD + k;
-        rows[k] = (input < x->inputs ? w + input * stride : missing) + column;
+        rows[k] = input < x->inputs ? w.at + input * w.stride : missing;
     }
 }
 
@@ -188,20 +214,19 @@ INLINE void FN(prefetch_list)(const SAMPLE_LISTS *x, int64_t group) {
     }
 }
 
-/* The same, and for some columns of its rows of w; not from `high` on, where another thread may be writing. */
-INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int64_t high, const REAL *w,
-                               int64_t stride, int64_t column) {
+/* The same, and for its rows of a strip; not from `high` on, where another thread may be writing. */
+INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t group, int64_t high, MATRIX w) {
     if (x->room < PREFETCH_ROOM || (group + 1) * QUAD > high) return;
     FN(prefetch_list)(x, group);
-    FN(prefetch_rows)(w + group * QUAD * stride + column, stride, QUAD, vectors * LANES);
+    FN(prefetch_rows)(w.at + group * QUAD * w.stride, w.stride, QUAD, vectors * LANES);
 }
 
 /* z (samples, z_stride) = start + x W in some vectors of columns, over the inputs low..high; no start: zero. W's tile
    stays in registers, z passes by. */
 INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
-                              const REAL *w, int64_t stride, int64_t column, const REAL *start, REAL *z,
-                              int64_t z_stride) {
+                              MATRIX w, int64_t column, const REAL *start, REAL *z, int64_t z_stride) {
     REAL *const strip = x->strip;
+    w = FN(strip_of)(w, column, vectors);
     for (int64_t s = 0; s < samples; s++)
         UNROLL for (int j = 0; j < vectors; j++)
             FN(vstore)(strip + s * STRIP_WIDTH + j * LANES, start ? FN(vload)(start + column + j * LANES) : (V){0});
@@ -209,10 +234,10 @@ INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t 
         const int32_t *place = x->place + group * x->room, *end = place + x->count[group];
         const REAL *value = x->value + group * x->room * QUAD;
         if (place == end) continue;
-        FN(prefetch_group)(vectors, x, group + 1, high, w, stride, column);
+        FN(prefetch_group)(vectors, x, group + 1, high, w);
         REAL *rows[QUAD];
         V tile[QUAD][STRIP];
-        FN(group_rows)(x, group, (REAL *)w, stride, column, x->zeros, rows);
+        FN(group_rows)(x, group, w, x->zeros, rows);
         UNROLL for (int k = 0; k < QUAD; k++)
             UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = FN(vload)(rows[k] + j * LANES);
         for (; place < end; place++, value += QUAD) {
@@ -258,23 +283,22 @@ INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t 
 
 /* g += x^T delta in some vectors of columns, over the inputs low..high */
 INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
-                               const REAL *delta, int64_t stride, int64_t column, REAL *g) {
+                               const REAL *delta, int64_t stride, int64_t column, MATRIX g) {
+    g = FN(strip_of)(g, column, vectors);
     FN(fill_strip)(vectors, x, samples, delta, stride, column);
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
         REAL *rows[QUAD];
         if (x->count[group] == 0) continue;
-        FN(prefetch_group)(vectors, x, group + 1, high, g, stride, column);
-        FN(group_rows)(x, group, g, stride, column, x->sink, rows);
+        FN(prefetch_group)(vectors, x, group + 1, high, g);
+        FN(group_rows)(x, group, g, x->sink, rows);
         FN(gradient_tile)(vectors, x, group, 0, rows);
     }
 }
 
-/* CALL(n, column) for strips of n = STRIP vectors of the columns left..right, and for what is left over; rather two
-   strips in the end than one and a single vector. */
+/* CALL(n), with `column`, for the strips of n vectors of the columns left..right. */
 #define EACH_STRIP(left, right, CALL)                                                                         \
     for (int64_t column = left; column < right;) {                                                            \
-        const int64_t rest = (right - column) / LANES;                                                        \
-        const int64_t vectors = rest == STRIP + 1 ? (STRIP + 1) / 2 : rest < STRIP ? rest : STRIP;            \
+        const int64_t vectors = FN(strip_vectors)((right - column) / LANES);                                  \
         switch (vectors) {                                                                                    \
         case 1: CALL(1); break;                                                                               \
         case 2: CALL(2); break;                                                                               \
@@ -286,17 +310,16 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
 
 /* Columns left..right, whole vectors, of z (samples, z_stride) = start + x W over the inputs low..high; no
    start: zero. */
-static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *w,
-                              int64_t stride, int64_t left, int64_t right, const REAL *start, REAL *z,
-                              int64_t z_stride) {
-#define CALL(n) FN(forward_strip)(n, x, low, high, samples, w, stride, column, start, z, z_stride)
+static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, MATRIX w, int64_t left,
+                              int64_t right, const REAL *start, REAL *z, int64_t z_stride) {
+#define CALL(n) FN(forward_strip)(n, x, low, high, samples, w, column, start, z, z_stride)
     EACH_STRIP(left, right, CALL)
 #undef CALL
 }
 
 /* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high. */
 static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *delta,
-                               int64_t stride, int64_t left, int64_t right, REAL *g) {
+                               int64_t stride, int64_t left, int64_t right, MATRIX g) {
 #define CALL(n) FN(gradient_strip)(n, x, low, high, samples, delta, stride, column, g)
     EACH_STRIP(left, right, CALL)
 #undef CALL

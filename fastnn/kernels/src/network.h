@@ -10,11 +10,12 @@ static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const R
     const INPUTS *in = pass->in;
     const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     const int64_t low = pass->inputs_at[chunk], high = pass->inputs_at[end];
-    const REAL *w = pass->params + pass->net->weights[0];
+    const MATRIX w0 = FN(first_weights)(pass, pass->params);
+    const REAL *w = w0.at;
     int from = start ? FN(FROM_ROW) : FN(FROM_ZERO);
     switch (pass->form) {
     case LISTED:
-        FN(lists_forward)(&in->lists, low, high, m, w, stride, left, right, start, z, stride);
+        FN(lists_forward)(&in->lists, low, high, m, w0, left, right, start, z, stride);
         break;
     case GROUPED:
         for (; chunk < end; chunk++, from = FN(FROM_C))
@@ -38,9 +39,12 @@ static void FN(usual_layer)(const PASS *pass, int chunk, int end, const REAL *st
             FN(vstore)(z + j, FN(vfma)(value, FN(vload)(pass->usual.sums + j), start ? FN(vload)(start + j) : (V){0}));
         return;
     }
-    FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), 1, pass->right - left, pass->inputs_at[end] - low,
-                (OPERANDS){pass->usual.row + low, 0, 1, pass->params + pass->net->weights[0] + low * stride + left,
-                           stride, start ? start + left : NULL, z + left, stride, NULL});
+    for (int64_t j = left, columns; j < pass->right; j += columns) {
+        const MATRIX w = FN(part_of)(FN(first_weights)(pass, pass->params), j, pass->right, &columns);
+        FN(product)(start ? FN(FROM_ROW) : FN(FROM_ZERO), 1, columns, pass->inputs_at[end] - low,
+                    (OPERANDS){pass->usual.row + low, 0, 1, w.at + low * w.stride, w.stride, start ? start + j : NULL,
+                               z + j, stride, NULL});
+    }
 }
 
 /* The same of x itself. */
@@ -52,13 +56,16 @@ static void FN(first_layer)(PASS *pass, int chunk, int end, int64_t m, const REA
     FN(unusual_layer)(pass, chunk, end, m, start, z);
 }
 
-/* g (inputs, strides[0]) += x^T delta, of the thread's inputs and outputs, x less the usual row if there is one */
-static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
+/* The first layer's part of `all`, which is laid out as the parameters, += x^T delta, of the thread's inputs and
+   outputs, x less the usual row if there is one. */
+static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *all) {
     const INPUTS *in = pass->in;
+    const MATRIX matrix = FN(first_weights)(pass, all);
+    REAL *g = matrix.at;
     const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     switch (pass->form) {
     case LISTED:
-        FN(lists_gradient)(&in->lists, pass->low, pass->high, m, delta, stride, left, right, g);
+        FN(lists_gradient)(&in->lists, pass->low, pass->high, m, delta, stride, left, right, matrix);
         break;
     case GROUPED:
         for (int c = pass->first_walked; c < pass->end_walked; c++)
@@ -89,21 +96,23 @@ static void FN(sum_slopes)(PASS *pass, int64_t m, const REAL *delta) {
     FN(bias_gradient)(delta + pass->left, m, pass->net->strides[0], pass->right - pass->left, pass->usual.slope + pass->left);
 }
 
-/* g (inputs, strides[0]) += the outer product of the usual row and slope (strides[0]), of the thread's inputs and
-   outputs */
-static void FN(usual_gradient)(const PASS *pass, const REAL *slope, REAL *g) {
-    const int64_t stride = pass->net->strides[0], at = pass->low * stride + pass->left;
-    FN(product)(FN(FROM_C), pass->high - pass->low, pass->right - pass->left, 1,
-                (OPERANDS){pass->usual.row + pass->low, 1, 0, slope + pass->left, 0, NULL, g + at, stride, NULL});
+/* The same part += the outer product of the usual row and slope (strides[0]). */
+static void FN(usual_gradient)(const PASS *pass, const REAL *slope, REAL *all) {
+    for (int64_t j = pass->left, columns; j < pass->right; j += columns) {
+        const MATRIX g = FN(part_of)(FN(first_weights)(pass, all), j, pass->right, &columns);
+        FN(product)(FN(FROM_C), pass->high - pass->low, columns, 1,
+                    (OPERANDS){pass->usual.row + pass->low, 1, 0, slope + j, 0, NULL, g.at + pass->low * g.stride,
+                               g.stride, NULL});
+    }
 }
 
 /* As unusual_gradient, of x itself. */
-static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *g) {
+static void FN(first_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL *all) {
     if (pass->has_usual) {
         FN(sum_slopes)(pass, m, delta);
-        FN(usual_gradient)(pass, pass->usual.slope, g);
+        FN(usual_gradient)(pass, pass->usual.slope, all);
     }
-    FN(unusual_gradient)(pass, m, delta, g);
+    FN(unusual_gradient)(pass, m, delta, all);
 }
 
 static const REAL *FN(bias)(const PASS *pass, int64_t l) {
@@ -204,7 +213,7 @@ static void FN(add_gradient)(PASS *pass, int64_t l, int64_t m) {
     const int64_t stride = net->strides[l];
     REAL *g = pass->gradient + net->weights[l];
     if (l == 0)
-        FN(first_gradient)(pass, m, pass->delta, g);
+        FN(first_gradient)(pass, m, pass->delta, pass->gradient);
     else
         FN(product)(FN(FROM_C), net->sizes[l], stride, m,
                     (OPERANDS){pass->a[l], 1, net->strides[l - 1], pass->delta, stride, NULL, g, stride, NULL});

@@ -147,7 +147,7 @@ static int64_t FN(online_run)(PASS *pass, REAL *shares, const int64_t *rows, int
         FN(scale)(pass->delta, -step->rate, m * stride, moves + first * stride);
     }
     if (first > samples) first = samples;
-    FN(unusual_gradient)(pass, first, moves, pass->params + net->weights[0]);
+    FN(unusual_gradient)(pass, first, moves, pass->params);
     if (pass->has_usual) FN(move_usual)(pass, first, moves);
     return done;
 }
@@ -167,7 +167,7 @@ static int64_t FN(online_stretch)(PASS *pass, REAL *shares, int64_t share_room, 
         done += FN(online_run)(pass, shares + (*parity)++ % 2 * share_room, rows + first, samples, available - first,
                                batch_size, step);
     }
-    if (pass->has_usual) FN(usual_gradient)(pass, pass->usual.owed, pass->params + pass->net->weights[0]);
+    if (pass->has_usual) FN(usual_gradient)(pass, pass->usual.owed, pass->params);
     *unit = expected;
     return done;
 }

@@ -3,7 +3,9 @@
    Where the threads share out the first layer's outputs, each has a piece of every row of W0. A core that reads its
    piece prefetches some of the next, which another core is changing and then has to take back: of 256 units in batches
    of 10 an epoch took three times as long. So for the length of a call each thread packs its columns of W0, the rows of
-   W1 behind them and their state, and works on the narrower network that they make. */
+   W1 behind them and their state, and works on the narrower network that they make. Where lists walk the inputs, one
+   thread does so as well: a strip of W0's columns, and of their state's, then lies in one piece that the processor
+   prefetches by itself, and 784-500-10 with Adam takes 0.87 of the time. */
 
 /* The columns of W0 and b0 and the rows of W1 that are the thread's, of the parameters or of one slot of their state:
    from the whole network's to its own, or back. */
@@ -12,7 +14,11 @@ static void FN(copy_columns)(const PASS *pass, REAL *of_all, REAL *own, int back
     const int64_t columns = net->strides[0], rows = net->sizes[1] * net->strides[1];
     REAL *w = of_all + all->weights[0] + pass->cut, *later = of_all + all->weights[1] + pass->cut * all->strides[1];
 #define COPY(all_at, own_at, count) memcpy(back ? all_at : own_at, back ? own_at : all_at, (count) * sizeof(REAL))
-    for (int64_t i = 0; i < all->sizes[0]; i++) COPY(w + i * all->strides[0], own + i * columns, columns);
+    for (int64_t column = 0, width; column < columns; column += width) {
+        const MATRIX part = FN(part_of)(FN(first_weights)(pass, own), column, columns, &width);
+        for (int64_t i = 0; i < all->sizes[0]; i++)
+            COPY(w + i * all->strides[0] + column, part.at + i * part.stride, width);
+    }
     if (all->biases[0] >= 0) COPY(of_all + all->biases[0] + pass->cut, own + net->biases[0], columns);
     COPY(later, own + net->weights[1], rows);
 #undef COPY

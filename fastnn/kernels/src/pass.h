@@ -174,9 +174,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
             here.moves = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
         }
-        if (here.by_outputs) { /* shared by at least two threads: half of the outputs and a line each, at most */
-            const int64_t line = 64 / sizeof(REAL), most = (net->strides[0] / line / 2 + 1) * line;
-            here.own = FN(take)(&at, 3 * most * (inputs + 1 + net->strides[1]) * sizeof(REAL));
+        if (here.by_outputs) {
+            here.own = FN(take)(&at, 3 * net->strides[0] * (inputs + 1 + net->strides[1]) * sizeof(REAL));
             here.own_numbers = FN(take)(&at, 4 * (net->layers + 1) * sizeof(int64_t));
         }
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
@@ -195,6 +194,12 @@ static const void *FN(row)(const fnn_data *data, int64_t width, int64_t i) {
 
 static int64_t FN(sample)(const INPUTS *in, int64_t s) {
     return in->order ? in->order[s] : in->first + s;
+}
+
+/* The first layer's weights of `all` parameters, or of what is laid out like them. */
+static MATRIX FN(first_weights)(const PASS *pass, REAL *all) {
+    const int in_strips = pass->net != pass->all && pass->form == LISTED;
+    return (MATRIX){all + pass->net->weights[0], pass->net->strides[0], in_strips ? pass->net->sizes[0] : 0};
 }
 
 static void FN(meet)(PASS *pass) {

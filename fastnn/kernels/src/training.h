@@ -202,7 +202,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
             memcpy(pass.tail_state + slot * pass.tail_slot, tail_state + slot * pass.size,
                    pass.tail_slot * sizeof(REAL));
     }
-    if (pass.by_outputs && threads > 1) FN(take_columns)(&pass, slots);
+    if (pass.by_outputs && (threads > 1 || pass.form == LISTED)) FN(take_columns)(&pass, slots);
     pass.loss = job->result->loss;
     pass.correct = job->result->correct;
     int64_t batch = job->result->batches;
@@ -400,6 +400,7 @@ static const fnn_kernels FN(table) = {
 #undef STEP
 #undef SAMPLE_GROUP
 #undef SAMPLE_LISTS
+#undef MATRIX
 #undef SAMPLE_TEAMS
 #undef ROWS
 #undef TEAM_OPERANDS

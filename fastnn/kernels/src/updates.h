@@ -35,21 +35,15 @@ INLINE void FN(start_gradient)(const PASS *pass, int64_t input, int64_t rows, in
 
 /* Some vectors of columns of the first layer's gradient, a quad's rows at a time, straight into their update. */
 INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t m, int64_t column, const STEP *step) {
-    const int64_t stride = pass->net->strides[0], at = pass->net->weights[0] + column;
+    const MATRIX w = FN(strip_of)(FN(first_weights)(pass, pass->params), column, vectors);
     REAL g[QUAD][STRIP_WIDTH] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
-    const int slots = FN(slots)(step->optimizer);
-    FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, stride, column);
+    FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, pass->net->strides[0], column);
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
-        const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD, here = at + input * stride;
-        if (pass->in->lists.room >= PREFETCH_ROOM) {
-            FN(prefetch_rows)(pass->params + here, stride, count, vectors * LANES);
-            for (int slot = 0; slot < slots; slot++)
-                FN(prefetch_rows)(pass->state + slot * pass->size + here, stride, count, vectors * LANES);
-            FN(prefetch_list)(&pass->in->lists, input / QUAD + 1);
-        }
+        const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
+        const int64_t here = w.at - pass->params + input * w.stride;
         if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP_WIDTH);
         FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, rows);
-        FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, here, stride, count, vectors * LANES);
+        FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, here, w.stride, count, vectors * LANES);
     }
 }
 
@@ -101,7 +95,7 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
         for (int64_t s = 0, at = left; s < m; s++, at += stride)
             FN(scale)(pass->delta + at, -step->rate, columns, pass->before + at);
         if (l == 0)
-            FN(first_gradient)(pass, m, pass->before, w);
+            FN(first_gradient)(pass, m, pass->before, pass->params);
         else
             FN(product)(FN(FROM_C), high - low, columns, m,
                         (OPERANDS){pass->a[l] + low, 1, net->strides[l - 1], pass->before, stride, NULL,
