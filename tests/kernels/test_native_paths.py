@@ -243,3 +243,24 @@ def test_rows_that_the_slices_of_a_long_way_back_leave_over(rest):
     delta = slopes * outputs * (1 - outputs)
     assert problems.distance(weight_views(net, grad)[0], X.T @ delta) <= 1e-13
     assert problems.distance(input_grad, delta @ weight_views(net, params)[0].T) <= 1e-14
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adam_rounds_square_roots_as_numpy_does(dtype):
+    """From given states, with gradients of zero and betas that halve: only the root, the quotient and the sum round."""
+    real, limits = np.dtype(dtype), np.finfo(dtype)
+    net, count = layout((300, 1000), ("identity",), "quadratic", False, real)
+    rng = np.random.default_rng(8)
+    params, state = aligned_zeros(count, real), aligned_zeros((2, count), real)
+    m, v = state
+    m[:] = 1
+    v[:] = np.exp2(rng.uniform(limits.minexp + 2, limits.maxexp, count)) * rng.uniform(0.5, 1, count)
+    v[:3], v[3:9:2] = (0, np.inf, limits.max), 4 * limits.tiny
+    halves = v / 2
+    rule = problems.rule("adam", 0.25, beta1=0.5, beta2=0.5, epsilon=1e-30)
+    zeros = np.zeros((1, 300), real), 1.0, np.zeros((1, 1000), real)
+    native.train_epoch(net, params, state, *zeros, np.arange(1), 1, rule)
+    rate, epsilon = real.type(0.25 * np.sqrt(0.5) / 0.5), real.type(1e-30)
+    assert (m == 0.5).all()
+    assert (v == halves).all()
+    assert (params == -(rate * m / (np.sqrt(v) + epsilon))).all()
