@@ -55,6 +55,7 @@ typedef struct {
     fnn_net own_net;
     int64_t *own_numbers;
     REAL *own; /* (1 + slots, size) parameters and state */
+    int in_strips; /* whether the first layer's of these lie strip by strip */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back, in whole fours of rows; NULL
                               for layer 0 */
@@ -174,10 +175,8 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
             here.moves = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
         }
-        if (here.by_outputs) {
-            here.own = FN(take)(&at, 3 * net->strides[0] * (inputs + 1 + net->strides[1]) * sizeof(REAL));
-            here.own_numbers = FN(take)(&at, 4 * (net->layers + 1) * sizeof(int64_t));
-        }
+        if (here.by_outputs || rows > BLOCK) here.own = FN(take)(&at, 3 * here.size * sizeof(REAL));
+        if (here.by_outputs) here.own_numbers = FN(take)(&at, 4 * (net->layers + 1) * sizeof(int64_t));
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));
     } else if (rows == 1 && net->sums >= 0) {
@@ -198,8 +197,7 @@ static int64_t FN(sample)(const INPUTS *in, int64_t s) {
 
 /* The first layer's weights of `all` parameters, or of what is laid out like them. */
 static MATRIX FN(first_weights)(const PASS *pass, REAL *all) {
-    const int in_strips = pass->net != pass->all && pass->form == LISTED;
-    return (MATRIX){all + pass->net->weights[0], pass->net->strides[0], in_strips ? pass->net->sizes[0] : 0};
+    return (MATRIX){all + pass->net->weights[0], pass->net->strides[0], pass->in_strips ? pass->net->sizes[0] : 0};
 }
 
 static void FN(meet)(PASS *pass) {

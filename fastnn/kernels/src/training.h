@@ -27,7 +27,7 @@ typedef struct {
     int plain;  /* whether the rule is SGD without l2: gradients go straight into the weights */
     int online; /* whether batches go in runs, see online.h */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
-    REAL *partial, *gradients; /* thread 0's, used by all */
+    REAL *partial, *gradients, *own; /* thread 0's, used by all */
     fnn_poll *poll;
     int interrupted;
     double part_loss[CHUNKS];
@@ -189,6 +189,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         job->partial = pass.partial;
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
+        job->own = pass.own;
     }
     const int64_t slots = FN(slots)(job->rule->optimizer);
     REAL *tail = job->params + pass.tail_at, *tail_state = job->state ? job->state + pass.tail_at : NULL;
@@ -203,6 +204,10 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
                    pass.tail_slot * sizeof(REAL));
     }
     if (pass.by_outputs && (threads > 1 || pass.form == LISTED)) FN(take_columns)(&pass, slots);
+    if (is_long && pass.form == LISTED) {
+        FN(meet)(&pass);
+        FN(take_strips)(&pass, job->own, slots);
+    }
     pass.loss = job->result->loss;
     pass.correct = job->result->correct;
     int64_t batch = job->result->batches;
@@ -234,6 +239,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     }
     set_float_control(control);
     if (pass.net != pass.all) FN(give_back_columns)(&pass, job->params, job->state, slots);
+    else if (pass.in_strips) FN(copy_strips)(&pass, job->params, job->state, job->own, slots, 1);
     if (thread == 0) {
         job->result->loss = pass.loss;
         job->result->correct = pass.correct;
