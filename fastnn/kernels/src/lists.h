@@ -221,45 +221,66 @@ INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t
     FN(prefetch_rows)(w.at + group * QUAD * w.stride, w.stride, QUAD, vectors * LANES);
 }
 
-/* z (samples, z_stride) = start + x W in some vectors of columns, over the inputs low..high; no start: zero. W's tile
-   stays in registers, z passes by. */
-INLINE void FN(forward_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
-                              MATRIX w, int64_t column, const REAL *start, REAL *z, int64_t z_stride) {
-    REAL *const strip = x->strip;
-    w = FN(strip_of)(w, column, vectors);
-    for (int64_t s = 0; s < samples; s++)
-        UNROLL for (int j = 0; j < vectors; j++)
-            FN(vstore)(strip + s * STRIP_WIDTH + j * LANES, start ? FN(vload)(start + column + j * LANES) : (V){0});
-    for (int64_t group = low / QUAD; group * QUAD < high; group++) {
-        const int32_t *place = x->place + group * x->room, *end = place + x->count[group];
-        const REAL *value = x->value + group * x->room * QUAD;
-        if (place == end) continue;
-        FN(prefetch_group)(vectors, x, group + 1, high, w);
-        REAL *rows[QUAD];
-        V tile[QUAD][STRIP];
-        FN(group_rows)(x, group, w, x->zeros, rows);
-        UNROLL for (int k = 0; k < QUAD; k++)
-            UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = FN(vload)(rows[k] + j * LANES);
-        for (; place < end; place++, value += QUAD) {
-            REAL *to = strip + *place;
-            V sum[STRIP];
-            UNROLL for (int j = 0; j < vectors; j++) sum[j] = FN(vload)(to + j * LANES);
-            UNROLL for (int k = 0; k < QUAD; k++)
-                UNROLL for (int j = 0; j < vectors; j++) sum[j] = FN(vfma)(FN(vset)(value[k]), tile[k][j], sum[j]);
-            UNROLL for (int j = 0; j < vectors; j++) FN(vstore)(to + j * LANES, sum[j]);
-        }
-    }
-    for (int64_t s = 0; s < samples; s++)
-        UNROLL for (int j = 0; j < vectors; j++)
-            FN(vstore)(z + s * z_stride + column + j * LANES, FN(vload)(strip + s * STRIP_WIDTH + j * LANES));
-}
-
-/* The strip becomes some vectors of columns of delta (samples, stride). */
-INLINE void FN(fill_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t samples, const REAL *delta, int64_t stride,
+/* The strip = some vectors of columns of rows `stride` apart, one of each sample; or of zeros, if there are none. */
+INLINE void FN(fill_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t samples, const REAL *rows, int64_t stride,
                            int64_t column) {
     for (int64_t s = 0; s < samples; s++)
         UNROLL for (int j = 0; j < vectors; j++)
-            FN(vstore)(x->strip + s * STRIP_WIDTH + j * LANES, FN(vload)(delta + s * stride + column + j * LANES));
+            FN(vstore)(x->strip + s * STRIP_WIDTH + j * LANES,
+                       rows ? FN(vload)(rows + s * stride + column + j * LANES) : (V){0});
+}
+
+/* The strip += x W over one group's inputs. W's tile stays in registers, the strip passes by. */
+INLINE void FN(forward_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t group, MATRIX w) {
+    const int32_t *place = x->place + group * x->room, *end = place + x->count[group];
+    const REAL *value = x->value + group * x->room * QUAD;
+    REAL *const strip = x->strip, *rows[QUAD];
+    V tile[QUAD][STRIP];
+    FN(group_rows)(x, group, w, x->zeros, rows);
+    UNROLL for (int k = 0; k < QUAD; k++)
+        UNROLL for (int j = 0; j < vectors; j++) tile[k][j] = FN(vload)(rows[k] + j * LANES);
+    for (; place < end; place++, value += QUAD) {
+        REAL *to = strip + *place;
+        V sum[STRIP];
+        UNROLL for (int j = 0; j < vectors; j++) sum[j] = FN(vload)(to + j * LANES);
+        UNROLL for (int k = 0; k < QUAD; k++)
+            UNROLL for (int j = 0; j < vectors; j++) sum[j] = FN(vfma)(FN(vset)(value[k]), tile[k][j], sum[j]);
+        UNROLL for (int j = 0; j < vectors; j++) FN(vstore)(to + j * LANES, sum[j]);
+    }
+}
+
+/* A batch in lists and its z (samples, stride) = start + x W; no start: zero. */
+typedef struct {
+    const SAMPLE_LISTS *x;
+    int64_t samples, stride;
+    const REAL *start;
+    REAL *z;
+} FN(listed_batch);
+#define LISTED_BATCH FN(listed_batch)
+
+INLINE void FN(begin_strip)(const int vectors, const LISTED_BATCH *batch, int64_t column) {
+    FN(fill_strip)(vectors, batch->x, batch->samples, batch->start, 0, column);
+}
+
+INLINE void FN(end_strip)(const int vectors, const LISTED_BATCH *batch, int64_t column) {
+    for (int64_t s = 0; s < batch->samples; s++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            FN(vstore)(batch->z + s * batch->stride + column + j * LANES,
+                       FN(vload)(batch->x->strip + s * STRIP_WIDTH + j * LANES));
+}
+
+/* In some vectors of columns, over the inputs low..high. */
+INLINE void FN(forward_strip)(const int vectors, const LISTED_BATCH *batch, int64_t low, int64_t high, MATRIX w,
+                              int64_t column) {
+    const SAMPLE_LISTS x = *batch->x; /* a copy, as what is written through pointers cannot be it */
+    w = FN(strip_of)(w, column, vectors);
+    FN(begin_strip)(vectors, batch, column);
+    for (int64_t group = low / QUAD; group * QUAD < high; group++) {
+        if (x.count[group] == 0) continue;
+        FN(prefetch_group)(vectors, &x, group + 1, high, w);
+        FN(forward_tile)(vectors, &x, group, w);
+    }
+    FN(end_strip)(vectors, batch, column);
 }
 
 /* g's rows of one group, in the strip's columns, += x^T delta; or = x^T delta. */
@@ -281,18 +302,25 @@ INLINE void FN(gradient_tile)(const int vectors, const SAMPLE_LISTS *x, int64_t 
         UNROLL for (int j = 0; j < vectors; j++) FN(vstore)(rows[k] + j * LANES, tile[k][j]);
 }
 
-/* g += x^T delta in some vectors of columns, over the inputs low..high */
+/* g += x^T delta in some vectors of columns, over the inputs low..high. Where g is W itself, z of the next batch may go
+   along, if there is one: W then comes once a batch from a cache that cannot hold it. */
 INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples,
-                               const REAL *delta, int64_t stride, int64_t column, MATRIX g) {
+                               const REAL *delta, int64_t stride, int64_t column, MATRIX g,
+                               const LISTED_BATCH *next) {
+    const SAMPLE_LISTS coming = next ? *next->x : *x; /* a copy as above */
     g = FN(strip_of)(g, column, vectors);
     FN(fill_strip)(vectors, x, samples, delta, stride, column);
+    if (next) FN(begin_strip)(vectors, next, column);
     for (int64_t group = low / QUAD; group * QUAD < high; group++) {
-        REAL *rows[QUAD];
-        if (x->count[group] == 0) continue;
-        FN(prefetch_group)(vectors, x, group + 1, high, g);
-        FN(group_rows)(x, group, g, x->sink, rows);
-        FN(gradient_tile)(vectors, x, group, 0, rows);
+        if (x->count[group]) {
+            REAL *rows[QUAD];
+            FN(prefetch_group)(vectors, x, group + 1, high, g);
+            FN(group_rows)(x, group, g, x->sink, rows);
+            FN(gradient_tile)(vectors, x, group, 0, rows);
+        }
+        if (next && coming.count[group]) FN(forward_tile)(vectors, &coming, group, g);
     }
+    if (next) FN(end_strip)(vectors, next, column);
 }
 
 /* CALL(n), with `column`, for the strips of n vectors of the columns left..right. */
@@ -308,19 +336,18 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
         column += vectors * LANES;                                                                            \
     }
 
-/* Columns left..right, whole vectors, of z (samples, z_stride) = start + x W over the inputs low..high; no
-   start: zero. */
-static void FN(lists_forward)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, MATRIX w, int64_t left,
-                              int64_t right, const REAL *start, REAL *z, int64_t z_stride) {
-#define CALL(n) FN(forward_strip)(n, x, low, high, samples, w, column, start, z, z_stride)
+/* Columns left..right, whole vectors, of z over the inputs low..high. */
+static void FN(lists_forward)(const LISTED_BATCH *batch, int64_t low, int64_t high, MATRIX w, int64_t left,
+                              int64_t right) {
+#define CALL(n) FN(forward_strip)(n, batch, low, high, w, column)
     EACH_STRIP(left, right, CALL)
 #undef CALL
 }
 
-/* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high. */
+/* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high; see gradient_strip. */
 static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *delta,
-                               int64_t stride, int64_t left, int64_t right, MATRIX g) {
-#define CALL(n) FN(gradient_strip)(n, x, low, high, samples, delta, stride, column, g)
+                               int64_t stride, int64_t left, int64_t right, MATRIX g, const LISTED_BATCH *next) {
+#define CALL(n) FN(gradient_strip)(n, x, low, high, samples, delta, stride, column, g, next)
     EACH_STRIP(left, right, CALL)
 #undef CALL
 }

@@ -15,7 +15,7 @@ static void FN(unusual_layer)(PASS *pass, int chunk, int end, int64_t m, const R
     int from = start ? FN(FROM_ROW) : FN(FROM_ZERO);
     switch (pass->form) {
     case LISTED:
-        FN(lists_forward)(&in->lists, low, high, m, w0, left, right, start, z, stride);
+        FN(lists_forward)(&(LISTED_BATCH){&in->lists, m, stride, start, z}, low, high, w0, left, right);
         break;
     case GROUPED:
         for (; chunk < end; chunk++, from = FN(FROM_C))
@@ -65,7 +65,8 @@ static void FN(unusual_gradient)(PASS *pass, int64_t m, const REAL *delta, REAL 
     const int64_t stride = pass->net->strides[0], left = pass->left, right = pass->right;
     switch (pass->form) {
     case LISTED:
-        FN(lists_gradient)(&in->lists, pass->low, pass->high, m, delta, stride, left, right, matrix);
+        FN(lists_gradient)(&in->lists, pass->low, pass->high, m, delta, stride, left, right, matrix,
+                           pass->coming.x ? &pass->coming : NULL);
         break;
     case GROUPED:
         for (int c = pass->first_walked; c < pass->end_walked; c++)

@@ -54,7 +54,7 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
     REAL *share = partial + pass->first_chunk * m * net->strides[l];
     if (pass->chunks == 1 || pass->by_outputs) {
-        FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
+        if (!pass->begun) FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
         FN(activate_first)(pass, m);
     }
     if (pass->chunks == 1) {
@@ -97,6 +97,7 @@ static int FN(short_batch)(PASS *pass, const JOB *job, int64_t batch, int parity
     }
     for (int64_t l = net->layers - 1; l >= 0; l--) {
         /* the update needs this layer's delta; the delta before it needs this layer's old weights, the transposed */
+        if (l == 0) FN(begin_next)(pass, m, left);
         FN(fused_update)(pass, l, m, step);
         if (l) FN(delta_before)(pass, l, m);
     }
@@ -180,7 +181,6 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     pass.barrier = &job->barrier;
     pass.thread = thread;
     pass.threads = threads;
-    if (threads == 1) pass.next = NULL; /* there is nothing to wait for */
     if (job->online) /* its padding is read */
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
@@ -204,6 +204,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
                    pass.tail_slot * sizeof(REAL));
     }
     if (pass.by_outputs && (threads > 1 || pass.form == LISTED)) FN(take_columns)(&pass, slots);
+    if (threads == 1 && !pass.in_strips) pass.next = NULL; /* there is nothing to wait for */
     if (is_long && pass.form == LISTED) {
         FN(meet)(&pass);
         FN(take_strips)(&pass, job->own, slots);
@@ -407,6 +408,7 @@ static const fnn_kernels FN(table) = {
 #undef SAMPLE_GROUP
 #undef SAMPLE_LISTS
 #undef MATRIX
+#undef LISTED_BATCH
 #undef SAMPLE_TEAMS
 #undef ROWS
 #undef TEAM_OPERANDS

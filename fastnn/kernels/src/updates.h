@@ -37,14 +37,19 @@ INLINE void FN(start_gradient)(const PASS *pass, int64_t input, int64_t rows, in
 INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t m, int64_t column, const STEP *step) {
     const MATRIX w = FN(strip_of)(FN(first_weights)(pass, pass->params), column, vectors);
     REAL g[QUAD][STRIP_WIDTH] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
+    const LISTED_BATCH *next = pass->coming.x ? &pass->coming : NULL;
     FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, pass->net->strides[0], column);
+    const SAMPLE_LISTS coming = next ? *next->x : pass->in->lists; /* copied, as in gradient_strip */
+    if (next) FN(begin_strip)(vectors, next, column);
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
         const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
         const int64_t here = w.at - pass->params + input * w.stride;
         if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP_WIDTH);
         FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, rows);
         FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, here, w.stride, count, vectors * LANES);
+        if (next && coming.count[input / QUAD]) FN(forward_tile)(vectors, &coming, input / QUAD, w);
     }
+    if (next) FN(end_strip)(vectors, next, column);
 }
 
 static void FN(update_lists)(PASS *pass, int64_t m, const STEP *step) {
@@ -89,6 +94,7 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
     int64_t low = 0, high = net->sizes[l];
     if (l == 0) low = pass->low, high = pass->high;
     if (l == 1 && pass->by_outputs) low = pass->left, high = pass->right < high ? pass->right : high;
+    FN(update_bias)(pass, l, m, step); /* first, as z of the next batch begins with it */
     if (step->optimizer == SGD && step->l2 == 0) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
         REAL *w = FN(parameters)(pass, net->weights[l]);
@@ -122,5 +128,13 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
                      columns);
         }
     }
-    FN(update_bias)(pass, l, m, step);
+}
+
+/* Before the update of W0: z of the next batch goes along with it if W0 is in strips and that batch is packed. */
+static void FN(begin_next)(PASS *pass, int64_t m, int64_t left) {
+    pass->begun = pass->in_strips && pass->next && left > m && !pass->has_usual;
+    pass->coming = (LISTED_BATCH){0};
+    if (pass->begun)
+        pass->coming = (LISTED_BATCH){&pass->next->lists, left - m < m ? left - m : m, pass->net->strides[0],
+                                      FN(bias)(pass, 0), pass->a[1]};
 }
