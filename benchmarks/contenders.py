@@ -83,7 +83,7 @@ def tuned(
 def blas_settings() -> list[dict[str, int | None]]:
     """The thread counts to try for what runs on NumPy's or SciPy's BLAS."""
     try:
-        import threadpoolctl  # noqa: F401
+        import threadpoolctl  # noqa: F401  # is it there?
     except ImportError:
         return [{"threads": None}]  # as many as the BLAS takes by itself
     return [{"threads": count} for count in thread_counts()]

@@ -15,11 +15,11 @@ def derivated_sigmoid(y):
     return y * (1 - y)
 
 
-def loss_L2(pred, target):  # noqa: N802
+def loss_L2(pred, target):  # noqa: N802  # the book's name
     return np.sum((pred - target) ** 2) / len(pred)
 
 
-def derivated_loss_L2(pred, target):  # noqa: N802
+def derivated_loss_L2(pred, target):  # noqa: N802  # the book's name
     return 2 * (pred - target)
 
 

@@ -208,7 +208,7 @@ def distance(found: Array, expected: Array) -> float:
 
 
 def rule(optimizer: str, learning_rate: float = 0.1, **settings: float) -> Rule:
-    return Rule(OPTIMIZERS.index(optimizer), learning_rate, **settings)  # type: ignore[arg-type]
+    return Rule(OPTIMIZERS.index(optimizer), learning_rate, **settings)  # type: ignore[arg-type]  # l2=.. and the like
 
 
 def train(

@@ -22,7 +22,7 @@ SHAPES = {"wide": (1500, 130, 90), "narrow": (6000, 7, 300), "one query": (30_00
 
 def digests() -> dict[str, list[str]]:
     """Each search's digest for each number of threads, even on a machine with fewer cores."""
-    os.sched_getaffinity = lambda _: set(range(max(THREADS)))  # type: ignore[assignment,misc]
+    os.sched_getaffinity = lambda _: set(range(max(THREADS)))  # type: ignore[assignment,misc]  # more cores
     found: dict[str, list[str]] = {}
     for shape, (n, d, q) in SHAPES.items():
         rng = np.random.default_rng(0)

@@ -120,7 +120,8 @@ def test_we_read_what_safetensors_writes(tmp_path, options):
     model = fastnn.MLP(seed=1, **options)
     model.save(tmp_path / "ours")
     with safetensors.safe_open(tmp_path / "ours", "np") as file:
-        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+        names, metadata = file.keys(), file.metadata()  # an open file is no iterable
+        tensors = {name: file.get_tensor(name) for name in names}
     safetensors.numpy.save_file(tensors, tmp_path / "theirs", metadata)
     assert bits(fastnn.load(tmp_path / "theirs").params) == bits(model.params)
 

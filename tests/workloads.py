@@ -32,7 +32,7 @@ WORKLOADS: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
 
 def digests() -> dict[str, list[str]]:
     """Each workload's digest for each number of threads, even on a machine with fewer cores."""
-    os.sched_getaffinity = lambda _: set(range(max(THREADS)))  # type: ignore[assignment,misc]
+    os.sched_getaffinity = lambda _: set(range(max(THREADS)))  # type: ignore[assignment,misc]  # more cores
     (X, y), _ = fastnn.datasets.load_mnist()
     X, y = X[:ROWS], y[:ROWS]
     dense = (X / 255 * 0.99 + 0.01).astype(np.float64)  # no zeros, as in B's program

@@ -202,7 +202,8 @@ def _shared_rows(columns: list[NDArray[Any]], height: int) -> tuple[NDArray[Any]
         return None, None
     if set(map(_dtype, columns)) != {base.dtype} or set(map(_shape, columns)) != {(height, 1)}:
         return None, None
-    try:  # a quarter of the time of __array_interface__; refuses read-only and strided columns
+    # a quarter of the time of __array_interface__; refuses read-only and strided columns. (NumPy's stubs know no map.)
+    try:
         addresses = np.fromiter(map(_address, map(_pointer, columns)), np.uintp, len(columns))  # type: ignore[arg-type]
     except (TypeError, ValueError, BufferError):
         return None, None

@@ -27,7 +27,7 @@ class _Lanes(types.Type):
 class _LanesModel(extending.models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: Any) -> None:
         element = ir.FloatType() if lanes.dtype == types.float32 else ir.DoubleType()
-        super().__init__(manager, lanes, ir.VectorType(element, lanes.count))  # type: ignore[no-untyped-call]
+        super().__init__(manager, lanes, ir.VectorType(element, lanes.count))  # type: ignore[no-untyped-call]  # llvmlite's
 
 
 @_intrinsic(prefer_literal=True)

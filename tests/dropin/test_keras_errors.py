@@ -201,7 +201,7 @@ def test_attributes_that_are_not_here(owner, name):
         getattr(owner, name)
     assert not hasattr(owner, name)
     with pytest.raises(AttributeError, match="has no attribute '_private'"):
-        owner._private  # noqa: B018
+        owner._private  # noqa: B018  # looking it up is the test
 
 
 def test_a_refused_layer_is_not_added():

@@ -13,7 +13,7 @@ x = np.random.rand(3).reshape(1, 3)
 print(f"Output: {perceptron.forward(x)}")
 
 # One layer, on one input vector and on two.
-relu_function = lambda y: np.maximum(y, 0)  # noqa: E731
+relu_function = lambda y: np.maximum(y, 0)  # noqa: E731  # as tutorials write it
 layer = FullyConnectedLayer(2, 3, relu_function)
 x1 = np.random.uniform(-1, 1, 2).reshape(1, 2)
 x2 = np.random.uniform(-1, 1, 2).reshape(1, 2)

@@ -161,8 +161,8 @@ static void FN(pack_lists)(const SAMPLE_LISTS *to, int64_t first, int64_t sample
         FN(pack_rows)(to, first, samples, rows, 0, scale, low, high);
 }
 
-/* W0, or its gradient, or a state of it: rows `stride` apart. Lists walk a strip of its columns at a time. Its strips may
-   lie one after the other, each of `strip_rows` rows as wide as it is: what comes next is then what the processor
+/* W0, or its gradient, or a state of it: rows `stride` apart. Lists walk a strip of its columns at a time. Its strips
+   may lie one after the other, each of `strip_rows` rows as wide as it is: what comes next is then what the processor
    foresees. */
 typedef struct {
     REAL *at;
@@ -344,7 +344,7 @@ static void FN(lists_forward)(const LISTED_BATCH *batch, int64_t low, int64_t hi
 #undef CALL
 }
 
-/* Columns left..right, whole vectors, of g (inputs, stride) += x^T delta over the inputs low..high; see gradient_strip. */
+/* Columns left..right, whole vectors, of g += x^T delta over the inputs low..high; see gradient_strip. */
 static void FN(lists_gradient)(const SAMPLE_LISTS *x, int64_t low, int64_t high, int64_t samples, const REAL *delta,
                                int64_t stride, int64_t left, int64_t right, MATRIX g, const LISTED_BATCH *next) {
 #define CALL(n) FN(gradient_strip)(n, x, low, high, samples, delta, stride, column, g, next)
