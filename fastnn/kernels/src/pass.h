@@ -56,8 +56,7 @@ typedef struct {
     int64_t *own_numbers;
     REAL *own; /* (1 + slots, size) parameters and state */
     int in_strips; /* whether the first layer's of these lie strip by strip */
-    LISTED_BATCH coming; /* the next batch, if z of it goes along with the update of these; its x NULL if not, */
-    int begun;           /* and whether it has gone along with the last one */
+    LISTED_BATCH coming; /* the next batch, if z of it goes along with the update of these; its x NULL if not */
     REAL **a;              /* layers + 1 of them: a[l + 1] (BLOCK, strides[l]) is layer l's output */
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back, in whole fours of rows; NULL
                               for layer 0 */

@@ -54,7 +54,8 @@ static void FN(shared_forward)(PASS *pass, int64_t m, int64_t left, REAL *partia
     const int64_t l = pass->by_outputs, outputs = net->sizes[1], *at = pass->outputs_at;
     REAL *share = partial + pass->first_chunk * m * net->strides[l];
     if (pass->chunks == 1 || pass->by_outputs) {
-        if (!pass->begun) FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
+        if (!pass->coming.x) /* or it has gone along with the last update */
+            FN(first_layer)(pass, 0, pass->chunks, m, FN(bias)(pass, 0), pass->a[1]);
         FN(activate_first)(pass, m);
     }
     if (pass->chunks == 1) {
@@ -95,9 +96,9 @@ static int FN(short_batch)(PASS *pass, const JOB *job, int64_t batch, int parity
         pass->correct = correct_before;
         return 0;
     }
+    FN(begin_next)(pass, m, left);
     for (int64_t l = net->layers - 1; l >= 0; l--) {
         /* the update needs this layer's delta; the delta before it needs this layer's old weights, the transposed */
-        if (l == 0) FN(begin_next)(pass, m, left);
         FN(fused_update)(pass, l, m, step);
         if (l) FN(delta_before)(pass, l, m);
     }

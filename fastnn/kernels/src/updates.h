@@ -132,9 +132,8 @@ static void FN(fused_update)(PASS *pass, int64_t l, int64_t m, const STEP *step)
 
 /* Before the update of W0: z of the next batch goes along with it if W0 is in strips and that batch is packed. */
 static void FN(begin_next)(PASS *pass, int64_t m, int64_t left) {
-    pass->begun = pass->in_strips && pass->next && left > m && !pass->has_usual;
     pass->coming = (LISTED_BATCH){0};
-    if (pass->begun)
+    if (pass->in_strips && pass->next && left > m && !pass->has_usual)
         pass->coming = (LISTED_BATCH){&pass->next->lists, left - m < m ? left - m : m, pass->net->strides[0],
                                       FN(bias)(pass, 0), pass->a[1]};
 }
