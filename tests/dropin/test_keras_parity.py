@@ -18,9 +18,9 @@ import fastnn.dropin.keras as ours
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it and its backend warn of while they are imported
-    theirs = pytest.importorskip("keras")
+    theirs = pytest.importorskip("keras")  # installed by hand, CI does without it
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras' own, and its backend's
 COUNT, WIDTH, CLASSES = 150, 12, 4
 RNG = np.random.default_rng(0)
 X = RNG.random((COUNT, WIDTH), np.float32)
