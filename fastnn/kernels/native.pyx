@@ -113,6 +113,7 @@ cdef extern from "fastnn.h" nogil:
 
     const fnn_unit *fnn_select(const char *) noexcept
     int fnn_forced_form, fnn_forced_split
+    int FORWARD, TRAINING, LEADING
     const double FNN_FORWARD_THREAD_WORK
     const double FNN_TRAIN_THREAD_WORK
     const double FNN_SEARCH_THREAD_WORK
@@ -236,9 +237,9 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     cdef fnn_data data = data_of(X, scale)
     cdef int threads = num_threads() if count * shape.work > FNN_FORWARD_THREAD_WORK else 1, finite = 1
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
-    cdef size_t room = kernels.arena_bytes(&shape.c, min(count, slice_rows), 0)
+    cdef size_t room = kernels.arena_bytes(&shape.c, min(count, slice_rows), FORWARD)
     if count > slice_rows:  # the rows left over for the last slice may be laid out in another way, in more memory
-        room = max(room, kernels.arena_bytes(&shape.c, count % slice_rows, 0))
+        room = max(room, kernels.arena_bytes(&shape.c, count % slice_rows, FORWARD))
     cdef Arena arena = Arena(room * threads)
     while done < count:
         here = min(count - done, slice_rows)
@@ -258,7 +259,7 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef void *gradient = cnp.PyArray_DATA(grad)
     cdef fnn_data data = data_of(X, scale, y)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, 1))
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, TRAINING))
     cdef double loss
     grad.fill(0)
     with nogil:
@@ -318,7 +319,8 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
         kept, scales = dropout.kept, dropout.scales
         data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
     cdef int threads = num_threads() if count * shape.work >= FNN_TRAIN_THREAD_WORK else 1
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, 1) * threads)
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, LEADING)
+                             + kernels.arena_bytes(&shape.c, batch_size, TRAINING) * (threads - 1))
     global crowd
     while result.batches < batches and not result.diverged:
         with nogil:

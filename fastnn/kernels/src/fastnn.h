@@ -121,11 +121,15 @@ void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a
 #define FNN_TRAIN_THREAD_WORK 2e6
 #define FNN_SEARCH_THREAD_WORK 1e7 /* bytes of codes, or columns, of all pairs: about a millisecond */
 
-/* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned and has
-   `threads` times arena_bytes(net, rows, 0) bytes for forward, arena_bytes(net, batch, 1) for the others. Results do
-   not depend on `threads`. */
+/* What a pass is for: outputs; gradients too; or also for what the threads of a training share. */
+enum { FORWARD, TRAINING, LEADING };
+
+/* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned. It has for each thread of forward
+   arena_bytes(net, rows, FORWARD) bytes, for loss_grad arena_bytes(net, rows, TRAINING), and for train
+   arena_bytes(net, batch, LEADING), and the same of TRAINING for each thread but the first. Results do not depend on
+   `threads`. */
 typedef struct {
-    size_t (*arena_bytes)(const fnn_net *net, int64_t batch, int training);
+    size_t (*arena_bytes)(const fnn_net *net, int64_t rows, int purpose);
 
     /* out (count, outputs) = the network's outputs for the rows x[first..first + count); are all of them finite? */
     int (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,

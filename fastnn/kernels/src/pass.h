@@ -61,8 +61,8 @@ typedef struct {
     REAL **transposed;    /* (sizes[l+1], strides[l-1]) layer l's weights, for the way back, in whole fours of rows; NULL
                               for layer 0 */
     REAL *delta, *before; /* (BLOCK, widest stride) dL/dz of a layer and of the one before it */
-    REAL *gradient;       /* laid out as params; for batches longer than a block CHUNKS of them */
-    REAL *partial;        /* (2, share_room) the chunks' shares of z, of two batches in turn */
+    REAL *gradient;       /* laid out as params; for batches longer than a block thread 0 has CHUNKS of them */
+    REAL *partial;        /* thread 0's (2, share_room): the chunks' shares of z, of two batches in turn */
     int64_t share_room;   /* elements of one of the two */
     REAL *x_columns, *gram, *run_z, *moves; /* of a run of online batches; see online.h */
     fnn_poll *poll;       /* NULL in all threads but one */
@@ -130,12 +130,12 @@ static INPUTS *FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t bloc
     return in;
 }
 
-/* Lays a pass out in the arena, with one chunk of all inputs; `training` adds what only the way back needs. Returns the
-   bytes used. */
-static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int training, void *arena) {
+/* Lays a pass out in the arena, with one chunk of all inputs. Returns the bytes used. */
+static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int purpose, void *arena) {
     FN(cursor) at = {arena, 0};
+    const int training = purpose != FORWARD, leads = purpose == LEADING, is_long = rows > BLOCK;
     const int online = training && rows <= MOST_ONLINE;
-    const int64_t inputs = net->sizes[0], block = online ? RUN : rows <= BLOCK ? rows : LONG_BLOCK;
+    const int64_t inputs = net->sizes[0], block = online ? RUN : is_long ? LONG_BLOCK : rows;
     int64_t widest = 0;
     PASS here = {.net = net, .all = net, .chunks = 1, .end_chunk = 1, .end_walked = 1, .high = inputs,
                  .right = net->strides[0]};
@@ -147,7 +147,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     here.transposed = FN(take)(&at, net->layers * sizeof *here.transposed);
     REAL *of_byte = FN(take)(&at, 256 * sizeof(REAL));
     here.in = FN(place_inputs)(&at, net, block, of_byte);
-    if (training && rows <= BLOCK && !online && block * inputs * (int64_t)sizeof(REAL) <= NEXT_BYTES)
+    if (training && !is_long && !online && block * inputs * (int64_t)sizeof(REAL) <= NEXT_BYTES)
         here.next = FN(place_inputs)(&at, net, block, of_byte);
     for (int64_t l = 0; l < net->layers; l++) {
         REAL *a = FN(take)(&at, block * net->strides[l] * sizeof(REAL)), *transposed = NULL;
@@ -159,9 +159,10 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
     if (training) {
         here.delta = FN(take)(&at, block * widest * sizeof(REAL));
         here.before = FN(take)(&at, block * widest * sizeof(REAL));
-        here.gradient = FN(take)(&at, (rows > BLOCK ? CHUNKS : 1) * here.size * sizeof(REAL));
         here.share_room = CHUNKS * block * (net->strides[here.by_outputs] + (online ? GRAM_STRIDE : 0));
-        here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
+        if (!is_long) here.gradient = FN(take)(&at, here.size * sizeof(REAL));
+        if (leads && is_long) here.gradient = FN(take)(&at, CHUNKS * here.size * sizeof(REAL));
+        if (leads && !is_long) here.partial = FN(take)(&at, 2 * here.share_room * sizeof(REAL));
         here.usual.row = FN(take)(&at, inputs * sizeof(REAL));
         here.usual.differences = FN(take)(&at, TOGETHER * inputs * sizeof(REAL));
         here.usual.z = FN(take)(&at, net->strides[0] * sizeof(REAL));
@@ -176,7 +177,7 @@ static size_t FN(place)(PASS *pass, const fnn_net *net, int64_t rows, int traini
             here.run_z = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
             here.moves = FN(take)(&at, RUN * net->strides[0] * sizeof(REAL));
         }
-        if (here.by_outputs || rows > BLOCK) here.own = FN(take)(&at, 3 * here.size * sizeof(REAL));
+        if (here.by_outputs || (leads && is_long)) here.own = FN(take)(&at, 3 * here.size * sizeof(REAL));
         if (here.by_outputs) here.own_numbers = FN(take)(&at, 4 * (net->layers + 1) * sizeof(int64_t));
         here.tail = FN(take)(&at, here.tail_slot * sizeof(REAL));
         here.tail_state = FN(take)(&at, 2 * here.tail_slot * sizeof(REAL));

@@ -19,7 +19,7 @@ typedef struct {
     double start, end, over; /* by the clock of fnn_now(); when thread 0 was done */
     fnn_result *result;
     char *arena;
-    size_t arena_bytes;
+    size_t first_bytes, other_bytes; /* of it: thread 0's, and each other thread's */
     int chunks;
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; thread 0 lowers it when the time is up */
@@ -171,7 +171,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     const int is_long = job->batch_size > BLOCK;
     const int64_t batches = (job->count + job->batch_size - 1) / job->batch_size;
     PASS pass;
-    FN(place)(&pass, job->net, job->batch_size, 1, job->arena + thread * job->arena_bytes);
+    FN(place)(&pass, job->net, job->batch_size, thread ? TRAINING : LEADING,
+              job->arena + (thread ? job->first_bytes + (thread - 1) * job->other_bytes : 0));
     FN(plan)(&pass, job->data, job->order, 0, job->count, job->batch_size, job->chunks, job->online,
              !job->plain);
     pass.params = job->params;
@@ -253,8 +254,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     }
 }
 
-static size_t FN(arena_bytes)(const fnn_net *net, int64_t rows, int training) {
-    return FN(place)(NULL, net, rows, training, NULL);
+static size_t FN(arena_bytes)(const fnn_net *net, int64_t rows, int purpose) {
+    return FN(place)(NULL, net, rows, purpose, NULL);
 }
 
 static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
@@ -270,7 +271,8 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
     const int most = batch_size > BLOCK ? CHUNKS : chunks;
     JOB job = {.net = net, .params = params, .state = state, .data = data, .order = order, .count = count,
                .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result,
-               .arena = arena, .arena_bytes = FN(arena_bytes)(net, batch_size, 1), .chunks = chunks,
+               .arena = arena, .first_bytes = FN(arena_bytes)(net, batch_size, LEADING),
+               .other_bytes = FN(arena_bytes)(net, batch_size, TRAINING), .chunks = chunks,
                .stop = (count + batch_size - 1) / batch_size, .plain = plain, .online = online, .poll = poll};
     if (threads > most) threads = most;
     const int alone = start < result->crowd.alone_until;
@@ -285,7 +287,7 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
                             void *arena, fnn_poll *poll) {
     PASS pass;
     int stop = 0;
-    FN(place)(&pass, net, count, 1, arena);
+    FN(place)(&pass, net, count, TRAINING, arena);
     FN(plan)(&pass, data, NULL, 0, count, count, 1, 0, 0);
     pass.params = (REAL *)params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
@@ -300,7 +302,7 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
 
 /* In blocks of LONG_BLOCK rows, whose dL/dx is the transpose of W delta^T; returns room for delta^T and a tile of it. */
 static REAL *FN(place_layer)(PASS *pass, const fnn_net *net, int64_t count, void *arena, size_t *used) {
-    FN(cursor) at = {arena, FN(place)(pass, net, count > LONG_BLOCK ? LONG_BLOCK : count, 1, arena)};
+    FN(cursor) at = {arena, FN(place)(pass, net, count > LONG_BLOCK ? LONG_BLOCK : count, TRAINING, arena)};
     REAL *columns = FN(take)(&at, (net->strides[0] + TILE_ROWS) * LONG_BLOCK * sizeof(REAL));
     *used = at.used;
     return columns;
@@ -365,7 +367,7 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t from = job->count * thread / threads, to = job->count * (thread + 1) / threads;
     PASS pass;
-    FN(place)(&pass, net, job->count, 0, job->arena + thread * job->arena_bytes);
+    FN(place)(&pass, net, job->count, FORWARD, job->arena + thread * job->arena_bytes);
     FN(plan)(&pass, job->data, NULL, job->first, job->count, job->count, 1, 0, 0);
     pass.params = (REAL *)job->params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
@@ -389,7 +391,7 @@ static void FN(forward_thread)(void *argument, int thread, int threads) {
 
 static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
                         void *out, void *arena, int threads) {
-    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, 0), 0};
+    FN(forward_job) job = {net, params, data, first, count, out, arena, FN(arena_bytes)(net, count, FORWARD), 0};
     fnn_parallel(FN(forward_thread), &job, threads);
     return !job.unbounded;
 }
