@@ -22,3 +22,4 @@
 #include "visits.h"
 #include "neighbors.h"
 #include "training.h"
+#include "table.h"
