@@ -127,10 +127,18 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
         layer = linear(narrowed(turned(axes, *choice[:2])), mean if raw else None)
         u = _shorten(squares(prepared), turned(projected, *choice[:2]), choice.width, d)[0]
     empty = Pruning(
-        metric, raw, mean, layer, *_grid(u, None if layer else -mean),
-        math.inf if always else max(plain - choice.tiles, 0) / verify, math.inf if always else most_neighbors,
-        choice.width or d, np.empty((0, 0), np.uint8), np.empty(0, np.float32), None,
-    )  # fmt: skip
+        metric,
+        raw,
+        mean,
+        layer,
+        *_grid(u, None if layer else -mean),
+        math.inf if always else max(plain - choice.tiles, 0) / verify,
+        math.inf if always else most_neighbors,
+        choice.width or d,
+        np.empty((0, 0), np.uint8),
+        np.empty(0, np.float32),
+        None,
+    )
     codes, errors, finer = _encode(empty, X)
     return replace(empty, rows=codes, row_errors=errors, finer_rows=finer)
 

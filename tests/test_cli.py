@@ -368,11 +368,13 @@ def test_backends_and_core_commands_need_neither_pillow_nor_matplotlib(data):
     assert done.stderr.count("\n") == 1
 
 
+def endless_training(data):
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return command("train", "--data", data, "--backend", "numpy", "--epochs", "1000000", **options)
+
+
 def test_ctrl_c(data):
-    with command(
-        "train", "--data", data, "--backend", "numpy", "--epochs", "1000000",
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with endless_training(data) as process:
         while not process.stdout.readline().startswith("Epoch 1/"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
@@ -382,10 +384,7 @@ def test_ctrl_c(data):
 
 
 def test_a_closed_pipe_ends_it_quietly(data):
-    with command(
-        "train", "--data", data, "--backend", "numpy", "--epochs", "1000000",
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with endless_training(data) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""

@@ -243,8 +243,13 @@ def test_progress_is_shown_on_a_terminal(data, capsys, monkeypatch, terminal, fl
         return
     shown = err.split("\r\033[K")
     assert [text.split(", ")[0].strip() for text in shown] == [
-        "", "0 of 200 queries", "80 of 200 queries", "160 of 200 queries", "200 of 200 queries", "",
-    ]  # fmt: skip
+        "",
+        "0 of 200 queries",
+        "80 of 200 queries",
+        "160 of 200 queries",
+        "200 of 200 queries",
+        "",
+    ]
     assert shown[4].endswith(", 0 s left ")
 
 

@@ -199,9 +199,15 @@ def test_forward_takes_any_array_of_rows(backend, dtype, tmp_path):
     wide = np.zeros((18, 12), np.float32)
     wide[::2, ::2] = X
     for same in (
-        X.astype(np.float64), np.asfortranarray(X), read_only, memory_mapped, X.tolist(), wide[::2, ::2],
-        X.astype(">f4"), X.astype(">f8"),
-    ):  # fmt: skip
+        X.astype(np.float64),
+        np.asfortranarray(X),
+        read_only,
+        memory_mapped,
+        X.tolist(),
+        wide[::2, ::2],
+        X.astype(">f4"),
+        X.astype(">f8"),
+    ):
         assert (model.forward(same) == expected).all()
     assert close(model.forward(X[4]), expected[4])
     assert model.forward(X[4]).shape == (3,)

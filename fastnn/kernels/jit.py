@@ -135,9 +135,21 @@ def _backward(
 
 @step.compiled
 def _train(
-    net: Any, params: Any, state: Any, grad: Any, X: Any, scale: float, y: Any, order: Any, batch_size: int, rule: Any,
-    first: int, last: int, extras: Any, work: Any,
-) -> Any:  # fmt: skip
+    net: Any,
+    params: Any,
+    state: Any,
+    grad: Any,
+    X: Any,
+    scale: float,
+    y: Any,
+    order: Any,
+    batch_size: int,
+    rule: Any,
+    first: int,
+    last: int,
+    extras: Any,
+    work: Any,
+) -> Any:
     """Do the batches first to last - 1; return the summed loss, the number correct and the batches done."""
     T, rate, block = params.dtype.type, rule.learning_rate, len(work.rows)
     # plain SGD subtracts a batch's gradient row by row as it comes; it needs no copy of the gradient
@@ -190,9 +202,17 @@ def _gradient(net: Any, params: Any, X: Any, scale: float, y: Any, rows: Any, gr
 
 @step.compiled
 def _layer_gradient(
-    net: Any, params: Any, X: Any, scale: float, rows: Any, outputs: Any, output_grad: Any, grad: Any, input_grad: Any,
+    net: Any,
+    params: Any,
+    X: Any,
+    scale: float,
+    rows: Any,
+    outputs: Any,
+    output_grad: Any,
+    grad: Any,
+    input_grad: Any,
     work: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Add the rows' part of the gradient to grad; write that of the rows themselves."""
     one, block, weights, stride = params.dtype.type(1), len(rows), net.weights[0], net.strides[0]
     inputs, units, a, delta = net.sizes[0], net.sizes[1], work.a[0], work.delta[0]

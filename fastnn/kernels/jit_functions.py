@@ -191,9 +191,22 @@ def _multiply(a: Any, values: Any) -> None:
 # Not cached on disk: what it calls is the caller's. Rows, offsets and weights go as in jit.py.
 @numba.njit(nogil=True, error_model="numpy")
 def _train(
-    activation: Any, derivative: Any, loss: Any, loss_derivative: Any, net: Any, params: Any, X: Any, scale: float,
-    y: Any, order: Any, batch_size: int, rate: float, first: int, last: int, work: Any,
-) -> Any:  # fmt: skip
+    activation: Any,
+    derivative: Any,
+    loss: Any,
+    loss_derivative: Any,
+    net: Any,
+    params: Any,
+    X: Any,
+    scale: float,
+    y: Any,
+    order: Any,
+    batch_size: int,
+    rate: float,
+    first: int,
+    last: int,
+    work: Any,
+) -> Any:
     """Do the batches first to last - 1; return the sum of their losses and how many were done."""
     one, factor, layers, total = params.dtype.type(1), params.dtype.type(-rate), len(net.strides), 0.0
     for batch in range(first, last):

@@ -251,9 +251,19 @@ def _reach(metric: int, bound: float, scale: float, error: float) -> float:
 
 @step.compiled
 def compare_codes(
-    metric: int, X: Any, first: int, stop: int, Q: Any, rows: Any, row_errors: Any, query_errors: Any, scale: float,
-    queries: Any, tile: Any, best: Any,
-) -> int:  # fmt: skip
+    metric: int,
+    X: Any,
+    first: int,
+    stop: int,
+    Q: Any,
+    rows: Any,
+    row_errors: Any,
+    query_errors: Any,
+    scale: float,
+    queries: Any,
+    tile: Any,
+    best: Any,
+) -> int:
     """Offer the rows that their codes do not rule out; return how many."""
     d, verified = rows.shape[1], 0
     for q in range(len(Q)):

@@ -124,13 +124,13 @@ def test_the_list_of_layers_may_change():
 @pytest.mark.parametrize("losses", ["L2", "cross_entropy"])
 @pytest.mark.parametrize("batch_size", [1, 8, 32])
 def test_training(any_backend, capsys, losses, batch_size):
-    names = f"loss_{losses}" if losses == "L2" else losses, f"derivated_{'loss_' if losses == 'L2' else ''}{losses}"
-    np.random.seed(3)
-    ours = layers.SimpleNetwork(*SIZES, loss_function=getattr(layers, names[0]),
-                                derivated_loss_function=getattr(layers, names[1]))  # fmt: skip
-    np.random.seed(3)
-    theirs = oracle.SimpleNetwork(*SIZES, loss_function=getattr(oracle, names[0]),
-                                  derivated_loss_function=getattr(oracle, names[1]))  # fmt: skip
+    loss = "loss_L2" if losses == "L2" else losses
+    made = []
+    for module in (layers, oracle):
+        np.random.seed(3)
+        functions = getattr(module, loss), getattr(module, f"derivated_{loss}")
+        made.append(module.SimpleNetwork(*SIZES, loss_function=functions[0], derivated_loss_function=functions[1]))
+    ours, theirs = made
     X, T, labels = samples(101)
     printed = []
     for network in (ours, theirs):
