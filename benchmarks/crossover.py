@@ -18,6 +18,8 @@ splits   what threads share out of the first layer, its inputs or its outputs (W
 threads  one or all (THREAD_WORK)
 packing  images given as reals, trained on as they are or as bytes (LEAST_PACKED_WORK; fastnn/training.py), by width,
          type and epochs
+listing  digits in order, with lists of what is active in each batch or without (LEAST_LISTED_BATCH,
+         LEAST_LISTED_EPOCHS; fastnn/training.py), by width, type, batch size and epochs
 queries  a plain search of bytes with the queries dense or in teams (LEAST_ARRANGED, MOST_ACTIVE_QUERIES; searcher.h),
          by rows, queries and share of active pixels
 """
@@ -168,6 +170,29 @@ def whole_fit(X: np.ndarray, hidden: int, epochs: int, least: float) -> Callable
     return fit
 
 
+def listed_fit(
+    X: np.ndarray, dtype: type, hidden: int, batch_size: int, epochs: int, least: float | None
+) -> Callable[[], float]:
+    y = fastnn.datasets.load_mnist()[0][1]
+    rules = {
+        name: getattr(training, name) for name in ("LEAST_LISTED_BATCH", "LEAST_LISTED_EPOCHS", "LEAST_PACKED_WORK")
+    }
+
+    def fit() -> float:
+        model = fastnn.MLP((X.shape[1], hidden, 10), dtype=dtype, seed=1)
+        for name, value in rules.items():
+            setattr(training, name, value if least is None else least)
+        start = time.perf_counter()
+        with fastnn.use("native"):
+            model.fit(X, y, epochs=epochs, batch_size=batch_size, learning_rate=1e-3, shuffle=False)
+        taken = time.perf_counter() - start
+        for name, value in rules.items():
+            setattr(training, name, value)
+        return taken
+
+    return fit
+
+
 def packing(rounds: int) -> Iterator[dict[str, object]]:
     pixels = fastnn.datasets.load_mnist()[0][0]
     for dtype in (np.float32, np.float64):
@@ -178,6 +203,20 @@ def packing(rounds: int) -> Iterator[dict[str, object]]:
                 ways = {"reals": whole_fit(X, hidden, epochs, math.inf), "bytes": whole_fit(X, hidden, epochs, 0)}
                 chosen = "bytes" if epochs * hidden >= training.LEAST_PACKED_WORK else "reals"
                 yield measure(f"hidden {hidden}, {np.dtype(dtype)}, epochs {epochs}", ways, chosen, rounds)
+
+
+def listing(rounds: int) -> Iterator[dict[str, object]]:
+    X = fastnn.datasets.load_mnist()[0][0]
+    for dtype in (np.float32, np.float64):
+        for hidden in (30, 64, 128, 500):
+            for batch_size in (20, 32, 100, len(X)):
+                for epochs in sorted({3, 5, max(5, -(-training.LEAST_PACKED_WORK // hidden)), 20}):
+                    ways = {
+                        name: listed_fit(X, dtype, hidden, batch_size, epochs, least)
+                        for name, least in (("rows", math.inf), ("lists", 0), ("rule", None))
+                    }
+                    title = f"hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}, epochs {epochs}"
+                    yield measure(title, ways, "rule", rounds)
 
 
 def searcher(X: np.ndarray, Q: np.ndarray, way: str | None) -> Callable[[], float]:
@@ -209,7 +248,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (forms, usual, online, splits, threads, packing, queries):
+    for part in (forms, usual, online, splits, threads, packing, listing, queries):
         if arguments.only not in (None, part.__name__):
             continue
         print(f"\n{part.__name__}")

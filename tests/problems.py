@@ -14,7 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnn import MLP
-from fastnn.kernels.spec import OPTIMIZERS, SLOTS, Dropout, EpochResult, Kernels, Net, Rule, Tick, aligned_zeros, layout
+from fastnn.kernels.spec import (
+    OPTIMIZERS,
+    SLOTS,
+    Dropout,
+    EpochResult,
+    Kernels,
+    Lists,
+    Net,
+    Rule,
+    Tick,
+    aligned_zeros,
+    layout,
+)
 
 Array = NDArray[Any]
 
@@ -134,13 +146,16 @@ def naive_factors(problem: Problem) -> list[list[naive.Vector]] | None:
 
 
 def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: np.dtype[Any]) -> Array:
-    if kind in ("bytes", "memory_mapped"):
+    if kind in ("bytes", "strokes", "memory_mapped"):
         X = rng.integers(0, 256, shape).astype(np.uint8)
     else:
         X = rng.uniform(-1, 1, shape).astype(real)
     if kind in ("bytes", "sparse"):
         X[rng.random(shape) < 0.8] = 0
         X[len(X) // 2] = 0  # a row without anything to walk
+    if kind == "strokes":  # what is not zero lies together
+        X[np.repeat(rng.random((shape[0], -(-shape[1] // 4))) < 0.8, 4, axis=1)[:, : shape[1]]] = 0
+        X[len(X) // 2] = 0
     if kind == "usual":  # most of a column's values are one and the same, which is zero in some columns
         usual = rng.uniform(-1, 1, shape[1]).astype(real)
         usual[3::7] = 0
@@ -212,7 +227,13 @@ def rule(optimizer: str, learning_rate: float = 0.1, **settings: float) -> Rule:
 
 
 def train(
-    kernels: Kernels, problem: Problem, order: Sequence[int], batch: int, rule: Rule, tick: Tick | None = None
+    kernels: Kernels,
+    problem: Problem,
+    order: Sequence[int],
+    batch: int,
+    rule: Rule,
+    tick: Tick | None = None,
+    lists: Lists | None = None,
 ) -> tuple[EpochResult, Array, Array]:
     """An epoch on copies; returns the result, the parameters and the state."""
     params, state = copied(problem.params), problem.state(rule)
@@ -230,6 +251,7 @@ def train(
         tick,
         problem.weights,
         problem.dropout,
+        lists,
     )
     return result, params, state
 

@@ -87,7 +87,7 @@ class Run:
             return  # layers of several kinds; or without a derivative, of which ``backward`` will complain
         if (activation, derivative) == (sigmoid, derivated_sigmoid) and pair in LOSSES:
             self.epoch = partial(self._by_kernels, LOSSES[pair])
-            self.data = packed(self.data, slab.net, epochs)
+            self.data = packed(self.data, slab.net, epochs, batch_size)
             return
         own = functions.compiled_for_training(activation, derivative, *pair, outputs, slab.params.dtype)
         if own:

@@ -61,7 +61,7 @@ from ..kernels.spec import (
     layout,
     weight_views,
 )
-from ..training import Data, run_epoch
+from ..training import Data, packed, run_epoch
 from .scratch_knn import forget, knn, knn_batch
 
 __all__ = [
@@ -222,6 +222,7 @@ def _fit(
     weights = _views(net, params)
     for drawn in weights[::2]:
         drawn[:] = np.random.randn(*drawn.shape) * math.sqrt(2 / len(drawn))
+    data = packed(data, net, epochs, len(images))
     order, state, rule = np.arange(len(images)), np.empty((0, count)), Rule(SGD, lr)
     for epoch in range(1, epochs + 1):
         shown = epoch == 1 or epoch % 10 == 0

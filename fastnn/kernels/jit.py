@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import jit_layers as step
 from . import jit_neighbors as near
 from . import spec
-from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Net, Rule, Tick, aligned_zeros
+from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Lists, Net, Rule, Tick, aligned_zeros
 
 BLOCK = 256  # rows that go through the layers together; a larger batch is several blocks
 
@@ -314,6 +314,7 @@ def train_epoch(
     tick: Tick | None = None,
     weights: FloatArray | None = None,
     dropout: Dropout | None = None,
+    lists: Lists | None = None,
 ) -> EpochResult:
     net, X, scale, y, order = plain(net, X, scale, y, order)
     rule = Rule._make([int(rule.optimizer), *map(float, rule[1:-1]), int(rule.step)])

@@ -3,7 +3,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from .spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Lists, Net, Rule, Tick
 
 simd: str
 matrices: bool
@@ -36,6 +36,7 @@ def train_epoch(
     tick: Tick | None = None,
     weights: FloatArray | None = None,
     dropout: Dropout | None = None,
+    lists: Lists | None = None,
 ) -> EpochResult: ...
 def neighbors(
     metric: int,
@@ -58,6 +59,7 @@ def encode(
     errors: NDArray[np.float32],
 ) -> None: ...
 def pack_rows(X: FloatArray) -> tuple[NDArray[np.uint8], float] | None: ...
+def list_rows(X: NDArray[Any], scale: float, batch_size: int) -> Lists | None: ...
 def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int
 ) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...

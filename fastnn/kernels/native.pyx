@@ -15,7 +15,7 @@ cimport numpy as cnp
 import numpy as np
 
 from . import num_threads
-from .spec import ACTIVATIONS, EpochResult
+from .spec import ACTIVATIONS, EpochResult, Lists
 
 cdef extern from "fastnn.h" nogil:
     int EXPONENTIAL
@@ -40,6 +40,8 @@ cdef extern from "fastnn.h" nogil:
         const uint8_t *kept
         int64_t kept_width
         const double *scales
+        const void *lists
+        double lists_scale
 
     ctypedef struct fnn_rule:
         int64_t optimizer
@@ -100,6 +102,9 @@ cdef extern from "fastnn.h" nogil:
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
                       const fnn_rule *, double, fnn_result *, void *, int, fnn_poll *) noexcept nogil
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, double, uint8_t *, int) noexcept nogil
+        size_t (*lists_bytes)(int64_t, int64_t, int64_t, size_t *) noexcept nogil
+        int (*list_rows)(const void *, int, int64_t, int64_t, int64_t, int64_t, double, void *, void *,
+                         int) noexcept nogil
         size_t (*search_bytes)(const fnn_search *, int) noexcept nogil
         int (*search)(const fnn_search *, void *, int, fnn_poll *) noexcept nogil
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
@@ -217,7 +222,7 @@ cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
     No memory views, here and below: their set-up costs more than the pass of a single row.
     """
     cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
-                                  NULL, 0, NULL)
+                                  NULL, 0, NULL, NULL, 0)
     if y is None:
         pass
     elif cnp.PyArray_NDIM(y) == 1:
@@ -294,7 +299,8 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
 
 
 def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, double scale, cnp.ndarray y,
-                cnp.ndarray order, int64_t batch_size, rule, tick=None, cnp.ndarray weights=None, dropout=None):
+                cnp.ndarray order, int64_t batch_size, rule, tick=None, cnp.ndarray weights=None, dropout=None,
+                lists=None):
     """See fastnn.kernels.spec.Kernels.train_epoch."""
     cdef Net shape = Net(net)
     cdef const fnn_kernels *kernels = table(params)
@@ -318,6 +324,8 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
     if dropout is not None and shape.c.layers > 1:
         kept, scales = dropout.kept, dropout.scales
         data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
+    if lists is not None:
+        data.lists, data.lists_scale = cnp.PyArray_DATA(lists.entries), lists.scale
     cdef int threads = num_threads() if count * shape.work >= FNN_TRAIN_THREAD_WORK else 1
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, LEADING)
                              + kernels.arena_bytes(&shape.c, batch_size, TRAINING) * (threads - 1))

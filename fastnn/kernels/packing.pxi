@@ -41,6 +41,35 @@ def pack_rows(cnp.ndarray X):
     return None
 
 
+def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
+    """spec's Lists of rows (n, inputs) of uint8, times ``scale``, or of float32 or float64, in batches of so many.
+
+    None if pack_rows would not pack the reals, or if half of the inputs are other than zero in some batch.
+    """
+    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
+    cdef bint is_uint8 = cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, fits = True
+    cdef int64_t slice_rows = max(1, PACKED_BYTES // (batch_size * inputs * cnp.PyArray_ITEMSIZE(X))) * batch_size
+    cdef const fnn_kernels *kernels = table(X)
+    cdef const void *rows = cnp.PyArray_DATA(X)
+    cdef size_t arena_bytes
+    cdef int threads = num_threads()
+    cdef uint8_t[:, ::1] lists = uint8_rows(1, kernels.lists_bytes(n, inputs, batch_size, &arena_bytes))
+    cdef Arena arena = Arena(arena_bytes * threads)
+    cdef double factor
+    for factor in FACTORS:  # none of which bytes need
+        for done in range(0, n, slice_rows):
+            here = min(n, done + slice_rows)
+            with nogil:
+                fits = kernels.list_rows(rows, is_uint8, done, here, inputs, batch_size, factor, &lists[0, 0],
+                                         arena.start, threads)
+            if not fits:
+                break
+            PyErr_CheckSignals()
+        if fits:
+            return Lists(np.asarray(lists), scale if is_uint8 else 1 / factor)
+    return None
+
+
 cdef bint is_column(object array, int64_t height, int kind) noexcept:
     """Whether an object is a plain, aligned, contiguous array (height, 1) of NumPy's type number ``kind``."""
     return (

@@ -29,6 +29,7 @@ from .spec import (
     EpochResult,
     FloatArray,
     IntArray,
+    Lists,
     Net,
     Rule,
     Tick,
@@ -242,6 +243,7 @@ def train_epoch(
     tick: Tick | None = None,
     weights: FloatArray | None = None,
     dropout: Dropout | None = None,
+    lists: Lists | None = None,
 ) -> EpochResult:
     grad = np.zeros_like(params)
     total, correct, batches = 0.0, 0, 0

@@ -95,6 +95,13 @@ class Dropout(NamedTuple):
     scales: NDArray[np.float64]  # (hidden layers,)
 
 
+class Lists(NamedTuple):
+    """The inputs other than zero of every batch, for epochs that all take the same; as the native backend has them."""
+
+    entries: NDArray[np.uint8]
+    scale: float  # the inputs are so many times their bytes
+
+
 class Codes(NamedTuple):
     """A short code of every row x and every query q, which bounds distances from below:
 
@@ -151,13 +158,15 @@ class Kernels(Protocol):
         tick: Tick | None = None,
         weights: FloatArray | None = None,
         dropout: Dropout | None = None,
+        lists: Lists | None = None,
     ) -> EpochResult:
         """Visit the rows ``order`` in batches, updating ``params`` and ``state`` (slots, params.size) in place.
 
         The last batch may be smaller. ``weights`` (n,) of the parameters' dtype are factors of the rows' losses; the
-        mean is still over the rows. ``tick`` is called between batches, at least every 0.1 s of work unless one
-        batch takes longer, and may raise; the parameters are then those of the last finished batch. A backend may
-        take subnormal numbers for zeros.
+        mean is still over the rows. ``lists`` may save work: those of X in batches of ``batch_size``, with ``order``
+        rows in order, from the first of some batch to the last of another. ``tick`` is called between batches, at least
+        every 0.1 s of work unless one batch takes longer, and may raise; the parameters are then those of the last
+        finished batch. A backend may take subnormal numbers for zeros.
         """
 
     def layer_grad(

@@ -48,6 +48,7 @@ def test_parameters_may_be_given_by_name(backend):
         tick=None,
         weights=np.ones(4),
         dropout=None,
+        lists=None,
     )
     assert type(result) is spec.EpochResult
     assert [type(value) for value in result] == [float, int, int]

@@ -1,5 +1,7 @@
 """Rows of reals that are images become bytes for a training: to a rounding, and only where every value is one."""
 
+import re
+
 import layers_oracle
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from layer_twins import distance
 
 import fastnn
 from fastnn import MLP, training
-from fastnn.dropin import keras, layers
+from fastnn.dropin import keras, layers, scratch
+from fastnn.errors import DivergenceError
 from fastnn.kernels import native
 
 REALS = [np.float32, np.float64]
@@ -22,6 +25,14 @@ NET = MLP([784, 64, 10]).net
 def images():
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (1400, 784), np.uint8) * (rng.random((1400, 784)) < 0.2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def strokes():
+    """Images whose active pixels lie together."""
+    rng = np.random.default_rng(0)
+    active = np.repeat(rng.random((1400, 196)) < 0.25, 4, axis=1)
+    return rng.integers(0, 256, (1400, 784), np.uint8) * active.astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +118,48 @@ def test_rows_of_other_trainings_stay_as_they_are(images, tmp_path):
             assert training.packed(data(X), NET, 4).X is X
 
 
+def test_batches_that_come_again_are_listed(images, strokes, tmp_path):
+    for X, scale in ((strokes, 1.0), (strokes / 255, 1 / 255)):
+        found = training.packed(data(X), NET, 5, 32)
+        assert found.X is X
+        assert found.lists.scale == scale
+        for epochs, batch_size in ((5, None), (5, 31), (4, 32)):
+            assert training.packed(data(X), NET, epochs, batch_size).lists is None
+        assert training.packed(data(X[:100]), NET, 5, 32).lists is None
+        for backend in ("numba", "numpy"):
+            with fastnn.use(backend):
+                assert training.packed(data(X), NET, 5, 32).lists is None
+    assert training.packed(data(images / 255), NET, 5, 32).X.dtype == np.uint8  # most groups of pixels are active
+    strokes.tofile(tmp_path / "X")
+    on_disk = data(np.memmap(tmp_path / "X", np.uint8, "r", shape=strokes.shape))
+    assert training.packed(on_disk, NET, 5, 32) is on_disk
+
+
 # ---- what trains on them
+
+
+@pytest.mark.parametrize("batch_size", [33, 1400])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fit_in_order_is_fit_on_lists(strokes, labels, monkeypatch, dtype, batch_size):
+    found = set()
+    for least in (32, 2000):
+        monkeypatch.setattr(training, "LEAST_LISTED_BATCH", least)
+        for X in (strokes, (strokes / 255).astype(dtype)):
+            model = MLP([784, 64, 10], dtype=dtype, seed=3)
+            history = model.fit(X, labels, epochs=5, batch_size=batch_size, shuffle=False)
+            found.add((model.params.tobytes(), *history.loss))
+    assert len(found) == 1
+
+
+def test_a_fit_on_lists_that_diverges_keeps_the_last_finite_weights(strokes, labels):
+    found = {}
+    for backend in ("native", "numpy"):
+        model = MLP([784, 64, 10], activation="relu", dtype="float64", seed=3)
+        with fastnn.use(backend), pytest.raises(DivergenceError) as error:
+            model.fit(strokes, labels, epochs=5, batch_size=32, learning_rate=1e100, shuffle=False)
+        found[backend] = (re.search(r"epoch 1: .* after (\d+) of 44 batches", str(error.value))[1], model.params)
+    assert found["native"][0] == found["numpy"][0] != "0"
+    np.testing.assert_allclose(found["native"][1], found["numpy"][1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -123,14 +175,28 @@ def test_fit_on_images_of_reals_is_fit_on_their_bytes(images, labels, dtype):
     assert found[0][1] == found[1][1]
 
 
-def test_layers_train_on_packed_images_as_the_original(images, labels, capsys):
+@pytest.mark.parametrize("pixels", ["images", "strokes"])  # the latter are listed
+def test_layers_train_on_packed_images_as_the_original(request, pixels, labels, capsys):
+    images = request.getfixturevalue(pixels)
     targets, networks = np.eye(10)[labels], []
     for module in (layers, layers_oracle):
         np.random.seed(4)
         networks.append(module.SimpleNetwork(784, 10))
-        networks[-1].train(images / 255, targets, num_epochs=4, batch_size=56)  # 100 updates
-    assert capsys.readouterr().out.count("Epoch") == 8
+        networks[-1].train(images / 255, targets, num_epochs=5, batch_size=70)  # 100 updates
+    assert capsys.readouterr().out.count("Epoch") == 10
     assert distance(*networks) <= 1e-10
+
+
+def test_scratch_fits_listed_images_as_the_reference(strokes, labels, capsys):
+    found = []
+    for backend in ("native", "numpy"):
+        np.random.seed(4)
+        with fastnn.use(backend):
+            found.append(scratch.fit(strokes, labels, 0.1, 10, 64))
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[: len(printed) // 2] == printed[len(printed) // 2 :]
+    for mine, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-10, atol=1e-13)
 
 
 def test_keras_trains_on_packed_images_as_on_reals(images, labels):

@@ -31,6 +31,8 @@ typedef struct {
     const uint8_t *kept;   /* (n, kept_width) hidden outputs that are kept, or NULL; see spec.Dropout */
     int64_t kept_width;
     const double *scales;  /* (layers - 1) factors of the outputs kept */
+    const void *lists;     /* as list_rows makes them, of these batches, or NULL; */
+    double lists_scale;    /* their bytes are multiplied by this */
 } fnn_data;
 
 typedef struct {
@@ -156,6 +158,13 @@ typedef struct {
        some value has none */
     int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, double tolerance,
                        uint8_t *out, int threads);
+
+    /* Lists of the active inputs of the rows from..to of x (n, inputs), whole batches but for the last, for epochs that
+       take these batches in order; x are bytes k, or k / factor. Returns 0 if they are not, or too many are active.
+       There are lists_bytes(n, ..) of lists, and the arena has so many for each thread. */
+    size_t (*lists_bytes)(int64_t rows, int64_t inputs, int64_t batch_size, size_t *arena_bytes);
+    int (*list_rows)(const void *x, int is_uint8, int64_t from, int64_t to, int64_t inputs, int64_t batch_size,
+                     double factor, void *lists, void *arena, int threads);
 
     /* Searches; returns 1 once poll() becomes non-zero, and values and indices are then of no use. The arena has
        search_bytes(search, threads) bytes. */

@@ -43,6 +43,7 @@ typedef struct {
     int first_walked, end_walked;   /* chunks of inputs that the thread's outputs need */
     int64_t low, high, left, right; /* these inputs, and its outputs, whole cache lines */
     int form;                       /* of the inputs */
+    STORED stored;                  /* how the data's lists lie; of no rows if these are not used */
     USUAL usual;
     int has_usual;
     INPUTS *in;            /* its inputs, of the chunks that it walks, */
@@ -109,23 +110,24 @@ static INPUTS *FN(place_inputs)(FN(cursor) *at, const fnn_net *net, int64_t bloc
     const int64_t width = net->sizes[0], quads = (width + QUAD - 1) / QUAD;
     const int64_t in_line = 64 / (QUAD * (int64_t)sizeof(REAL)); /* quads of a cache line */
     const int64_t packed = (block + TOGETHER - 1) / TOGETHER * TOGETHER;
-    const int64_t room = packed + in_line; /* an odd number of cache lines: see SAMPLE_LISTS */
+    const int64_t room = packed + in_line; /* an odd number of cache lines: a row goes to the same place in many lists */
     const int64_t teams = (block + TEAM - 1) / TEAM, listed = quads * room, teamed = teams * width;
     INPUTS *in = FN(take)(at, sizeof *in);
     const void **row = FN(take)(at, block * sizeof *row);
     REAL *x = FN(take)(at, quads * room * QUAD * sizeof(REAL));
     int32_t *index = FN(take)(at, (listed > teamed ? listed : teamed) * sizeof *index);
-    int32_t *count = FN(take)(at, quads * sizeof *count);
+    int64_t *start = FN(take)(at, quads * sizeof *start), *end = FN(take)(at, quads * sizeof *end);
     int64_t *chunk_count = FN(take)(at, teams * CHUNKS * sizeof *chunk_count);
     REAL *strip = FN(take)(at, block * STRIP_WIDTH * sizeof(REAL));
     REAL *zeros = FN(take)(at, net->strides[0] * sizeof(REAL)), *sink = FN(take)(at, net->strides[0] * sizeof(REAL));
     if (!at->base) return NULL;
     memset(zeros, 0, net->strides[0] * sizeof(REAL));
+    for (int64_t quad = 0; quad < quads; quad++) start[quad] = quad * room;
     *in = (INPUTS){.rows = {row, 0, of_byte},
                    .x = x,
                    .group = {.value = x, .index = index, .count = chunk_count, .width = width},
-                   .lists = {.value = x, .place = index, .count = count, .room = room, .inputs = width,
-                             .strip = strip, .zeros = zeros, .sink = sink},
+                   .lists = {.start = start, .end = end, .place = index, .value = x, .of_byte = of_byte,
+                             .room = packed, .inputs = width, .strip = strip, .zeros = zeros, .sink = sink},
                    .teams = {.index = index, .count = chunk_count, .width = width}};
     return in;
 }

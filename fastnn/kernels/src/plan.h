@@ -67,7 +67,7 @@ static int FN(pays)(PASS *pass, int form, const int64_t *order, int64_t first, i
     const double most_total = (double)quads * (double)((looked_at + together - 1) / together);
     const double share = form == GROUPED ? MOST_ACTIVE_GROUPS : form == TEAMED ? MOST_ACTIVE_TEAMS : MOST_ACTIVE_LISTS;
     const double usual_rows = form == GROUPED ? 0 : pass->by_outputs ? USUAL_ROWS_WIDE : USUAL_ROWS;
-    int32_t *usual_work = pass->in->lists.place;
+    int32_t *usual_work = work + quads;
     pass->has_usual = 0;
     *total = FN(count_active)(pass, order, first, looked_at, together, work);
     const double part = looked_at ? (double)*total / most_total : 0;
@@ -99,7 +99,7 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     const int listed = fnn_forced_form >= 0 ? fnn_forced_form == LISTED
                                             : batch_size * lines >= work_of_lists || (fused && lines >= LIST_LINES);
     int form = online ? GROUPED : listed ? LISTED : TEAMED;
-    int32_t *work = pass->in->lists.count;
+    int32_t *work = pass->in->lists.place;
     int64_t total, so_far = 0;
     pass->data = data;
     int sparse = FN(pays)(pass, form, order, first, looked_at, rows, work, &total);
@@ -112,7 +112,12 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
     /* and elsewhere as well, after it has been decided where the chunks begin */
     const int relisted = form == TEAMED && fnn_forced_form < 0 && data->is_uint8 &&
                          batch_size * lines >= LIST_WORK_BYTES;
-    pass->form = dense ? DENSE : relisted ? LISTED : form;
+    const int stored = data->lists && !online && fnn_forced_form < 0;
+    pass->form = stored || (relisted && !dense) ? LISTED : dense ? DENSE : form;
+    if (stored) {
+        pass->has_usual = 0;
+        pass->stored = FN(stored_lists)(width, batch_size);
+    }
     pass->chunks = chunks;
     for (int64_t i = 0, c = 0; c <= chunks; c++) {
         pass->outputs_at[c] = pass->net->strides[0] / line * c / chunks * line;
@@ -124,7 +129,8 @@ static void FN(plan)(PASS *pass, const fnn_data *data, const int64_t *order, int
         pass->inputs_at[c] = c == chunks || i > width ? width : i;
     }
     pass->inputs_at[0] = 0;
-    for (int b = 0; data->is_uint8 && b < 256; b++) pass->in->rows.of_byte[b] = (REAL)b * (REAL)data->scale;
+    const REAL scale = (REAL)(stored ? data->lists_scale : data->scale);
+    for (int b = 0; (stored || data->is_uint8) && b < 256; b++) pass->in->rows.of_byte[b] = (REAL)b * scale;
     FN(follow_plan)(pass, pass->in);
     if (pass->next) FN(follow_plan)(pass, pass->next);
 }
@@ -170,8 +176,13 @@ static void FN(gather)(const PASS *pass, INPUTS *in, const int64_t *order, int64
     const REAL scale = (REAL)data->scale;
     in->order = order;
     in->first = first;
+    if (pass->stored.rows) {
+        FN(use_stored)(&in->lists, &pass->stored, data->lists, FN(sample)(in, 0));
+        return;
+    }
     if (pass->form == LISTED)
-        memset(in->lists.count + low / QUAD, 0, ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.count);
+        memcpy(in->lists.end + low / QUAD, in->lists.start + low / QUAD,
+               ((high + QUAD - 1) / QUAD - low / QUAD) * sizeof *in->lists.end);
     for (int64_t s = 0; s < m; s++) {
         if (order && s + rows_ahead < available) {
             const char *later = FN(row)(data, width, order[s + rows_ahead]);

@@ -115,7 +115,7 @@ static int FN(forward)(const fnn_net *net, const void *params, const fnn_data *d
 
 static const fnn_kernels FN(table) = {
     FN(arena_bytes), FN(forward), FN(loss_grad), FN(layer_bytes), FN(layer_grad),
-    FN(train), FN(pack_pixels), FN(search_bytes), FN(search), FN(encode_bytes),
+    FN(train), FN(pack_pixels), FN(lists_bytes), FN(list_rows), FN(search_bytes), FN(search), FN(encode_bytes),
     FN(encode),      FN(activate)};
 
 #undef C_
@@ -124,9 +124,11 @@ static const fnn_kernels FN(table) = {
 #undef VI
 #undef LANES
 #undef STRIP_WIDTH
+#undef STRIP_BYTES
 #undef STEP
 #undef SAMPLE_GROUP
 #undef SAMPLE_LISTS
+#undef STORED
 #undef MATRIX
 #undef LISTED_BATCH
 #undef SAMPLE_TEAMS

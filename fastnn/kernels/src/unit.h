@@ -121,6 +121,7 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define MOST_ACTIVE_GROUPS 0.8 /* shares of active inputs above which the dense tiles are faster than groups, */
 #define MOST_ACTIVE_TEAMS 0.8 /* teams */
 #define MOST_ACTIVE_LISTS 0.8 /* or lists */
+#define MOST_STORED 0.5        /* share of active groups up to which lists are made once: they are as large as the bytes */
 #define ROWS_LOOKED_AT 60      /* at most, for the shares */
 #define LEAST_ACTIVE_USUAL 0.5 /* share of active inputs above which a usual row is looked for, */
 #define USUAL_GAIN 0.6         /* and the part of it left with one below which it is used. A batch's work for */

@@ -38,16 +38,16 @@ INLINE void FN(move_strip)(const int vectors, PASS *pass, int64_t m, int64_t col
     const MATRIX w = FN(strip_of)(FN(first_weights)(pass, pass->params), column, vectors);
     REAL g[QUAD][STRIP_WIDTH] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
     const LISTED_BATCH *next = pass->coming.x ? &pass->coming : NULL;
-    FN(fill_strip)(vectors, &pass->in->lists, m, pass->delta, pass->net->strides[0], column);
-    const SAMPLE_LISTS coming = next ? *next->x : pass->in->lists; /* copied, as in gradient_strip */
+    const SAMPLE_LISTS lists = pass->in->lists, coming = next ? *next->x : lists; /* copies, as in gradient_strip */
+    FN(fill_strip)(vectors, &lists, m, pass->delta, pass->net->strides[0], column);
     if (next) FN(begin_strip)(vectors, next, column);
     for (int64_t input = pass->low; input < pass->high; input += QUAD) {
         const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
-        const int64_t here = w.at - pass->params + input * w.stride;
+        const int64_t here = w.at - pass->params + input * w.stride, group = input / QUAD;
         if (pass->has_usual) FN(start_gradient)(pass, input, count, column, vectors * LANES, g[0], STRIP_WIDTH);
-        FN(gradient_tile)(vectors, &pass->in->lists, input / QUAD, !pass->has_usual, rows);
+        FN(gradient_tile)(vectors, &lists, group, !pass->has_usual, rows);
         FN(move)(pass, step, step->l2, g[0], STRIP_WIDTH, here, w.stride, count, vectors * LANES);
-        if (next && coming.count[input / QUAD]) FN(forward_tile)(vectors, &coming, input / QUAD, w);
+        if (next && coming.start[group] < coming.end[group]) FN(forward_tile)(vectors, &coming, group, w);
     }
     if (next) FN(end_strip)(vectors, next, column);
 }

@@ -1,0 +1,124 @@
+"""Lists of what is active in batches that come again: epochs on them are those on the rows, bit by bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import problems
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastnn
+from fastnn.kernels import native, reference
+
+NETS = [
+    ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
+    ((131, 40), ("sigmoid",), "quadratic"),  # the last group of inputs has three, and the first layer is the last
+    ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs shared out
+]
+RULES = {
+    "sgd": problems.rule("sgd", 0.02),
+    "momentum with l2": problems.rule("momentum", 0.01, momentum=0.5, l2=0.05),
+    "adam": problems.rule("adam", 0.001),
+}
+ROWS = 640
+TOLERANCES = [("float32", 3e-5), ("float64", 1e-13)]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("net", NETS, ids=str)
+@pytest.mark.parametrize("batch", [5, 31, 256, 300, 640])  # one and several blocks; the last batch is smaller
+@pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES)
+def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
+    problem = problems.make(*net, dtype=dtype, inputs="strokes", labels=False, rows=ROWS)
+    order = np.arange(ROWS)
+    expected, expected_params, _ = problems.train(reference, problem, order, batch, RULES[rule])
+    seen = set()
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            made = native.list_rows(problem.X, problem.scale, batch)
+            assert made is not None
+            for lists in (None, made):
+                result, params, state = problems.train(native, problem, order, batch, RULES[rule], lists=lists)
+                seen.add((result, params.tobytes(), state.tobytes()))
+    assert len(seen) == 1
+    assert result.batches == expected.batches
+    assert result.loss == pytest.approx(expected.loss, rel=tolerance)
+    assert problems.distance(params, expected_params) <= tolerance
+
+
+@pytest.mark.parametrize("batch", [30, 300])
+def test_lists_with_dropout_and_weights(many_cores, batch):
+    problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS, rates=(0.4, 0.2))
+    lists = native.list_rows(problem.X, problem.scale, batch)
+    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, RULES["sgd"])
+    for threads in (1, 2, 4):
+        with fastnn.use("native", num_threads=threads):
+            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, RULES["sgd"], lists=lists)
+        assert problems.distance(params, expected) <= 1e-13
+
+
+@pytest.mark.parametrize("batch", [32, 300])
+@pytest.mark.parametrize(("first", "last"), [(0, 2), (1, 2), (1, 99)])
+def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
+    problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS)
+    order = np.arange(ROWS)[first * batch : last * batch]
+    lists = native.list_rows(problem.X, problem.scale, batch)
+    _, expected, _ = problems.train(reference, problem, order, batch, RULES["adam"])
+    _, params, _ = problems.train(native, problem, order, batch, RULES["adam"], lists=lists)
+    assert problems.distance(params, expected) <= 1e-13
+
+
+@settings(deadline=None)
+@given(
+    rows=st.integers(1, 60),
+    inputs=st.integers(1, 150),
+    outputs=st.integers(1, 40),
+    batch=st.integers(5, 70),
+    seed=st.integers(0, 1000),
+)
+def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
+    sizes = (inputs, outputs)
+    problem = problems.make(sizes, ("tanh",), "quadratic", inputs="strokes", labels=False, rows=rows, seed=seed)
+    lists = native.list_rows(problem.X, problem.scale, batch)
+    groups = -(-inputs // 4)
+    padded = np.pad(problem.X, ((0, -rows % batch), (0, 4 * groups - inputs))).reshape(-1, batch, groups, 4)
+    most = padded.any(axis=3).sum(axis=(1, 2)).max()
+    if most > 0.6 * batch * groups:
+        assert lists is None
+    if lists is None:
+        assert most > 0.5 * batch * groups - batch  # short of room for a whole further list
+        return
+    _, expected, _ = problems.train(reference, problem, np.arange(rows), batch, RULES["sgd"])
+    _, params, _ = problems.train(native, problem, np.arange(rows), batch, RULES["sgd"], lists=lists)
+    np.testing.assert_allclose(params, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("factor", [255, 256, 1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lists_of_reals_are_those_of_their_bytes(dtype, factor):
+    pixels = problems.make(*NETS[0], inputs="strokes", rows=ROWS).X
+    for batch in (30, 300):
+        lists = native.list_rows((pixels / factor).astype(dtype), 1.0, batch)
+        assert lists.scale == 1 / factor
+        expected = native.list_rows(pixels, 1 / factor, batch)
+        problem = problems.make(*NETS[0], dtype=dtype, inputs="strokes", rows=ROWS)
+        found = {
+            problems.train(native, problem, np.arange(ROWS), batch, RULES["sgd"], lists=some)[1].tobytes()
+            for some in (lists, expected)
+        }
+        assert len(found) == 1
+
+
+def test_there_are_none_where_they_would_be_of_no_use():
+    X = problems.make(*NETS[0], inputs="strokes", rows=ROWS).X
+    assert native.list_rows(X, 1.0, 32) is not None
+    dense = X.copy()
+    dense[256:384] = 1
+    assert native.list_rows(dense, 1.0, 32) is None
+    assert native.list_rows(dense, 1.0, 640) is None  # as one of its blocks has too many
+    for other in (0.5, 1e-30, np.nan, -1.0):
+        reals = X.astype(np.float64)
+        assert native.list_rows(reals, 1.0, 32) is not None
+        reals[-1, -1] = other
+        assert native.list_rows(reals, 1.0, 32) is None
