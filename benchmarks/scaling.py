@@ -38,6 +38,7 @@ Report = dict[str, Any]  # as JSON
 
 ROUNDS = 5
 SMALL, LARGE = 60_000, 1_000_000  # rows
+MOVES = 17  # places in which an image comes, once in each
 WIDTHS = (30, 100, 300, 1000, 2000)
 WIDTH_ROWS = 20_000
 TINY_SIZES, TINY_ROWS, TINY_EPOCHS = (4, 32, 16, 4), 10_000, 200
@@ -214,11 +215,18 @@ def probe(path: Path, rows: int) -> Report:
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """MNIST's training images again and again, every time moved by another number of pixels."""
+    """MNIST's training images again and again, every time moved by another number of pixels.
+
+    The first of them are moved as all are: in digits that lie in one place fewer inputs differ from image to image, and
+    60,000 such rows take 0.87 times as long as 60,000 of these.
+    """
     images = fastnn.datasets.load_mnist()[0][0]
     with path.open("wb") as file:
         for block in range(-(-rows // len(images))):
-            moved = np.roll(images, block, axis=1)
+            moved = np.empty_like(images)
+            for pixels in range(MOVES):
+                some = slice((pixels - block) % MOVES, None, MOVES)
+                moved[some] = np.roll(images[some], pixels, axis=1)
             file.write(moved[: rows - block * len(images)].data)
 
 
