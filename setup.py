@@ -50,7 +50,10 @@ def native_extension() -> Extension:
     units = ["unit_generic.c"] + (sorted(UNIT_FLAGS) if X86 else [])
     return Extension(
         "fastnn.kernels.native",
-        sources=["fastnn/kernels/native.pyx", *(str(SOURCES / name) for name in ["dispatch.c", "threads.c", *units])],
+        sources=[
+            "fastnn/kernels/native.pyx",
+            *(str(SOURCES / name) for name in ["dispatch.c", "fields.c", "threads.c", *units]),
+        ],
         # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
         depends=["fastnn/kernels/native.pyx", "fastnn/kernels/packing.pxi", *map(str, SOURCES.glob("*.h"))],
         include_dirs=[str(SOURCES), numpy.get_include()],

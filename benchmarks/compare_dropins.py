@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -36,6 +37,7 @@ from fastnn.dropin import layers, rashid, scratch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import layers_oracle
+import mnist_oracle
 import rashid_oracle
 import scratch_oracle
 
@@ -159,6 +161,37 @@ def rashid_query() -> Pair:
     )
 
 
+def split_lines(path: Path) -> tuple[Array, Array]:
+    """The book's way to read mnist_train.csv."""
+    inputs, targets = [], []
+    with path.open() as file:
+        for line in file.readlines():
+            values = line.split(",")
+            inputs.append(np.asarray(values[1:], dtype=float) / 255.0 * 0.99 + 0.01)
+            targets.append(np.zeros(10) + 0.01)
+            targets[-1][int(values[0])] = 0.99
+    return np.array(inputs), np.array(targets)
+
+
+@cache
+def csv_folder() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    mnist_oracle.write_csv(Path(folder.name) / "mnist_train.csv", "train", 10_000)
+    return folder
+
+
+def rashid_csv() -> Pair:
+    path = Path(csv_folder().name) / "mnist_train.csv"
+
+    def ours() -> tuple[Array, Array]:
+        return rashid.load_csv(path, high=0.99)
+
+    def disagreement() -> str:
+        return f"arrays to {max(np.abs(a - b).max() for a, b in zip(ours(), split_lines(path), strict=True)):.0e}"
+
+    return Pair(ours, lambda: split_lines(path), disagreement)
+
+
 def layers_runs(*functions: Any) -> Pair:
     """Each run trains a new network: in one trained for long the original's slopes get subnormal, and it slow."""
     X, y, _, _ = mnist()
@@ -273,6 +306,7 @@ ROWS = [
     Row("rashid-train", "rashid: 784-88-10, `train` for each of 5,000 rows", 5, rashid_train),
     Row("rashid-fit", "rashid: the same in one `fit`", 30, rashid_fit),
     Row("rashid-query", "rashid: `query`, one sample", 3, rashid_query),
+    Row("rashid-csv", "rashid: `load_csv`, 10,000 lines", 10, rashid_csv),
     Row("layers-train", "layers: 784-64-32-10, `train`, 5 epochs in batches of 32", 10, layers_train),
     Row("layers-own", "layers: the same with a sigmoid of one's own", 1, layers_own),
     Row("layers-predict", "layers: `predict`, one sample", 3, layers_predict),

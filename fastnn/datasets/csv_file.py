@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def read_csv(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     FileFormatError, with a line number counted from 1, for a line that is not such integers, as many as in the first.
     """
     with ByteStream.open(path) as stream:
-        line, columns = 1, 0
+        parse, line, columns = _parser(), 1, 0
         parts = []
         for block in _blocks_of_lines(stream):
             if line == 1:
@@ -32,7 +32,7 @@ def read_csv(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
                     line, block = 2, rest
                 else:
                     block = first + newline + rest
-            rows = _parse(block, columns)
+            rows = parse(block, columns)
             if rows is None or rows[:, 0].max(initial=0) > 9:
                 rows = _parse_line_by_line(path, line, block, columns)
             parts.append(rows)
@@ -53,8 +53,10 @@ def _blocks_of_lines(stream: ByteStream) -> Iterator[bytes]:
         if len(rest) > CHUNK_BYTES:
             raise FileFormatError(stream.path, line, f"a line of at most {CHUNK_BYTES} bytes", "more", unit="line")
         if newline:
-            block = (lines + newline).replace(b"\r\n", b"\n")
-            line += block.count(b"\n")
+            block = lines + newline
+            if b"\r" in block:
+                block = block.replace(b"\r\n", b"\n")
+            line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
             yield block
     if rest:
         yield rest.removesuffix(b"\r") + b"\n"
@@ -64,6 +66,15 @@ def _is_header(path: StrPath, line: bytes) -> bool:
     """A header's first field is a name. ("nan" is not a name, but a damaged row, which must not be skipped.)"""
     name = _decode(path, 1, line.split(b",", 1)[0]).strip(' "').lower()
     return name[:1].isalpha() and name not in ("nan", "inf", "infinity")
+
+
+def _parser() -> Callable[[bytes, int], NDArray[np.uint8] | None]:
+    """The compiled _parse, if there is one."""
+    try:
+        from fastnn.kernels.native import parse_fields
+    except ImportError:
+        return _parse
+    return parse_fields
 
 
 def _parse(block: bytes, columns: int) -> NDArray[np.uint8] | None:

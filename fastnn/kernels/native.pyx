@@ -116,6 +116,7 @@ cdef extern from "fastnn.h" nogil:
         const fnn_kernels *f32
         const fnn_kernels *f64
 
+    int64_t fnn_parse_fields(const uint8_t *, int64_t, int64_t, uint8_t *) noexcept
     const fnn_unit *fnn_select(const char *) noexcept
     int fnn_forced_form, fnn_forced_split
     int FORWARD, TRAINING, LEADING

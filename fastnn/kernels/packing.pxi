@@ -1,4 +1,4 @@
-"""Images of reals packed into bytes: rows of an array, or the book's lists of (image, target). Part of native.pyx."""
+"""Images as bytes: from rows of reals, from the book's lists of (image, target), from text. Part of native.pyx."""
 
 cdef int64_t PACKED_BYTES = 1 << 28  # of reals that are looked at between two signals
 cdef double[3] FACTORS = [255.0, 256.0, 1.0]
@@ -127,3 +127,17 @@ def pack_pairs(list pairs, int64_t inputs, int64_t outputs):
         if packed:
             return np.asarray(X), 1 / factor, targets, places
     return None
+
+
+def parse_fields(const uint8_t[::1] text, int64_t columns):
+    """Lines of ``columns`` fields as uint8 (lines, columns). The text is empty or ends with a newline.
+
+    None unless every field is one to three digits and at most 255, with commas alone between them.
+    """
+    cdef int64_t size = text.shape[0], lines
+    if size == 0:
+        return np.empty((0, columns), np.uint8)
+    cdef uint8_t[::1] values = np.empty(size // 2 + 1, np.uint8)
+    with nogil:
+        lines = fnn_parse_fields(&text[0], size, columns, &values[0])
+    return None if lines < 0 else np.asarray(values)[:lines * columns].reshape(lines, columns)

@@ -11,6 +11,19 @@ from hypothesis import strategies as st
 from fastnn.datasets import csv_file, read_csv
 from fastnn.datasets import stream as stream_module
 from fastnn.errors import FileFormatError
+from fastnn.kernels import native
+
+
+@pytest.fixture(autouse=True, scope="module", params=["native", "numpy"])
+def parser(request):
+    """Both ways to parse a block of lines."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(csv_file, "_parser", lambda: csv_file._parse)
+        else:
+            assert csv_file._parser() is native.parse_fields
+        yield
+
 
 HEADERS = ["", "label,1x1,1x2,1x3\n", '"label","a","b","c"\n', "Class,0,1,2\n"]
 ROWS = np.array([[5, 0, 255, 7], [9, 10, 99, 100], [0, 0, 0, 0]])

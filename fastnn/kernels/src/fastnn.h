@@ -84,6 +84,9 @@ typedef struct {
     float *errors;                      /* (rows) */
 } fnn_encoding;
 
+/* fields.c */
+int64_t fnn_parse_fields(const uint8_t *text, int64_t size, int64_t columns, uint8_t *values);
+
 /* Called every POLL_SECONDS of a long computation: is it to stop? */
 typedef int fnn_poll(void);
 
