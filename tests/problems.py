@@ -146,7 +146,7 @@ def naive_factors(problem: Problem) -> list[list[naive.Vector]] | None:
 
 
 def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: np.dtype[Any]) -> Array:
-    if kind in ("bytes", "strokes", "memory_mapped"):
+    if kind in ("bytes", "strokes", "end", "memory_mapped"):
         X = rng.integers(0, 256, shape).astype(np.uint8)
     else:
         X = rng.uniform(-1, 1, shape).astype(real)
@@ -156,6 +156,8 @@ def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: n
     if kind == "strokes":  # what is not zero lies together
         X[np.repeat(rng.random((shape[0], -(-shape[1] // 4))) < 0.8, 4, axis=1)[:, : shape[1]]] = 0
         X[len(X) // 2] = 0
+    if kind == "end":
+        X[:, :-5] = 0
     if kind == "usual":  # most of a column's values are one and the same, which is zero in some columns
         usual = rng.uniform(-1, 1, shape[1]).astype(real)
         usual[3::7] = 0

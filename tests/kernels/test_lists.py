@@ -69,6 +69,18 @@ def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
     assert problems.distance(params, expected) <= 1e-13
 
 
+@pytest.mark.parametrize("batch", [30, 300])
+@pytest.mark.parametrize("width", [98, 101, 103])
+def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
+    problem = problems.make((width, 20, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=ROWS)
+    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, RULES["sgd"])
+    lists = native.list_rows(problem.X, problem.scale, batch)
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, RULES["sgd"], lists=lists)
+        assert problems.distance(params, expected) <= 1e-13
+
+
 @settings(deadline=None)
 @given(
     rows=st.integers(1, 60),

@@ -117,6 +117,18 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
     assert problems.distance(out, expected_out) <= tolerance
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("width", [98, 101, 103])
+@pytest.mark.parametrize(("batch", "hidden"), [(30, 20), (50, 133), (300, 20)])
+def test_the_last_inputs_may_be_the_only_active_ones(many_cores, forced_form, batch, hidden, width, rule):
+    problem = problems.make((width, hidden, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=320)
+    _, expected_params, _ = problems.train(reference, problem, np.arange(320), batch, RULES[rule])
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            _, params, _ = problems.train(native, problem, np.arange(320), batch, RULES[rule])
+        assert problems.distance(params, expected_params) <= 1e-13
+
+
 @pytest.fixture(params=["inputs", "outputs"])
 def forced_split(request):
     native.force_split(request.param)

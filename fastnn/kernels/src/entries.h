@@ -1,3 +1,8 @@
+/* Lists of the samples in which inputs are active, and how rows get into them. Template, after groups.h.
+
+   Inputs go in groups of QUAD neighbours; a group has a list of the samples in which any of its inputs is other than
+   zero. Neighbours in a picture agree: MNIST has 19% of its inputs active and 28% of these groups. */
+
 #define QUAD 4
 #define STRIP_WIDTH (STRIP * LANES)
 #define STRIP_BYTES (STRIP * VECTOR_BYTES)
@@ -14,20 +19,22 @@ INLINE FN(VQ32) FN(widen)(uint32_t bytes) {
 #endif
 }
 
+/* A sample's inputs in a group, as bytes. */
 typedef struct {
     int32_t place; /* where the sample begins in the strip, in bytes */
     uint8_t bytes[QUAD];
 } FN(byte_entry);
 
+/* Entries are in one of two forms: what packing makes of a batch, or bytes that are stored for every epoch. */
 typedef struct {
-    int64_t *start, *end; /* (groups) a group's list is these entries */
-    int32_t *place;       /* (entries) where their samples, ascending in a list, begin in the strip, in bytes; */
-    REAL *value;          /* (entries, QUAD) and the samples' inputs. */
-    FN(byte_entry) *bytes; /* (entries) Or, if not NULL, the former, and bytes for which inputs are */
-    const REAL *of_byte;  /* (256) */
-    int64_t room, inputs; /* samples that a list has room for */
-    REAL *strip;  /* (room, STRIP_WIDTH) some columns of z or delta: whole rows lie so far apart that few of them fit
-                     the sets of the first-level cache that their addresses share */
+    int64_t *start, *end;  /* (groups) a group's list is these entries, its samples ascending */
+    int32_t *place;        /* (entries) where these begin in the strip, in bytes; */
+    REAL *value;           /* (entries, QUAD) and their inputs */
+    FN(byte_entry) *bytes; /* (entries) in place of both, if not NULL, */
+    const REAL *of_byte;   /* (256) and what these stand for */
+    int64_t room, inputs;  /* samples that a list has room for */
+    REAL *strip;           /* (room, STRIP_WIDTH) some columns of z or delta: whole rows lie so far apart that few of them
+                              fit the sets of the first-level cache that their addresses share */
     REAL *zeros, *sink; /* (stride) rows read and written in place of those that the last group lacks */
 } FN(lists);
 #define SAMPLE_LISTS FN(lists)

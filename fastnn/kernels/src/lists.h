@@ -1,8 +1,7 @@
-/* The first layer over its active inputs only, for many samples. Template, after groups.h.
+/* The first layer over its active inputs only, for many samples. Template, after entries.h.
 
-   Inputs go in groups of QUAD neighbours, whose rows of W share a register tile; a group has a list of the samples in
-   which any of its inputs is other than zero. Neighbours in a picture agree: MNIST has 19% of its inputs active and 28%
-   of these groups. A list costs a mispredicted branch at its end, so this pays from some samples a list on. */
+   The rows of W that belong to a group share a register tile, by which the samples of its list pass. A list costs a
+   mispredicted branch at its end, so this pays from some samples a list on. */
 
 /* W0, or its gradient, or a state of it: rows `stride` apart. Lists walk a strip of its columns at a time. Its strips
    may lie one after the other, each of `strip_rows` rows as wide as it is: what comes next is then what the processor
@@ -64,6 +63,12 @@ INLINE void FN(prefetch_group)(const int vectors, const SAMPLE_LISTS *x, int64_t
     FN(prefetch_rows)(w.at + group * QUAD * w.stride, w.stride, QUAD, vectors * LANES);
 }
 
+/* The group that begins with the input `low`. Where a chunk is empty this is the end of the inputs, maybe within a group,
+   which belongs to the chunk before. */
+INLINE int64_t FN(first_group)(int64_t low) {
+    return (low + QUAD - 1) / QUAD;
+}
+
 /* The strip = some vectors of columns of rows `stride` apart, one of each sample; or of zeros, if there are none. */
 INLINE void FN(fill_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t samples, const REAL *rows, int64_t stride,
                            int64_t column) {
@@ -97,9 +102,9 @@ INLINE V FN(input_of)(const int of_bytes, FN(entry) at, const REAL *of_byte, int
 }
 
 /* with `at`, for a group's entries */
-#define EACH_ENTRY(of_bytes, x, group)                                                                                 \
-    for (FN(entry) at = FN(entry_at)(of_bytes, x, (x)->start[group]),                                                  \
-                   end = FN(entry_at)(of_bytes, x, (x)->end[group]);                                                   \
+#define EACH_ENTRY(of_bytes, x, group)                                                                        \
+    for (FN(entry) at = FN(entry_at)(of_bytes, x, (x)->start[group]),                                         \
+                   end = FN(entry_at)(of_bytes, x, (x)->end[group]);                                          \
          FN(is_before)(of_bytes, at, end); at = FN(next_entry)(of_bytes, at))
 
 INLINE void FN(forward_entries)(const int vectors, const int of_bytes, const SAMPLE_LISTS *x, int64_t group,
@@ -156,7 +161,7 @@ INLINE void FN(forward_strip)(const int vectors, const LISTED_BATCH *batch, int6
     const SAMPLE_LISTS x = *batch->x; /* a copy, as what is written through pointers cannot be it */
     w = FN(strip_of)(w, column, vectors);
     FN(begin_strip)(vectors, batch, column);
-    for (int64_t group = low / QUAD; group * QUAD < high; group++) {
+    for (int64_t group = FN(first_group)(low); group * QUAD < high; group++) {
         if (x.start[group] == x.end[group]) continue;
         FN(prefetch_group)(vectors, &x, group + 1, high, w);
         FN(forward_tile)(vectors, &x, group, w);
@@ -201,7 +206,7 @@ INLINE void FN(gradient_strip)(const int vectors, const SAMPLE_LISTS *x, int64_t
     g = FN(strip_of)(g, column, vectors);
     FN(fill_strip)(vectors, x, samples, delta, stride, column);
     if (next) FN(begin_strip)(vectors, next, column);
-    for (int64_t group = low / QUAD; group * QUAD < high; group++) {
+    for (int64_t group = FN(first_group)(low); group * QUAD < high; group++) {
         if (here.start[group] < here.end[group]) {
             REAL *rows[QUAD];
             FN(prefetch_group)(vectors, &here, group + 1, high, g);

@@ -17,15 +17,15 @@ typedef struct {
 /* The lists of the rows from..to, at most a block; returns 0 if they are no bytes, or too many are active. */
 static int FN(store_block)(const FN(store_job) *job, int64_t from, int64_t to, uint8_t *packed) {
     const int64_t inputs = job->inputs, most = job->layout.most;
-    const uint8_t *x = (const uint8_t *)job->x + from * inputs;
+    const uint8_t *x = job->is_uint8 ? (const uint8_t *)job->x + from * inputs : packed;
+    const REAL tolerance = (REAL)(IS_FLOAT ? 0x1p-23 : 0x1p-52);
     SAMPLE_LISTS lists;
     int64_t n = 0;
     FN(use_stored)(&lists, &job->layout, job->lists, from);
     for (int64_t row = from; !job->is_uint8 && row < to; row++)
-        if (!FN(pack_column)((const REAL *)job->x + row * inputs, inputs, job->factor, (REAL)(IS_FLOAT ? 0x1p-23 : 0x1p-52),
+        if (!FN(pack_column)((const REAL *)job->x + row * inputs, inputs, job->factor, tolerance,
                              packed + (row - from) * inputs))
             return 0;
-    if (!job->is_uint8) x = packed;
     lists.start[0] = 0;
     for (int64_t group = 0; group < job->layout.groups; group++) {
         const int64_t at = group * QUAD, count = inputs - at < QUAD ? inputs - at : QUAD;
