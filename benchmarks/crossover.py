@@ -34,6 +34,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -152,43 +153,19 @@ def threads(rounds: int) -> Iterator[dict[str, object]]:
         yield measure(f"hidden {hidden}, batch {batch_size}, {every} threads", ways, "all", rounds)
 
 
-def whole_fit(X: np.ndarray, hidden: int, epochs: int, least: float) -> Callable[[], float]:
-    """A fit of `epochs`, packing included where their work is as much as `least`."""
-    y = fastnn.datasets.load_mnist()[0][1]
-    model = fastnn.MLP((X.shape[1], hidden, 10), dtype=X.dtype, seed=1)
-
-    def fit() -> float:
-        usual, training.LEAST_PACKED_WORK = training.LEAST_PACKED_WORK, least
-        start = time.perf_counter()
-        try:
-            with fastnn.use("native"):
-                model.fit(X, y, epochs=epochs, batch_size=32, learning_rate=1e-3)
-        finally:
-            training.LEAST_PACKED_WORK = usual
-        return time.perf_counter() - start
-
-    return fit
-
-
-def listed_fit(
-    X: np.ndarray, dtype: type, hidden: int, batch_size: int, epochs: int, least: float | None
+def whole_fit(
+    X: np.ndarray, hidden: int, epochs: int, rules: dict[str, float], **options: object
 ) -> Callable[[], float]:
+    """A fit of `epochs`, packing and listing included, with these constants of fastnn/training.py."""
     y = fastnn.datasets.load_mnist()[0][1]
-    rules = {
-        name: getattr(training, name) for name in ("LEAST_LISTED_BATCH", "LEAST_LISTED_EPOCHS", "LEAST_PACKED_WORK")
-    }
+    dtype, options = options.pop("dtype", X.dtype), {"batch_size": 32, "learning_rate": 1e-3} | options
+    model = fastnn.MLP((X.shape[1], hidden, 10), dtype=dtype, seed=1)
 
     def fit() -> float:
-        model = fastnn.MLP((X.shape[1], hidden, 10), dtype=dtype, seed=1)
-        for name, value in rules.items():
-            setattr(training, name, value if least is None else least)
         start = time.perf_counter()
-        with fastnn.use("native"):
-            model.fit(X, y, epochs=epochs, batch_size=batch_size, learning_rate=1e-3, shuffle=False)
-        taken = time.perf_counter() - start
-        for name, value in rules.items():
-            setattr(training, name, value)
-        return taken
+        with mock.patch.multiple(training, **rules), fastnn.use("native"):
+            model.fit(X, y, epochs=epochs, **options)
+        return time.perf_counter() - start
 
     return fit
 
@@ -200,21 +177,28 @@ def packing(rounds: int) -> Iterator[dict[str, object]]:
         for hidden in (30, 64, 128, 500):
             for work in (128, 256, 512):
                 epochs = max(1, round(work / hidden))
-                ways = {"reals": whole_fit(X, hidden, epochs, math.inf), "bytes": whole_fit(X, hidden, epochs, 0)}
+                ways = {
+                    name: whole_fit(X, hidden, epochs, {"LEAST_PACKED_WORK": least})
+                    for name, least in (("reals", math.inf), ("bytes", 0))
+                }
                 chosen = "bytes" if epochs * hidden >= training.LEAST_PACKED_WORK else "reals"
                 yield measure(f"hidden {hidden}, {np.dtype(dtype)}, epochs {epochs}", ways, chosen, rounds)
 
 
 def listing(rounds: int) -> Iterator[dict[str, object]]:
     X = fastnn.datasets.load_mnist()[0][0]
+    names = "LEAST_LISTED_BATCH", "LEAST_LISTED_EPOCHS", "LEAST_PACKED_WORK"
+    rules = {
+        "rows": dict.fromkeys(names, math.inf),
+        "lists": dict.fromkeys(names, 0),
+        "rule": {name: getattr(training, name) for name in names},
+    }
     for dtype in (np.float32, np.float64):
         for hidden in (30, 64, 128, 500):
             for batch_size in (20, 32, 100, len(X)):
+                options = {"dtype": dtype, "batch_size": batch_size, "shuffle": False}
                 for epochs in sorted({3, 5, max(5, -(-training.LEAST_PACKED_WORK // hidden)), 20}):
-                    ways = {
-                        name: listed_fit(X, dtype, hidden, batch_size, epochs, least)
-                        for name, least in (("rows", math.inf), ("lists", 0), ("rule", None))
-                    }
+                    ways = {way: whole_fit(X, hidden, epochs, rule, **options) for way, rule in rules.items()}
                     title = f"hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}, epochs {epochs}"
                     yield measure(title, ways, "rule", rounds)
 

@@ -228,6 +228,13 @@ def rule(optimizer: str, learning_rate: float = 0.1, **settings: float) -> Rule:
     return Rule(OPTIMIZERS.index(optimizer), learning_rate, **settings)  # type: ignore[arg-type]  # l2=.. and the like
 
 
+RULES = {
+    "sgd": rule("sgd", 0.02),
+    "momentum with l2": rule("momentum", 0.01, momentum=0.5, l2=0.05),
+    "adam": rule("adam", 0.001),
+}
+
+
 def train(
     kernels: Kernels,
     problem: Problem,

@@ -56,7 +56,7 @@ def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
     cdef uint8_t[:, ::1] lists = uint8_rows(1, kernels.lists_bytes(n, inputs, batch_size, &arena_bytes))
     cdef Arena arena = Arena(arena_bytes * threads)
     cdef double factor
-    for factor in FACTORS:  # none of which bytes need
+    for factor in FACTORS:
         for done in range(0, n, slice_rows):
             here = min(n, done + slice_rows)
             with nogil:
@@ -67,6 +67,8 @@ def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
             PyErr_CheckSignals()
         if fits:
             return Lists(np.asarray(lists), scale if is_uint8 else 1 / factor)
+        if is_uint8:  # which take none of the factors
+            break
     return None
 
 

@@ -16,30 +16,25 @@ NETS = [
     ((131, 40), ("sigmoid",), "quadratic"),  # the last group of inputs has three, and the first layer is the last
     ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs shared out
 ]
-RULES = {
-    "sgd": problems.rule("sgd", 0.02),
-    "momentum with l2": problems.rule("momentum", 0.01, momentum=0.5, l2=0.05),
-    "adam": problems.rule("adam", 0.001),
-}
 ROWS = 640
 TOLERANCES = [("float32", 3e-5), ("float64", 1e-13)]
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [5, 31, 256, 300, 640])  # one and several blocks; the last batch is smaller
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES)
 def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
     problem = problems.make(*net, dtype=dtype, inputs="strokes", labels=False, rows=ROWS)
     order = np.arange(ROWS)
-    expected, expected_params, _ = problems.train(reference, problem, order, batch, RULES[rule])
+    expected, expected_params, _ = problems.train(reference, problem, order, batch, problems.RULES[rule])
     seen = set()
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
             made = native.list_rows(problem.X, problem.scale, batch)
             assert made is not None
             for lists in (None, made):
-                result, params, state = problems.train(native, problem, order, batch, RULES[rule], lists=lists)
+                result, params, state = problems.train(native, problem, order, batch, problems.RULES[rule], lists=lists)
                 seen.add((result, params.tobytes(), state.tobytes()))
     assert len(seen) == 1
     assert result.batches == expected.batches
@@ -51,10 +46,10 @@ def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
 def test_lists_with_dropout_and_weights(many_cores, batch):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS, rates=(0.4, 0.2))
     lists = native.list_rows(problem.X, problem.scale, batch)
-    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, RULES["sgd"])
+    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
     for threads in (1, 2, 4):
         with fastnn.use("native", num_threads=threads):
-            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, RULES["sgd"], lists=lists)
+            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], lists=lists)
         assert problems.distance(params, expected) <= 1e-13
 
 
@@ -64,8 +59,8 @@ def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS)
     order = np.arange(ROWS)[first * batch : last * batch]
     lists = native.list_rows(problem.X, problem.scale, batch)
-    _, expected, _ = problems.train(reference, problem, order, batch, RULES["adam"])
-    _, params, _ = problems.train(native, problem, order, batch, RULES["adam"], lists=lists)
+    _, expected, _ = problems.train(reference, problem, order, batch, problems.RULES["adam"])
+    _, params, _ = problems.train(native, problem, order, batch, problems.RULES["adam"], lists=lists)
     assert problems.distance(params, expected) <= 1e-13
 
 
@@ -73,11 +68,11 @@ def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
 @pytest.mark.parametrize("width", [98, 101, 103])
 def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
     problem = problems.make((width, 20, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=ROWS)
-    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, RULES["sgd"])
+    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
     lists = native.list_rows(problem.X, problem.scale, batch)
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, RULES["sgd"], lists=lists)
+            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], lists=lists)
         assert problems.distance(params, expected) <= 1e-13
 
 
@@ -101,8 +96,8 @@ def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
     if lists is None:
         assert most > 0.5 * batch * groups - batch  # short of room for a whole further list
         return
-    _, expected, _ = problems.train(reference, problem, np.arange(rows), batch, RULES["sgd"])
-    _, params, _ = problems.train(native, problem, np.arange(rows), batch, RULES["sgd"], lists=lists)
+    _, expected, _ = problems.train(reference, problem, np.arange(rows), batch, problems.RULES["sgd"])
+    _, params, _ = problems.train(native, problem, np.arange(rows), batch, problems.RULES["sgd"], lists=lists)
     np.testing.assert_allclose(params, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -116,7 +111,7 @@ def test_lists_of_reals_are_those_of_their_bytes(dtype, factor):
         expected = native.list_rows(pixels, 1 / factor, batch)
         problem = problems.make(*NETS[0], dtype=dtype, inputs="strokes", rows=ROWS)
         found = {
-            problems.train(native, problem, np.arange(ROWS), batch, RULES["sgd"], lists=some)[1].tobytes()
+            problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], lists=some)[1].tobytes()
             for some in (lists, expected)
         }
         assert len(found) == 1

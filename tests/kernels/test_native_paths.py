@@ -21,11 +21,6 @@ NETS = [
     ((50, 133, 17, 3), ("tanh", "sigmoid", "identity"), "mean_squared_error"),  # deep
     ((50, 133, 3), ("tanh", "sigmoid"), "rashid"),  # what goes back is not the output's delta
 ]
-RULES = {
-    "sgd": problems.rule("sgd", 0.02),
-    "momentum with l2": problems.rule("momentum", 0.01, momentum=0.5, l2=0.05),
-    "adam": problems.rule("adam", 0.001),
-}
 BATCHES = {  # samples: what plain SGD does with them
     1: "online runs of single samples",
     3: "online runs of several",
@@ -39,7 +34,7 @@ AFFINITY = getattr(os, "sched_getaffinity", None)  # before many_cores changes i
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("inputs", ["bytes", "sparse", "usual", "dense"])
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", BATCHES)
@@ -50,11 +45,11 @@ def test_every_path_is_the_reference_and_the_same_bits_for_any_threads(
     problem = problems.make(*net, dtype=dtype, inputs=inputs, bias=bias, labels=False, rows=ROWS)
     # with 3 a gradient of Adam's first update is so near zero that rounding makes a visible part of its move
     order = np.random.default_rng(4).permutation(ROWS)[:-7]  # the last batch is smaller
-    expected, expected_params, expected_state = problems.train(reference, problem, order, batch, RULES[rule])
+    expected, expected_params, expected_state = problems.train(reference, problem, order, batch, problems.RULES[rule])
     seen = set()
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            result, params, state = problems.train(native, problem, order, batch, RULES[rule])
+            result, params, state = problems.train(native, problem, order, batch, problems.RULES[rule])
         seen.add((result, params.tobytes(), state.tobytes()))
     assert len(seen) == 1
     assert result.batches == expected.batches == -(-len(order) // batch)
@@ -73,11 +68,11 @@ def test_dropout_and_weights_on_every_path(many_cores, batch, net):
     rates = (0.4, 0.2)[: len(net[0]) - 2]
     problem = problems.make(*net, inputs="bytes", labels=False, rows=ROWS, rates=rates)
     order = np.random.default_rng(3).permutation(ROWS)[:-7]
-    expected, expected_params, _ = problems.train(reference, problem, order, batch, RULES["sgd"])
+    expected, expected_params, _ = problems.train(reference, problem, order, batch, problems.RULES["sgd"])
     seen = set()
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            result, params, _ = problems.train(native, problem, order, batch, RULES["sgd"])
+            result, params, _ = problems.train(native, problem, order, batch, problems.RULES["sgd"])
         seen.add((result, params.tobytes()))
     assert len(seen) == 1
     assert result.loss == pytest.approx(expected.loss, rel=1e-13)
@@ -93,7 +88,7 @@ def forced_form(request):
     native.force_form(None)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("inputs", ["bytes", "sparse", "usual", "dense"])
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [3, 30, 300])
@@ -103,13 +98,13 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
 ):
     problem = problems.make(*net, dtype=dtype, inputs=inputs, labels=False, rows=320)
     order = np.random.default_rng(3).permutation(320)
-    _, expected_params, _ = problems.train(reference, problem, order, batch, RULES[rule])
+    _, expected_params, _ = problems.train(reference, problem, order, batch, problems.RULES[rule])
     expected_out, out = problem.output(), problem.output()
     reference.forward(problem.net, problem.params, problem.X, problem.scale, expected_out)
     seen = set()
     for threads in (1, 3):
         with fastnn.use("native", num_threads=threads):
-            _, params, _ = problems.train(native, problem, order, batch, RULES[rule])
+            _, params, _ = problems.train(native, problem, order, batch, problems.RULES[rule])
             native.forward(problem.net, problem.params, problem.X, problem.scale, out)
         seen.add((params.tobytes(), out.tobytes()))
     assert len(seen) == 1
@@ -117,15 +112,15 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
     assert problems.distance(out, expected_out) <= tolerance
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("width", [98, 101, 103])
 @pytest.mark.parametrize(("batch", "hidden"), [(30, 20), (50, 133), (300, 20)])
 def test_the_last_inputs_may_be_the_only_active_ones(many_cores, forced_form, batch, hidden, width, rule):
     problem = problems.make((width, hidden, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=320)
-    _, expected_params, _ = problems.train(reference, problem, np.arange(320), batch, RULES[rule])
+    _, expected_params, _ = problems.train(reference, problem, np.arange(320), batch, problems.RULES[rule])
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            _, params, _ = problems.train(native, problem, np.arange(320), batch, RULES[rule])
+            _, params, _ = problems.train(native, problem, np.arange(320), batch, problems.RULES[rule])
         assert problems.distance(params, expected_params) <= 1e-13
 
 
@@ -136,7 +131,7 @@ def forced_split(request):
     native.force_split(None)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("inputs", ["bytes", "usual"])
 @pytest.mark.parametrize("hidden", [30, 32, 133, 260])  # in float64 4, 4, 17 and 33 cache lines
 @pytest.mark.parametrize("batch", [5, 50, 256])
@@ -144,11 +139,11 @@ def test_either_split_of_the_first_layer_is_the_reference(many_cores, forced_spl
     sizes = (70, hidden, 9, 4)
     problem = problems.make(sizes, ("tanh", "sigmoid", "softmax"), "cross_entropy", inputs=inputs, rows=320)
     order = np.random.default_rng(3).permutation(320)
-    _, expected_params, _ = problems.train(reference, problem, order, batch, RULES[rule])
+    _, expected_params, _ = problems.train(reference, problem, order, batch, problems.RULES[rule])
     seen = set()
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            seen.add(problems.train(native, problem, order, batch, RULES[rule])[1].tobytes())
+            seen.add(problems.train(native, problem, order, batch, problems.RULES[rule])[1].tobytes())
     assert len(seen) == 1
     assert problems.distance(np.frombuffer(seen.pop()), expected_params) <= 1e-13
 
@@ -162,7 +157,7 @@ def test_threads_keep_to_the_cores_of_the_process_and_leave_them_as_they_were(ma
         for allowed in [cores, *({core} for core in cores)]:
             os.sched_setaffinity(0, allowed)
             with fastnn.use("native", num_threads=3):
-                seen.add(problems.train(native, problem, np.arange(320), batch, RULES["sgd"])[1].tobytes())
+                seen.add(problems.train(native, problem, np.arange(320), batch, problems.RULES["sgd"])[1].tobytes())
             assert AFFINITY(0) == allowed
     finally:
         os.sched_setaffinity(0, cores)
@@ -176,13 +171,15 @@ def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch, inpu
     X = problem.X.copy()
     bad = 2 * batch + batch // 2 if batch < 300 else 450
     X[bad] = np.nan
-    state = problem.state(RULES["sgd"])
+    state = problem.state(problems.RULES["sgd"])
     params, cut = problems.copied(problem.params), problems.copied(problem.params)
     arguments = (problem.scale, problem.y)
     with fastnn.use("native", num_threads=2):
-        result = native.train_epoch(problem.net, params, state, X, *arguments, np.arange(ROWS), batch, RULES["sgd"])
+        result = native.train_epoch(
+            problem.net, params, state, X, *arguments, np.arange(ROWS), batch, problems.RULES["sgd"]
+        )
         good = np.arange(bad // batch * batch)
-        native.train_epoch(problem.net, cut, state, problem.X, *arguments, good, batch, RULES["sgd"])
+        native.train_epoch(problem.net, cut, state, problem.X, *arguments, good, batch, problems.RULES["sgd"])
     assert result.batches == bad // batch
     assert np.isfinite(params).all()
     assert problems.distance(params, cut) <= 1e-14  # the clean run may end its last unit of work elsewhere
@@ -203,7 +200,7 @@ def test_ctrl_c_within_a_long_batch_leaves_the_parameters_as_they_were():
     signal.setitimer(signal.ITIMER_REAL, 0.01)  # the one batch is about a hundred thousand million multiply-adds
     try:
         with pytest.raises(KeyboardInterrupt):
-            native.train_epoch(net, params, state, X, 1.0, y, np.arange(len(X)), len(X), RULES["sgd"])
+            native.train_epoch(net, params, state, X, 1.0, y, np.arange(len(X)), len(X), problems.RULES["sgd"])
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
