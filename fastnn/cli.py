@@ -26,7 +26,7 @@ INITIALIZERS = ("normal", "normal_scaled", "rashid", "he", "glorot", "truncated_
 BACKENDS = ("auto", "native", "numba", "numpy")
 METRICS = ("euclidean", "manhattan", "cosine")
 VOTE_WEIGHTS = ("uniform", "distance")
-LEARNING_RATES = {"sgd": 0.15, "momentum": 0.015, "nesterov": 0.015, "adam": 0.001}  # the defaults, by optimizer
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # the defaults, by optimizer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -160,9 +160,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--optimizer", choices=tuple(LEARNING_RATES), default="sgd", help="default: sgd")
     rates = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
     add("--learning-rate", type=float, metavar="RATE", help=f"default: {rates}")
-    add(
-        "--momentum", type=float, default=0.0, metavar="FACTOR", help="0 to 1 (default: 0.9 where the optimizer has it)"
-    )
+    add("--momentum", type=float, metavar="FACTOR", help="0 to 1 (default: 0.9 where the optimizer has it)")
     add("--l2", type=float, default=0.0, metavar="FACTOR", help="L2 penalty on the weights (default: 0)")
     add("--epochs", type=int, default=10, metavar="N", help="default: 10")
     add("--batch-size", type=int, default=10, metavar="N", help="default: 10")

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import datasets, digit_image, kernels, model_io, plots, training, validation
-from .cli import LEARNING_RATES
 from .datasets.idx import read_idx_split
 from .errors import FastnnError, FileFormatError, InvalidArgumentError
 from .files import check_destination
@@ -65,11 +64,13 @@ def train(arguments: argparse.Namespace) -> int:
 def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> History:
     train, held_out = _hold_out(train, arguments.validation, arguments.seed)
     count = len(train[0])
-    method = "momentum" if arguments.optimizer == "sgd" and arguments.momentum else arguments.optimizer
-    rate = LEARNING_RATES[method] if arguments.learning_rate is None else arguments.learning_rate
+    rule = training.optimizer_rule(
+        arguments.optimizer, arguments.learning_rate, arguments.momentum, False, arguments.l2
+    )
     if not arguments.json:
         shown = f"{len(held_out[0]):,} images held out" if held_out else f"{len(test[0]):,} test images"
-        print(f"{_describe(model)}, {arguments.optimizer}, learning rate {rate:g}, batches of {arguments.batch_size}")
+        how = f"{arguments.optimizer}, learning rate {rule.learning_rate:g}, batches of {arguments.batch_size}"
+        print(f"{_describe(model)}, {how}")
         print(f"{count:,} training images; val_loss and val_accuracy are of the {shown}", flush=True)
 
     def print_epoch(_model: MLP, history: History) -> None:
@@ -88,7 +89,7 @@ def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -
         *train,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
-        learning_rate=rate,
+        learning_rate=arguments.learning_rate,
         optimizer=arguments.optimizer,
         momentum=arguments.momentum,
         l2=arguments.l2,

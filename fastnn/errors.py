@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 
@@ -52,3 +53,11 @@ class DivergenceError(FastnnError, ArithmeticError):
     def __init__(self, message: str, weights: tuple[Any, ...] | None = None) -> None:
         super().__init__(message)
         self.weights = weights
+
+
+def callers_depth() -> int:
+    """How far up the stack the first caller outside this package is: the ``stacklevel`` of a warning to the user."""
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back and (frame.f_globals.get("__package__") or "").startswith("fastnn"):
+        depth, frame = depth + 1, frame.f_back
+    return depth

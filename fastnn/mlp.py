@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import training, validation
-from .errors import FastnnError, InvalidArgumentError
+from .errors import FastnnError, InvalidArgumentError, callers_depth
 from .initializers import INITIALIZERS
 from .kernels import get_backend, reference
 from .kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
@@ -43,7 +44,8 @@ class MLP:
     dtype : "float32" or "float64", of parameters and arithmetic.
     seed : of the initial weights and of the shuffling; anything that ``numpy.random.default_rng`` takes.
 
-    A model is a classifier when its output is softmax or sigmoid, else a regressor; ``predict`` and ``score`` differ.
+    A model is a classifier when its output is softmax or sigmoid, else a regressor; ``predict`` and ``score`` differ. A
+    classifier learns the names of its classes from the first labels that it is trained with.
 
     Raises
     ------
@@ -64,6 +66,9 @@ class MLP:
     ) -> None:
         self.sizes = tuple(validation.layer_sizes(sizes))
         activations, self.loss = validation.architecture(list(self.sizes), activation, output, loss)
+        self._is_loss_chosen = loss is not None or output is not None
+        self._classes: NDArray[Any] | None = None  # until training tells them
+        self._scales_judged: frozenset[np.dtype[Any]] = frozenset()  # dtypes of inputs that nothing more is said about
         self.activations = tuple(activations)
         self.init = validation.choice("init", init, tuple(INITIALIZERS))
         bias = validation.boolean("bias", bias)
@@ -113,13 +118,78 @@ class MLP:
         """Whether the outputs are class scores (softmax or sigmoid)."""
         return self.activations[-1] in ("softmax", "sigmoid")
 
-    def check_data(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> training.Data:
-        """Validate rows (n, inputs) with labels (n,) or targets (n, outputs) for this model."""
-        rows = validation.inputs(names[0], X, self.sizes[0], self.dtype)
-        targets = validation.targets(names[1], y, len(rows.X), self.sizes[-1], self.dtype)
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels (classes,) of a classifier's outputs, ascending; of one sigmoid output those of 0 and 1.
+
+        They are 0, 1, ... unless the first labels that it was trained with were others. A regressor has none.
+        """
+        if not self.is_classifier:
+            raise AttributeError("a regressor has no classes_")
+        return np.arange(self._class_count) if self._classes is None else self._classes
+
+    @property
+    def _class_count(self) -> int:
+        return max(self.sizes[-1], 2)
+
+    def check_data(
+        self,
+        X: object,
+        y: object,
+        names: tuple[str, str] = ("X", "y"),
+        classes: NDArray[Any] | None = None,
+    ) -> training.Data:
+        """Validate rows (n, inputs) with targets (n, outputs) or labels (n,), of ``classes`` or else of the model's."""
+        rows = self._rows(names[0], validation.numeric_array(names[0], X))
+        y = validation.plain_array(names[1], y)
+        return training.Data(
+            *rows, self._targets(names[1], y, len(rows.X), self._classes if classes is None else classes)
+        )
+
+    def check_training_data(self, X: object, y: object) -> tuple[training.Data, NDArray[Any]]:
+        """The same for training; and the classes, which are those of y where the model knows none yet."""
+        array = validation.numeric_array("X", X)
+        rows = self._rows("X", array)
+        self._scales_judged |= {array.dtype}
+        y = validation.plain_array("y", y)
+        if not self._is_loss_chosen:
+            validation.classification("y", y, self.sizes[-1])
+        classes = self._classes
+        if classes is None:
+            labels = self._labels(y, len(rows.X), classes)
+            count = self._class_count
+            classes = np.arange(count) if labels is None else validation.learned_classes("y", labels, count)
+        return training.Data(*rows, self._targets("y", y, len(rows.X), classes)), classes
+
+    def learn_classes(self, classes: NDArray[Any]) -> None:
+        """From now on the classes are these."""
+        self._classes = classes
+
+    def _rows(self, argument: str, array: NDArray[Any]) -> validation.Inputs:
+        """Rows (n, inputs); says so once for each type of numbers if they may be scaled otherwise than is meant."""
+        rows = validation.rows(argument, array, self.sizes[0], self.dtype)
+        if array.dtype not in self._scales_judged and (doubt := validation.doubtful_scale(array)):
+            self._scales_judged |= {array.dtype}
+            warnings.warn(f"{argument}: {doubt}", stacklevel=callers_depth())
+        return rows
+
+    def _labels(self, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any] | None:
+        """What of y are a classifier's labels (count,), of ``classes`` if these are known; None: they are targets."""
+        y = validation.without_column(y)
+        if not self.is_classifier or y.ndim != 1 or len(y) != count:
+            return None
+        # With one output 0, 1 and whatever lies between are targets; of whole numbers, two others are labels.
+        is_target = self.sizes[-1] == 1 and y.dtype.kind in "iuf" and classes is None
+        return None if is_target and not validation.are_two_others(y) else y
+
+    def _targets(self, argument: str, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any]:
+        labels = self._labels(y, count, classes)
+        if labels is not None and classes is not None and not validation.is_range(classes):
+            y = validation.places_of(argument, labels, classes)
+        targets = validation.targets(argument, y, count, self.sizes[-1], self.dtype)
         if self.loss == "binary_cross_entropy" and targets.ndim == 2:
-            validation.probabilities(names[1], targets)
-        return training.Data(*rows, targets)
+            validation.probabilities(argument, targets)
+        return targets
 
     def fit(
         self,
@@ -128,17 +198,18 @@ class MLP:
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         optimizer: str = "sgd",
-        momentum: float = 0.0,
+        momentum: float | None = None,
         nesterov: bool = False,
         l2: float = 0.0,
         shuffle: bool = True,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float = 0.0,
         early_stopping: int | training.EarlyStopping | None = None,
         schedule: Schedule | None = None,
         callbacks: Iterable[training.Callback] = (),
-        verbose: int = 0,
+        verbose: bool | int = 0,
     ) -> training.History:
         """Train, going on from the present weights with a fresh optimizer state.
 
@@ -148,19 +219,27 @@ class MLP:
             so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted. But
             where the training is long enough to gain by it, images given as reals become bytes again, to a rounding:
             rows in memory of which every value is k / 255, k / 256 or k for a whole 0 <= k <= 255.
-        y : (n,) integer class labels 0..outputs-1, or (n, outputs) targets; with one output (n,) holds targets.
+            A warning comes where the type of X and its numbers disagree about whether they are pixels.
+        y : labels (n,) or (n, 1), or targets (n, outputs). Labels of a classifier are whole numbers 0..outputs-1, or
+            names or numbers of any one type, of which there must be one class for each output; ``predict`` answers in
+            the same. With one output numbers (n,) are targets from 0 to 1, and two other labels its two classes. With
+            neither loss nor output chosen, targets that look like a regression's are refused.
         epochs, batch_size : the last batch of an epoch may be smaller.
-        learning_rate : of the mean gradient of a batch.
-        optimizer : "sgd", "momentum", "nesterov" (momentum 0.9 unless given) or "adam" (0.9, 0.999, 1e-8). "sgd" with
-            a ``momentum``, and with ``nesterov=True``, means these too.
+        learning_rate : of the mean gradient of a batch; by default 0.1 for "sgd", 0.01 for "momentum" and "nesterov",
+            0.001 for "adam".
+        optimizer : "sgd", "momentum", "nesterov" or "adam" (0.9, 0.999, 1e-8). "sgd" with a ``momentum``, and with
+            ``nesterov=True``, means these too.
+        momentum : by default 0.9 where the optimizer has one.
         l2 : adds l2/2 times the sum of squared weights (not biases) to the loss.
         shuffle : draw a new order for every epoch.
         validation_data : (X, y) measured after every epoch.
-        early_stopping : an :class:`~fastnn.EarlyStopping`, or its patience in epochs; needs ``validation_data``.
+        validation_split : in place of it, the share of the rows to hold out for that, the last ones of X as in Keras;
+            shuffle rows that are in order of their classes first.
+        early_stopping : an :class:`~fastnn.EarlyStopping`, or its patience in epochs; needs one of the two.
         schedule : function of the epoch (from 0) and ``learning_rate`` giving that epoch's rate; see
             :mod:`fastnn.schedules`.
         callbacks : functions called as f(model, history) after every epoch; one that returns True ends training.
-        verbose : 0 silent; 1 a line an epoch and a progress bar on a terminal; 2 the lines alone.
+        verbose : 0 or False silent; 1 or True a line an epoch and a progress bar on a terminal; 2 the lines alone.
 
         Returns
         -------
@@ -184,6 +263,7 @@ class MLP:
             l2=l2,
             shuffle=shuffle,
             validation_data=validation_data,
+            validation_split=validation_split,
             early_stopping=early_stopping,
             schedule=schedule,
             callbacks=callbacks,
@@ -194,20 +274,22 @@ class MLP:
         """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
         array = validation.numeric_array("X", X)
         single = array.ndim == 1
-        rows = validation.rows("X", array[np.newaxis] if single else array, self.sizes[0], self.dtype)
+        rows = self._rows("X", array[np.newaxis] if single else array)
         out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
         if not get_backend().forward(self.net, self.params, rows.X, rows.scale, out):
             validation.blame_nonfinite("X", rows.X)
         return out[0] if single else out
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Class labels (n,) int64 of a classifier: the largest output, or with one output whether it is > 0.5.
+        """The classes (n,) of a classifier, of ``classes_``: the largest output, or with one whether it is > 0.5.
 
         For a regressor the outputs themselves, (n, outputs), or (n,) with one output.
         """
         out = self.forward(X)
         if self.is_classifier:
-            return (out[..., 0] > 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
+            places = (out[..., 0] > 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
+            classes = self.classes_
+            return places if validation.is_range(classes) else np.asarray(classes[places])
         return out[..., 0] if self.sizes[-1] == 1 else out
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:

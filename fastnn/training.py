@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .errors import DivergenceError, InvalidArgumentError
+from .errors import DivergenceError, InvalidArgumentError, callers_depth
 from .kernels import get_backend, reference
 from .kernels.spec import (
     IDENTITY,
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 Callback = Callable[["MLP", "History"], object]
 
-DEFAULT_MOMENTUM = 0.9  # of optimizer="momentum" and "nesterov" when none is given
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # unless others are given
+MOMENTUM = 0.9  # the same, of the optimizers "momentum" and "nesterov"
 EVALUATION_ROWS = 8192  # rows scored at a time
 LEAST_PACKED = 1 << 20  # elements, more than a cache holds as reals, from which rows are packed,
 LEAST_PACKED_WORK = 256  # and epochs times the first layer's outputs: it takes memory, and a read of all of X
@@ -142,18 +144,20 @@ class _Progress:
 def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, nesterov: object, l2: object) -> Rule:
     """Turn fit's optimizer arguments into a Rule."""
     name = validation.choice("optimizer", optimizer, OPTIMIZERS)
-    factor = validation.number("momentum", momentum, low=0, high=1, below=True)
+    factor = None if momentum is None else validation.number("momentum", momentum, low=0, high=1, below=True)
     nesterov = validation.boolean("nesterov", nesterov)
     if name == "adam" and (factor or nesterov):
         raise InvalidArgumentError("momentum", "none for optimizer='adam'", f"momentum={factor}, nesterov={nesterov}")
-    if name in ("momentum", "nesterov") and not factor:
-        factor = DEFAULT_MOMENTUM
-    if name == "sgd" and factor:
-        name = "momentum"
-    if nesterov:
-        if not factor:
-            raise InvalidArgumentError("nesterov", "a momentum above 0 with nesterov=True", factor)
+    if nesterov or name == "nesterov":
+        if factor == 0:
+            raise InvalidArgumentError("momentum", "a momentum above 0 for Nesterov's", factor)
         name = "nesterov"
+    elif factor and name == "sgd":
+        name = "momentum"
+    if factor is None:
+        factor = MOMENTUM if name in ("momentum", "nesterov") else 0.0
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES[name]
     return Rule(
         optimizer=OPTIMIZERS.index(name),
         learning_rate=validation.number("learning_rate", learning_rate, low=0, exclusive=True),
@@ -206,7 +210,8 @@ def run_epoch(
 
     Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite, or
     :class:`~fastnn.errors.InvalidArgumentError` where the data are to blame; ``params`` and ``state`` are then those
-    after the last update that left every weight finite.
+    after the last update that left every weight finite. Whoever interrupts the search for that update, by Ctrl-C, is
+    left with those after the last update that is known to be such.
     """
     batches = -(-len(order) // batch_size)
     first_params, first_state = params.copy(), state.copy()
@@ -239,10 +244,16 @@ def run_epoch(
         return bool(np.isfinite(params).all())
 
     good, bad = 0, result.batches + 1
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if replay(middle) else (good, middle)
-    replay(good)
+    good_params, good_state = first_params, first_state
+    try:
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if replay(middle):
+                good, good_params, good_state = middle, params.copy(), state.copy()
+            else:
+                bad = middle
+    finally:
+        params[:], state[:] = good_params, good_state
     validation.blame_nonfinite("X", data.X)
     validation.blame_nonfinite("y", data.y)
     raise DivergenceError(
@@ -283,7 +294,7 @@ def _early_stopping(early_stopping: object, has_validation: bool) -> EarlyStoppi
     if not isinstance(early_stopping, EarlyStopping):
         early_stopping = EarlyStopping(patience=validation.integer("early_stopping", early_stopping, low=1))
     if not has_validation:
-        raise InvalidArgumentError("early_stopping", "validation_data=(X, y) to watch", "none")
+        raise InvalidArgumentError("early_stopping", "validation_data=(X, y) or validation_split to watch", "none")
     return early_stopping
 
 
@@ -299,32 +310,39 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
-    learning_rate: float,
+    learning_rate: float | None,
     optimizer: str,
-    momentum: float,
+    momentum: float | None,
     nesterov: bool,
     l2: float,
     shuffle: bool,
     validation_data: tuple[ArrayLike, ArrayLike] | None,
+    validation_split: float,
     early_stopping: int | EarlyStopping | None,
     schedule: Schedule | None,
     callbacks: Iterable[Callback],
-    verbose: int,
+    verbose: bool | int,
 ) -> History:
     """See :meth:`fastnn.MLP.fit`."""
-    data = model.check_data(X, y)
+    data, classes = model.check_training_data(X, y)
     validation.nonempty("X", len(data.X))
+    held_out = _validation_data(model, validation_data, classes)
+    split = validation.number("validation_split", validation_split, low=0, high=1, below=True)
+    if split:
+        if held_out:
+            raise InvalidArgumentError("validation_split", "none beside validation_data", split)
+        data, held_out = _hold_out_last(data, split)
     epochs = validation.integer("epochs", epochs, low=0)
     batch_size = min(validation.integer("batch_size", batch_size, low=1), len(data.X))
     rule = optimizer_rule(optimizer, learning_rate, momentum, nesterov, l2)
-    held_out = _validation_data(model, validation_data)
     stopping = _early_stopping(early_stopping, held_out is not None)
     callbacks = validation.functions("callbacks", callbacks)
     shuffle = validation.boolean("shuffle", shuffle)
     if schedule is not None and not callable(schedule):
         validation.unsupported("schedule", "a function of epoch and learning rate", schedule)
-    verbose = validation.integer("verbose", verbose, low=0)
+    verbose = int(verbose) if isinstance(verbose, bool) else validation.integer("verbose", verbose, low=0)
 
+    model.learn_classes(classes)
     net, params = model.net, model.params
     data = packed(data, net, epochs, None if shuffle else batch_size)
     state = new_state(rule, params)
@@ -376,15 +394,34 @@ def fit(
     return history
 
 
-def _validation_data(model: MLP, validation_data: object) -> Data | None:
+def _validation_data(model: MLP, validation_data: object, classes: NDArray[Any] | None) -> Data | None:
     if validation_data is None:
         return None
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         validation.unsupported("validation_data", "a pair (X, y)", validation_data)
     X, y = validation_data
-    data = model.check_data(X, y, names=HELD_OUT_NAMES)
+    data = model.check_data(X, y, names=HELD_OUT_NAMES, classes=classes)
     validation.nonempty(HELD_OUT_NAMES[0], len(data.X))
     return data
+
+
+def _hold_out_last(data: Data, split: float) -> tuple[Data, Data]:
+    """All rows but the last ``split`` of them, and these."""
+    count = int(len(data.X) * (1 - split))
+    if not 0 < count < len(data.X):
+        raise InvalidArgumentError(
+            "validation_split", f"a share of {len(data.X)} rows that leaves some for each", split
+        )
+    train, held_out = (data._replace(X=data.X[rows], y=data.y[rows]) for rows in (slice(count), slice(count, None)))
+    if data.y.ndim == 1:
+        unseen = np.setdiff1d(held_out.y, train.y)
+        if len(unseen):
+            warnings.warn(
+                f"validation_split: holds out the last rows, and {len(unseen)} of their classes are in none of the "
+                "others; shuffle rows that are in order of their classes first",
+                stacklevel=callers_depth(),
+            )
+    return train, held_out
 
 
 def _line(epoch: int, epochs: int, history: History, samples: int) -> str:

@@ -18,6 +18,9 @@ UINT8 = np.dtype(np.uint8)
 UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
 LARGEST = 1e140  # of points to search among: squared distances stay finite up to 1e27 columns
 CACHED = 1 << 17  # elements that a cache holds
+JUDGED_ROWS = 1000  # of which the scale of inputs is judged
+FEW_SHADES = 15  # bytes no greater than this are hardly those of an image
+LEAST_WHITE = 100  # whole numbers up to something from here to 255 are likely those of an image
 
 # The two cross-entropies are computed from the outputs' z and belong to one output activation each.
 OUTPUT_OF_LOSS = {
@@ -74,9 +77,10 @@ def boolean(argument: str, value: object) -> bool:
 
 def functions(argument: str, values: object) -> list[Callable[..., object]]:
     """A list of things to call."""
-    if not isinstance(values, Iterable):
-        raise InvalidTypeError(argument, "a sequence of functions", type(values).__name__)
-    result = list(values)
+    try:
+        result = list(cast(Iterable[Any], values))
+    except TypeError:  # an array () is iterable by its class alone
+        raise InvalidTypeError(argument, "a sequence of functions", type(values).__name__) from None
     for i, value in enumerate(result):
         if not callable(value):
             raise InvalidTypeError(f"{argument}[{i}]", "a function", type(value).__name__)
@@ -94,7 +98,8 @@ def choice(argument: str, value: object, names: Sequence[str]) -> str:
 
 def layer_sizes(sizes: object) -> list[int]:
     """At least two positive layer sizes."""
-    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray) or getattr(sizes, "shape", None) == ():
+    one_dimensional = getattr(sizes, "ndim", 1) == 1  # of arrays and memory views
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray) or not one_dimensional:
         raise InvalidTypeError("sizes", "a sequence of layer sizes such as [784, 30, 10]", type(sizes).__name__)
     if len(sizes) < 2:
         raise InvalidArgumentError("sizes", "at least an input and an output size", f"{len(sizes)} of them")
@@ -155,6 +160,19 @@ def numeric_array(argument: str, values: object) -> NDArray[Any]:
     return array
 
 
+def for_kernels(array: NDArray[Any], dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
+    """The array as C reads it: C-contiguous, aligned, in the machine's byte order; a copy only where it is not.
+
+    A number beyond ``dtype`` becomes infinite, without a warning: whoever finds the result not finite blames the array.
+    """
+    if dtype is None or array.dtype is dtype or array.dtype.kind != "f":
+        result = np.ascontiguousarray(array, dtype)
+    else:
+        with np.errstate(over="ignore"):
+            result = np.ascontiguousarray(array, dtype)
+    return result if result.flags.aligned else result.copy()
+
+
 def pixels(argument: str, values: object) -> NDArray[Any]:
     """The same, but a list of whole numbers 0..255, or of lists of them, becomes uint8, and in a fourth of the time.
 
@@ -186,8 +204,33 @@ def rows(
     if array.ndim != 2 or array.shape[1] != width:
         raise InvalidArgumentError(argument, f"shape (n, {width})", f"shape {array.shape}")
     if array.dtype == UINT8:
-        return Inputs(np.ascontiguousarray(array), uint8_scale)
-    return Inputs(np.ascontiguousarray(array, dtype=dtype), 1.0)
+        return Inputs(for_kernels(array), uint8_scale)
+    return Inputs(for_kernels(array, dtype), 1.0)
+
+
+def doubtful_scale(X: NDArray[Any]) -> str | None:
+    """Why rows X, as the caller has them, may not be scaled as the caller means; None if there is no such sign.
+
+    uint8 is divided by 255, which is wrong for a table of small numbers; pixels 0..255 of any other type are not.
+    """
+    some = X[:: max(1, -(-len(X) // JUDGED_ROWS))]
+    if not some.size:
+        return None
+    low, high = some.min(), some.max()
+    if X.dtype == UINT8:
+        if not 0 < high <= FEW_SHADES:
+            return None
+        return (
+            f"uint8 numbers are taken for pixels and divided by 255, but none of these exceeds {high}. If they are no "
+            "pixels, pass X.astype('float32'), which is used as it is; if they are, stretch them to 0..255 first, as "
+            f"by X * {255 // int(high)}"
+        )
+    if not (low >= 0 and LEAST_WHITE <= high <= 255 and (some == np.floor(some)).all()):
+        return None
+    return (
+        f"numbers of type {X.dtype} are used as they are, but these are whole numbers up to {high:g}, as pixels are. "
+        "If they are pixels, pass X.astype('uint8'), which is divided by 255, or X / 255"
+    )
 
 
 def is_on_disk(array: NDArray[Any]) -> bool:
@@ -202,7 +245,7 @@ def sample_or_rows(argument: str, values: object, width: int, dtype: np.dtype[An
     """One sample (width,), which becomes a row, or rows of ``width`` numbers; uint8 stays 0..255."""
     if type(values) is np.ndarray and values.dtype is dtype and values.shape == (width,):
         # quick, for every sample: Inputs(...) itself would take twice as long
-        return tuple.__new__(Inputs, (np.ascontiguousarray(values)[np.newaxis], 1.0))
+        return tuple.__new__(Inputs, (for_kernels(values)[np.newaxis], 1.0))
     array = numeric_array(argument, values)
     if array.ndim == 1:
         array = array[np.newaxis]
@@ -215,31 +258,38 @@ def columns(argument: str, values: object, height: int, dtype: np.dtype[Any]) ->
     if array.ndim != 2 or len(array) != height:
         raise InvalidArgumentError(argument, f"shape ({height}, 1), or ({height}, n) for n columns", array.shape)
     if array.dtype == dtype:  # a single column is called for so often that each check counts
-        return np.ascontiguousarray(array.T), 1.0
+        return for_kernels(array.T), 1.0
     return inputs(argument, array.T, height, dtype, uint8_scale=1.0)
 
 
 def targets(
     argument: str, y: object, count: int, outputs: int, dtype: np.dtype[Any], *, rows_of: str = "X"
 ) -> NDArray[Any]:
-    """Class labels as int32 (n,), or targets (n, outputs) of ``dtype``. With one output, y (n,) holds targets."""
-    array = numeric_array(argument, y)
+    """Class labels as int32 (n,), or targets (n, outputs) of ``dtype``. With one output, y (n,) holds targets.
+
+    Labels (n,) or (n, 1) are whole numbers of any type. They come back as a copy: as C takes them for indices, nobody
+    else may change them once they are checked.
+    """
+    array = numeric_array(argument, plain_array(argument, y))
     if len(array.shape) == 0 or len(array) != count:
         raise InvalidArgumentError(argument, f"{count} rows, as many as {rows_of}", f"shape {array.shape}")
     if array.ndim == 1 and outputs == 1:
         array = array[:, np.newaxis]
-    if array.ndim == 2:
-        if array.shape[1] != outputs:
-            raise InvalidArgumentError(argument, f"labels ({count},) or targets ({count}, {outputs})", array.shape)
-        return np.ascontiguousarray(array, dtype=dtype)
+    if array.ndim == 2 and array.shape[1] == outputs:
+        return for_kernels(array, dtype)
+    array = without_column(array)
     if array.ndim != 1:
         raise InvalidArgumentError(argument, f"labels ({count},) or targets ({count}, {outputs})", array.shape)
-    if array.dtype.kind not in "bui":
-        raise InvalidTypeError(argument, "integer class labels", f"dtype {array.dtype}")
-    if count and not (array.min() >= 0 and array.max() < outputs):
-        wrong = int(np.flatnonzero((array < 0) | (array >= outputs))[0])
-        raise InvalidArgumentError(argument, f"labels 0..{outputs - 1}", f"{array[wrong]} at index {wrong}")
-    return np.ascontiguousarray(array, dtype=np.int32)
+    if array.dtype.kind == "f":
+        wrong = np.flatnonzero(array != np.floor(array))
+        if len(wrong):
+            found = f"{array[wrong[0]]} at index {wrong[0]}"
+            raise InvalidArgumentError(argument, f"class labels, whole numbers, or targets ({count}, {outputs})", found)
+    labels = array.copy()  # what is checked nobody else can change any more
+    if count and not (labels.min() >= 0 and labels.max() < outputs):
+        wrong = np.flatnonzero((labels < 0) | (labels >= outputs))
+        raise InvalidArgumentError(argument, f"labels 0..{outputs - 1}", f"{labels[wrong[0]]} at index {wrong[0]}")
+    return labels.astype(np.int32)
 
 
 def probabilities(argument: str, targets: NDArray[Any]) -> None:
@@ -272,7 +322,7 @@ def points(argument: str, values: object, *, like: NDArray[Any] | None = None) -
         if like.dtype == UINT8 and array.dtype != UINT8:
             if array.size and not ((array >= 0) & (array <= 255) & (array == np.floor(array))).all():
                 raise InvalidArgumentError(argument, "whole numbers 0..255, as X is uint8", f"others, {array.dtype}")
-            return np.ascontiguousarray(array, np.uint8)
+            return for_kernels(array, UINT8)
     elif array.ndim != 2 or 0 in array.shape:
         raise InvalidArgumentError(argument, "shape (n, d) with at least one row and column", f"shape {array.shape}")
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.size:
@@ -290,7 +340,7 @@ def points(argument: str, values: object, *, like: NDArray[Any] | None = None) -
             blame_unbounded(argument, array)  # a float64 beyond float32
     elif like is not None:
         array = array.astype(like.dtype, copy=False)
-    return np.ascontiguousarray(array)
+    return for_kernels(array)
 
 
 def blame_unbounded(argument: str, array: FloatArray) -> None:
@@ -309,20 +359,121 @@ def blame_unbounded(argument: str, array: FloatArray) -> None:
 
 def labels(argument: str, values: object, count: int | None, *, rows_of: str = "X") -> NDArray[Any]:
     """One label of any type per row, (n,); (n, 1) will do. Without a count there may be any number."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InvalidArgumentError(argument, "labels" if count is None else f"{count} labels", str(error)) from None
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+    array = without_column(plain_array(argument, values))
     if array.ndim != 1 or len(array) != (len(array) if count is None else count):
         expected = "shape (n,)" if count is None else f"shape ({count},), one label per row of {rows_of}"
         raise InvalidArgumentError(argument, expected, f"shape {array.shape}")
     if array.dtype.kind in "fc" and not np.isfinite(array).all():
         raise InvalidArgumentError(argument, "finite labels", "NaN or infinity")
-    if array.dtype.kind == "O":
-        raise InvalidTypeError(argument, "labels of one plain type", "objects of mixed types")
     return array
+
+
+def plain_array(argument: str, values: object) -> NDArray[Any]:
+    """An array of any type but object: names, numbers or truth values that came as objects get a type of their own.
+
+    So it is with a column of names of pandas, whose missing values are refused.
+    """
+    try:
+        array = values if type(values) is np.ndarray else np.asarray(values)
+    except ValueError as error:
+        raise InvalidArgumentError(argument, "a rectangular array", str(error)) from None
+    if array.dtype.kind != "O":
+        return array
+    items = array.ravel().tolist()
+    for kind in (str, bool | np.bool_, numbers.Integral, numbers.Real):
+        first_other = next((i for i, item in enumerate(items) if not isinstance(item, kind)), None)
+        if first_other is None:
+            plain = np.array(items, str if kind is str else None)
+            if plain.dtype.kind != "O" and plain.shape == (len(items),):
+                return plain.reshape(array.shape)
+    kinds = [type(item).__name__ for item in items]
+    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), 0)
+    found = f"{items[other]!r}, {kinds[other]}, at index {other}" + (f", beside {kinds[0]}" if other else "")
+    raise InvalidTypeError(argument, "names or numbers, all of one plain type, and none of them missing", found)
+
+
+def without_column(array: NDArray[Any]) -> NDArray[Any]:
+    """A single column (n, 1) as (n,), all else as it is."""
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def is_range(classes: NDArray[Any]) -> bool:
+    """Whether ascending classes are the integers 0, 1, ..., which are the places of the outputs themselves."""
+    return classes.dtype.kind in "iu" and classes[0] == 0 and classes[-1] == len(classes) - 1
+
+
+def learned_classes(argument: str, labels: NDArray[Any], count: int) -> NDArray[Any]:
+    """The ``count`` classes (count,) that labels (n,) of any type are of, ascending.
+
+    Whole numbers from 0 to count - 1 name the outputs by their places, so that some classes may be missing. All other
+    labels need one of each class.
+    """
+    kind = labels.dtype.kind
+    if kind == "b":
+        return np.array([False, True]) if count == 2 else np.arange(count)
+    if kind == "f" and len(wrong := np.flatnonzero(labels != np.floor(labels))):
+        found = f"{labels[wrong[0]]} at index {wrong[0]}"
+        raise InvalidArgumentError(argument, "class labels, which are whole numbers or names", found)
+    if kind in "iuf" and (not len(labels) or (labels.min() >= 0 and labels.max() < count)):
+        return np.arange(count, dtype=labels.dtype if kind == "f" else np.int64)
+    classes = np.unique(labels)
+    if len(classes) != count:
+        found = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {_shown(classes)}"
+        if kind in "iuf":
+            wrong = np.flatnonzero((labels < 0) | (labels >= count))[0]
+            found = f"{labels[wrong]} at index {wrong}, of {found}"
+        raise InvalidArgumentError(argument, f"labels 0..{count - 1}, or {count} classes of other labels", found)
+    return classes
+
+
+def are_two_others(array: NDArray[Any]) -> bool:
+    """Whether numbers (n,) are two whole ones, not both of which lie from 0 to 1: labels, not targets of a sigmoid."""
+    if not len(array) or (array.min() >= 0 and array.max() <= 1) or (array != np.floor(array)).any():
+        return False
+    return bool(((array == array.min()) | (array == array.max())).all())
+
+
+def classification(argument: str, array: NDArray[Any], outputs: int) -> None:
+    """Refuse what looks like a regression's targets (n,) or (n, outputs), for a model whose loss nobody has chosen."""
+    default = "cross_entropy" if outputs > 1 else "binary_cross_entropy"
+    advice = (
+        f"for the default loss {default!r}; choose loss='mean_squared_error' for a regression, or loss={default!r} for "
+        "targets that are probabilities"
+    )
+    if array.dtype.kind not in ("iuf" if outputs == 1 or array.ndim == 2 else "f"):
+        return
+    if array.ndim == 2 and outputs > 1 and array.shape[1] == outputs:
+        with np.errstate(over="ignore", invalid="ignore"):
+            wrong = np.flatnonzero((array < 0).any(axis=1) | (np.abs(array.sum(axis=1, dtype=np.float64) - 1) > 1e-3))
+        if len(wrong):
+            found = f"{array[wrong[0]].tolist()} in row {wrong[0]}"
+            raise InvalidArgumentError(argument, f"rows of numbers from 0 that add up to 1 {advice}", found)
+        return
+    array = without_column(array)
+    if array.ndim != 1 or (outputs == 1 and are_two_others(array)):
+        return
+    wrong = np.flatnonzero((array != 0) & (array != 1) if outputs == 1 else array != np.floor(array))
+    if len(wrong):
+        found = f"{array[wrong[0]]} at index {wrong[0]}"
+        raise InvalidArgumentError(argument, f"{'0 and 1' if outputs == 1 else 'class labels'} {advice}", found)
+
+
+def places_of(argument: str, labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Where labels (n,) are in the ascending ``classes``, all of which must be of one kind of type."""
+    numeric = "biuf"
+    if (labels.dtype.kind in numeric) != (classes.dtype.kind in numeric):
+        raise InvalidTypeError(argument, f"labels of the type of the classes, {classes.dtype}", f"dtype {labels.dtype}")
+    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    unknown = np.flatnonzero(classes[places] != labels)
+    if len(unknown):
+        found = f"{labels[unknown[0]]} at index {unknown[0]}"
+        raise InvalidArgumentError(argument, f"labels of the classes {_shown(classes)}", found)
+    return places.astype(np.int64)
+
+
+def _shown(classes: NDArray[Any]) -> str:
+    """The first of the classes, for a message."""
+    return ", ".join(map(repr, classes[:5].tolist())) + (", ..." if len(classes) > 5 else "")
 
 
 def counts(argument: str, values: object, most: int) -> list[int]:

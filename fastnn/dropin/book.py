@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import validation
-from ..errors import DivergenceError, InvalidArgumentError
+from ..errors import DivergenceError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
 from ..kernels.spec import SGD, FloatArray, Net, Rule, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from ..training import Data, run_epoch
 from . import pairs as pair_data
-from .functions import callers_depth
 
 Function = Callable[[Any], Any]
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import callers_depth
 from ..kernels import backend_name, get_backend
 from ..kernels.spec import FloatArray, IntArray, Net
 from ..training import Data
@@ -100,11 +101,3 @@ def _warn(names: tuple[str, ...], reason: str) -> str:
         _said.add(f"{what}: {reason}")
         warnings.warn(f"{what}: runs as it is, layer by layer, which is slower: {reason}", stacklevel=callers_depth())
     return reason
-
-
-def callers_depth() -> int:
-    """How far up the stack the first caller outside this package is."""
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_back and (frame.f_globals.get("__package__") or "").startswith("fastnn"):
-        depth, frame = depth + 1, frame.f_back
-    return depth

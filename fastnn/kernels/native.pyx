@@ -48,15 +48,11 @@ cdef extern from "fastnn.h" nogil:
         double learning_rate, momentum, l2, beta1, beta2, epsilon
         int64_t step
 
-    ctypedef struct fnn_crowd:
-        double alone_until, backoff, shared, stalled
-
     ctypedef struct fnn_result:
         double loss
         int64_t correct
         int64_t batches
         int diverged, interrupted
-        fnn_crowd crowd
 
     ctypedef struct fnn_search:
         int64_t metric, rows, queries, columns, k
@@ -88,25 +84,27 @@ cdef extern from "fastnn.h" nogil:
         uint8_t *finer
         float *errors
 
-    ctypedef int fnn_poll() noexcept
+    ctypedef struct fnn_interrupt:
+        int (*check)(fnn_interrupt *) noexcept
+        void *owner
 
     ctypedef struct fnn_kernels:
         size_t (*arena_bytes)(const fnn_net *, int64_t, int) noexcept nogil
         int (*forward)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *, void *,
                         int) noexcept nogil
         double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *,
-                            fnn_poll *) noexcept nogil
+                            fnn_interrupt *) noexcept nogil
         size_t (*layer_bytes)(const fnn_net *, int64_t) noexcept nogil
         void (*layer_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, const void *,
                            const void *, void *, void *, void *) noexcept nogil
         void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
-                      const fnn_rule *, double, fnn_result *, void *, int, fnn_poll *) noexcept nogil
+                      const fnn_rule *, double, fnn_result *, void *, int, fnn_interrupt *) noexcept nogil
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, double, uint8_t *, int) noexcept nogil
         size_t (*lists_bytes)(int64_t, int64_t, int64_t, size_t *) noexcept nogil
         int (*list_rows)(const void *, int, int64_t, int64_t, int64_t, int64_t, double, void *, void *,
                          int) noexcept nogil
         size_t (*search_bytes)(const fnn_search *, int) noexcept nogil
-        int (*search)(const fnn_search *, void *, int, fnn_poll *) noexcept nogil
+        int (*search)(const fnn_search *, void *, int, fnn_interrupt *) noexcept nogil
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
         void (*encode)(const fnn_encoding *, void *) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
@@ -134,8 +132,6 @@ ctypedef fused real:
 cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
 
-cdef fnn_crowd crowd  # starts as zeros
-
 cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
 if unit == NULL:
     raise ImportError(
@@ -152,26 +148,34 @@ def describe():
     return f"{simd}, up to {num_threads()} threads"
 
 
-cdef object pending = None  # what a signal's handler raised while a kernel was polling
+cdef int run_handlers(fnn_interrupt *interrupt) noexcept with gil:
+    """Run the handlers of signals that have come, Ctrl-C's among them; is the call that asks to stop?"""
+    cdef Interrupt call = <Interrupt>interrupt.owner
+    if call.raised is None:
+        try:
+            PyErr_CheckSignals()
+        except BaseException as error:
+            call.raised = error
+    return call.raised is not None
 
 
-cdef int poll() noexcept with gil:
-    """Run the handlers of signals that have come, Ctrl-C's among them; is the kernel to stop?"""
-    global pending
-    try:
+@cython.final
+cdef class Interrupt:
+    """One call's own record of what a signal's handler raised while its kernel ran."""
+    cdef fnn_interrupt c
+    cdef object raised
+
+    def __cinit__(self):
+        self.c = fnn_interrupt(run_handlers, <void *>self)
+
+    cdef int end(self, bint stopped) except -1:
+        """Raise what stopped the kernel, if it was stopped, or what has come since it last looked."""
+        if self.raised is not None:
+            raise self.raised
+        if stopped:
+            raise SystemError("a kernel stopped before its end, and no signal's handler had raised anything")
         PyErr_CheckSignals()
-    except BaseException as error:
-        pending = error
-        return 1
-    return 0
-
-
-cdef raise_pending():
-    global pending
-    error, pending = pending, None
-    if error is not None:
-        raise error
-    PyErr_CheckSignals()
+        return 0
 
 
 @cython.final
@@ -266,11 +270,12 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     cdef void *gradient = cnp.PyArray_DATA(grad)
     cdef fnn_data data = data_of(X, scale, y)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, TRAINING))
+    cdef Interrupt interrupt = Interrupt()
     cdef double loss
     grad.fill(0)
     with nogil:
-        loss = kernels.loss_grad(&shape.c, parameters, &data, count, gradient, arena.start, poll)
-    raise_pending()
+        loss = kernels.loss_grad(&shape.c, parameters, &data, count, gradient, arena.start, &interrupt.c)
+    interrupt.end(False)
     return loss
 
 
@@ -314,7 +319,6 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
      update.step) = rule
     cdef fnn_result result
     memset(&result, 0, sizeof(result))
-    result.crowd = crowd
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data data = data_of(X, scale, y)
@@ -330,13 +334,12 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
     cdef int threads = num_threads() if count * shape.work >= FNN_TRAIN_THREAD_WORK else 1
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, LEADING)
                              + kernels.arena_bytes(&shape.c, batch_size, TRAINING) * (threads - 1))
-    global crowd
+    cdef Interrupt interrupt = Interrupt()
     while result.batches < batches and not result.diverged:
         with nogil:
             kernels.train(&shape.c, parameters, slots, &data, rows, count, batch_size, &update, SLICE_SECONDS, &result,
-                          arena.start, threads, poll)
-        crowd = result.crowd
-        raise_pending()
+                          arena.start, threads, &interrupt.c)
+        interrupt.end(result.interrupted)
         if tick is not None and not result.diverged:
             tick(result.batches)
     return EpochResult(result.loss, result.correct, result.batches)
@@ -370,9 +373,11 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     cdef double work = <double>search.rows * <double>search.queries * <double>width
     cdef int threads = num_threads() if work > FNN_SEARCH_THREAD_WORK else 1
     cdef Arena arena = Arena(kernels.search_bytes(&search, threads))
+    cdef Interrupt interrupt = Interrupt()
+    cdef bint stopped
     with nogil:
-        kernels.search(&search, arena.start, threads, poll)
-    raise_pending()
+        stopped = kernels.search(&search, arena.start, threads, &interrupt.c)
+    interrupt.end(stopped)
 
 
 def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const real[::1] low, double scale,

@@ -41,18 +41,20 @@ typedef struct {
     int64_t step;
 } fnn_rule;
 
-/* What calls have found out about other programs' use of the cores. */
+/* What the calls of one thread have found out about other programs' use of the cores. */
 typedef struct {
     double alone_until, backoff; /* until when to use one thread; for how long the next time */
     double shared, stalled; /* seconds with several threads, of late; and those of them in which one waited for others */
 } fnn_crowd;
+
+/* The record of the thread that asks for it; it starts as zeros. */
+fnn_crowd *fnn_crowd_of_thread(void);
 
 typedef struct {
     double loss;
     int64_t correct;
     int64_t batches;
     int diverged, interrupted;
-    fnn_crowd crowd; /* handed from call to call */
 } fnn_result;
 
 /* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
@@ -87,8 +89,13 @@ typedef struct {
 /* fields.c */
 int64_t fnn_parse_fields(const uint8_t *text, int64_t size, int64_t columns, uint8_t *values);
 
-/* Called every POLL_SECONDS of a long computation: is it to stop? */
-typedef int fnn_poll(void);
+/* One call's interrupt record. `check` is called every POLL_SECONDS of a long computation, from the thread that made the
+   call: is this call to stop? What it has to remember for that belongs to the record's owner, so that no call ever sees
+   another's interrupt. */
+typedef struct fnn_interrupt {
+    int (*check)(struct fnn_interrupt *interrupt);
+    void *owner;
+} fnn_interrupt;
 
 /* threads.c */
 #define FNN_MAX_THREADS 64
@@ -140,10 +147,10 @@ typedef struct {
     int (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
                     void *out, void *arena, int threads);
 
-    /* returns the mean loss over rows 0..count; grad is laid out as params. Where poll() becomes non-zero it stops, and
-       grad is of no use. */
+    /* returns the mean loss over rows 0..count; grad is laid out as params. Where the interrupt comes it
+       stops, and grad is of no use. */
     double (*loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
-                        void *arena, fnn_poll *poll);
+                        void *arena, fnn_interrupt *interrupt);
 
     /* The way back through the one layer of `net`, for the rows first..first + count of x, `outputs` (n, outputs) and
        output_grad: grad += dL/d params, input_grad (n, inputs) = dL/dx. The arena has layer_bytes(net, count) bytes. */
@@ -152,10 +159,10 @@ typedef struct {
                        const void *outputs, const void *output_grad, void *grad, void *input_grad, void *arena);
 
     /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed; or, within a
-       long batch, until poll() becomes non-zero, and that batch then changes nothing. */
+       long batch, until the interrupt comes, and that batch then changes nothing: result->interrupted. */
     void (*train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
                   int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                  void *arena, int threads, fnn_poll *poll);
+                  void *arena, int threads, fnn_interrupt *interrupt);
 
     /* out (count, height) = the bytes k with k / factor = x, to a relative tolerance, for columns of reals; returns 0 if
        some value has none */
@@ -169,10 +176,10 @@ typedef struct {
     int (*list_rows)(const void *x, int is_uint8, int64_t from, int64_t to, int64_t inputs, int64_t batch_size,
                      double factor, void *lists, void *arena, int threads);
 
-    /* Searches; returns 1 once poll() becomes non-zero, and values and indices are then of no use. The arena has
+    /* Searches; returns 1 where the interrupt came, and values and indices are then of no use. The arena has
        search_bytes(search, threads) bytes. */
     size_t (*search_bytes)(const fnn_search *search, int threads);
-    int (*search)(const fnn_search *search, void *arena, int threads, fnn_poll *poll);
+    int (*search)(const fnn_search *search, void *arena, int threads, fnn_interrupt *interrupt);
 
     /* The codes of rows. The arena has encode_bytes(encoding) bytes. */
     size_t (*encode_bytes)(const fnn_encoding *encoding);
@@ -191,11 +198,11 @@ typedef struct {
    the tests and the benchmark of these rules; -1, the start: as they say. Runs of online batches are GROUPED unless
    DENSE. */
 enum { DENSE, LISTED, TEAMED, GROUPED };
-extern int fnn_forced_form;
+extern _Atomic int fnn_forced_form;
 
 /* What threads share out of a first layer that is wide enough for either, for the same: its inputs (0), or its outputs
    (1); -1, the start: as the rule says. */
-extern int fnn_forced_split;
+extern _Atomic int fnn_forced_split;
 
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
 extern uint64_t fnn_set_bits[256];

@@ -12,9 +12,9 @@
 
 /* Lets signals be heard; is the search to stop? */
 static int FN(is_stopped)(FN(search_job) *job, int thread) {
-    if (thread == 0 && job->poll && fnn_now() > job->next_poll) {
-        if (job->poll()) __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
-        job->next_poll = fnn_now() + POLL_SECONDS;
+    if (thread == 0 && job->interrupt && fnn_now() > job->next_check) {
+        if (job->interrupt->check(job->interrupt)) __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
+        job->next_check = fnn_now() + POLL_SECONDS;
     }
     return __atomic_load_n(&job->stop, __ATOMIC_RELAXED);
 }
@@ -166,12 +166,12 @@ static size_t FN(search_bytes)(const fnn_search *s, int threads) {
     return FN(plan_search)(&job, s, threads, NULL);
 }
 
-static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_poll *poll) {
+static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_interrupt *interrupt) {
     FN(search_job) job;
     FN(plan_search)(&job, s, threads, arena);
     if (FN(plain_form)(s) == FN(BY_REALS)) FN(find_centre)(&job);
-    job.poll = poll;
-    job.next_poll = fnn_now() + POLL_SECONDS;
+    job.interrupt = interrupt;
+    job.next_check = fnn_now() + POLL_SECONDS;
     job.least_error = INFINITY;
     for (int64_t r = 0; r < s->rows && s->width; r++)
         if (s->row_errors[r] < job.least_error) job.least_error = s->row_errors[r];

@@ -227,12 +227,12 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
     for (int64_t start = 0; start < count; start += LONG_BLOCK) {
         const int64_t m = count - start < LONG_BLOCK ? count - start : LONG_BLOCK;
         const int64_t *rows = order ? order + start : NULL;
-        if (pass->poll && fnn_now() > pass->next_poll) {
+        if (pass->interrupt && fnn_now() > pass->next_check) {
             const uint64_t control = float_control();
             set_float_control(pass->control);
-            if (pass->poll()) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
+            if (pass->interrupt->check(pass->interrupt)) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
             set_float_control(control);
-            pass->next_poll = fnn_now() + POLL_SECONDS;
+            pass->next_check = fnn_now() + POLL_SECONDS;
         }
         if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
         FN(gather)(pass, pass->in, rows, first + start, m, count - start);

@@ -25,8 +25,8 @@ typedef struct {
     float least_error; /* of the rows' codes */
     char *arena;
     size_t thread_bytes;
-    fnn_poll *poll;
-    double next_poll;
+    fnn_interrupt *interrupt;
+    double next_check;
     int stop, finished; /* finished: threads that have no more to do */
 } FN(search_job);
 

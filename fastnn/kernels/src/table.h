@@ -1,7 +1,7 @@
 /* What callers reach: gradients and outputs without training, and the table of all kernels. Template, after training.h. */
 
 static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
-                            void *arena, fnn_poll *poll) {
+                            void *arena, fnn_interrupt *interrupt) {
     PASS pass;
     int stop = 0;
     FN(place)(&pass, net, count, TRAINING, arena);
@@ -9,7 +9,8 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     pass.params = (REAL *)params; /* read only here */
     pass.tail = pass.params + pass.tail_at;
     pass.gradient = grad;
-    pass.poll = poll;
+    pass.interrupt = interrupt;
+    pass.next_check = fnn_now() + POLL_SECONDS;
     pass.stop = &stop;
     pass.control = float_control();
     FN(transpose_weights)(&pass);

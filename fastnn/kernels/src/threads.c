@@ -122,25 +122,29 @@ double fnn_now(void) {
 #define FIRST_BACKOFF 0.02  /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
 #define LAST_BACKOFF 0.64   /* seconds, after doubling */
 
-int fnn_is_crowded(const fnn_crowd *crowd, double seconds, double stalled) {
-    stalled += crowd->stalled;
-    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (crowd->shared + seconds);
+static _Thread_local fnn_crowd crowd;
+
+fnn_crowd *fnn_crowd_of_thread(void) { return &crowd; }
+
+int fnn_is_crowded(const fnn_crowd *known, double seconds, double stalled) {
+    stalled += known->stalled;
+    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (known->shared + seconds);
 }
 
-void fnn_learn(fnn_crowd *crowd, double seconds, double stalled) {
-    if (fnn_is_crowded(crowd, seconds, stalled)) {
-        crowd->backoff = crowd->backoff > 0 ? 2 * crowd->backoff : FIRST_BACKOFF;
-        if (crowd->backoff > LAST_BACKOFF) crowd->backoff = LAST_BACKOFF;
-        crowd->alone_until = fnn_now() + crowd->backoff;
-        crowd->shared = crowd->stalled = 0;
+void fnn_learn(fnn_crowd *known, double seconds, double stalled) {
+    if (fnn_is_crowded(known, seconds, stalled)) {
+        known->backoff = known->backoff > 0 ? 2 * known->backoff : FIRST_BACKOFF;
+        if (known->backoff > LAST_BACKOFF) known->backoff = LAST_BACKOFF;
+        known->alone_until = fnn_now() + known->backoff;
+        known->shared = known->stalled = 0;
         return;
     }
-    crowd->shared += seconds;
-    crowd->stalled += stalled;
-    if (crowd->shared > RECENT) { /* long enough to be sure: there is no crowd, and what is past counts less */
-        crowd->stalled *= RECENT / crowd->shared;
-        crowd->shared = RECENT;
-        crowd->backoff = 0;
+    known->shared += seconds;
+    known->stalled += stalled;
+    if (known->shared > RECENT) { /* long enough to be sure: there is no crowd, and what is past counts less */
+        known->stalled *= RECENT / known->shared;
+        known->shared = RECENT;
+        known->backoff = 0;
     }
 }
 

@@ -28,7 +28,8 @@ typedef struct {
     int online; /* whether batches go in runs, see online.h */
     int64_t share_room;  /* elements between the shares of one unit of work and those of the next */
     REAL *partial, *gradients, *own; /* thread 0's, used by all */
-    fnn_poll *poll;
+    fnn_interrupt *interrupt;
+    fnn_crowd *crowd;
     int interrupted;
     double part_loss[CHUNKS];
     int64_t part_correct[CHUNKS];
@@ -186,8 +187,8 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
     if (job->online) /* its padding is read */
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
-        pass.poll = job->poll;
-        pass.next_poll = job->end;
+        pass.interrupt = job->interrupt;
+        pass.next_check = job->end;
         job->partial = pass.partial;
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;
@@ -237,7 +238,7 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         /* The others may be one unit further, but not past its barrier: they will see this in time. */
         const double now = fnn_now();
         if (job->stop == batches &&
-            (now > job->end || fnn_is_crowded(&job->result->crowd, now - job->start, pass.stalled)))
+            (now > job->end || fnn_is_crowded(job->crowd, now - job->start, pass.stalled)))
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
     set_float_control(control);
@@ -260,7 +261,7 @@ static size_t FN(arena_bytes)(const fnn_net *net, int64_t rows, int purpose) {
 
 static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
                       int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                      void *arena, int threads, fnn_poll *poll) {
+                      void *arena, int threads, fnn_interrupt *interrupt) {
     const int splits = FN(by_outputs)(net, batch_size) || (batch_size <= BLOCK && net->sizes[0] >= 16 * CHUNKS);
     const int chunks = splits ? CHUNKS : 1;
     const int plain = rule->optimizer == SGD && rule->l2 == 0;
@@ -273,12 +274,13 @@ static void FN(train)(const fnn_net *net, void *params, void *state, const fnn_d
                .batch_size = batch_size, .rule = rule, .start = start, .end = start + seconds, .result = result,
                .arena = arena, .first_bytes = FN(arena_bytes)(net, batch_size, LEADING),
                .other_bytes = FN(arena_bytes)(net, batch_size, TRAINING), .chunks = chunks,
-               .stop = (count + batch_size - 1) / batch_size, .plain = plain, .online = online, .poll = poll};
+               .stop = (count + batch_size - 1) / batch_size, .plain = plain, .online = online,
+               .interrupt = interrupt, .crowd = fnn_crowd_of_thread()};
     if (threads > most) threads = most;
-    const int alone = start < result->crowd.alone_until;
-    if (alone && job.end > result->crowd.alone_until) job.end = result->crowd.alone_until;
+    const int alone = start < job.crowd->alone_until;
+    if (alone && job.end > job.crowd->alone_until) job.end = job.crowd->alone_until;
     if (work < THREAD_WORK || alone) threads = 1;
     fnn_parallel(FN(train_thread), &job, threads);
     const double end = fnn_now();
-    if (threads > 1) fnn_learn(&result->crowd, end - start, job.stalled + (end - job.over));
+    if (threads > 1) fnn_learn(job.crowd, end - start, job.stalled + (end - job.over));
 }
