@@ -205,8 +205,9 @@ def run_epoch(
     rule: Rule,
     tick: Tick | None = None,
     dropout: Dropout | None = None,
+    first_params: FloatArray | None = None,
 ) -> EpochResult:
-    """Train on the rows ``order``, in place.
+    """Train on the rows ``order``, in place. ``first_params`` may be a copy of ``params`` that is there already.
 
     Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite, or
     :class:`~fastnn.errors.InvalidArgumentError` where the data are to blame; ``params`` and ``state`` are then those
@@ -214,7 +215,7 @@ def run_epoch(
     left with those after the last update that is known to be such.
     """
     batches = -(-len(order) // batch_size)
-    first_params, first_state = params.copy(), state.copy()
+    first_params, first_state = params.copy() if first_params is None else first_params, state.copy()
 
     def train(rows: IntArray, tick: Tick | None) -> EpochResult:
         return kernels.train_epoch(

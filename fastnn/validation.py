@@ -262,6 +262,16 @@ def columns(argument: str, values: object, height: int, dtype: np.dtype[Any]) ->
     return inputs(argument, array.T, height, dtype, uint8_scale=1.0)
 
 
+def column(argument: str, values: object, height: int, dtype: np.dtype[Any]) -> Inputs:
+    """One column (height, 1) of an array as a row; uint8 stays 0..255."""
+    shape = (height, 1)
+    if not isinstance(values, np.ndarray):
+        raise InvalidTypeError(argument, f"an array of shape {shape}", type(values).__name__)
+    if values.shape != shape:
+        raise InvalidArgumentError(argument, f"shape {shape}", f"shape {values.shape}")
+    return Inputs(*columns(argument, values, height, dtype))
+
+
 def targets(
     argument: str, y: object, count: int, outputs: int, dtype: np.dtype[Any], *, rows_of: str = "X"
 ) -> NDArray[Any]:

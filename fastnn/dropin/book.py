@@ -18,7 +18,18 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import validation
 from ..errors import DivergenceError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
-from ..kernels.spec import SGD, FloatArray, Net, Rule, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from ..kernels.spec import (
+    SGD,
+    FloatArray,
+    Net,
+    Rule,
+    aligned_copy,
+    aligned_empty,
+    aligned_zeros,
+    bias_views,
+    layout,
+    weight_views,
+)
 from ..training import Data, run_epoch
 from . import pairs as pair_data
 
@@ -121,12 +132,15 @@ class BookNetwork:
         validation.parameters("biases", list(self.biases), self._spare.biases)
         return self._spare
 
-    def _renew(self) -> _Slab:
-        """Move to a new slab, so that arrays the caller has kept do not change when this one is trained."""
+    def _renew(self) -> tuple[_Slab, _Slab]:
+        """Move to a new slab, so that arrays the caller has kept do not change when this one is trained.
+
+        Returns the old slab and the new one.
+        """
         old = self._current()
         slab = _views(old.net, aligned_copy(old.params))
         self._publish(slab)
-        return slab
+        return old, slab
 
     def __getstate__(self) -> dict[str, Any]:
         # Without the slabs: a copy's arrays are no longer views, and are then gathered like replaced ones.
@@ -191,11 +205,12 @@ class BookNetwork:
             self._warn(names)
             return self._slow_backprop(x, y)
         slab = self._current()
-        data = self._vectors("(x, y)", [(x, y)], slab).data
-        grad = _views(slab.net, aligned_zeros(slab.params.size, self._dtype))
+        X, scale = validation.column("x", x, slab.inputs, self._dtype)
+        Y = validation.column("y", y, slab.outputs, self._dtype).X.astype(self._dtype, copy=False)
+        grad = _views(slab.net, aligned_empty(slab.params.size, self._dtype))
         net = slab.net._replace(loss=self._loss())
-        get_backend().loss_grad(net, slab.params, data.X, data.scale, data.y, grad.params)
-        return grad.biases, grad.weights
+        get_backend().loss_grad(net, slab.params, X, scale, Y, grad.params)
+        return [b.copy() for b in grad.biases], grad.weights  # whoever keeps the biases' part keeps no more than that
 
     def _vectors(self, argument: str, pairs: list[Any], slab: _Slab) -> pair_data.Rows:
         return pair_data.vector_rows(argument, pairs, slab.inputs, slab.outputs, self._dtype)
@@ -239,11 +254,13 @@ class BookNetwork:
     ) -> None:
         """Train on the rows in the order of ``rows.places``."""
         before = self._slab, self.weights, self.biases
-        slab = self._renew()
+        old, slab = self._renew()
         net, state = slab.net._replace(loss=self._loss()), np.empty((0, slab.params.size), self._dtype)
         order, rule = np.array(rows.places, np.int64), Rule(SGD, learning_rate=eta, l2=l2)
         try:
-            run_epoch(get_backend(), net, slab.params, state, rows.data, order, batch_size, rule)
+            run_epoch(
+                get_backend(), net, slab.params, state, rows.data, order, batch_size, rule, first_params=old.params
+            )
         except DivergenceError:
             raise
         except InvalidArgumentError:  # NaN or infinity in the data: say in which pair

@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import validation
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, InvalidTypeError
 from ..kernels import get_backend
-from ..kernels.spec import FloatArray, Net, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from ..kernels.spec import FloatArray, Net, aligned_copy, aligned_empty, aligned_zeros, bias_views, layout, weight_views
 from . import functions
 from .layer_training import (
     Run,
@@ -189,7 +189,7 @@ class FullyConnectedLayer:
         if not is_built_in:
             slopes = slopes * functions.apply(derivative, y, len(y))
         y, slopes = (np.ascontiguousarray(values, self._dtype) for values in (y, slopes))
-        grad, input_grad = aligned_zeros(self._params.size, self._dtype), np.empty(X.shape, self._dtype)
+        grad, input_grad = aligned_empty(self._params.size, self._dtype), np.empty(X.shape, self._dtype)
         net = self._sigmoid if is_built_in else self._linear
         get_backend().layer_grad(net, self._params, X, scale, y, slopes, grad, input_grad)
         self.dL_dW, self.dL_db = weight_views(net, grad)[0], bias_views(net, grad)[0]

@@ -128,9 +128,10 @@ void fnn_learn(fnn_crowd *crowd, double seconds, double stalled);
 
 void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */
 
-/* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays. */
-#define FNN_FORWARD_THREAD_WORK 2e7
-#define FNN_TRAIN_THREAD_WORK 2e6
+/* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays: one to some
+   milliseconds of work, as below that a thread costs more than it saves wherever other programs use the cores. */
+#define FNN_FORWARD_THREAD_WORK 4e7
+#define FNN_TRAIN_THREAD_WORK 4e7
 #define FNN_SEARCH_THREAD_WORK 1e7 /* bytes of codes, or columns, of all pairs: about a millisecond */
 
 /* What a pass is for: outputs; gradients too; or also for what the threads of a training share. */
