@@ -302,12 +302,17 @@ def targets(
     return labels.astype(np.int32)
 
 
-def probabilities(argument: str, targets: NDArray[Any]) -> None:
-    """Refuse targets outside 0..1, for which a binary cross-entropy has no least value."""
-    wrong = np.argwhere(~((targets >= 0) & (targets <= 1)))
+def probabilities(argument: str, targets: NDArray[Any], *, exclusive: bool = False) -> None:
+    """Refuse targets outside 0..1, for which a binary cross-entropy has no least value.
+
+    If ``exclusive``, 0 and 1 are refused as well, which no sigmoid reaches.
+    """
+    inside = (targets > 0) & (targets < 1) if exclusive else (targets >= 0) & (targets <= 1)
+    wrong = np.argwhere(~inside)
     if len(wrong):
         index = tuple(int(i) for i in wrong[0])
-        raise InvalidArgumentError(argument, "targets from 0 to 1", f"{targets[index]} at index {index}")
+        expected = "targets above 0 and below 1" if exclusive else "targets from 0 to 1"
+        raise InvalidArgumentError(argument, expected, f"{targets[index]} at index {index}")
 
 
 def nonempty(argument: str, count: int) -> None:

@@ -3,6 +3,9 @@
     from fastnn.dropin.rashid import neuralNetwork
 
 runs a program written for the book's ``neuralNetwork``; ``neuralnetwork``, as some of its copies spell it, is the same.
+Its weights are drawn as in the first printing (2016). The book's repository has drawn them with other deviations since
+May 2017: :mod:`fastnn.dropin.rashid2017`.
+
 Same seed, same numbers: the weights are drawn from the global ``numpy.random`` as the original draws them, and in
 float64, the default, they agree with the original's to 1e-10 relative after 100 calls of ``train``.
 
@@ -53,7 +56,7 @@ def _sigmoid(x: ArrayLike) -> NDArray[Any]:
 
 def _logit(y: ArrayLike) -> NDArray[Any]:
     y = np.asarray(y, float)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(y) - np.log1p(-y)
 
 
@@ -102,8 +105,12 @@ class neuralNetwork:  # noqa: N801  # the book's name
         self._forget_sums()
         self.activation_function: Function = _sigmoid
         self.inverse_activation_function: Function = _logit
-        self.wih[:] = np.random.normal(0.0, self.hnodes**-0.5, (self.hnodes, self.inodes))
-        self.who[:] = np.random.normal(0.0, self.onodes**-0.5, (self.onodes, self.hnodes))
+        for weights, deviation in zip((self.wih, self.who), self._deviations(), strict=True):
+            weights[:] = np.random.normal(0.0, deviation, weights.shape)
+
+    def _deviations(self) -> tuple[float, float]:
+        """The standard deviations of the draws of wih and of who."""
+        return self.hnodes**-0.5, self.onodes**-0.5
 
     @property
     def wih(self) -> FloatArray:
@@ -209,11 +216,20 @@ class neuralNetwork:  # noqa: N801  # the book's name
         return out.T
 
     def backquery(self, targets_list: ArrayLike) -> FloatArray:
-        """The inputs (inodes, n), 0.01..0.99, that lead back from targets between 0 and 1 (book, part 3)."""
-        targets = validation.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype).X
-        final = np.asarray(self.inverse_activation_function(targets.T))
-        hidden = self.inverse_activation_function(_rescaled(np.dot(self.who.T, final)))
-        return _rescaled(np.dot(self.wih.T, hidden))
+        """The inputs (inodes, n), 0.01..0.99, that lead back from targets above 0 and below 1 (book, part 3).
+
+        Targets are (onodes,), n = 1, or rows (n, onodes), whose signals are rescaled together, as the book does it. A
+        replaced ``inverse_activation_function`` may take others. Where the original would return NaN, FastnnError is
+        raised.
+        """
+        inverse = self.inverse_activation_function
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # the errors say more than the warnings
+            targets = validation.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype).X
+            validation.nonempty("targets_list", len(targets))
+            if inverse is _logit:
+                validation.probabilities("targets_list", targets, exclusive=True)
+            hidden = inverse(_rescaled(np.dot(self.who.T, np.asarray(inverse(targets.T)))))
+            return _rescaled(np.dot(self.wih.T, hidden))
 
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
         """The share of rows X (n, inodes) whose largest output is at their label y (n,)."""
@@ -273,6 +289,8 @@ neuralnetwork = neuralNetwork
 def _rescaled(values: FloatArray) -> FloatArray:
     """From least and greatest to 0.01 and 0.99."""
     least, spread = values.min(), np.ptp(values)
+    if not np.isfinite(spread):
+        raise InvalidArgumentError("targets_list", "targets that lead back to finite numbers", "NaN or infinity")
     if spread == 0:
         raise InvalidArgumentError("targets_list", "targets that lead back to more than one value", "one value")
     return (values - least) / spread * 0.98 + 0.01

@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 import pytest
 import rashid_oracle
+import scipy.special
 
 import fastnn
-from fastnn.dropin import rashid
+from fastnn.dropin import rashid, rashid2017
 from fastnn.dropin.rashid import neuralNetwork
 
 SIZES = (12, 7, 4)
@@ -44,6 +45,22 @@ def test_the_weights_are_drawn_as_the_original_draws_them():
     assert (ours.who == oracle.who).all()
     assert (ours.inodes, ours.hnodes, ours.onodes, ours.lr) == (*SIZES, 0.3)
     assert rashid.neuralnetwork is neuralNetwork
+
+
+def test_the_weights_of_the_books_repository():
+    np.random.seed(3)
+    ours = rashid2017.neuralnetwork(784, 100, 10, 0.1)
+    np.random.seed(3)
+    oracle = rashid_oracle.neuralNetwork2017(784, 100, 10, 0.1)
+    assert (ours.wih == oracle.wih).all()
+    assert (ours.who == oracle.who).all()
+    assert rashid2017.neuralNetwork is rashid2017.neuralnetwork
+    assert (rashid2017.load_csv, rashid2017.Rows) == (rashid.load_csv, rashid.Rows)
+    X, T = samples(sizes=(784, 100, 10))
+    for x, t in zip(X, T, strict=True):
+        ours.train(x, t)
+        oracle.train(x, t)
+    assert distance(pickle.loads(pickle.dumps(ours)), oracle) < 1e-12
 
 
 @pytest.mark.usefixtures("any_backend")
@@ -229,14 +246,64 @@ def test_another_activation_function_is_used(monkeypatch):
 
 
 def test_backquery():
-    ours, _ = twins()
+    ours, oracle = twins()
     targets = np.array([0.01, 0.99, 0.01, 0.3])
-    signal = ours.who.T @ np.log(targets / (1 - targets))
-    hidden = (signal - signal.min()) / (signal.max() - signal.min()) * 0.98 + 0.01
-    signal = ours.wih.T @ np.log(hidden / (1 - hidden))
-    expected = (signal - signal.min()) / (signal.max() - signal.min()) * 0.98 + 0.01
-    np.testing.assert_allclose(ours.backquery(targets), expected[:, np.newaxis], rtol=1e-12)
+    np.testing.assert_allclose(ours.backquery(targets), oracle.backquery(targets), rtol=1e-12)
     assert ours.backquery(list(targets)).shape == (12, 1)
+    rows = np.array([targets, targets[::-1], [0.5, 0.01, 1e-300, 1 - 1e-16]])
+    np.testing.assert_allclose(ours.backquery(rows), oracle.backquery(rows), rtol=1e-12)
+    assert np.abs(ours.backquery(rows)[:, :1] - ours.backquery(targets)).max() > 0.01  # rescaled together
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("targets", "found"),
+    [
+        (np.eye(4)[2], r"0.0 at index \(0, 0\)"),
+        ([1.0, 0.5, 0.5, 0.5], r"1.0 at index \(0, 0\)"),
+        ([0.5, 0.5, -0.5, 0.5], r"-0.5 at index \(0, 2\)"),
+        ([[0.5] * 4, [0.1, 0.1, 0.1, 1.5]], r"1.5 at index \(1, 3\)"),
+        ([0.5, np.nan, 0.5, 0.5], r"nan at index \(0, 1\)"),
+        ([0.5, 0.5, 0.5, np.inf], r"inf at index \(0, 3\)"),
+        ([0.5, 0.5, 0.5, 1e300], r"(1e\+300|inf) at index \(0, 3\)"),
+        (np.eye(4, dtype=np.uint8)[1], r"0 at index \(0, 0\)"),
+        (np.ones(4, bool), "1.0 at index"),
+        (np.full(4, 3), "3.0 at index"),
+    ],
+)
+def test_targets_that_no_sigmoid_reaches_are_refused(targets, found, dtype):
+    ours, _ = twins(dtype=dtype)
+    with pytest.raises(fastnn.FastnnError, match=f"targets_list: expected targets above 0 and below 1, found {found}"):
+        ours.backquery(targets)
+
+
+def test_an_inverse_of_ones_own_may_take_other_targets():
+    ours, _ = twins()
+    ours.activation_function, ours.inverse_activation_function = np.tanh, np.arctanh
+    targets = np.array([-0.5, 0.0, 0.9, -0.99])
+    hidden = rashid_oracle.rescaled(ours.who.T @ np.arctanh(targets))
+    expected = rashid_oracle.rescaled(ours.wih.T @ np.arctanh(hidden))
+    np.testing.assert_allclose(ours.backquery(targets)[:, 0], expected, rtol=1e-12)
+    ours.inverse_activation_function = scipy.special.logit
+    np.testing.assert_allclose(ours.backquery([0.1, 0.2, 0.3, 0.9]), twins()[0].backquery([0.1, 0.2, 0.3, 0.9]))
+
+
+@pytest.mark.parametrize(
+    "inverse", [scipy.special.logit, lambda y: np.log(y / (1 - y)), lambda y: np.arctanh(2 * y - 1)]
+)
+@pytest.mark.parametrize("targets", [np.eye(4)[2], [0.5, 0.5, 0.5, -2.0], [1e308, 1e308, 1e308, 1e308]])
+def test_an_inverse_that_is_not_finite_is_refused_without_a_warning(inverse, targets):
+    ours, _ = twins()
+    ours.inverse_activation_function = inverse
+    with pytest.raises(fastnn.FastnnError, match="targets_list: expected targets that lead back to finite numbers"):
+        ours.backquery(targets)
+
+
+def test_weights_that_are_not_finite_lead_back_to_no_inputs():
+    ours, _ = twins()
+    ours.wih[3, 4] = np.nan
+    with pytest.raises(fastnn.FastnnError, match="finite numbers, found NaN or infinity"):
+        ours.backquery([0.1, 0.2, 0.3, 0.9])
 
 
 def test_accuracy_with_and_without_a_threshold():
@@ -278,6 +345,7 @@ def test_a_csv_file(tmp_path):
         (lambda net: net.fit(np.ones((3, 12)), np.ones((3, 4)), -1), "epochs: expected an integer of at least 0"),
         (lambda net: net.query([np.nan] * 12), "inputs_list: expected finite numbers"),
         (lambda net: net.query([1.0] * 13), r"inputs_list: expected shape \(n, 12\)"),
+        (lambda net: net.backquery(np.ones((0, 4))), "targets_list: expected at least one row"),
         (lambda net: net.backquery([0.5] * 4), "targets_list: expected targets that lead back"),
         (lambda net: setattr(net, "wih", np.ones((12, 7))), r"wih\[0\]: expected shape \(7, 12\)"),
         (lambda net: net.threshold_accuracy(np.ones((2, 12)), np.ones((2, 4))), r"y: expected labels \(2,\)"),
