@@ -102,7 +102,17 @@ class SimpleNetwork:
     def evaluate_accuracy(self, X_val, y_val):
         return sum(self.predict(x) == label for x, label in zip(X_val, y_val, strict=True)) / len(X_val)
 
-    def train(self, X_train, y_train, X_val=None, y_val=None, batch_size=32, num_epochs=5, learning_rate=1e-3):
+    def train(
+        self,
+        X_train,
+        y_train,
+        X_val=None,
+        y_val=None,
+        batch_size=32,
+        num_epochs=5,
+        learning_rate=1e-3,
+        print_frequency=1,  # the notebook's; the program of the files has none
+    ):
         losses, accuracies = [], []
         for epoch in range(num_epochs):
             total, batches = 0, len(X_train) // batch_size
@@ -117,5 +127,13 @@ class SimpleNetwork:
             if X_val is not None:
                 accuracy = self.evaluate_accuracy(X_val, y_val)
                 accuracies.append(accuracy)
-            print(f"Epoch {epoch:4d}: training loss = {losses[-1]:.6f} | val accuracy = {100 * accuracy:.2f}%")
+            if epoch % print_frequency == 0 or epoch == num_epochs - 1:
+                print(f"Epoch {epoch:4d}: training loss = {losses[-1]:.6f} | val accuracy = {100 * accuracy:.2f}%")
         return losses, accuracies
+
+
+class NotebookNetwork(SimpleNetwork):
+    """As the chapter's notebook has it."""
+
+    def train(self, *data, print_frequency=20, **options):
+        return super().train(*data, print_frequency=print_frequency, **options)

@@ -2,9 +2,12 @@
 
     from fastnn.dropin.layers import FullyConnectedLayer, Neuron, SimpleNetwork
 
-runs a program written for the book's classes, or for the tutorials that follow it. Parameters are drawn from the global
-``numpy.random`` as the original draws them, W then b, layer by layer, and in float64, the default, they agree with the
-original's to 1e-10 relative after 100 updates.
+runs a program written for the classes of the chapter's files (neuron.py, fully_connected_layer.py, simple_network.py),
+or for the tutorials that follow them. The chapter's notebook prints fewer lines and has another name for the
+cross-entropy: :mod:`fastnn.dropin.layers_notebook`.
+
+Parameters are drawn from the global ``numpy.random`` as the original draws them, W then b, layer by layer, and in
+float64, the default, they agree with the original's to 1e-10 relative after 100 updates.
 
 The built-in functions run in compiled kernels, and ``SimpleNetwork.train`` in one call an epoch. A caller's own
 functions are compiled with Numba, and ``train`` stays one call an epoch, where Numba can compile all of them: where
@@ -318,8 +321,11 @@ class SimpleNetwork:
         batch_size: int = 32,
         num_epochs: int = 5,
         learning_rate: float = 1e-3,
+        print_frequency: int = 1,
     ) -> tuple[list[float], list[float]]:
         """Train on batches in the order of the rows, leaving out a tail that fills none; print a line an epoch.
+
+        With ``print_frequency`` k, only every k-th epoch, from the first one on, and the last one are printed.
 
         ``X_train`` is (n, num_inputs), ``y_train`` the targets (n, num_outputs); ``X_val`` and the labels ``y_val``
         (n,) are scored after every epoch. Returns each epoch's loss, the mean of its batches', and, with validation
@@ -330,18 +336,20 @@ class SimpleNetwork:
         batch_size = validation.integer("batch_size", batch_size, low=1)
         num_epochs = validation.integer("num_epochs", num_epochs, low=0)
         rate = validation.number("learning_rate", learning_rate, low=0)
+        every = validation.integer("print_frequency", print_frequency, low=1)
         run = Run(self, X_train, y_train, batch_size, rate, num_epochs)
         losses: list[float] = []
         accuracies: list[float] = []
         for epoch in range(num_epochs):
             try:
-                losses.append(run.epoch())
+                losses.append(np.float64(run.epoch()))
             except DivergenceError as error:
                 raise DivergenceError(f"epoch {epoch}: {error}") from None
             if X_val is not None and y_val is not None:
                 accuracies.append(self.evaluate_accuracy(X_val, y_val))
             accuracy = accuracies[-1] if accuracies else math.nan
-            print(f"Epoch {epoch:4d}: training loss = {losses[-1]:.6f} | val accuracy = {accuracy * 100:.2f}%")
+            if epoch % every == 0 or epoch == num_epochs - 1:
+                print(f"Epoch {epoch:4d}: training loss = {losses[-1]:.6f} | val accuracy = {accuracy * 100:.2f}%")
         return losses, accuracies
 
 

@@ -11,7 +11,7 @@ import pytest
 from layer_twins import SIZES, distance, samples, twins
 
 import fastnn
-from fastnn.dropin import layers
+from fastnn.dropin import layers, layers_notebook
 
 pytestmark = pytest.mark.usefixtures("said_nothing_yet")
 
@@ -163,6 +163,36 @@ def test_the_tail_that_fills_no_batch_is_dropped():
     assert distance(ours, cut) == 0
 
 
+@pytest.mark.parametrize(("module", "options"), [(layers_notebook, {}), (layers, {"print_frequency": 20})])
+@pytest.mark.parametrize("epochs", [0, 1, 41, 47])
+def test_every_twentieth_epoch_is_printed_and_the_last(capsys, module, options, epochs):
+    X, T, labels = samples()
+    printed = []
+    for kind, these in ((module.SimpleNetwork, options), (oracle.NotebookNetwork, {})):
+        np.random.seed(3)
+        network = kind(*SIZES)
+        losses, accuracies = network.train(X, T, X[:50], labels[:50], num_epochs=epochs, **these)
+        assert (len(losses), len(accuracies)) == (epochs, epochs)
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert len(printed[0].splitlines()) == {0: 0, 1: 1, 41: 3, 47: 4}[epochs]
+
+
+def test_losses_are_of_the_originals_type():
+    assert type(twins()[0].train(X, T, num_epochs=1)[0][0]) is np.float64
+
+
+def test_the_names_of_the_notebook():
+    assert layers_notebook.binary_cross_entropy is layers.cross_entropy
+    assert layers_notebook.derivated_binary_cross_entropy is layers.derivated_cross_entropy
+    assert set(layers.__all__) ^ set(layers_notebook.__all__) == {
+        "cross_entropy",
+        "derivated_cross_entropy",
+        "binary_cross_entropy",
+        "derivated_binary_cross_entropy",
+    }
+
+
 def test_without_validation_the_accuracy_is_not_a_number(capsys):
     X, T, _ = samples()
     losses, accuracies = twins()[0].train(X, T, num_epochs=1)
@@ -224,6 +254,7 @@ WRONG = {
     "optimize": (lambda: layers.FullyConnectedLayer(3, 2, np.tanh).optimize(0.1), "a backward pass before it"),
     "targets": (lambda: twins()[0].train(X, LABELS), r"y_train: expected targets of shape \(100, 4\)"),
     "batch": (lambda: twins()[0].train(X, T, batch_size=101), "batch_size: expected at most 100"),
+    "lines": (lambda: twins()[0].train(X, T, print_frequency=0), "print_frequency: expected an integer of at least 1"),
     "rate": (lambda: twins()[0].train(X, T, learning_rate=-1.0), "learning_rate"),
     "nan": (lambda: twins()[0].train(np.full_like(X, np.nan), T), "X_train: expected finite numbers"),
     "labels": (lambda: twins()[0].evaluate_accuracy(X, T), r"y_val: expected shape \(100,\)"),
