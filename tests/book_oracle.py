@@ -1,10 +1,11 @@
 """The book's programs as they behave, sample by sample in NumPy: the truth that the drop-ins are held to.
 
-Written from the description of network.py, network2.py and the tutorial variant of the former; it shares no code with
-fastnn. Draws, shuffles, orders of summation and printed lines are the originals'.
+Written from the description of network.py, network2.py, the tutorial variant of the former and the Python 3 port of
+both; it shares no code with fastnn. Draws, shuffles, orders of summation and printed lines are the originals'.
 """
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -100,6 +101,20 @@ class Tutorial(Network):
             print(f"Epoch {epoch} complete")
 
 
+class PortedNetwork(Network):
+    """The network.py of the Python 3 port: it shuffles a copy, and prints a blank before the colon."""
+
+    def SGD(self, training_data, epochs, mini_batch_size, eta, test_data=None):  # noqa: N802  # the book's name
+        tests = list(test_data) if test_data else None
+        super().SGD(list(training_data), epochs, mini_batch_size, eta, tests)
+
+    def report(self, epoch, test_data):
+        if test_data:
+            print(f"Epoch {epoch} : {self.evaluate(test_data)} / {len(test_data)}")
+        else:
+            super().report(epoch, test_data)
+
+
 class Network2(Network):
     """network2.py with "quadratic" or "cross_entropy" cost, and the early stopping of its Python 3 ports."""
 
@@ -108,9 +123,13 @@ class Network2(Network):
         self.biases = [np.random.randn(y, 1) for y in sizes[1:]]
         shapes = zip(sizes[1:], sizes[:-1], strict=True)
         self.weights = [np.random.randn(y, x) / np.sqrt(x) for y, x in shapes]
-        if large:  # called after __init__ has drawn
-            self.biases = [np.random.randn(y, 1) for y in sizes[1:]]
-            self.weights = [np.random.randn(y, x) for y, x in zip(sizes[1:], sizes[:-1], strict=True)]
+        if large:
+            self.large_weight_initializer()
+
+    def large_weight_initializer(self):
+        """Called after __init__ has drawn."""
+        self.biases = [np.random.randn(y, 1) for y in self.sizes[1:]]
+        self.weights = [np.random.randn(y, x) for y, x in zip(self.sizes[1:], self.sizes[:-1], strict=True)]
 
     def output_delta(self, z, a, y):
         return a - y if self.cost == "cross_entropy" else super().output_delta(z, a, y)
@@ -135,12 +154,26 @@ class Network2(Network):
         cost = 0.0
         for x, y in data:
             cost += self.fn(self.feedforward(x), one_hot(y) if convert else y) / len(data)
-        return cost + 0.5 * (lmbda / len(data)) * sum(np.linalg.norm(w) ** 2 for w in self.weights)
+        return cost + self.penalty(lmbda, len(data))
+
+    def penalty(self, lmbda, n):
+        return 0.5 * (lmbda / n) * sum(np.linalg.norm(w) ** 2 for w in self.weights)
 
     def SGD(  # noqa: N802  # the book's name
-        self, training_data, epochs, mini_batch_size, eta, lmbda=0.0, evaluation_data=None, early_stopping_n=0
+        self,
+        training_data,
+        epochs,
+        mini_batch_size,
+        eta,
+        lmbda=0.0,
+        evaluation_data=None,
+        monitor_evaluation_cost=False,
+        monitor_evaluation_accuracy=False,
+        monitor_training_cost=False,
+        monitor_training_accuracy=False,
+        early_stopping_n=0,
     ):
-        """All four monitors on. Returns the original's four lists."""
+        """Returns the original's four lists."""
         n = len(training_data)
         evaluation_cost, evaluation_accuracy, training_cost, training_accuracy = [], [], [], []
         best, waited = 0, 0
@@ -149,20 +182,57 @@ class Network2(Network):
             for k in range(0, n, mini_batch_size):
                 self.update_mini_batch(training_data[k : k + mini_batch_size], eta, lmbda, n)
             print(f"Epoch {epoch} training complete")
-            training_cost.append(self.total_cost(training_data, lmbda))
-            print(f"Cost on training data: {training_cost[-1]}")
-            training_accuracy.append(self.accuracy(training_data, convert=True))
-            print(f"Accuracy on training data: {training_accuracy[-1]} / {n}")
-            evaluation_cost.append(self.total_cost(evaluation_data, lmbda, convert=True))
-            print(f"Cost on evaluation data: {evaluation_cost[-1]}")
-            evaluation_accuracy.append(self.accuracy(evaluation_data))
-            print(f"Accuracy on evaluation data: {evaluation_accuracy[-1]} / {len(evaluation_data)}")
-            print()
+            if monitor_training_cost:
+                training_cost.append(self.total_cost(training_data, lmbda))
+                print(f"Cost on training data: {training_cost[-1]}")
+            if monitor_training_accuracy:
+                accuracy = self.accuracy(training_data, convert=True)
+                training_accuracy.append(accuracy)
+                print(f"Accuracy on training data: {accuracy} / {n}")
+            if monitor_evaluation_cost:
+                evaluation_cost.append(self.total_cost(evaluation_data, lmbda, convert=True))
+                print(f"Cost on evaluation data: {evaluation_cost[-1]}")
+            if monitor_evaluation_accuracy:
+                accuracy = self.accuracy(evaluation_data)
+                evaluation_accuracy.append(accuracy)
+                print(f"Accuracy on evaluation data: {accuracy} / {len(evaluation_data)}")
+            self.end_report()
             if early_stopping_n:
-                if evaluation_accuracy[-1] > best:
-                    best, waited = evaluation_accuracy[-1], 0
+                if accuracy > best:
+                    best, waited = accuracy, 0
                 else:
                     waited += 1
                 if waited == early_stopping_n:
                     break
         return evaluation_cost, evaluation_accuracy, training_cost, training_accuracy
+
+    def end_report(self):
+        print()
+
+
+class PortedNetwork2(Network2):
+    """The network2.py of the Python 3 port: a copy, no empty line, and the penalty once per pair."""
+
+    def SGD(  # noqa: N802  # the book's name
+        self, training_data, epochs, mini_batch_size, eta, lmbda=0.0, evaluation_data=None, **others
+    ):
+        evaluation_data = list(evaluation_data) if evaluation_data else None
+        return super().SGD(list(training_data), epochs, mini_batch_size, eta, lmbda, evaluation_data, **others)
+
+    def end_report(self):
+        pass
+
+    def total_cost(self, data, lmbda, convert=False):
+        cost = 0.0
+        for x, y in data:
+            cost += self.fn(self.feedforward(x), one_hot(y) if convert else y) / len(data)
+            cost += self.penalty(lmbda, len(data))
+        return cost
+
+
+COSTS = {"CrossEntropyCost": "cross_entropy", "QuadraticCost": "quadratic"}
+
+# The modules as scripts import them.
+network2 = SimpleNamespace(Network=Network2, **COSTS)
+network_py3 = SimpleNamespace(Network=PortedNetwork)
+network2_py3 = SimpleNamespace(Network=PortedNetwork2, **COSTS)

@@ -13,6 +13,7 @@ import numpy as np
 
 FOLDER = Path(__file__).with_name("scripts")
 NUMBER = re.compile(r"\d+(?:\.(\d+))?(?:e[-+]?\d+)?")
+FULL = 14  # a number of so many digits is printed in full, with as many as its last bits ask for
 
 
 class Run(NamedTuple):
@@ -37,19 +38,26 @@ def run(script: str, imports: Mapping[str, str]) -> Run:
 def assert_same_lines(found: list[str], expected: list[str], *, places: int = 1, counts: int = 0) -> None:
     """The same text and the same form of every number, digits after the point included.
 
-    The numbers themselves may differ by ``places`` units of their last decimal place or, whole ones, by ``counts``.
+    The numbers themselves may differ by ``places`` units of their last decimal place or, whole ones, by ``counts``, and
+    those that are printed in full by 1e-12 of their value.
     """
     assert [NUMBER.sub(_form, line) for line in found] == [NUMBER.sub(_form, line) for line in expected]
     for ours, theirs in zip(found, expected, strict=True):
         for one, other in zip(NUMBER.finditer(ours), NUMBER.finditer(theirs), strict=True):
-            decimals = other[1]
-            allowed = places * 10.0 ** -len(decimals) if decimals else counts
-            difference = abs(float(one[0]) - float(other[0]))
+            value, decimals = float(other[0]), len(other[1] or "")
+            allowed = 1e-12 * value if _is_full(other) else places * 10.0**-decimals if decimals else counts
+            difference = abs(float(one[0]) - value)
             assert difference <= allowed * (1 + 1e-6), f"printed {ours!r}, the original {theirs!r}"
 
 
 def _form(number: re.Match[str]) -> str:
+    if _is_full(number):
+        return "#.full"
     return f"#.{len(number[1])}" if number[1] else "#"
+
+
+def _is_full(number: re.Match[str]) -> bool:
+    return bool(number[1]) and len(number[0].split("e")[0]) > FULL
 
 
 def disagreement(found: Iterable[Any], expected: Iterable[Any]) -> float:

@@ -1,5 +1,7 @@
 """What the book's two programs share: parameters as lists of columns and matrices, and training by the kernels.
 
+Each module of a program (:mod:`.nielsen`, :mod:`.nielsen2`, and the Python 3 port's :mod:`.nielsen_py3` and
+:mod:`.nielsen2_py3`) has a ``sigmoid_prime`` of its own, as that calls the module's ``sigmoid``, which may be replaced.
 The loops per sample here are the slower path, for networks of which the caller has replaced a part.
 """
 
@@ -45,6 +47,12 @@ def vectorized_result(j: int) -> NDArray[np.float64]:
     column = np.zeros((10, 1))
     column[j] = 1.0
     return column
+
+
+def sigmoid(z: Any) -> Any:
+    """1 / (1 + exp(-z)), elementwise."""
+    with np.errstate(over="ignore"):  # exp(-z) = inf gives the right 0
+        return 1.0 / (1.0 + np.exp(-z))
 
 
 class _Slab(NamedTuple):
@@ -97,6 +105,7 @@ class BookNetwork:
     _spare: _Slab | None = None  # never seen by the caller: room for parameters that lie elsewhere
     _module: ClassVar[str]
     _originals: ClassVar[dict[str, object]]
+    _copies_training_data: ClassVar[bool] = False  # before it is shuffled, which the book's programs do in place
 
     def _set_up(self, sizes: Sequence[int], dtype: DTypeLike) -> None:
         validation.layer_sizes(sizes)

@@ -3,8 +3,12 @@
     import fastnn.dropin.nielsen as network
 
 runs a script written for the book's network.py, or for two variants that tutorials teach: the class ``network`` with
-``epoches``, and the one that names the rate ``learning_rate`` and draws weights before biases. For chapter 3's
-network2.py see :mod:`fastnn.dropin.nielsen2`.
+``epoches``, and the one that draws weights before biases, names the rate ``learning_rate`` and has ``forward``:
+
+    from fastnn.dropin.nielsen import WeightsFirstNetwork as Network
+
+The widely used Python 3 port, which shuffles and prints otherwise, is :mod:`fastnn.dropin.nielsen_py3`, and chapter 3's
+network2.py :mod:`fastnn.dropin.nielsen2`.
 
 Same seed, same numbers. Parameters are drawn from the global ``numpy.random`` and the training list is shuffled in
 place by the global ``random``, both exactly as the original does it. In float64, the default, the weights of 784-30-10
@@ -66,24 +70,19 @@ from .. import validation
 from ..errors import InvalidArgumentError
 from ..kernels.spec import QUADRATIC, FloatArray
 from . import pairs as pair_data
-from .book import ACTIVATION, BookNetwork, originals, vectorized_result
+from .book import ACTIVATION, BookNetwork, originals, sigmoid, vectorized_result
 from .nielsen2 import CrossEntropyCost, QuadraticCost
 
 __all__ = [
     "CrossEntropyCost",
     "Network",
     "QuadraticCost",
+    "WeightsFirstNetwork",
     "network",
     "sigmoid",
     "sigmoid_prime",
     "vectorized_result",
 ]
-
-
-def sigmoid(z: Any) -> Any:
-    """1 / (1 + exp(-z)), elementwise."""
-    with np.errstate(over="ignore"):  # exp(-z) = inf gives the right 0
-        return 1.0 / (1.0 + np.exp(-z))
 
 
 def sigmoid_prime(z: Any) -> Any:
@@ -143,7 +142,7 @@ class Network(BookNetwork):
         DivergenceError : loss or weights became NaN or infinite; the last finite weights are kept.
         FastnnError : unusable arguments; it names the pair.
         """
-        pairs = pair_data.as_list("training_data", training_data)
+        pairs = pair_data.as_list("training_data", training_data, copy=self._copies_training_data)
         tests = None if test_data is None else pair_data.as_list("test_data", test_data)
         eta = _rate(eta, learning_rate)
         epochs = validation.integer("epochs", epochs, low=0)
@@ -194,11 +193,19 @@ class Network(BookNetwork):
         return QUADRATIC
 
     def _output_delta(self, z: FloatArray, a: FloatArray, y: FloatArray) -> FloatArray:
+        _, sigmoid_prime = self._functions()
         derivative: FloatArray = self.cost_derivative(a, y) * sigmoid_prime(z)
         return derivative
 
 
 Network._originals = originals(Network, "cost_derivative", "update_mini_batch", "evaluate")
+
+
+class WeightsFirstNetwork(Network):
+    """The tutorial variant of :class:`Network` that draws the weights before the biases."""
+
+    def __init__(self, sizes: Sequence[int], *, dtype: DTypeLike = "float64") -> None:
+        super().__init__(sizes, weights_first=True, dtype=dtype)
 
 
 class network(Network):  # noqa: N801  # the tutorials' name

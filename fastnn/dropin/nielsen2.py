@@ -3,9 +3,10 @@
     import fastnn.dropin.nielsen2 as network2
 
 runs a script written for the book's network2.py: the cross-entropy cost, L2 regularization, smaller initial weights,
-monitoring, and files; also the ``early_stopping_n`` of its Python 3 ports. What :mod:`fastnn.dropin.nielsen` promises
-about numbers, shuffling, divergence and replaced methods holds here too. A cost class of your own works, on the slower
-path, if it has ``fn(a, y)`` and ``delta(z, a, y)``.
+monitoring, and files; also the ``early_stopping_n`` of its Python 3 ports. Printed lines and total_cost are the book's;
+the widely used port has others: :mod:`fastnn.dropin.nielsen2_py3`. What :mod:`fastnn.dropin.nielsen` promises about
+numbers, shuffling, divergence and replaced methods holds here too. A cost class of your own works, on the slower path,
+if it has ``fn(a, y)`` and ``delta(z, a, y)``.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,7 +27,7 @@ from ..files import write_atomically
 from ..kernels.spec import BINARY_CROSS_ENTROPY, QUADRATIC, FloatArray
 from ..training import Data
 from . import pairs as pair_data
-from .book import BookNetwork, originals, vectorized_result
+from .book import BookNetwork, originals, sigmoid, vectorized_result
 
 __all__ = [
     "CrossEntropyCost",
@@ -37,12 +38,6 @@ __all__ = [
     "sigmoid_prime",
     "vectorized_result",
 ]
-
-
-def sigmoid(z: Any) -> Any:
-    """1 / (1 + exp(-z)), elementwise."""
-    with np.errstate(over="ignore"):  # exp(-z) = inf gives the right 0
-        return 1.0 / (1.0 + np.exp(-z))
 
 
 def sigmoid_prime(z: Any) -> Any:
@@ -57,7 +52,7 @@ class QuadraticCost:
     @staticmethod
     def fn(a: NDArray[Any], y: NDArray[Any]) -> float:
         """The cost of outputs ``a`` for targets ``y``."""
-        return float(0.5 * np.linalg.norm(a - y) ** 2)
+        return np.float64(0.5 * np.linalg.norm(a - y) ** 2)
 
     @staticmethod
     def delta(z: NDArray[Any], a: NDArray[Any], y: NDArray[Any]) -> Any:
@@ -72,7 +67,7 @@ class CrossEntropyCost:
     def fn(a: NDArray[Any], y: NDArray[Any]) -> float:
         """The cost of outputs ``a`` for targets ``y``; 0 log 0 counts as 0."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return float(np.sum(np.nan_to_num(-y * np.log(a) - (1 - y) * np.log(1 - a))))
+            return np.float64(np.sum(np.nan_to_num(-y * np.log(a) - (1 - y) * np.log(1 - a))))
 
     @staticmethod
     def delta(z: NDArray[Any], a: NDArray[Any], y: NDArray[Any]) -> Any:
@@ -80,7 +75,7 @@ class CrossEntropyCost:
         return a - y
 
 
-_KERNEL_LOSSES = {QuadraticCost.delta: QUADRATIC, CrossEntropyCost.delta: BINARY_CROSS_ENTROPY}
+_BUILT_IN_VECTORS = vectorized_result  # programs may put another function in the place of the module's name
 _SUMS_OVER_ROWS = (QuadraticCost.fn, CrossEntropyCost.fn)  # fn of many rows is the sum of each one's
 
 Monitored = tuple[list[float], list[int], list[float], list[int]]
@@ -102,6 +97,10 @@ class Network(BookNetwork):
     """
 
     _module = __name__
+    _kernel_losses: ClassVar[dict[Callable[..., Any], int]] = {  # the kernels' code of a cost, by its ``delta``
+        QuadraticCost.delta: QUADRATIC,
+        CrossEntropyCost.delta: BINARY_CROSS_ENTROPY,
+    }
 
     def __init__(self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = "float64") -> None:
         self._set_up(sizes, dtype)
@@ -147,7 +146,7 @@ class Network(BookNetwork):
         (evaluation_cost, evaluation_accuracy, training_cost, training_accuracy) : lists with one entry an epoch,
             accuracies as numbers of pairs; a list stays empty if its figure is not monitored.
         """
-        pairs = pair_data.as_list("training_data", training_data)
+        pairs = pair_data.as_list("training_data", training_data, copy=self._copies_training_data)
         evaluation = None if evaluation_data is None else pair_data.as_list("evaluation_data", evaluation_data)
         epochs = validation.integer("epochs", epochs, low=0)
         batch_size = validation.integer("mini_batch_size", mini_batch_size, low=1)
@@ -193,11 +192,15 @@ class Network(BookNetwork):
                 accuracy = self._accuracy_of(evaluation, evaluation_rows, convert=False)
                 evaluation_accuracy.append(accuracy)
                 print(f"Accuracy on evaluation data: {accuracy} / {len(evaluation)}")
-            print()
+            self._end_report()
             best, waited = (accuracy, 0) if accuracy > best else (best, waited + 1)
             if patience and waited == patience:
                 break
         return evaluation_cost, evaluation_accuracy, training_cost, training_accuracy
+
+    def _end_report(self) -> None:
+        """Print what follows an epoch's lines: in the book an empty one."""
+        print()
 
     def update_mini_batch(self, mini_batch: Iterable[Any], eta: float, lmbda: float, n: int) -> None:
         """Make one step down the mean gradient of ``mini_batch``, regularized by ``lmbda`` over ``n`` pairs in all."""
@@ -227,9 +230,8 @@ class Network(BookNetwork):
         outputs = self._slow_outputs()
         if outputs:
             a = [outputs(x) for x, _ in pairs]
-            costs = [
-                self.cost.fn(o, vectorized_result(y) if convert else y) for o, (_, y) in zip(a, pairs, strict=True)
-            ]
+            targets = [self._vectorized(y) if convert else y for _, y in pairs]
+            costs = [self.cost.fn(o, y) for o, y in zip(a, targets, strict=True)]
             return self._penalized(sum(cost / len(pairs) for cost in costs), lmbda, len(pairs))
         rows = self._labelled("data", pairs) if convert else self._vectors("data", pairs, self._current())
         return self._cost(rows.data, lmbda)
@@ -265,37 +267,53 @@ class Network(BookNetwork):
         count, fn = len(data.X), self.cost.fn
         a = self._outputs(self._current(), data.X, data.scale)
         y = data.y
-        if y.ndim == 1:  # vectorized_result of every label
+        if y.ndim == 1 and sys.modules[self._module].vectorized_result is _BUILT_IN_VECTORS:
             labels = validation.targets("labels", y, count, 10, self._dtype)
             y = np.eye(10, dtype=self._dtype)[labels]
+        elif y.ndim == 1:
+            y = np.hstack(list(map(self._vectorized, y))).T
         if y.shape != a.shape:
-            raise InvalidArgumentError("data", "a network with 10 outputs, as convert=True needs", a.shape[1])
+            expected = f"a network with {y.shape[1]} outputs, as convert=True needs"
+            raise InvalidArgumentError("data", expected, a.shape[1])
         if fn in _SUMS_OVER_ROWS and math.isfinite(total := fn(a, y)):
             return self._penalized(total / count, lmbda, count)
         # One by one: the book's 1.8e308 for an infinite cost must be divided before it is added.
         cost = sum(float(fn(p[:, np.newaxis], q[:, np.newaxis])) / count for p, q in zip(a, y, strict=True))
         return self._penalized(cost, lmbda, count)
 
+    def _vectorized(self, label: Any) -> NDArray[Any]:
+        """The module's present ``vectorized_result`` of a label."""
+        column: NDArray[Any] = sys.modules[self._module].vectorized_result(label)
+        return column
+
     def _penalized(self, cost: float, lmbda: float, count: int) -> float:
-        return float(cost + 0.5 * (lmbda / count) * sum(float(np.linalg.norm(w)) ** 2 for w in self.weights))
+        return np.float64(cost + 0.5 * (lmbda / count) * sum(float(np.linalg.norm(w)) ** 2 for w in self.weights))
 
     def _loss(self) -> int:
-        return _KERNEL_LOSSES[self.cost.delta]
+        return self._kernel_losses[self.cost.delta]
 
     def _output_delta(self, z: FloatArray, a: FloatArray, y: FloatArray) -> FloatArray:
         delta: FloatArray = self.cost.delta(z, a, y)
         return delta
 
     def _replaced_in_training(self) -> list[str]:
-        own_cost = [] if self.cost.delta in _KERNEL_LOSSES else ["cost"]
+        own_cost = [] if self.cost.delta in self._kernel_losses else ["cost"]
         return own_cost + super()._replaced_in_training()
 
 
 Network._originals = originals(Network, "update_mini_batch", "accuracy", "total_cost")
 
 
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
+
+
 def load(filename: str | os.PathLike[str]) -> Network:
     """Read a network that :meth:`Network.save`, or the original's, wrote."""
+    return load_as(Network, filename)
+
+
+def load_as(kind: type[AnyNetwork], filename: str | os.PathLike[str]) -> AnyNetwork:
+    """The same as a network of another edition, and with the costs of its module."""
     try:
         with open(filename, encoding="utf-8") as file:
             data = json.load(file)
@@ -311,8 +329,8 @@ def load(filename: str | os.PathLike[str]) -> Network:
     found = {key: type(data.get(key)) for key in expected} if isinstance(data, dict) else type(data).__name__
     if found != expected:
         raise FileFormatError(filename, 0, "an object with sizes, weights, biases and cost", found)
-    # A cost of the caller's own is found if it was made a name of this module, as with the original.
-    cost = getattr(sys.modules[__name__], data["cost"], None)
+    # A cost of the caller's own is found if it was made a name of the module, as with the original.
+    cost = getattr(sys.modules[kind._module], data["cost"], None)
     if not (hasattr(cost, "fn") and hasattr(cost, "delta")):
         raise FileFormatError(filename, 0, "cost QuadraticCost or CrossEntropyCost", repr(data["cost"]))
     try:
@@ -323,7 +341,7 @@ def load(filename: str | os.PathLike[str]) -> Network:
             raise ValueError(f"arrays of shapes {[w.shape for w in weights]} and {[b.shape for b in biases]}")
     except (TypeError, ValueError) as error:
         raise FileFormatError(filename, 0, f"weights and biases for sizes {data['sizes']}", error) from None
-    net = Network(data["sizes"], cost=cost)  # draws from numpy.random, as the original does
+    net = kind(data["sizes"], cost=cost)  # draws from numpy.random, as the original does
     validation.parameters("weights", weights, net.weights)
     validation.parameters("biases", biases, net.biases)
     return net

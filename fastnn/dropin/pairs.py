@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -32,14 +32,17 @@ class Rows(NamedTuple):
     places: list[int]
 
 
-def as_list(argument: str, pairs: Iterable[Any]) -> list[Any]:
-    """The caller's own list, or a list of whatever a zip or another iterator yields."""
+def as_list(argument: str, pairs: Iterable[Any], *, copy: bool = False) -> list[Any]:
+    """The caller's own list (or a ``copy``), or a list of what a zip or another iterator yields: at least one pair."""
     if isinstance(pairs, list):
-        return pairs
+        return pairs[:] if copy else pairs
     try:
-        return list(pairs)
+        found = list(pairs)
     except TypeError:
         raise InvalidTypeError(argument, "a list or an iterator of pairs (x, y)", type(pairs).__name__) from None
+    if not found and not isinstance(pairs, Sized):
+        raise InvalidArgumentError(argument, "at least one pair (x, y)", "none (an iterator can be read only once)")
+    return found
 
 
 def vector_rows(argument: str, pairs: Sequence[Any], inputs: int, outputs: int, dtype: np.dtype[Any]) -> Rows:
@@ -118,7 +121,7 @@ def _unzip(argument: str, pairs: Sequence[Any]) -> tuple[list[Any], list[Any], N
     earlier training has shuffled would otherwise take several times as long to read, as each step misses the cache.
     """
     if not pairs:
-        raise InvalidArgumentError(argument, "at least one pair (x, y)", "none (an iterator can be read only once)")
+        raise InvalidArgumentError(argument, "at least one pair (x, y)", "none")
     addresses = np.fromiter(map(id, pairs), np.uintp, len(pairs))
     order = None if (addresses[1:] >= addresses[:-1]).all() else np.argsort(addresses, kind="stable")
     chosen = pairs if order is None else [pairs[k] for k in order.tolist()]

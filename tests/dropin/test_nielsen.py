@@ -41,6 +41,16 @@ class TestDraws:
             np.testing.assert_array_equal(ours, theirs)
         assert (net.sizes, net.num_layers) == ([784, 30, 10], 3)
 
+    def test_the_variant_that_draws_weights_first(self, seeded, small_data, disagreement):
+        seeded(1)
+        net = nielsen.WeightsFirstNetwork([12, 9, 10])
+        seeded(1)
+        oracle = book_oracle.Network([12, 9, 10], weights_first=True)
+        assert disagreement(net, oracle) == 0
+        train_both(seeded, net, oracle, small_data[0], 1, 10, 1.0)
+        x = small_data[0][0][0]
+        np.testing.assert_allclose(net.forward(x), oracle.feedforward(x), rtol=1e-12)
+
     def test_the_global_stream_goes_on_as_after_the_original(self, seeded):
         seeded(3)
         nielsen.Network([5, 4, 3])

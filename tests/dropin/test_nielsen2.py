@@ -5,6 +5,7 @@ import random
 import book_oracle
 import numpy as np
 import pytest
+import script_runner
 
 from fastnn import FastnnError
 from fastnn.dropin import nielsen
@@ -54,13 +55,13 @@ class TestTraining:
         state = random.getstate()
         printed = capsys.readouterr().out
         seeded(2)
-        expected = oracle.SGD(theirs, 3, 10, 0.5, lmbda, tests[:99])
+        expected = oracle.SGD(theirs, 3, 10, 0.5, lmbda, tests[:99], **MONITORS)
         assert random.getstate() == state
         assert [id(pair) for pair in ours] == [id(pair) for pair in theirs]
         assert disagreement(net, oracle) <= 1e-12
         for mine, truth in zip(found, expected, strict=True):
             np.testing.assert_allclose(mine, truth, rtol=1e-12)
-        assert_same_lines(printed, capsys.readouterr().out)
+        script_runner.assert_same_lines(printed.splitlines(), capsys.readouterr().out.splitlines())
 
     @pytest.mark.parametrize("cost", COSTS)
     def test_mnist(self, backend, seeded, mnist, disagreement, cost):
@@ -68,7 +69,7 @@ class TestTraining:
         seeded(2)
         net.SGD(mnist[0][:1000], 1, 10, 0.5, lmbda=0.1)
         seeded(2)
-        oracle.SGD(mnist[0][:1000], 1, 10, 0.5, 0.1, mnist[2][:1])
+        oracle.SGD(mnist[0][:1000], 1, 10, 0.5, 0.1)
         assert disagreement(net, oracle) <= 1e-12
 
     def test_only_what_is_monitored(self, small_data, capsys):
@@ -87,7 +88,9 @@ class TestTraining:
             list(small_data[0]), 60, 10, 0.5, evaluation_data=small_data[1][:20], early_stopping_n=2, **MONITORS
         )
         seeded(2)
-        expected = oracle.SGD(list(small_data[0]), 60, 10, 0.5, evaluation_data=small_data[1][:20], early_stopping_n=2)
+        expected = oracle.SGD(
+            list(small_data[0]), 60, 10, 0.5, evaluation_data=small_data[1][:20], early_stopping_n=2, **MONITORS
+        )
         assert len(found[0]) < 60
         assert found[1] == expected[1]
 
@@ -112,19 +115,6 @@ class TestTraining:
         net.update_mini_batch(small_data[0][:10], 0.5, 5.0, 300)
         oracle.update_mini_batch(small_data[0][:10], 0.5, 5.0, 300)
         assert disagreement(net, oracle) <= 1e-13
-
-
-def assert_same_lines(found, expected):
-    """The same words; costs to rounding."""
-    found, expected = found.split(" "), expected.split(" ")
-    assert len(found) == len(expected)
-    for ours, theirs in zip(found, expected, strict=True):
-        if "." in theirs:
-            (mine, *rest), (truth, *words) = ours.split("\n"), theirs.split("\n")
-            assert float(mine) == pytest.approx(float(truth), rel=1e-12)
-            assert rest == words
-        else:
-            assert ours == theirs
 
 
 class TestFigures:
@@ -152,6 +142,25 @@ class TestFigures:
         with pytest.raises(FastnnError, match="10 outputs"):
             network2.Network([12, 9, 3]).total_cost(small_data[1], 0.0, convert=True)
 
+    def test_a_vectorized_result_of_ones_own(self, small_data, monkeypatch, said_nothing_yet):
+        """A program for three classes replaces it in the module, as its network has three outputs."""
+        data = [(x, digit % 3) for x, digit in small_data[1]]
+        columns = [(x, np.eye(3)[:, [label]] * 0.9) for x, label in data]
+        net = network2.Network([12, 9, 3])
+        monkeypatch.setattr(network2, "vectorized_result", lambda label: np.eye(3)[:, [label]] * 0.9)
+        expected = net.total_cost(columns, 5.0)
+        assert net.total_cost(data, 5.0, convert=True) == pytest.approx(expected, rel=1e-14)
+        net.feedforward = lambda a: np.full((3, 1), 0.5)
+        with pytest.warns(UserWarning, match="feedforward is replaced"):
+            assert net.total_cost(data, 0.0, convert=True) == pytest.approx(3 * np.log(2), rel=1e-13)
+
+    def test_costs_are_of_the_originals_type(self, small_data):
+        """So that lists of them print as those of the original do."""
+        net = network2.Network([12, 9, 10])
+        assert type(net.total_cost(small_data[0], 5.0)) is np.float64
+        for cost in COSTS.values():
+            assert type(cost.fn(np.full((3, 1), 0.5), np.zeros((3, 1)))) is np.float64
+
 
 class Absolute:
     """A cost of one's own: sum |a - y|."""
@@ -174,7 +183,7 @@ class TestReplacedParts:
         with pytest.warns(UserWarning, match="slower: cost is replaced") as caught:
             found = net.SGD(list(small_data[0]), 2, 10, 0.5, 5.0, small_data[1], **MONITORS)
         seeded(2)
-        expected = oracle.SGD(list(small_data[0]), 2, 10, 0.5, 5.0, small_data[1])
+        expected = oracle.SGD(list(small_data[0]), 2, 10, 0.5, 5.0, small_data[1], **MONITORS)
         assert len(caught) == 1
         assert disagreement(net, oracle) <= 1e-12
         for mine, truth in zip(found, expected, strict=True):
@@ -189,7 +198,7 @@ class TestReplacedParts:
         with pytest.warns(UserWarning, match="sigmoid, sigmoid_prime is replaced"):
             found = net.SGD(list(small_data[0]), 1, 10, 0.5, 5.0, small_data[1], **MONITORS)
         seeded(2)
-        expected = oracle.SGD(list(small_data[0]), 1, 10, 0.5, 5.0, small_data[1])
+        expected = oracle.SGD(list(small_data[0]), 1, 10, 0.5, 5.0, small_data[1], **MONITORS)
         assert disagreement(net, oracle) <= 1e-12
         for mine, truth in zip(found, expected, strict=True):
             np.testing.assert_allclose(mine, truth, rtol=1e-12)

@@ -52,6 +52,7 @@ class TestErrors:
             ({"training_data": iter([])}, "training_data.*at least one pair"),
             ({"training_data": 5}, "training_data.*list or an iterator"),
             ({"test_data": [(np.zeros((12, 1)), np.zeros((10, 1)))]}, r"test_data\[0\].*label.*\(10, 1\)"),
+            ({"test_data": iter([])}, "test_data.*at least one pair.*read only once"),
             ({"test_data": [(np.zeros(12), 1)]}, r"test_data\[0\].*\(12, 1\)"),
             ({"test_data": [(np.zeros((12, 1)), "1")]}, "test_data.*real numbers in every label"),
         ],
