@@ -30,6 +30,31 @@ def load_data_wrapper():
     return training, validation, list(zip(columns(test[0]), test[1], strict=True))
 
 
+class PortedLoader:
+    """The mnist_loader.py of the book's Python 3 port: the same pairs, by iterators that can be read once."""
+
+    @staticmethod
+    def load_data_wrapper():
+        return tuple(map(iter, load_data_wrapper()))
+
+
+def train_images():
+    """This and the next three are those of the ``mnist`` package: (n, 28, 28) and (n,), uint8."""
+    return load("train")[0].reshape(-1, 28, 28)
+
+
+def train_labels():
+    return load("train")[1]
+
+
+def test_images():
+    return load("t10k")[0].reshape(-1, 28, 28)
+
+
+def test_labels():
+    return load("t10k")[1]
+
+
 def columns(pixels):
     return [np.reshape(row, (784, 1)) for row in pixels.astype(np.float32) / 256]
 

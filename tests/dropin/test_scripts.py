@@ -21,50 +21,103 @@ class Script(NamedTuple):
     tolerance: float  # of the weights, relative to each array's largest
     places: int = 1  # by how much printed figures may differ, in units of their last decimal place
     warning: str = ""  # what fastnn says
+    edition: str = ""  # of the original, where there are several
+
+
+def neural_network(oracle: str, module: str) -> dict[str, tuple[str, str]]:
+    lines = f"from rashid_oracle import {oracle}", f"from fastnn.dropin.{module} import neuralNetwork"
+    return {"from neural_network import neuralNetwork": lines}
 
 
 MNIST_LOADER = {
     "import mnist_loader": ("import mnist_oracle as mnist_loader", "import fastnn.dropin.mnist_loader as mnist_loader")
 }
+PORTED_LOADER = {
+    "import mnist_loader": (
+        "from mnist_oracle import PortedLoader as mnist_loader",
+        "import fastnn.dropin.mnist_loader as mnist_loader",
+    )
+}
 NETWORK = {"import network": ("import book_oracle as network", "import fastnn.dropin.nielsen as network")}
+NETWORK2 = {"import network2": ("from book_oracle import network2", "import fastnn.dropin.nielsen2 as network2")}
+PORTED_NETWORK = {
+    "import network": ("from book_oracle import network_py3 as network", "import fastnn.dropin.nielsen_py3 as network")
+}
+PORTED_NETWORK2 = {
+    "import network2": (
+        "from book_oracle import network2_py3 as network2",
+        "import fastnn.dropin.nielsen2_py3 as network2",
+    )
+}
+MNIST = {"import mnist": ("import mnist_oracle as mnist", "import mnist_oracle as mnist")}
+
+
+def book_weights(*nets: str) -> Callable[[dict[str, Any]], Sequence[Any]]:
+    return lambda names: [array for net in nets for array in names[net].weights + names[net].biases]
+
+
+def layer_weights(*nets: str) -> Callable[[dict[str, Any]], Sequence[Any]]:
+    return lambda names: [array for net in nets for layer in names[net].layers for array in (layer.W, layer.b)]
+
 
 SCRIPTS = [
     # 600 updates of one sample
     Script(
         "rashid.py",
-        {
-            "from neural_network import neuralNetwork": (
-                "from rashid_oracle import neuralNetwork",
-                "from fastnn.dropin.rashid import neuralNetwork",
-            )
-        },
+        neural_network("neuralNetwork", "rashid"),
         lambda names: [names["n"].wih, names["n"].who],
         1e-12,
     ),
-    # 300 and 200 mini-batches
-    Script("nielsen.py", MNIST_LOADER | NETWORK, lambda names: names["net"].weights + names["net"].biases, 1e-11),
+    Script(
+        "rashid.py",
+        neural_network("neuralNetwork2017 as neuralNetwork", "rashid2017"),
+        lambda names: [names["n"].wih, names["n"].who],
+        1e-12,
+        edition="2017",
+    ),
+    # 200 to 300 mini-batches each
+    Script("nielsen.py", MNIST_LOADER | NETWORK, book_weights("net"), 1e-11),
+    Script("nielsen_py3.py", PORTED_LOADER | PORTED_NETWORK, book_weights("net", "deeper"), 1e-11),
+    Script("nielsen2.py", MNIST_LOADER | NETWORK2, book_weights("net", "stopped"), 1e-11),
+    Script("nielsen2.py", PORTED_LOADER | PORTED_NETWORK2, book_weights("net", "stopped"), 1e-11, edition="py3"),
     Script(
         "perceptron.py",
         MNIST_LOADER | NETWORK,
-        lambda names: names["net"].weights + names["net"].biases,
+        book_weights("net"),
         1e-12,
         warning="Perceptrons computes sample by sample in NumPy, which is slower: feedforward is replaced",
     ),
     # 300 updates by 30 images, and 100 by hand
     Script(
         "layers.py",
-        {
-            "from fully_connected import FullyConnectedLayer, Neuron, SimpleNetwork": (
-                "from layers_oracle import FullyConnectedLayer, Neuron, SimpleNetwork",
-                "from fastnn.dropin.layers import FullyConnectedLayer, Neuron, SimpleNetwork",
+        MNIST
+        | {
+            f"from {file} import {name}": (
+                f"from layers_oracle import {name}",
+                f"from fastnn.dropin.layers import {name}",
+            )
+            for file, name in (
+                ("fully_connected_layer", "FullyConnectedLayer"),
+                ("neuron", "Neuron"),
+                ("simple_network", "SimpleNetwork"),
             )
         },
-        lambda names: [
-            values
-            for network in (names["mnist_classifier"], names["network"])
-            for layer in network.layers
-            for values in (layer.W, layer.b)
-        ],
+        layer_weights("mnist_classifier", "network"),
+        1e-11,
+    ),
+    # 840 updates by 30 images, and 60
+    Script(
+        "layers_notebook.py",
+        MNIST
+        | {
+            "from notebook import SimpleNetwork, binary_cross_entropy, derivated_binary_cross_entropy": (
+                "from layers_oracle import NotebookNetwork as SimpleNetwork, cross_entropy as binary_cross_entropy, "
+                "derivated_cross_entropy as derivated_binary_cross_entropy",
+                "from fastnn.dropin.layers_notebook import SimpleNetwork, binary_cross_entropy, "
+                "derivated_binary_cross_entropy",
+            )
+        },
+        layer_weights("mnist_classifier", "network"),
         1e-11,
     ),
     # 100 updates by all images
@@ -97,15 +150,16 @@ SCRIPTS = [
 def folder(tmp_path_factory):
     """The files that scripts read."""
     path = tmp_path_factory.mktemp("mnist")
-    mnist_oracle.write_csv(path / "mnist_train.csv", "train", 300)
-    mnist_oracle.write_csv(path / "mnist_test.csv", "t10k", 50)
+    (path / "mnist_dataset").mkdir()
+    mnist_oracle.write_csv(path / "mnist_dataset" / "mnist_train.csv", "train", 300)
+    mnist_oracle.write_csv(path / "mnist_dataset" / "mnist_test.csv", "t10k", 50)
     for part in ("train", "t10k"):
         mnist_oracle.write_idx(path, part)
     return path
 
 
 @pytest.mark.usefixtures("said_nothing_yet")
-@pytest.mark.parametrize("script", SCRIPTS, ids=[script.name for script in SCRIPTS])
+@pytest.mark.parametrize("script", SCRIPTS, ids=[script.name + script.edition for script in SCRIPTS])
 def test_only_the_imports_differ(script, folder, monkeypatch):
     monkeypatch.chdir(folder)
     theirs = script_runner.run(script.name, {line: others[0] for line, others in script.imports.items()})
@@ -120,6 +174,8 @@ def test_only_the_imports_differ(script, folder, monkeypatch):
     [
         ("Loss: 0.1234", "Loss: 0.1236", 1),
         ("Loss: 0.1234", "Loss: 0.123", 1),
+        ("Cost: 0.1234567890123456", "Cost: 0.1234567890133456", 1),
+        ("Cost: 0.1234567890123456", "Cost: 0.12345678901", 1),
         ("Loss: 0.1234", "Loss: 0.12340", 1),
         ("Loss: 0.1234", "loss: 0.1234", 1),
         ("Loss: 0.1234", "Loss:  0.1234", 1),
@@ -138,4 +194,5 @@ def test_the_comparison_sees_what_differs(printed, other, places):
 
 def test_the_comparison_allows_what_it_is_told_to():
     script_runner.assert_same_lines(["Loss: 0.1234"], ["Loss: 0.1235"])
+    script_runner.assert_same_lines(["Cost: 1234.567890123456"], ["Cost: 1234.56789012346"])
     script_runner.assert_same_lines(["Loss: 0.1234, 5 of 9"], ["Loss: 0.1244, 7 of 9"], places=10, counts=2)

@@ -1,8 +1,9 @@
 # A network of fully connected layers from scratch, as chapter 1 of the book has it, on a part of MNIST.
+import mnist
 import numpy as np
-from fully_connected import FullyConnectedLayer, Neuron, SimpleNetwork
-
-from fastnn.datasets import load_mnist
+from fully_connected_layer import FullyConnectedLayer
+from neuron import Neuron
+from simple_network import SimpleNetwork
 
 np.random.seed(42)
 
@@ -21,9 +22,9 @@ print(f"x1: {layer.forward(x1)}\nx2: {layer.forward(x2)}")
 print(f"both: {layer.forward(np.concatenate((x1, x2)))}")
 
 # Train a network on the images.
-(X_train, y_train), (X_test, y_test) = load_mnist()
-X_train, y_train = X_train[:1500].reshape(-1, 28 * 28) / 255.0, y_train[:1500]
-X_test, y_test = X_test[:200].reshape(-1, 28 * 28) / 255.0, y_test[:200]
+X_train, y_train = mnist.train_images()[:1500], mnist.train_labels()[:1500]
+X_test, y_test = mnist.test_images()[:200], mnist.test_labels()[:200]
+X_train, X_test = X_train.reshape(-1, 28 * 28) / 255.0, X_test.reshape(-1, 28 * 28) / 255.0
 y_train = np.eye(10)[y_train]
 
 mnist_classifier = SimpleNetwork(X_train.shape[1], 10, [64, 32])
