@@ -102,7 +102,7 @@ def weights_differ(ours: Callable[[], list[Array]], theirs: Callable[[], list[Ar
 def predictions_differ(
     ours: Callable[[Array], object], theirs: Callable[[Array], object], rows: Array
 ) -> Callable[[], str]:
-    return lambda: f"{sum(ours(row) != theirs(row) for row in rows)} of {len(rows):,} predictions differ"
+    return lambda: f"{sum(bool(ours(row) != theirs(row)) for row in rows)} of {len(rows):,} predictions differ"
 
 
 def each(call: Callable[..., object], *columns: Array) -> Callable[[], object]:
@@ -253,6 +253,7 @@ def scratch_fit() -> Pair:
 
 def scratch_predict() -> Pair:
     X, y, X_test, _ = mnist()
+    X_test = X_test / 255.0  # as programs scale for predict, but not for fit
     np.random.seed(1)
     with contextlib.redirect_stdout(io.StringIO()):
         weights = scratch.fit(X[:1000], y[:1000], 0.1, 1, 128)

@@ -8,17 +8,28 @@ import struct
 
 import numpy as np
 
-PIXEL = 784
+PIXEL, WIDTH, LENGTH = 784, 28, 28
 
 
-def read_pic(pic_num, label_path, images_path):
+def set_random_seed(seed):
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def set_randon_seed(seed):
+    random.seed(seed)
+
+
+def read_pic(pic_num, label_path="./mnist/train-labels.idx1-ubyte", images_path="./mnist/train-images.idx3-ubyte"):
+    global PIXEL, WIDTH, LENGTH
     with open(label_path, "rb") as labels_file, open(images_path, "rb") as images_file:
         _, count = struct.unpack(">II", labels_file.read(8))
-        _, _, rows, columns = struct.unpack(">IIII", images_file.read(16))
+        _, _, LENGTH, WIDTH = struct.unpack(">IIII", images_file.read(16))
+        PIXEL = LENGTH * WIDTH
         images, labels = [], []
         for i in random.sample(range(count), pic_num):
-            images_file.seek(16 + i * rows * columns)
-            images.append(list(images_file.read(rows * columns)))
+            images_file.seek(16 + i * PIXEL)
+            images.append(list(images_file.read(PIXEL)))
             labels_file.seek(8 + i)
             labels.append(labels_file.read(1)[0])
     return images, labels
@@ -32,7 +43,7 @@ def pt_image(image):
 def conver2one_hot(labels):
     rows = np.zeros((len(labels), 10))
     for row, label in zip(rows, labels, strict=True):
-        row[label] = 1
+        row[int(label)] = 1
     return rows
 
 
@@ -72,37 +83,37 @@ def fit(train_dataset, train_labels, lr, epochs, hidden_node, pixels=PIXEL):
 
 
 def predict(test_data, w1, b1, w2, b2):
-    x = np.array(test_data) / 255
-    p = softmax(np.dot(active_relu(np.dot(x, w1) + b1), w2) + b2)
-    return int(np.argmax(p))
+    p = softmax(np.dot(active_relu(np.dot(test_data, w1) + b1), w2) + b2)
+    return np.argmax(p, axis=1)
 
 
 def fit_mse(train_dataset, train_labels, lr, epochs, hidden_node, pixels=PIXEL):
-    x, y = np.array(train_dataset) / 127.5 - 1, conver2one_hot(train_labels)
+    x, y = 2.0 * np.array(train_dataset) / 255 - 1, conver2one_hot(train_labels)
     w1, b1, w2, b2 = draw(pixels, hidden_node)
     for epoch in range(epochs):
         z1 = np.dot(x, w1) + b1
-        a1 = active_relu(z1)
-        error = np.dot(a1, w2) + b2 - y
-        dz2 = 2 * error / error.size
-        dz1 = np.dot(dz2, w2.T) * (z1 > 0)
-        w2 = w2 - lr * np.dot(a1.T, dz2)
-        b2 = b2 - lr * np.sum(dz2, axis=0, keepdims=True)
-        w1 = w1 - lr * np.dot(x.T, dz1)
-        b1 = b1 - lr * np.sum(dz1, axis=0, keepdims=True)
+        error = np.dot(active_relu(z1), w2) + b2 - y
+        dw1, db1, dw2, db2 = get_gradient(2 * error / error.size, [w1, b1, w2, b2], [x, z1])
+        w1, b1, w2, b2 = w1 - lr * dw1, b1 - lr * db1, w2 - lr * dw2, b2 - lr * db2
         if epoch == 0 or (epoch + 1) % 10 == 0:
             print(f"Epoch {epoch + 1}/{epochs}, Loss: {np.mean(error**2):.4f}")
     return w1, b1, w2, b2
 
 
+def get_gradient(loss, wbs, vals):
+    (_, _, w2, _), (x, z1) = wbs, vals[:2]
+    dz1 = np.dot(loss, w2.T) * (z1 > 0)
+    db1, db2 = np.sum(dz1, axis=0, keepdims=True), np.sum(loss, axis=0, keepdims=True)
+    return np.dot(x.T, dz1), db1, np.dot(active_relu(z1).T, loss), db2
+
+
 def predict_mse(test_data, w1, b1, w2, b2):
-    x = np.array(test_data) / 127.5 - 1
-    return int(np.argmax(np.dot(active_relu(np.dot(x, w1) + b1), w2) + b2))
+    return np.argmax(np.dot(active_relu(np.dot(test_data, w1) + b1), w2) + b2, axis=1)
 
 
 def knn(k, train_dataset, train_labels, test_data):
     distances = np.sum((np.array(train_dataset) - np.array(test_data)) ** 2, axis=1) ** 0.5
-    counts = [0] * 10
+    counts = [0] * (max(train_labels) + 1)
     for i in np.argpartition(distances, k)[:k]:
         counts[train_labels[i]] += 1
     return counts.index(max(counts))

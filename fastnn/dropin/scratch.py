@@ -1,14 +1,13 @@
 """The programs that tutorials write by hand for MNIST: a network of one hidden layer, and k nearest neighbours.
 
-    from fastnn.dropin.scratch import conver2one_hot, fit, knn, predict, pt_image, read_pic
+    from fastnn.dropin.scratch import conver2one_hot, fit, knn, predict, pt_image, read_pic, set_random_seed
 
 ``fit`` is full-batch gradient descent in float64 on ReLU, softmax and the cross-entropy. Same seed, same numbers: the
 weights are drawn from the global ``numpy.random`` as such programs draw them and agree with theirs to 1e-10 relative
-after 100 epochs, the printed losses to their last digit. Images are lists or arrays of pixels 0..255, which ``fit`` and
-``predict`` divide by 255. The variant for the mean squared error, with a linear output and inputs scaled to -1..1, is
-another import:
-
-    from fastnn.dropin.scratch import fit_mse as fit, predict_mse as predict
+after 100 epochs, the printed losses to their last digit. As in such programs ``fit`` takes pixels 0..255 and divides
+them by 255 itself, while ``predict`` takes inputs as they are, so that its caller scales them: ``predict(np.array(test)
+/ 255.0, w1, b1, w2, b2)``. The variant for the mean squared error, with a linear output and inputs scaled to -1..1, has
+the same names in :mod:`fastnn.dropin.scratch_mse`.
 
 ``knn`` keeps the training set that such programs pass with every query; :mod:`fastnn.dropin.scratch_knn` says how.
 
@@ -45,9 +44,9 @@ from numpy.typing import ArrayLike, NDArray
 from .. import validation
 from ..datasets.idx import read_idx_split
 from ..datasets.stream import StrPath
-from ..errors import DivergenceError, InvalidArgumentError
+from ..errors import DivergenceError, FileFormatError, InvalidArgumentError, InvalidTypeError
 from ..kernels import get_backend
-from ..kernels.reference import activate, target_rows
+from ..kernels.reference import activate, target_rows, times_derivative
 from ..kernels.spec import (
     RELU,
     SGD,
@@ -62,20 +61,26 @@ from ..kernels.spec import (
     weight_views,
 )
 from ..training import Data, packed, run_epoch
-from .scratch_knn import forget, knn, knn_batch
+from .scratch_knn import forget, knn, knn_batch, whole_labels
 
 __all__ = [
+    "LENGTH",
+    "PIXEL",
+    "WIDTH",
     "active_relu",
     "conver2one_hot",
     "fit",
     "fit_mse",
     "forget",
+    "get_gradient",
     "knn",
     "knn_batch",
     "predict",
     "predict_mse",
     "pt_image",
     "read_pic",
+    "set_random_seed",
+    "set_randon_seed",
     "softmax",
 ]
 
@@ -85,22 +90,58 @@ SHADES = " .:-=+*#%@"  # of pixels 0..255
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 
+# Pixels, columns and rows of the images that read_pic read last, which sets them; before that, MNIST's.
+PIXEL, WIDTH, LENGTH = 784, 28, 28
+
 Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 
 # Data
 
 
-def read_pic(pic_num: int, label_path: StrPath, images_path: StrPath) -> tuple[list[list[int]], list[int]]:
+def set_random_seed(seed: int) -> None:
+    """Seed Python's ``random``, from which ``read_pic`` draws, and ``numpy.random``, from which ``fit`` draws.
+
+    Raises FastnnError for what is no integer from 0 to 2^32 - 1.
+    """
+    seed = validation.integer("seed", seed, low=0)
+    if seed >= 2**32:
+        raise InvalidArgumentError("seed", "an integer below 2^32", seed)
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def set_randon_seed(seed: float | str | bytes | bytearray | None) -> None:
+    """Seed Python's ``random`` alone, as many copies of such programs do, which spell it so.
+
+    Raises InvalidTypeError for what ``random.seed`` does not take.
+    """
+    try:
+        random.seed(seed)
+    except TypeError:
+        raise InvalidTypeError("seed", "an int, float, str, bytes or None", type(seed).__name__) from None
+
+
+def read_pic(
+    pic_num: int,
+    label_path: StrPath = "./mnist/train-labels.idx1-ubyte",
+    images_path: StrPath = "./mnist/train-images.idx3-ubyte",
+) -> tuple[list[list[int]], list[int]]:
     """Draw ``pic_num`` images by ``random.sample`` from a pair of IDX files, raw or gzip.
 
-    Returns the images, each a list of its pixels 0..255 row by row, and their labels. Raises FileFormatError for
-    other files, and FastnnError where they hold fewer images.
+    Returns the images, each a list of its pixels 0..255 row by row, and their labels, any bytes. Sets the module's
+    LENGTH, WIDTH and PIXEL to the images' rows, columns and their product. Raises FileFormatError for other files, and
+    FastnnError where they hold fewer images.
     """
+    global PIXEL, WIDTH, LENGTH
     pic_num = validation.integer("pic_num", pic_num, low=0)
     images, labels = read_idx_split(images_path, label_path)
+    if images.ndim != 3:
+        raise FileFormatError(images_path, 3, "3 dimensions, images (n, rows, columns)", f"shape {images.shape}")
     if pic_num > len(images):
         raise InvalidArgumentError("pic_num", f"at most {len(images)}, the number of images", pic_num)
+    _, LENGTH, WIDTH = images.shape
+    PIXEL = LENGTH * WIDTH
     chosen = random.sample(range(len(images)), pic_num)
     return images.reshape(len(images), -1)[chosen].tolist(), labels[chosen].tolist()
 
@@ -121,7 +162,10 @@ def pt_image(image: ArrayLike) -> None:
 
 
 def conver2one_hot(labels: ArrayLike) -> FloatArray:
-    """Rows (n, 10) with 1.0 at the label, for labels (n,) of 0..9; what is one-hot already stays as it is."""
+    """Rows (n, 10) with 1.0 at the label, for labels (n,) of 0..9; what is one-hot already stays as it is.
+
+    Labels may be whole floats, as ``np.loadtxt`` reads them.
+    """
     array = validation.numeric_array("labels", labels)
     if not array.ndim:
         raise InvalidArgumentError("labels", "labels (n,)", "a single number")
@@ -129,6 +173,7 @@ def conver2one_hot(labels: ArrayLike) -> FloatArray:
 
 
 def _one_hot(argument: str, labels: ArrayLike, count: int) -> FloatArray:
+    labels = whole_labels(validation.numeric_array(argument, labels))
     targets = validation.targets(argument, labels, count, CLASSES, FLOAT64, rows_of="train_dataset")
     validation.blame_nonfinite(argument, targets)
     return target_rows(targets, slice(None), CLASSES, FLOAT64)
@@ -155,7 +200,7 @@ class _Program(NamedTuple):
 
     output: str
     loss: str
-    divisor: float  # inputs are pixels / divisor - offset
+    divisor: float  # fit's inputs are pixels / divisor - offset
     offset: float
 
 
@@ -169,7 +214,7 @@ def fit(train_dataset: ArrayLike, train_labels: ArrayLike, lr: float, epochs: in
     Parameters
     ----------
     train_dataset : images (n, pixels), flattened, as lists or an array of any numbers; they are divided by 255.
-    train_labels : labels (n,) of 0..9, or one-hot rows (n, 10).
+    train_labels : labels (n,) of 0..9, integers or whole floats, or one-hot rows (n, 10).
     lr, epochs, hidden_node : the learning rate, the number of updates and the size of the ReLU layer.
 
     Returns w1 (pixels, hidden_node), b1 (1, hidden_node), w2 (hidden_node, 10) and b2 (1, 10), float64. The weights
@@ -191,18 +236,55 @@ def fit_mse(train_dataset: ArrayLike, train_labels: ArrayLike, lr: float, epochs
     return _fit(_SQUARED_ERROR, train_dataset, train_labels, lr, epochs, hidden_node)
 
 
-def predict(test_data: ArrayLike, w1: ArrayLike, b1: ArrayLike, w2: ArrayLike, b2: ArrayLike) -> int | IntArray:
-    """The class with the largest output: an int for one image (pixels,), an array (n,) for images (n, pixels).
+def predict(test_data: ArrayLike, w1: ArrayLike, b1: ArrayLike, w2: ArrayLike, b2: ArrayLike) -> IntArray:
+    """The class with the largest output: int64 (1,) for one image (pixels,), (n,) for images (n, pixels).
+
+    ``test_data`` goes into the network as it is. To get what ``fit`` trained for, divide pixels 0..255 by 255.
 
     The arrays that ``fit`` returned, edited or not, are used where they lie. Others are copied at every call, which
-    takes longer than one image: call it for many at a time.
+    takes longer than one image: call it for many at a time. Raises FastnnError for other shapes, NaN and infinity.
     """
     return _predict(_CROSS_ENTROPY, test_data, (w1, b1, w2, b2))
 
 
-def predict_mse(test_data: ArrayLike, w1: ArrayLike, b1: ArrayLike, w2: ArrayLike, b2: ArrayLike) -> int | IntArray:
-    """What :func:`predict` is to ``fit``, for :func:`fit_mse`."""
+def predict_mse(test_data: ArrayLike, w1: ArrayLike, b1: ArrayLike, w2: ArrayLike, b2: ArrayLike) -> IntArray:
+    """What :func:`predict` is to ``fit``, for :func:`fit_mse`, which trains for inputs 2 * pixels / 255 - 1."""
     return _predict(_SQUARED_ERROR, test_data, (w1, b1, w2, b2))
+
+
+def get_gradient(loss: ArrayLike, wbs: Sequence[ArrayLike], vals: Sequence[ArrayLike]) -> list[FloatArray]:
+    """The backward pass of the network of :func:`fit_mse`, for a training loop of one's own.
+
+    Parameters
+    ----------
+    loss : dL/dy (n, outputs), the derivative of the loss by the network's outputs y, which for the mean squared error
+        is 2 (y - target) / y.size.
+    wbs : w1 (pixels, hidden), b1, w2 (hidden, outputs) and b2.
+    vals : the forward pass: the inputs x (n, pixels), then x w1 + b1 (n, hidden) or its ReLU, which serve alike; what
+        follows them is not needed.
+
+    Returns dL/dw1, dL/db1 (1, hidden), dL/dw2 and dL/db2 (1, outputs), float64. Raises FastnnError for other shapes.
+    """
+    if len(wbs) != 4:
+        raise InvalidArgumentError("wbs", "w1, b1, w2 and b2", f"{len(wbs)} of them")
+    if len(vals) < 2:
+        raise InvalidArgumentError("vals", "the inputs and the hidden layer's values", f"{len(vals)} of them")
+    delta, w1 = _matrix("loss", loss), _matrix("wbs[0]", wbs[0])
+    (n, outputs), (pixels, units) = delta.shape, w1.shape
+    w2 = _matrix("wbs[2]", wbs[2], (units, outputs))
+    x = _matrix("vals[0]", vals[0], (n, pixels))
+    a = activate(_matrix("vals[1]", vals[1], (n, units)), RELU)
+    # y = a w2 + b2 and a = max(0, x w1 + b1)
+    hidden_delta = times_derivative(delta @ w2.T, a, RELU)
+    return [x.T @ hidden_delta, hidden_delta.sum(0, keepdims=True), a.T @ delta, delta.sum(0, keepdims=True)]
+
+
+def _matrix(argument: str, values: ArrayLike, shape: tuple[int, int] | None = None) -> FloatArray:
+    """An array of two dimensions, or of this shape, as float64."""
+    array = validation.numeric_array(argument, values)
+    if array.ndim != 2 or array.shape != (shape or array.shape):
+        raise InvalidArgumentError(argument, f"shape {shape}" if shape else "two dimensions", f"shape {array.shape}")
+    return array.astype(FLOAT64)
 
 
 def _fit(
@@ -246,20 +328,16 @@ def _loss(program: _Program, outputs: FloatArray, targets: FloatArray) -> float:
     return -float(np.mean(np.sum(targets * np.log(outputs + 1e-8), axis=1)))
 
 
-def _predict(program: _Program, test_data: ArrayLike, weights: Sequence[ArrayLike]) -> int | IntArray:
+def _predict(program: _Program, test_data: ArrayLike, weights: Sequence[ArrayLike]) -> IntArray:
     images = validation.pixels("test_data", test_data)
-    single = images.ndim == 1
-    X, scale = _inputs(program, images[np.newaxis] if single else images)
     net, params, _ = _known(weights) or _copied(program, weights)
-    if X.ndim != 2 or X.shape[1] != net.sizes[0]:
-        raise InvalidArgumentError("test_data", f"flattened images of {net.sizes[0]} pixels", f"shape {images.shape}")
+    X, scale = validation.sample_or_rows("test_data", images, int(net.sizes[0]), FLOAT64)
     outputs, finite = _outputs(net, params, X, scale)
     if not finite:
         for name, values in zip(("test_data", *WEIGHTS), (images, *weights), strict=True):
             validation.blame_nonfinite(name, np.asarray(values))
         raise InvalidArgumentError("test_data", "images and weights with finite outputs", "NaN or infinity")
-    classes = outputs.argmax(axis=1)
-    return int(classes[0]) if single else classes
+    return outputs.argmax(axis=1)
 
 
 def _inputs(program: _Program, images: NDArray[Any]) -> validation.Inputs:

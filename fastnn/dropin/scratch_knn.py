@@ -49,9 +49,9 @@ def knn(k: int, train_dataset: ArrayLike, train_labels: Sequence[int] | NDArray[
     """The label that most of the k training images nearest to ``test_data`` have; of equal counts the lowest.
 
     ``train_dataset`` (n, d) holds flattened images and ``test_data`` (d,) is one, of any numeric dtype, as arrays or
-    lists; ``train_labels`` (n,) are whole numbers of at least 0. Distances are Euclidean, in exact integer arithmetic
-    where all values are whole numbers 0..255. Any number of threads may call it. Raises FastnnError for other shapes,
-    k outside 1..n, NaN and infinity.
+    lists; ``train_labels`` (n,) are whole numbers of at least 0, floats or not. Distances are Euclidean, in exact
+    integer arithmetic where all values are whole numbers 0..255. Any number of threads may call it. Raises FastnnError
+    for other shapes, k outside 1..n, NaN and infinity.
     """
     image = validation.numeric_array("test_data", test_data)
     if image.ndim == 2 and len(image) == 1:  # the original's subtraction takes it too
@@ -103,6 +103,7 @@ def _labels_at(labels: Sequence[Any] | NDArray[Any], indices: IntArray) -> IntAr
     else:
         chosen = validation.numeric_array("train_labels", [labels[i] for i in indices.ravel().tolist()])
         chosen = chosen.reshape(*indices.shape, *chosen.shape[1:])
+    chosen = whole_labels(chosen)
     if chosen.dtype.kind not in "bui" or chosen.ndim != 2:
         found = f"{chosen.dtype} of shape {chosen.shape[2:]}" if chosen.ndim != 2 else f"dtype {chosen.dtype}"
         raise InvalidTypeError("train_labels", "whole numbers", found)
@@ -110,6 +111,15 @@ def _labels_at(labels: Sequence[Any] | NDArray[Any], indices: IntArray) -> IntAr
     if chosen.min() < 0:
         raise InvalidArgumentError("train_labels", "whole numbers of at least 0", chosen.min())
     return chosen
+
+
+def whole_labels(labels: NDArray[Any]) -> NDArray[Any]:
+    """Floats that are all whole numbers, as ``np.loadtxt`` reads labels, as int64; other arrays as they are."""
+    if labels.dtype.kind != "f":
+        return labels
+    with np.errstate(invalid="ignore"):  # what int64 does not hold becomes another number
+        integers = labels.astype(np.int64)
+    return integers if (integers == labels).all() else labels
 
 
 # The training set that is kept

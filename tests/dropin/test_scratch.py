@@ -14,10 +14,11 @@ import pytest
 import scratch_oracle as oracle
 
 import fastnn
-from fastnn.dropin import scratch
+from fastnn.dropin import scratch, scratch_mse
 
 PIXELS, ROWS, HIDDEN = 30, 40, 7
 PROGRAMS = ["fit", "fit_mse"]
+SCALED = {"fit": lambda pixels: pixels / 255.0, "fit_mse": lambda pixels: 2.0 * pixels / 255 - 1}  # what predict takes
 
 
 def images(count=ROWS, seed=0):
@@ -67,11 +68,11 @@ def test_a_hundred_epochs_of_mnist(program, capsys):
     theirs = train(oracle, program, dataset, labels, lr=0.1, epochs=100, hidden=50)
     assert capsys.readouterr().out == printed
     assert disagreement(ours, theirs) < 1e-10
-    held_out = digits[300:400]
     name = program.replace("fit", "predict")
-    expected = [getattr(oracle, name)(image.tolist(), *theirs) for image in held_out]
-    assert [getattr(scratch, name)(image.tolist(), *ours) for image in held_out] == expected
-    assert getattr(scratch, name)(held_out, *ours).tolist() == expected
+    for held_out in (SCALED[program](digits[300:400]), digits[300:400]):
+        expected = getattr(oracle, name)(held_out, *theirs)
+        np.testing.assert_array_equal(getattr(scratch, name)(held_out, *ours), expected)
+        np.testing.assert_array_equal(getattr(scratch, name)(held_out.tolist(), *ours), expected)
 
 
 FORMS = {
@@ -97,18 +98,28 @@ def test_images_of_any_form(form, program):
     dataset = FORMS[form](X)
     ours = train(scratch, program, dataset)
     assert disagreement(ours, train(oracle, program, dataset, pixels=PIXELS)) < 1e-12
-    name = program.replace("fit", "predict")
-    found = getattr(scratch, name)(dataset, *ours)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("form", FORMS)
+def test_predict_takes_inputs_of_any_form_as_they_are(form, program):
+    dataset, name = FORMS[form](X), program.replace("fit", "predict")
+    w1, b1, w2, b2 = train(oracle, program, X, pixels=PIXELS)
+    weights = w1, b1, w2, b2 + 0.1 * np.arange(10)  # so that scaled inputs have other classes
+    expected = getattr(oracle, name)(np.array(dataset), *weights)
+    assert (expected != getattr(oracle, name)(SCALED[program](np.array(dataset)), *weights)).any()
+    found = getattr(scratch, name)(dataset, *weights)
     assert found.dtype == np.int64
-    for image, label in zip(dataset, found.tolist(), strict=True):
-        single = getattr(scratch, name)(image, *ours)
-        assert type(single) is int
-        assert single == label == getattr(oracle, name)(image, *ours)
+    np.testing.assert_array_equal(found, expected, strict=True)
+    for i, image in enumerate(dataset):
+        for single in (image, [image], dataset[i : i + 1]):
+            np.testing.assert_array_equal(getattr(scratch, name)(single, *weights), expected[i : i + 1], strict=True)
 
 
-def test_labels_may_be_one_hot_and_images_stay_as_they_are():
+@pytest.mark.parametrize("form", [scratch.conver2one_hot, np.float32, lambda labels: list(map(float, labels))])
+def test_labels_may_be_one_hot_or_whole_floats_and_images_stay_as_they_are(form):
     dataset = X.copy()
-    ours = train(scratch, "fit", dataset, scratch.conver2one_hot(LABELS))
+    ours = train(scratch, "fit", dataset, form(LABELS))
     assert disagreement(ours, train(oracle, "fit", X, pixels=PIXELS)) < 1e-13
     assert (dataset == X).all()
 
@@ -143,8 +154,8 @@ def test_predict_sees_edits_of_fits_arrays_and_takes_others():
         lambda: network.__setitem__(slice(None), pickle.loads(pickle.dumps(w))),
     ):
         edit()
-        expected = [oracle.predict(image, *network) for image in X]
-        assert [scratch.predict(image, *network) for image in X] == expected
+        expected = oracle.predict(X, *network).tolist()
+        assert [scratch.predict(image, *network).item() for image in X] == expected
         assert scratch.predict(X, *network).tolist() == expected
 
 
@@ -154,7 +165,7 @@ def test_predict_keeps_networks_apart_and_nothing_alive():
     first, second = train(scratch, "fit", X), train(scratch, "fit", X, seed=4)
     mixed = first[0], *second[1:]
     for network in (first, second, mixed):
-        assert scratch.predict(X, *network).tolist() == [oracle.predict(image, *network) for image in X]
+        assert scratch.predict(X, *network).tolist() == oracle.predict(X, *network).tolist()
     assert len(scratch._fitted) == before + 2
     del first, second, mixed, network
     gc.collect()
@@ -182,14 +193,47 @@ def test_divergence_names_the_epoch_and_leaves_the_last_finite_weights(capsys):
     assert "inf" not in printed
 
 
+@pytest.mark.parametrize("hidden", ["before ReLU", "after ReLU"])
+def test_get_gradient_is_that_of_the_mean_squared_error(hidden):
+    (w1, b1, w2, b2), x, y = train(oracle, "fit_mse", X, pixels=PIXELS), SCALED["fit_mse"](X), np.eye(10)[LABELS]
+
+    def loss(wbs):
+        return np.mean((np.maximum(0, x @ wbs[0] + wbs[1]) @ wbs[2] + wbs[3] - y) ** 2)
+
+    wbs, z1 = [w1, b1, w2, b2], x @ w1 + b1
+    a1 = np.maximum(0, z1)
+    out = a1 @ w2 + b2
+    slopes = 2 * (out - y) / y.size
+    found = scratch.get_gradient(slopes, wbs, [x, z1 if hidden == "before ReLU" else a1, out])
+    assert disagreement(found, oracle.get_gradient(slopes, wbs, [x, z1])) < 1e-13
+    assert [(array.shape, array.dtype) for array in found] == [(array.shape, np.float64) for array in wbs]
+    direction = [np.random.default_rng(i).normal(size=array.shape) for i, array in enumerate(wbs)]
+    ahead, behind = (
+        loss([value + step * d for value, d in zip(wbs, direction, strict=True)]) for step in (1e-6, -1e-6)
+    )
+    slope = sum((g * d).sum() for g, d in zip(found, direction, strict=True))
+    np.testing.assert_allclose((ahead - behind) / 2e-6, slope, rtol=1e-7)
+
+
+def idx(array):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
 @pytest.fixture
 def files(tmp_path):
-    """A labels file and an images file of 50 images of 3 by 3, and what they hold."""
+    """A labels file and an images file of 50 images of 3 rows and 4 columns."""
     rng = np.random.default_rng(0)
-    labels, pixels = rng.integers(0, 10, 50).astype(np.uint8), rng.integers(0, 256, (50, 9)).astype(np.uint8)
-    (tmp_path / "labels").write_bytes(struct.pack(">II", 2049, 50) + labels.tobytes())
-    (tmp_path / "images").write_bytes(struct.pack(">IIII", 2051, 50, 3, 3) + pixels.tobytes())
+    (tmp_path / "labels").write_bytes(idx(rng.integers(0, 10, 50).astype(np.uint8)))
+    (tmp_path / "images").write_bytes(idx(rng.integers(0, 256, (50, 3, 4)).astype(np.uint8)))
     return tmp_path / "labels", tmp_path / "images"
+
+
+@pytest.fixture(autouse=True)
+def sizes(monkeypatch):
+    """Put back what read_pic sets."""
+    for module in (scratch, oracle):
+        for name in ("PIXEL", "WIDTH", "LENGTH"):
+            monkeypatch.setattr(module, name, getattr(module, name))
 
 
 @pytest.mark.parametrize("count", [0, 1, 20, 50])
@@ -202,6 +246,57 @@ def test_read_pic_draws_what_the_original_draws(files, count):
     assert random.getstate() == state
     assert all(type(pixel) is int for image in found[0] for pixel in image)
     assert all(type(label) is int for label in found[1])
+
+
+def test_read_pic_sets_the_sizes_of_its_images(files):
+    for module in (scratch, scratch_mse):
+        assert (module.PIXEL, module.WIDTH, module.LENGTH) == (784, 28, 28)
+    scratch_mse.read_pic(1, *files)
+    for module in (scratch, scratch_mse):
+        assert (module.PIXEL, module.WIDTH, module.LENGTH) == (12, 4, 3)
+        assert type(module.PIXEL) is type(module.WIDTH) is type(module.LENGTH) is int
+
+
+def test_read_pic_finds_mnist_beside_the_program(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnist").mkdir()
+    for path, name in zip(files, ("train-labels.idx1-ubyte", "train-images.idx3-ubyte"), strict=True):
+        path.rename(tmp_path / "mnist" / name)
+    random.seed(2)
+    found = scratch.read_pic(pic_num=20)
+    random.seed(2)
+    assert found == oracle.read_pic(20)
+
+
+@pytest.mark.parametrize(("seed", "numpys"), [(scratch.set_random_seed, True), (scratch.set_randon_seed, False)])
+def test_seeds(seed, numpys):
+    random.seed(1)
+    np.random.seed(1)
+    seed(7)
+    drawn = random.random(), np.random.random()
+    np.random.seed(7 if numpys else 1)
+    assert drawn == (random.Random(7).random(), np.random.random())
+
+
+def test_a_seed_that_is_none_leaves_both_streams():
+    random.seed(1)
+    state = random.getstate()
+    for bad in (2**32, -1, 1.5, "7"):
+        with pytest.raises(fastnn.FastnnError, match="seed: expected an integer"):
+            scratch.set_random_seed(bad)
+    with pytest.raises(fastnn.FastnnError, match=r"seed: expected an int, float, str, bytes or None, found list"):
+        scratch.set_randon_seed([7])
+    assert random.getstate() == state
+
+
+def test_the_variants_module_has_its_own_fit_and_predict():
+    assert scratch_mse.fit is scratch.fit_mse
+    assert scratch_mse.predict is scratch.predict_mse
+    names = {}
+    exec("from fastnn.dropin.scratch_mse import *", names)
+    assert names["PIXEL"] == 784
+    assert set(scratch.__all__) - set(scratch_mse.__all__) == {"fit_mse", "predict_mse"}
+    assert not hasattr(scratch_mse, "HEIGHT")
 
 
 def test_read_pic_of_compressed_files(files):
@@ -235,9 +330,12 @@ def test_functions():
     assert scratch.softmax([1, 1]).tolist() == [0.5, 0.5]
     np.testing.assert_array_equal(scratch.conver2one_hot(LABELS), oracle.conver2one_hot(LABELS))
     assert scratch.conver2one_hot(LABELS).dtype == np.float64
+    for whole in (np.array(LABELS, float), np.array(LABELS, np.float16), scratch.conver2one_hot(LABELS)):
+        np.testing.assert_array_equal(scratch.conver2one_hot(whole), oracle.conver2one_hot(LABELS), strict=True)
 
 
 W = train(scratch, "fit", X, epochs=0)
+OUT = np.zeros((ROWS, 10))
 
 
 def spoiled(place):
@@ -265,9 +363,11 @@ def spoiled(place):
         (lambda: train(scratch, "fit", X, lr=-1), "lr: expected a finite number at least 0"),
         (lambda: train(scratch, "fit", X, epochs=1.5), "epochs: expected an integer"),
         (lambda: train(scratch, "fit", X, hidden=0), "hidden_node: expected an integer of at least 1"),
-        (lambda: scratch.predict(X[0, 1:], *W), r"test_data: expected flattened images of 30 pixels, found shape"),
-        (lambda: scratch.predict(5, *W), "test_data: expected flattened images of 30 pixels"),
-        (lambda: scratch.predict(X.reshape(-1, 5, 30), *W), "test_data: expected flattened images of 30 pixels"),
+        (lambda: scratch.predict(X[0, 1:], *W), r"test_data: expected shape \(n, 30\), found shape \(1, 29\)"),
+        (lambda: scratch.predict(5, *W), r"test_data: expected shape \(n, 30\), found shape \(\)"),
+        (lambda: scratch.predict(X.reshape(-1, 5, 30), *W), r"test_data: expected shape \(n, 30\)"),
+        (lambda: scratch.predict(X[0].reshape(5, 6), *W), r"test_data: expected shape \(n, 30\)"),
+        (lambda: scratch.predict(X[0][:, np.newaxis], *W), r"test_data: expected shape \(n, 30\), found shape \(30, 1"),
         (lambda: scratch.predict([np.nan] * PIXELS, *W), "test_data: expected finite numbers"),
         (lambda: scratch.predict(["a"] * PIXELS, *W), "test_data: expected an array of real numbers"),
         (lambda: scratch.predict(X[0], np.ones((2, 3, 7)), *W[1:]), r"w1: expected shape \(inputs, outputs\)"),
@@ -287,6 +387,16 @@ def spoiled(place):
         (lambda: scratch.pt_image([]), "image: expected a square image"),
         (lambda: scratch.pt_image([-1, 0, 256, 0]), r"image: expected pixels 0\.\.255, found -1 to 256"),
         (lambda: scratch.conver2one_hot(5), r"labels: expected labels \(n,\), found a single number"),
+        (lambda: scratch.conver2one_hot([1.0, 10.0]), r"labels: expected labels 0\.\.9, found 10 at index 1"),
+        (lambda: scratch.conver2one_hot([1.0, 2.5]), "labels: expected integer class labels, found dtype float64"),
+        (lambda: scratch.conver2one_hot([1.0, np.nan]), "labels: expected integer class labels, found dtype float64"),
+        (lambda: scratch.conver2one_hot([1.0, np.inf]), "labels: expected integer class labels, found dtype float64"),
+        (lambda: scratch.get_gradient(0.3, W, [X, X[:, :7]]), r"loss: expected two dimensions, found shape \(\)"),
+        (lambda: scratch.get_gradient(OUT, W[:3], [X, X[:, :7]]), "wbs: expected w1, b1, w2 and b2, found 3"),
+        (lambda: scratch.get_gradient(OUT, W, [X]), "vals: expected the inputs and the hidden layer's values, found 1"),
+        (lambda: scratch.get_gradient(OUT, W, [X[:, :7], X]), r"vals\[0\]: expected shape \(40, 30\), found"),
+        (lambda: scratch.get_gradient(OUT, W, [X, X]), r"vals\[1\]: expected shape \(40, 7\), found shape"),
+        (lambda: scratch.get_gradient(OUT[:, 1:], W, [X, X[:, :7]]), r"wbs\[2\]: expected shape \(7, 9\)"),
         (lambda: scratch.softmax(1.0), r"x: expected shape \(n, outputs\) or \(outputs,\)"),
         (lambda: scratch.read_pic(-1, "labels", "images"), "pic_num: expected an integer of at least 0"),
         (lambda: scratch.read_pic(1, "no labels", "no images"), "no images"),
@@ -295,6 +405,12 @@ def spoiled(place):
 def test_bad_input(call, message):
     with pytest.raises(fastnn.FastnnError, match=message):
         call()
+
+
+def test_images_that_are_none(files):
+    files[1].write_bytes(idx(np.zeros((50, 12), np.uint8)))
+    with pytest.raises(fastnn.FastnnError, match=r"images, byte 3: expected 3 dimensions, .* found shape \(50, 12"):
+        scratch.read_pic(1, *files)
 
 
 def test_more_images_than_there_are(files):

@@ -256,6 +256,15 @@ def test_numbers_that_are_none_any_more_are_refused():
                 knn(1, X, LABELS, [0] * PIXELS)
 
 
+@pytest.mark.parametrize("form", [list, np.array, np.float32])
+def test_whole_floats_and_labels_beyond_9(form):
+    letters = form([float(label + 20) for label in LABELS])
+    for query in images(5, seed=1):
+        found = knn(5, X, letters, query)
+        assert type(found) is int
+        assert found == oracle(5, X, LABELS, query) + 20
+
+
 def test_labels_may_be_edited_and_more_than_the_images(conversions):
     X, labels = images(), [1] * ROWS
     assert knn(3, X, labels, X[0]) == 1
@@ -350,6 +359,9 @@ X = images()
         ((3, X, np.zeros((ROWS, 1), int), X[0]), rf"train_labels: expected shape \({ROWS},\)"),
         ((3, X, 7, X[0]), rf"train_labels: expected shape \({ROWS},\)"),
         ((3, X, [0.5] * ROWS, X[0]), "train_labels: expected whole numbers, found dtype float64"),
+        ((3, X, [np.nan] * ROWS, X[0]), "train_labels: expected whole numbers, found dtype float64"),
+        ((3, X, [1e300] * ROWS, X[0]), "train_labels: expected whole numbers, found dtype float64"),
+        ((3, X, [-1.0] * ROWS, X[0]), "train_labels: expected whole numbers of at least 0, found -1"),
         ((3, X, ["a"] * ROWS, X[0]), "train_labels: expected an array of real numbers"),
         ((3, X, [[1]] * ROWS, X[0]), r"train_labels: expected whole numbers, found int64 of shape \(1,\)"),
         ((3, X, [-1] * ROWS, X[0]), "train_labels: expected whole numbers of at least 0, found -1"),

@@ -49,7 +49,7 @@ PORTED_NETWORK2 = {
         "import fastnn.dropin.nielsen2_py3 as network2",
     )
 }
-MNIST = {"import mnist": ("import mnist_oracle as mnist", "import mnist_oracle as mnist")}
+MNIST = {"import mnist": ("import mnist_oracle as mnist", "import fastnn.dropin.mnist as mnist")}
 
 
 def book_weights(*nets: str) -> Callable[[dict[str, Any]], Sequence[Any]]:
@@ -124,23 +124,25 @@ SCRIPTS = [
     Script(
         "scratch.py",
         {
-            "from scratch import conver2one_hot, fit, knn, predict, pt_image, read_pic": (
-                "from scratch_oracle import conver2one_hot, fit, knn, predict, pt_image, read_pic",
-                "from fastnn.dropin.scratch import conver2one_hot, fit, knn, predict, pt_image, read_pic",
-            )
+            "import scratch": ("import scratch_oracle as scratch", "import fastnn.dropin.scratch as scratch"),
+            "from scratch import conver2one_hot, fit, knn, predict, pt_image, read_pic, set_random_seed": (
+                "from scratch_oracle import conver2one_hot, fit, knn, predict, pt_image, read_pic, set_random_seed",
+                "from fastnn.dropin.scratch import *",
+            ),
         },
         lambda names: [names["w1"], names["b1"], names["w2"], names["b2"]],
         1e-12,
     ),
+    # the same, and ten by hand
     Script(
         "scratch_mse.py",
         {
-            "from scratch_mse import fit, predict, read_pic": (
-                "from scratch_oracle import fit_mse as fit, predict_mse as predict, read_pic",
-                "from fastnn.dropin.scratch import fit_mse as fit, predict_mse as predict, read_pic",
+            "from scratch_mse import conver2one_hot, fit, get_gradient, predict, read_pic, set_randon_seed": (
+                "from scratch_oracle import *; fit, predict = fit_mse, predict_mse",
+                "from fastnn.dropin.scratch_mse import *",
             )
         },
-        lambda names: [names["w1"], names["b1"], names["w2"], names["b2"]],
+        lambda names: names["wbs"],
         1e-12,
     ),
 ]
@@ -153,8 +155,9 @@ def folder(tmp_path_factory):
     (path / "mnist_dataset").mkdir()
     mnist_oracle.write_csv(path / "mnist_dataset" / "mnist_train.csv", "train", 300)
     mnist_oracle.write_csv(path / "mnist_dataset" / "mnist_test.csv", "t10k", 50)
+    (path / "mnist").mkdir()
     for part in ("train", "t10k"):
-        mnist_oracle.write_idx(path, part)
+        mnist_oracle.write_idx(path / "mnist", part)
     return path
 
 
@@ -190,6 +193,13 @@ def test_the_comparison_sees_what_differs(printed, other, places):
     script_runner.assert_same_lines([printed], [printed], places=places)
     with pytest.raises(AssertionError):
         script_runner.assert_same_lines(printed.split("\n"), other.split("\n"), places=places)
+
+
+def test_the_comparison_allows_other_times():
+    script_runner.assert_same_lines(["12 s", "in 0.5 seconds, 3 of 4"], ["9.25 s", "in 1e-05 seconds, 3 of 4"])
+    for printed, other in (("12 steps", "9 steps"), ("12s", "9s"), ("1 s, 2", "1 s, 3"), ("1 s", "1 second")):
+        with pytest.raises(AssertionError):
+            script_runner.assert_same_lines([printed], [other])
 
 
 def test_the_comparison_allows_what_it_is_told_to():
