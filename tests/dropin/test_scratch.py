@@ -268,6 +268,13 @@ def test_read_pic_finds_mnist_beside_the_program(files, tmp_path, monkeypatch):
     assert found == oracle.read_pic(20)
 
 
+def test_read_pic_of_letters(files):
+    files[0].write_bytes(idx(np.arange(50, dtype=np.uint8) + 1))  # 1..26 in EMNIST
+    images, labels = scratch.read_pic(50, *files)
+    assert sorted(labels) == list(range(1, 51))
+    assert all(scratch.knn(1, images, labels, image) == label for image, label in zip(images, labels, strict=True))
+
+
 @pytest.mark.parametrize(("seed", "numpys"), [(scratch.set_random_seed, True), (scratch.set_randon_seed, False)])
 def test_seeds(seed, numpys):
     random.seed(1)
