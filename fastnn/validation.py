@@ -294,7 +294,7 @@ def targets(
         wrong = np.flatnonzero(array != np.floor(array))
         if len(wrong):
             found = f"{array[wrong[0]]} at index {wrong[0]}"
-            raise InvalidArgumentError(argument, f"class labels, whole numbers, or targets ({count}, {outputs})", found)
+            raise InvalidArgumentError(argument, f"integer class labels or targets ({count}, {outputs})", found)
     labels = array.copy()  # what is checked nobody else can change any more
     if count and not (labels.min() >= 0 and labels.max() < outputs):
         wrong = np.flatnonzero((labels < 0) | (labels >= outputs))

@@ -73,7 +73,7 @@ class Run:
         y = validation.numeric_array("y_train", y)
         if y.shape != (len(rows.X), outputs):
             raise InvalidArgumentError("y_train", f"targets of shape {(len(rows.X), outputs)}", f"shape {y.shape}")
-        self.data = Data(*rows, np.ascontiguousarray(y, first._dtype))
+        self.data = Data(*rows, validation.for_kernels(y, first._dtype))
         self.batches = len(rows.X) // batch_size
         if self.batches == 0:
             raise InvalidArgumentError("batch_size", f"at most {len(rows.X)}, the rows of X_train", batch_size)

@@ -174,7 +174,7 @@ class FullyConnectedLayer:
         y = np.asarray(functions.apply(self.activation_function, out, len(out)))
         if y.shape != out.shape:
             raise InvalidArgumentError("activation_function", f"a result of its argument's shape {out.shape}", y.shape)
-        return np.ascontiguousarray(y, self._dtype)
+        return validation.for_kernels(y, self._dtype)
 
     def backward(self, dL_dy: ArrayLike) -> FloatArray:
         """From dL/dy, in the shape of y, dL/dx in that of x; dL_dW and dL_db are those of the whole batch, summed."""
@@ -191,7 +191,7 @@ class FullyConnectedLayer:
             raise InvalidArgumentError("dL_dy", f"{len(X)} rows, as many as x", len(slopes))
         if not is_built_in:
             slopes = slopes * functions.apply(derivative, y, len(y))
-        y, slopes = (np.ascontiguousarray(values, self._dtype) for values in (y, slopes))
+        y, slopes = (validation.for_kernels(values, self._dtype) for values in (y, slopes))
         grad, input_grad = aligned_empty(self._params.size, self._dtype), np.empty(X.shape, self._dtype)
         net = self._sigmoid if is_built_in else self._linear
         get_backend().layer_grad(net, self._params, X, scale, y, slopes, grad, input_grad)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import validation
 from ..errors import InvalidArgumentError, InvalidTypeError
 from ..kernels import get_backend
 from ..training import Data
@@ -163,7 +164,7 @@ def _inputs(
         X = _gather(argument, "x", pairs, columns, height)
     if X.dtype == np.uint8:
         return X, 1.0, rows  # used as given, not scaled
-    return np.ascontiguousarray(X, dtype=dtype), 1.0, rows
+    return validation.for_kernels(X, dtype), 1.0, rows
 
 
 def _gather(argument: str, part: str, pairs: Sequence[Any], columns: list[Any], height: int) -> NDArray[Any]:

@@ -61,7 +61,7 @@ from ..kernels.spec import (
     weight_views,
 )
 from ..training import Data, packed, run_epoch
-from .scratch_knn import forget, knn, knn_batch, whole_labels
+from .scratch_knn import forget, knn, knn_batch
 
 __all__ = [
     "LENGTH",
@@ -173,7 +173,6 @@ def conver2one_hot(labels: ArrayLike) -> FloatArray:
 
 
 def _one_hot(argument: str, labels: ArrayLike, count: int) -> FloatArray:
-    labels = whole_labels(validation.numeric_array(argument, labels))
     targets = validation.targets(argument, labels, count, CLASSES, FLOAT64, rows_of="train_dataset")
     validation.blame_nonfinite(argument, targets)
     return target_rows(targets, slice(None), CLASSES, FLOAT64)
@@ -342,11 +341,11 @@ def _predict(program: _Program, test_data: ArrayLike, weights: Sequence[ArrayLik
 
 def _inputs(program: _Program, images: NDArray[Any]) -> validation.Inputs:
     if images.dtype == np.uint8 and not program.offset:
-        return validation.Inputs(np.ascontiguousarray(images), 1 / program.divisor)
+        return validation.Inputs(validation.for_kernels(images), 1 / program.divisor)
     X = images / program.divisor
     if program.offset:
         X -= program.offset
-    return validation.Inputs(np.ascontiguousarray(X, FLOAT64), 1.0)
+    return validation.Inputs(validation.for_kernels(X, FLOAT64), 1.0)
 
 
 def _outputs(net: Net, params: FloatArray, X: NDArray[Any], scale: float) -> tuple[FloatArray, bool]:

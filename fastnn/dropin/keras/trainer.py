@@ -86,7 +86,7 @@ class Trainer:
         factor, weights = self.loss.factor(self.outputs), given.weights
         if weights is None and factor != 1:
             weights = np.ones(len(X))
-        return Data(X, scale, y, None if weights is None else np.ascontiguousarray(weights * factor, dtype))
+        return Data(X, scale, y, None if weights is None else validation.for_kernels(weights * factor, dtype))
 
     def fit(
         self, data: Data, held_out: Data | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
