@@ -184,8 +184,9 @@ class MLP:
 
     def _targets(self, argument: str, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any]:
         labels = self._labels(y, count, classes)
-        if labels is not None and classes is not None and not validation.is_range(classes):
-            y = validation.places_of(argument, labels, classes)
+        if labels is not None and classes is not None:
+            is_place = labels.dtype.kind in "buif" and validation.is_range(classes)
+            y = y if is_place else validation.places_of(argument, labels, classes)
         targets = validation.targets(argument, y, count, self.sizes[-1], self.dtype)
         if self.loss == "binary_cross_entropy" and targets.ndim == 2:
             validation.probabilities(argument, targets)

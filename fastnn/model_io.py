@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from . import tensor_file, validation
 from .errors import FastnnError, InvalidArgumentError, InvalidTypeError
 from .files import StrPath
@@ -20,7 +22,7 @@ def save(model: MLP, path: StrPath) -> None:
     """
     if not isinstance(model, MLP):
         raise InvalidTypeError("model", "an MLP", type(model).__name__)
-    config = {
+    config: dict[str, Any] = {
         "sizes": list(model.sizes),
         "activations": list(model.activations),
         "loss": model.loss,
@@ -28,6 +30,9 @@ def save(model: MLP, path: StrPath) -> None:
         "bias": bool(model.biases),
         "dtype": model.dtype.name,
     }
+    if model.is_classifier and not validation.is_range(model.classes_):
+        config["classes"] = model.classes_.tolist()
+        _check_classes(config["classes"])
     tensor_file.write(path, _FORM, config, tensor_file.layer_arrays(model.weights, model.biases))
 
 
@@ -53,6 +58,8 @@ def load(path: StrPath) -> MLP:
         raise tensor_file.unusable(path, error) from error
     model.weights = [arrays[f"weights.{i}"] for i in range(len(model.weights))]
     model.biases = [arrays[f"biases.{i}"] for i in range(len(model.biases))]
+    if model.is_classifier:
+        model.learn_classes(np.array(config["classes"]) if "classes" in config else model.classes_)
     return model
 
 
@@ -62,6 +69,18 @@ def _check(config: dict[str, Any]) -> None:
     validation.layer_sizes(sizes)
     if [type(name) for name in activations] != [str] * (len(sizes) - 1):
         raise InvalidArgumentError("activations", "one name per layer", activations)
+    if "classes" in config:
+        _check_classes(config["classes"])
+        count = max(sizes[-1], 2)
+        if len(config["classes"]) != count or sorted(set(config["classes"])) != config["classes"]:
+            raise InvalidArgumentError("classes", f"{count} of them, ascending", config["classes"])
+
+
+def _check_classes(classes: list[Any]) -> None:
+    """Refuse what JSON does not give back as it was."""
+    kinds = {type(label) for label in classes}
+    if len(kinds) != 1 or not kinds <= {str, int, float, bool}:
+        raise InvalidTypeError("classes", "names, numbers or truth values", ", ".join(k.__name__ for k in kinds))
 
 
 def _tensors(config: dict[str, Any]) -> list[Tensor]:
@@ -73,4 +92,5 @@ _FORM = Form(
     {"sizes": list, "activations": list, "loss": str, "init": str, "bias": bool, "dtype": str},
     _check,
     _tensors,
+    {"classes": list},
 )

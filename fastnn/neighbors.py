@@ -53,8 +53,8 @@ class Neighbors:
         self.metric = validation.choice("metric", metric, METRICS)
         self.pruning = validation.choice("pruning", pruning, ("auto", "always", "never"))
         self.X: NDArray[Any] | None = None
-        self.classes: NDArray[Any] | None = None
-        self._labels: IntArray | None = None  # (n,) indices into classes
+        self.classes_: NDArray[Any] | None = None  # the labels' classes, ascending
+        self._labels: IntArray | None = None  # (n,) indices into classes_
         self._codes: dict[bool, Pruning | None] = {}  # those made so far: long ones, and short ones
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Neighbors:
@@ -69,7 +69,7 @@ class Neighbors:
         classes = labels = None
         if y is not None:
             classes, labels = np.unique(validation.labels("y", y, len(rows)), return_inverse=True)
-        self.X, self.classes, self._labels, self._codes = rows, classes, labels, {}
+        self.X, self.classes_, self._labels, self._codes = rows, classes, labels, {}
         self._codes_for(QUERIES_AT_A_TIME)
         return self
 
@@ -226,9 +226,9 @@ class Neighbors:
         return float(np.int64(low).view(np.float64))
 
     def _vote(self, distances: NDArray[Any], indices: IntArray, weights: Weights) -> NDArray[Any]:
-        if self.classes is None or self._labels is None:
+        if self.classes_ is None or self._labels is None:
             raise FastnnError("Neighbors: expected fit(X, y) with labels before classify")
-        winners: NDArray[Any] = self.classes[vote(self._labels[indices], vote_weights(distances, weights))]
+        winners: NDArray[Any] = self.classes_[vote(self._labels[indices], vote_weights(distances, weights))]
         return winners
 
     def _without_self(self, distances: NDArray[Any], indices: IntArray) -> Found:

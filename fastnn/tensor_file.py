@@ -17,6 +17,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -54,6 +55,7 @@ class Form(NamedTuple):
     types: Mapping[str, type]  # of the configuration's values, key by key; one is "dtype", that of the tensors
     check: Callable[[Config], None]  # raises FastnnError for values from which ``tensors`` cannot be told
     tensors: Callable[[Config], list[Tensor]]
+    optional: Mapping[str, type] = MappingProxyType({})  # of the values that may follow those of ``types``
 
 
 def write(path: StrPath, form: Form, config: Config, arrays: Mapping[str, FloatArray]) -> None:
@@ -218,10 +220,10 @@ def _parse_metadata(path: StrPath, form: Form, entries: dict[str, Any]) -> Confi
         config = json.loads(metadata["config"])
     except (RecursionError, ValueError) as error:
         fault("a configuration in JSON", error)
-    if not isinstance(config, dict) or list(config) != list(form.types):
+    if not isinstance(config, dict) or list(config) != [*form.types, *(key for key in form.optional if key in config)]:
         fault(f"a configuration of {', '.join(form.types)}, as in {form.what}", metadata["config"])
-    for key, kind in form.types.items():
-        if type(config[key]) is not kind:
+    for key, kind in {**form.types, **form.optional}.items():
+        if key in config and type(config[key]) is not kind:
             fault(f"configuration {key!r} of type {kind.__name__}", config[key])
     if config["dtype"] not in DTYPE_CODES:
         fault(f"configuration 'dtype' {' or '.join(DTYPE_CODES)}", config["dtype"])

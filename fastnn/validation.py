@@ -392,10 +392,12 @@ def plain_array(argument: str, values: object) -> NDArray[Any]:
         array = values if type(values) is np.ndarray else np.asarray(values)
     except ValueError as error:
         raise InvalidArgumentError(argument, "a rectangular array", str(error)) from None
+    if type(values) in (list, tuple) and array.dtype.kind in "US":
+        array = np.array(values, object)  # NumPy would have turned numbers among names into names
     if array.dtype.kind != "O":
         return array
     items = array.ravel().tolist()
-    for kind in (str, bool | np.bool_, numbers.Integral, numbers.Real):
+    for kind in (str, bytes, bool | np.bool_, numbers.Integral, numbers.Real):
         first_other = next((i for i, item in enumerate(items) if not isinstance(item, kind)), None)
         if first_other is None:
             plain = np.array(items, str if kind is str else None)

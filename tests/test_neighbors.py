@@ -261,7 +261,7 @@ def test_labels_of_any_type(y):
     index = fastnn.Neighbors().fit([[0.0], [10.0], [1.0]], y)
     found = index.classify([[0.4], [11.0]], 1)
     assert found.tolist() == y[:2]
-    np.testing.assert_array_equal(index.classes, np.unique(y))
+    np.testing.assert_array_equal(index.classes_, np.unique(y))
     column = fastnn.Neighbors().fit([[0.0], [10.0], [1.0]], np.array(y)[:, np.newaxis])
     assert column.classify([[0.4], [11.0]], 1).tolist() == y[:2]
 
