@@ -391,7 +391,7 @@ def plain_array(argument: str, values: object) -> NDArray[Any]:
     try:
         array = values if type(values) is np.ndarray else np.asarray(values)
     except ValueError as error:
-        raise InvalidArgumentError(argument, "a rectangular array", str(error)) from None
+        raise InvalidArgumentError(argument, "labels or a rectangular array", str(error)) from None
     if type(values) in (list, tuple) and array.dtype.kind in "US":
         array = np.array(values, object)  # NumPy would have turned numbers among names into names
     if array.dtype.kind != "O":

@@ -92,7 +92,7 @@ def test_cost_is_the_loss_of_the_model():
         (lambda: accuracy_score([1, 0], ["1", "0"]), "y_pred: expected labels of the type of y_true, int64"),
         (lambda: accuracy_score([1, 0], [0.9, 0.2]), "y_pred: expected class labels, .* found fractions"),
         (lambda: accuracy_score([1, np.nan], [1, 0]), "y_true: expected finite labels"),
-        (lambda: accuracy_score([1, [2]], [1, 0]), "y_true: expected labels, found"),
+        (lambda: accuracy_score([1, [2]], [1, 0]), "y_true: expected labels or a rectangular array, found"),
         (lambda: confusion_matrix([1, 0], [1, 0], labels=[2, 3]), "labels: expected at least one label of y_true"),
         (lambda: confusion_matrix([1, 0], [1, 0], labels=[]), "labels: expected at least one label, and each only"),
         (lambda: confusion_matrix([1, 0], [1, 0], labels=[1, 1]), "labels: expected at least one label, and each only"),

@@ -90,10 +90,6 @@ def test_r2_of_labels_is_that_of_one_hot_targets():
     [
         ([0, 1, 2], "y: expected 4 rows, as many as X, found shape (3,)"),
         (1, "y: expected 4 rows, as many as X, found shape ()"),
-        ([0, 1, 3, 0], "y: expected labels 0..2, found 3 at index 2"),
-        ([0, 1, 0, -1], "y: expected labels 0..2, found -1 at index 3"),
-        ([0.0, 1.0, 2.0, 0.0], "y: expected integer class labels, found dtype float64"),
-        (["a", "b", "c", "a"], "y: expected an array of real numbers, found dtype <U1"),
         (np.zeros((4, 2)), "y: expected labels (4,) or targets (4, 3), found (4, 2)"),
         (np.zeros((4, 3, 1)), "y: expected labels (4,) or targets (4, 3), found (4, 3, 1)"),
     ],
@@ -109,12 +105,12 @@ def test_bad_answers_are_named(method, y, message):
     assert (model.params == before).all()
 
 
-@pytest.mark.parametrize("y", [[1, 2, 1, 2], [-1, 1, -1, 1], [0.5, 1.5, 0, 0]])
+@pytest.mark.parametrize("y", [[1, 2, 3, 2], [-1.5, 1, -1, 1], [0.5, 1.5, 0, 0]])
 def test_binary_targets_lie_between_zero_and_one(y):
     wrong = next(i for i, value in enumerate(y) if not 0 <= value <= 1)
     message = rf"y: expected targets from 0 to 1, found {float(y[wrong])} at index \({wrong}, 0\)"
     with pytest.raises(InvalidArgumentError, match=message):
-        MLP([5, 1], seed=0).fit(np.ones((4, 5)), y)
+        MLP([5, 1], loss="binary_cross_entropy", seed=0).fit(np.ones((4, 5)), y)
 
 
 def test_no_rows_have_no_score():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from problems import make_mlp as make
 
+import fastnn
 from fastnn import DivergenceError
 from fastnn.errors import InvalidArgumentError
 
@@ -105,3 +106,41 @@ def test_validation_data_that_are_not_finite_are_blamed(data):
         make().fit(*data, epochs=2, validation_data=(X, y))
     with pytest.raises(InvalidArgumentError, match=r"^X: .* found nan at index \(37, 2\)$"):
         make().score(X, y)
+
+
+class Interrupted:
+    """The NumPy kernels, whose training is interrupted in its n-th call; what it has left by then is spoilt."""
+
+    def __init__(self, calls):
+        self.kernels, self.left = fastnn.get_backend("numpy"), calls
+
+    def train_epoch(self, net, params, *rest):
+        result = self.kernels.train_epoch(net, params, *rest)
+        self.left -= 1
+        if not self.left:
+            params[:] = np.nan
+            raise KeyboardInterrupt
+        return result
+
+
+@pytest.mark.parametrize(("calls", "good"), [(2, 0), (3, 10), (4, 15)])
+def test_an_interrupt_in_the_search_for_the_last_good_update_leaves_finite_weights(monkeypatch, data, calls, good):
+    """The epoch is replayed in ever narrower parts; left are the weights after the last that is known to be good."""
+    X, y = data[0], data[0][:, :3]
+    settings = {"epochs": 1, "batch_size": 1, "learning_rate": 0.12, "shuffle": False}
+
+    def after(count):
+        model = make(activation="identity", output="identity", dtype="float64")
+        if count:
+            with fastnn.use("numpy"):
+                model.fit(X[:count], y[:count], **settings)
+        return model
+
+    with pytest.raises(DivergenceError, match="after 19 of 60"):
+        after(60)
+    model = after(0)
+    monkeypatch.setattr("fastnn.training.get_backend", lambda: Interrupted(calls))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, **settings)
+    monkeypatch.undo()
+    assert (model.params == after(good).params).all()

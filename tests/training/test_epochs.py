@@ -171,9 +171,9 @@ def test_fit_goes_on_from_the_present_weights(backend, data):
 def test_fit_starts_with_a_fresh_optimizer(data):
     X, y = data
     model = make()
-    model.fit(X, y, epochs=2, momentum=0.9, shuffle=False)
+    model.fit(X, y, epochs=2, learning_rate=0.1, momentum=0.9, shuffle=False)
     network = naive_network(model)
-    model.fit(X, y, epochs=1, batch_size=20, momentum=0.9, shuffle=False)
+    model.fit(X, y, epochs=1, batch_size=20, learning_rate=0.1, momentum=0.9, shuffle=False)
     fresh = naive.Optimizer("momentum", 0.1, momentum=0.9)
     naive.train_epoch(network, X.tolist(), naive.one_hot(y, 3), range(60), 20, fresh)
     assert_trained_like(model, network, 1e-12)

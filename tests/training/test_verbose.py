@@ -11,10 +11,11 @@ from fastnn import training
 
 def test_silent_by_default(data, capsys):
     make().fit(*data, epochs=2, validation_data=data)
+    make().fit(*data, epochs=2, verbose=False)
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("verbose", [1, 2, True])
 def test_a_line_an_epoch(data, capsys, verbose):
     history = make().fit(*data, epochs=2, validation_data=data, verbose=verbose)
     out, err = capsys.readouterr()
