@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FastnnError, FileFormatError
+from .errors import FastnnError, FileFormatError, access_error
 from .files import StrPath, check_path
 from .kernels.spec import FloatArray
 
@@ -76,8 +76,10 @@ def _read_grey(path: StrPath) -> Grey:
         raise FileFormatError(path, 0, "a PNG or JPEG picture", "something else") from None
     except FastnnError:
         raise
-    except OSError as error:  # missing, unreadable, cut short
-        raise FileFormatError(path, 0, "a readable PNG or JPEG picture", error.strerror or error) from error
+    except OSError as error:
+        if error.errno is not None:  # missing, unreadable
+            raise access_error(path, error) from error
+        raise FileFormatError(path, 0, "a readable PNG or JPEG picture", error) from error  # cut short
     except Exception as error:  # what Pillow raises for damaged files is not documented: SyntaxError, ValueError, ...
         raise FileFormatError(path, 0, "an undamaged PNG or JPEG picture", error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any
@@ -9,6 +10,16 @@ from typing import Any
 
 class FastnnError(Exception):
     """Base class of every error that fastnn raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle message and attributes: ``type(self)(*self.args)``, the default, needs a constructor of these."""
+        return _restore, (type(self), self.args), self.__dict__
+
+
+def _restore(kind: type[FastnnError], args: tuple[Any, ...]) -> FastnnError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class InvalidArgumentError(FastnnError, ValueError):
@@ -28,7 +39,7 @@ class InvalidTypeError(FastnnError, TypeError):
 
 
 class FileFormatError(FastnnError, ValueError):
-    """A file is missing, cut short, damaged or of another format.
+    """A file is missing (:class:`MissingFileError`), cut short, damaged or of another format.
 
     ``offset`` is the byte (or, for text, the line) at which the fault was seen; ``unit`` says which.
     """
@@ -38,6 +49,44 @@ class FileFormatError(FastnnError, ValueError):
     ) -> None:
         super().__init__(f"{os.fspath(path)}, {unit} {offset}: expected {expected}, found {found}")
         self.path, self.offset, self.expected, self.found = os.fspath(path), offset, expected, found
+
+
+class FileAccessError(FileFormatError, OSError):
+    """The system does not let a file be opened; also an OSError, with its ``errno``, ``strerror`` and ``filename``."""
+
+    __new__ = OSError.__new__  # type: ignore[assignment]  # ValueError's, which comes first, makes no OSError
+    # Class attributes, which hide OSError's own: with those set, str() is "[Errno 2] ..." in place of the message.
+    errno = errno.EIO
+    strerror = ""
+    filename = ""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str, number: int) -> None:
+        super().__init__(path, 0, "a file that can be opened", reason)
+        self.args = (f"{self.path or 'the empty path'}: {reason}",)
+        self.errno, self.strerror, self.filename = number, os.strerror(number), self.path
+
+
+class MissingFileError(FileAccessError, FileNotFoundError):
+    """A file to read, or the folder of a file to write, does not exist; also a FileNotFoundError."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str = "there is no such file") -> None:
+        super().__init__(path, reason, errno.ENOENT)
+
+
+class ForbiddenFileError(FileAccessError, PermissionError):
+    """The permissions of a file or folder do not allow to read or write it; also a PermissionError."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str = "there is no permission to read it") -> None:
+        super().__init__(path, reason, errno.EACCES)
+
+
+def access_error(path: str | os.PathLike[str], error: OSError) -> FileAccessError:
+    """The FileAccessError to raise for the OSError with which opening a file to read it failed."""
+    if isinstance(error, FileNotFoundError):
+        return MissingFileError(path)
+    if isinstance(error, PermissionError):
+        return ForbiddenFileError(path)
+    return FileAccessError(path, (error.strerror or str(error)).lower(), error.errno or errno.EIO)
 
 
 class BackendError(FastnnError, RuntimeError):

@@ -8,7 +8,7 @@ import secrets
 import stat
 from collections.abc import Iterable
 
-from .errors import FastnnError, InvalidTypeError
+from .errors import FastnnError, ForbiddenFileError, InvalidTypeError, MissingFileError
 
 StrPath = str | os.PathLike[str]
 
@@ -25,12 +25,12 @@ def check_destination(path: StrPath) -> None:
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        raise FastnnError(f"{os.fspath(path)}: expected a folder {folder}, found none")
+        raise MissingFileError(folder, "there is no such folder")
     if os.path.exists(target) and not os.path.isfile(target):
         raise FastnnError(f"{os.fspath(path)}: expected a regular file to replace, found a folder, device or pipe")
     for what, name in (("folder", folder), ("file", target)):
         if os.path.exists(name) and not os.access(name, os.W_OK):
-            raise FastnnError(f"{os.fspath(path)}: expected a writable {what}, found one without permission to write")
+            raise ForbiddenFileError(name, f"there is no permission to write to this {what}")
 
 
 def write_atomically(path: StrPath, parts: Iterable[bytes | memoryview]) -> None:

@@ -40,7 +40,8 @@ def load(path: StrPath) -> MLP:
     """Read a model that :func:`save` wrote; it predicts bit for bit what the saved one did.
 
     Its random generator is a fresh one, seeded by the system. Raises FileFormatError, naming file, offset, expected
-    and found, for a file that is missing, damaged in any bit, cut short or no fastnn model.
+    and found, for a file that is missing (it is a FileNotFoundError too), damaged in any bit, cut short or no fastnn
+    model.
     """
     config, arrays = tensor_file.read(path, _FORM)
     *hidden, output = config["activations"]

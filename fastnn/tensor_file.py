@@ -10,6 +10,7 @@ What a configuration says, and which tensors go with it, is the :class:`Form`'s 
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import json
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .errors import FastnnError, FileFormatError
+from .errors import FastnnError, FileFormatError, access_error
 from .files import StrPath, check_path, write_atomically
 from .kernels.spec import FloatArray
 
@@ -35,8 +36,25 @@ LENGTH_BYTES = 8
 HEADER_ALIGNMENT = 8  # of the tensors' first byte
 MAX_HEADER_BYTES = 1 << 20  # parsing JSON takes several times its size; a layer takes about 130 bytes
 
-# by their first bytes, so that the error can name them
-OTHER_FORMATS = {b"PK\x03\x04": "a zip file, as Keras' own .keras is", b"\x89HDF": "an HDF5 file, as Keras' .h5 is"}
+# What is no model is named in the error: by its first bytes, by its characters, or as safetensors of someone else's.
+OTHER_FORMATS = {
+    b"\x89PNG\r\n": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a WebP picture or another RIFF file",
+    b"II*\0": "a TIFF picture",
+    b"MM\0*": "a TIFF picture",
+    b"BM": "a BMP picture",
+    b"PK\x03\x04": "a zip file, as Keras' own .keras, NumPy's .npz and PyTorch's .pt are",
+    b"\x89HDF": "an HDF5 file, as Keras' .h5 is",
+    b"\x93NUMPY": "a NumPy array (.npy)",
+    b"\x1f\x8b": "a gzip file",
+    b"\0\0\x08\1": "an IDX file, as MNIST's labels are",
+    b"\0\0\x08\3": "an IDX file, as MNIST's images are",
+    **{b"\x80" + bytes([protocol]): "a pickle" for protocol in range(2, 6)},
+}
+OTHER_MODEL = "a safetensors file of another program"
+SAMPLE_BYTES = 1 << 14  # of a text, to tell its kind; two rows of MNIST as CSV are at most half of it
 
 Config = dict[str, Any]
 
@@ -90,8 +108,8 @@ def read(path: StrPath, form: Form) -> tuple[Config, dict[str, FloatArray]]:
     cut short or of another form.
     """
     check_path(path)
-    header, payload = _read(path)
-    entries = _parse_header(path, header)
+    header, payload = _read(path, form.what)
+    entries = _parse_header(path, form.what, header)
     config = _parse_metadata(path, form, entries)
     tensors = form.tensors(config)
     data = _locate(path, len(header), entries, config["dtype"], tensors, payload)
@@ -148,33 +166,40 @@ def _digest(metadata: dict[str, str], tensors: list[Tensor], data: Mapping[str, 
     return hasher.hexdigest()
 
 
-def _read(path: StrPath) -> tuple[bytes, memoryview]:
-    """The header's bytes and the tensors' bytes; nothing is allocated that the file's real length does not bear out."""
+def _read(path: StrPath, what: str) -> tuple[bytes, memoryview]:
+    """The header's bytes and the tensors' bytes; nothing is allocated that the file's real length does not bear out.
+
+    ``what`` a file should hold, such as "a fastnn model", is for the errors.
+    """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileFormatError(path, 0, "a regular file", "a folder, device or pipe")
-            return _read_parts(path, file, status.st_size)
-    except (OSError, ValueError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(path, 0, "a readable model file", getattr(error, "strerror", None) or error) from error
+            return _read_parts(path, what, file, status.st_size)
+    except FileFormatError:
+        raise
+    except OSError as error:
+        raise access_error(path, error) from error
+    except ValueError as error:  # a NUL character in the path
+        raise FileFormatError(path, 0, "a readable model file", error) from error
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a pipe would wait for its writer
 
 
-def _read_parts(path: StrPath, file: io.BufferedReader, size: int) -> tuple[bytes, memoryview]:
-    if size < LENGTH_BYTES:
-        raise FileFormatError(path, size, f"{LENGTH_BYTES} bytes, the header's length", f"the end after {size} bytes")
-    start = file.read(LENGTH_BYTES)
-    length = int.from_bytes(start, "little")
+def _read_parts(path: StrPath, what: str, file: io.BufferedReader, size: int) -> tuple[bytes, memoryview]:
+    length = int.from_bytes(file.read(LENGTH_BYTES), "little")
     limit = min(size - LENGTH_BYTES, MAX_HEADER_BYTES)
     if length > limit:
-        found = OTHER_FORMATS.get(start[:4], f"a length of {length}")
-        raise FileFormatError(path, 0, f"a header of at most {limit} bytes in this file", found)
+        file.seek(0)
+        if found := _other_format(file.read(SAMPLE_BYTES), size):
+            raise FileFormatError(path, 0, what, found)
+        if size < LENGTH_BYTES:
+            expected, found = f"{LENGTH_BYTES} bytes, the header's length", f"the end after {size} bytes"
+            raise FileFormatError(path, size, expected, found)
+        raise FileFormatError(path, 0, f"a header of at most {limit} bytes in this file", f"a length of {length}")
     header = file.read(length)
     payload = bytearray(size - LENGTH_BYTES - length)
     if len(header) != length or file.readinto(payload) != len(payload):
@@ -182,7 +207,27 @@ def _read_parts(path: StrPath, file: io.BufferedReader, size: int) -> tuple[byte
     return header, memoryview(payload)
 
 
-def _parse_header(path: StrPath, header: bytes) -> dict[str, Any]:
+def _other_format(start: bytes, size: int) -> str | None:
+    """What a file of ``size`` bytes that does not start as a model is, where its first bytes tell."""
+    if not size:
+        return "an empty file"
+    if start[LENGTH_BYTES:].startswith(b'{"') and int.from_bytes(start[:LENGTH_BYTES], "little") < size:
+        return OTHER_MODEL  # its header is too long for any of ours
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(start)  # which may end within a character
+        is_text = all(character >= " " or character in "\t\n\r\f" for character in text)
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        return next((name for magic, name in OTHER_FORMATS.items() if start.startswith(magic)), None)
+    if text.lstrip().startswith(("{", "[")):
+        return "JSON text"
+    first, second, *_ = [*text.splitlines(), "", ""]
+    is_csv = any(0 < first.count(separator) == second.count(separator) for separator in ",;\t")
+    return "CSV text" if is_csv else "plain text"
+
+
+def _parse_header(path: StrPath, what: str, header: bytes) -> dict[str, Any]:
     try:
         text = header.decode("ascii")  # as every name and value of ours is written
         entries = json.loads(text)
@@ -192,6 +237,8 @@ def _parse_header(path: StrPath, header: bytes) -> dict[str, Any]:
         raise FileFormatError(path, LENGTH_BYTES + error.pos, "a JSON header", error.msg) from None
     except (RecursionError, ValueError) as error:  # nested too deeply; an integer of thousands of digits
         raise FileFormatError(path, LENGTH_BYTES, "a JSON header of a model", type(error).__name__) from None
+    if _is_anothers(entries):
+        raise FileFormatError(path, LENGTH_BYTES, what, OTHER_MODEL)
     if not isinstance(entries, dict) or not isinstance(entries.get(METADATA), dict):
         raise FileFormatError(path, LENGTH_BYTES, f"a JSON object with {METADATA}", _shorten(text))
     canonical = _pad(_compact(entries).encode("utf-8", "surrogatepass"))
@@ -201,6 +248,16 @@ def _parse_header(path: StrPath, header: bytes) -> dict[str, Any]:
         expected = f"compact JSON, {_shorten(repr(canonical[offset : offset + 20]))}"
         raise FileFormatError(path, LENGTH_BYTES + offset, expected, _shorten(repr(header[offset : offset + 20])))
     return entries
+
+
+def _is_anothers(entries: object) -> bool:
+    """Whether a header describes tensors, and holds nothing of what this module adds to them."""
+    if not isinstance(entries, dict):
+        return False
+    metadata = entries.get(METADATA, {})
+    ours = isinstance(metadata, dict) and metadata.keys() & set(METADATA_KEYS)
+    tensors = [entry for name, entry in entries.items() if name != METADATA]
+    return not ours and bool(tensors) and all(isinstance(t, dict) and "data_offsets" in t for t in tensors)
 
 
 def _parse_metadata(path: StrPath, form: Form, entries: dict[str, Any]) -> Config:

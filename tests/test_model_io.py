@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import os
+import pickle
 import stat
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import safetensors
 import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import fastnn
 from fastnn import files, model_io
@@ -208,7 +212,10 @@ NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
         (b"[]", "JSON object with __metadata__"),
         (b"{}", "JSON object with __metadata__"),
         (b'{"__metadata__":{}}', "as in a fastnn model, found none"),
-        (b'{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}', "found format"),
+        (
+            b'{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}',
+            "of another program",
+        ),
         (b'{"__metadata__":{"config":1,"format_version":"1","sha256":""}}', "strings"),
         (b'{"__metadata__":{"config":"{}","format_version":"2","sha256":""}}', "format version 1, found 2"),
         (b'{"__metadata__":{"config":"{","format_version":"1","sha256":""}}', "a configuration in JSON"),
@@ -296,8 +303,13 @@ def test_forged_tensors(tmp_path, entry, match):
 
 def test_not_a_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name in ("missing", ".", "pipe", "no\0name"):
-        with pytest.raises(FileFormatError, match="byte 0: expected"):
+    for name, match in (
+        ("missing", "missing: there is no such file"),
+        (".", "is a directory"),
+        ("pipe", "byte 0: expected a regular file"),
+        ("no\0name", "byte 0: expected a readable model file"),
+    ):
+        with pytest.raises(FileFormatError, match=match):
             fastnn.load(str(tmp_path) + "/" + name)
     for wrong in (3, None, b"model", Path):
         with pytest.raises(InvalidTypeError, match="path: expected a str"):
@@ -306,6 +318,80 @@ def test_not_a_file(tmp_path):
             fastnn.MLP([2, 2]).save(wrong)
     with pytest.raises(InvalidTypeError, match="an MLP"):
         model_io.save("model", tmp_path / "model")
+
+
+def saved(save, *arguments, **options) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer, *arguments, **options)
+    return buffer.getvalue()
+
+
+def picture(kind: str) -> bytes:
+    return saved(Image.new("L", (28, 28)).save, kind)
+
+
+ARRAY = np.zeros((2, 2), np.float32)
+OTHERS = {
+    "PNG": (picture("PNG"), "a PNG picture"),
+    "JPEG": (picture("JPEG"), "a JPEG picture"),
+    "GIF": (picture("GIF"), "a GIF picture"),
+    "BMP": (picture("BMP"), "a BMP picture"),
+    "TIFF": (picture("TIFF"), "a TIFF picture"),
+    "WebP": (picture("WEBP"), "a WebP picture or another RIFF file"),
+    "CSV": (b"5,0,0,255\r\n0,0,0,0\r\n", "CSV text"),
+    "TSV": ("\ufefflabel\tgröße\n".encode() + b"1\t2\n" * 5000, "CSV text"),
+    "JSON": (b'\n{"sizes": [784, 30, 10]}', "JSON text"),
+    "JSON list": (b"[]", "JSON text"),
+    "text": (b"Please find the model attached, B\xc3\xa4rbel", "plain text"),
+    "short text": (b"model\n", "plain text"),
+    "text that is cut within a character": (b"x" * (2**14 - 1) + "é".encode() * 10, "plain text"),
+    "BM": (b"BMW is a maker of cars", "plain text"),
+    "empty": (b"", "an empty file"),
+    "npz": (saved(np.savez, x=ARRAY), "a zip file, as Keras' own .keras, NumPy's .npz and PyTorch's .pt are"),
+    "npy": (saved(np.save, ARRAY), "a NumPy array (.npy)"),
+    "pickle": (pickle.dumps({"weights": [1.0]}), "a pickle"),
+    "old pickle": (pickle.dumps([1.0] * 9, protocol=2), "a pickle"),
+    "gzip": (gzip.compress(b"x" * 100), "a gzip file"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file, as Keras' .h5 is"),
+    "images": (
+        bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 9, 9, 9, 9]),
+        "an IDX file, as MNIST's images are",
+    ),
+    "labels": (bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 7]), "an IDX file, as MNIST's labels are"),
+    "safetensors": (safetensors.numpy.save({"w": ARRAY}), "a safetensors file of another program"),
+    "PyTorch's safetensors": (
+        safetensors.numpy.save({"w": ARRAY}, {"format": "pt"}),
+        "a safetensors file of another program",
+    ),
+    "a large model's safetensors": (
+        safetensors.numpy.save({f"layers.{i:0999}": ARRAY[:0] for i in range(1100)}),
+        "a safetensors file of another program",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_model_is_named(tmp_path, name):
+    content, found = OTHERS[name]
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError) as caught:
+        fastnn.load(path)
+    error = caught.value
+    assert (error.path, error.expected, error.found) == (str(path), "a fastnn model", found)
+    assert str(error) == f"{path}, byte {error.offset}: expected a fastnn model, found {found}"
+
+
+def test_what_nobody_knows_is_no_model_either(tmp_path):
+    path = tmp_path / "file"
+    for content, found in (
+        (b"\xfe\xdc" * 50, "a length of"),
+        (b"\xfe", "the end after 1 bytes"),
+        (bytes(99), "Expecting"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(FileFormatError, match=f"file, byte .*found {found}"):
+            fastnn.load(path)
 
 
 def test_too_many_layers_are_refused_by_save(tmp_path):
@@ -371,7 +457,12 @@ def test_file_and_folder_are_synced_in_order(tmp_path, monkeypatch):
 def test_unusable_destinations(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     model = fastnn.MLP([2, 2])
-    for name, match in [("", "regular file"), ("no/model", "a folder"), ("pipe", "regular file"), ("\0", "null byte")]:
+    for name, match in [
+        ("", "regular file"),
+        ("no/model", "no: there is no such folder"),
+        ("pipe", "regular file"),
+        ("\0", "null byte"),
+    ]:
         with pytest.raises(FastnnError, match=match):
             model.save(str(tmp_path) + "/" + name)
 
@@ -382,8 +473,9 @@ def test_read_only_files_and_folders_are_left_alone(tmp_path, monkeypatch, what)
     path.write_bytes(b"precious")
     protected = os.path.realpath(path if what == "file" else tmp_path)
     monkeypatch.setattr(os, "access", lambda name, mode: name != protected)  # root, too, may not write there
-    with pytest.raises(FastnnError, match=f"writable {what}"):
+    with pytest.raises(PermissionError, match=f"no permission to write to this {what}") as caught:
         fastnn.MLP([2, 2]).save(path)
+    assert isinstance(caught.value, FastnnError)
     assert path.read_bytes() == b"precious"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 

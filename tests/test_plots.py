@@ -89,7 +89,7 @@ def test_unusable_arguments(tmp_path):
     for name in ("a", "a.doc", ".png"):
         with pytest.raises(InvalidArgumentError, match=r"path: expected a name ending in .*\.png"):
             plots.plot_history(history(1), tmp_path / name)
-    with pytest.raises(FastnnError, match="expected a folder"):
+    with pytest.raises(FastnnError, match="no: there is no such folder"):
         plots.plot_history(history(1), tmp_path / "no" / "a.png")
     with pytest.raises(FastnnError, match="cannot be written"):
         plots.plot_history(history(1), str(tmp_path / ("n" * 300)) + ".png")

@@ -12,8 +12,8 @@ from fastnn.datasets.csv_file import read_csv
 from fastnn.datasets.idx import read_idx_split
 from fastnn.datasets.npz import read_npz
 from fastnn.datasets.pickled import read_mnist_pickle_pixels
-from fastnn.datasets.stream import StrPath, check_path
-from fastnn.errors import FileFormatError
+from fastnn.datasets.stream import ByteStream, StrPath, check_path
+from fastnn.errors import FileFormatError, MissingFileError
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -37,8 +37,9 @@ def load_mnist(path: StrPath | None = None) -> tuple[Split, Split]:
     Returns (X_train, y_train), (X_test, y_test): uint8 images (n, 784), 0..255, and uint8 labels (n,), 0..9,
     C-contiguous and writable. MNIST has 60,000 and 10,000 rows; smaller and larger sets of the same form are read too.
 
-    Raises FileFormatError, which names file, offset, expected and found, for whatever is missing, cut short, damaged
-    or of another format, and InvalidTypeError for a path that is not a str or os.PathLike.
+    Raises FileFormatError, which names file, offset, expected and found, for whatever is missing (it is a
+    FileNotFoundError too), cut short, damaged or of another format, and InvalidTypeError for a path that is not a str
+    or os.PathLike.
     """
     if path is None:
         return _load_idx(EMBEDDED)
@@ -68,8 +69,10 @@ def _load_file(path: str) -> tuple[Split, Split]:
         train, valid, test = read_mnist_pickle_pixels(path)
         images, labels = (np.concatenate(parts) for parts in zip(train, valid, strict=True))
         return _flatten(path, images, labels), _flatten(path, *test)
-    found = "a file of another name" if os.path.exists(path) else "no such file or folder"
-    raise FileFormatError(path, 0, f"a folder, {NPZ_NAME} or {PICKLE_NAMES[0]}", found)
+    if not os.path.lexists(path):
+        raise MissingFileError(path, "there is no such file or folder")
+    with ByteStream.open(path):  # raises where it cannot be read
+        raise FileFormatError(path, 0, f"a folder, {NPZ_NAME} or {PICKLE_NAMES[0]}", "a file of another name")
 
 
 def _load_idx(folder: str) -> tuple[Split, Split]:
@@ -101,5 +104,6 @@ def _find(folder: str, names: Sequence[str]) -> str | None:
 def _require(folder: str, names: Sequence[str]) -> str:
     path = _find(folder, names)
     if path is None:
-        raise FileFormatError(os.path.join(folder, names[0]), 0, f"one of {', '.join(names)}", "no such file")
+        reason = f"there is no such file; expected one of {', '.join(names)}"
+        raise MissingFileError(os.path.join(folder, names[0]), reason)
     return path

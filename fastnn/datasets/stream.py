@@ -12,7 +12,7 @@ from io import BufferedIOBase
 from types import TracebackType
 from typing import Self
 
-from fastnn.errors import FileFormatError, InvalidTypeError
+from fastnn.errors import FileFormatError, InvalidTypeError, access_error
 
 StrPath = str | os.PathLike[str]
 
@@ -62,7 +62,9 @@ class ByteStream:
             file.seek(0)
         except FileFormatError:
             raise
-        except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        except OSError as error:
+            raise access_error(path, error) from error
+        except ValueError as error:  # a NUL character in the path
             raise FileFormatError(path, 0, "a readable file", _describe(error)) from error
         if not is_gzip:
             return cls(file, path, size)
@@ -77,7 +79,7 @@ class ByteStream:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._close.close()
-        if isinstance(error, READ_FAULTS):
+        if isinstance(error, READ_FAULTS) and not isinstance(error, FileFormatError):
             raise self.fault("an undamaged file that fits in memory", _describe(error)) from error
 
     def fault(self, expected: str, found: object, offset: int | None = None) -> FileFormatError:

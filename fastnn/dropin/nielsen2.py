@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import validation
-from ..errors import FileFormatError, InvalidArgumentError
+from ..errors import FileFormatError, InvalidArgumentError, access_error
 from ..files import write_atomically
 from ..kernels.spec import BINARY_CROSS_ENTROPY, QUADRATIC, FloatArray
 from ..training import Data
@@ -318,7 +318,7 @@ def load_as(kind: type[AnyNetwork], filename: str | os.PathLike[str]) -> AnyNetw
         with open(filename, encoding="utf-8") as file:
             data = json.load(file)
     except OSError as error:
-        raise FileFormatError(filename, 0, "a readable file", error.strerror) from error
+        raise access_error(filename, error) from error
     except UnicodeDecodeError as error:
         raise FileFormatError(filename, error.start, "a JSON file in UTF-8", error.reason) from error
     except json.JSONDecodeError as error:

@@ -134,7 +134,7 @@ def test_not_a_zip_file(tmp_path, refused):
         (tmp_path / "mnist.npz").write_bytes(content)
         refused(read_npz, tmp_path / "mnist.npz", "an .npz (zip) file", offset=0)
     refused(read_npz, tmp_path, "a folder")
-    refused(read_npz, tmp_path / "missing.npz", "FileNotFoundError")
+    refused(read_npz, tmp_path / "missing.npz", "there is no such file")
 
 
 def test_bytes_around_the_zip(tmp_path, refused):

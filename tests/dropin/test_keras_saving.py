@@ -119,7 +119,7 @@ def test_a_kept_file_survives_a_failed_save(tmp_path):
         model.save(tmp_path / "model")  # what could not be loaded
     model = model_of("adam")
     assert (tmp_path / "model").read_bytes() == before
-    with pytest.raises(fastnn.FastnnError, match="expected a folder"):
+    with pytest.raises(fastnn.FastnnError, match="nowhere: there is no such folder"):
         model.save(tmp_path / "nowhere" / "model")
 
 
@@ -130,9 +130,9 @@ def test_other_files_are_named(tmp_path):
     fastnn.MLP([2, 2]).save(tmp_path / "mlp")
     model_of("adam").save(tmp_path / "ours")
     for load, name, found in (
-        (models.load_model, "real.keras", "found a zip file, as Keras' own .keras is"),
+        (models.load_model, "real.keras", "found a zip file, as Keras' own .keras, "),
         (models.load_model, "real.h5", "found an HDF5 file, as Keras' .h5 is"),
-        (models.load_model, "missing.keras", "No such file"),
+        (models.load_model, "missing.keras", "there is no such file"),
         (models.load_model, "mlp", "as in a model of fastnn.dropin.keras"),
         (fastnn.load, "ours", "as in a fastnn model"),
     ):

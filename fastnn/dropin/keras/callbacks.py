@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import validation
 from ...errors import FastnnError, InvalidArgumentError
-from ...files import StrPath, check_path
+from ...files import StrPath, check_destination, check_path
 from ...kernels.spec import FloatArray
 from .subset import outside, refuse
 
@@ -337,4 +337,5 @@ class CSVLogger(Callback):
             with open(self.filename, mode, newline="") as file:
                 csv.writer(file, delimiter=self.separator).writerows(rows)
         except OSError as error:
+            check_destination(self.filename)  # says which folder is missing, or which permission
             raise FastnnError(f"{self.filename}: expected a file that can be written, found {error}") from error
