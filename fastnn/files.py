@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterable
 
 from .errors import FastnnError, ForbiddenFileError, InvalidTypeError, MissingFileError
 
+if sys.platform != "win32":
+    import fcntl
+
 StrPath = str | os.PathLike[str]
+
+TEMPORARY = re.compile(r"\.fastnn-[0-9a-f]{16}\.tmp")
 
 
 def check_path(path: object) -> None:
@@ -37,14 +44,14 @@ def write_atomically(path: StrPath, parts: Iterable[bytes | memoryview]) -> None
     """Write ``parts`` to a temporary file beside ``path``, sync it and rename it over ``path``.
 
     A file that was there keeps its permissions, a new one gets those of the umask; a symbolic link keeps pointing at
-    the file. Raises FastnnError, and leaves nothing behind, if that fails.
+    the file. Raises FastnnError, and leaves nothing behind, if that fails. A process that is killed while it writes
+    leaves its temporary file, which the next call for that folder removes.
     """
     try:
         check_destination(path)
         target = os.path.realpath(path)  # os.replace would replace the link itself
-        temporary = os.path.join(os.path.dirname(target), f".fastnn-{secrets.token_hex(8)}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666)  # the kernel applies the umask
+        _remove_leftovers(os.path.dirname(target))
+        temporary, descriptor = _create_temporary(os.path.dirname(target))
         try:
             with os.fdopen(descriptor, "wb") as file:
                 if os.path.exists(target):
@@ -53,7 +60,9 @@ def write_atomically(path: StrPath, parts: Iterable[bytes | memoryview]) -> None
                     file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+                if sys.platform == "win32":
+                    file.close()  # an open file cannot be renamed there
+                os.replace(temporary, target)  # while it is locked
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -63,6 +72,51 @@ def write_atomically(path: StrPath, parts: Iterable[bytes | memoryview]) -> None
         if isinstance(error, FastnnError):
             raise
         raise FastnnError(f"{os.fspath(path)!r}: cannot be written: {error}") from error
+
+
+def _create_temporary(folder: str) -> tuple[str, int]:
+    """A new file in the folder, open for writing and locked until it is closed, so that no other process removes it."""
+    while True:
+        path = os.path.join(folder, f".fastnn-{secrets.token_hex(8)}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags, 0o666)  # the kernel applies the umask
+        try:
+            if _lock(descriptor) and os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                return path, descriptor
+        except FileNotFoundError:
+            pass
+        except OSError:  # a file system without locks, where nobody removes leftovers
+            return path, descriptor
+        os.close(descriptor)  # it was taken for a leftover, and is being removed, before it was locked
+
+
+def _remove_leftovers(folder: str) -> None:
+    """Remove the temporary files of processes that were killed: those whose lock is free. Looks at every name once.
+
+    A lock of ``flock`` ends with its process. What is not ours to open, lock or remove stays, without a word.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for path in [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError):
+                # Only to read: NFS then refuses the lock, under which a writer on another machine might be alive.
+                descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+                try:
+                    if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lock(descriptor):
+                        os.unlink(path)
+                finally:
+                    os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False if it is locked. Raises OSError where files have no such locks."""
+    if sys.platform == "win32":
+        raise OSError("no locks that end with a process")
+    else:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def _sync_folder(folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import validation
 from .errors import FastnnError, InvalidArgumentError
-from .files import StrPath, check_destination
+from .files import StrPath, check_destination, check_path, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,9 +115,7 @@ def _file_type(path: StrPath, figure: Figure) -> str:
 
 
 def _write(figure: Figure, path: StrPath) -> None:
-    check_destination(path)
-    ending = _file_type(path, figure)
-    try:
-        figure.savefig(path, format=ending, dpi=DOTS_PER_INCH)
-    except OSError as error:
-        raise FastnnError(f"{os.fspath(path)}: cannot be written: {error}") from error
+    check_path(path)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=_file_type(path, figure), dpi=DOTS_PER_INCH)
+    write_atomically(path, [picture.getbuffer()])

@@ -97,6 +97,19 @@ def test_unusable_arguments(tmp_path):
     plots.check_plot(tmp_path / "A.PNG")
 
 
+def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
+    def fail(*_args):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(FastnnError, match=r"cannot be written: .*No space left"):
+        plots.plot_history(history(1), path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_without_matplotlib_and_without_pyplot(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(fastnn.__file__).parents[1])}
 
