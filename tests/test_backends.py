@@ -254,26 +254,35 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, inputs):
 # ---- FASTNN_SIMD
 
 
-def test_an_unknown_instruction_set_is_a_missing_native(run_python):
+@pytest.mark.parametrize("value", ["bogus", "AVX2", "n\udce9"])
+def test_an_instruction_set_that_cannot_be_had_is_an_error_of_its_variable(run_python, value):
     program = """
-import warnings, fastnn
+import warnings
+warnings.simplefilter("error")
+import fastnn
 from fastnn import kernels
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    print(kernels.backend_name(fastnn.get_backend()))
-    print(kernels.backend_name(fastnn.get_backend()))
-print(len(caught), caught[0].message)
-print(fastnn.backends()["native"])
-fastnn.get_backend("native")
+def attempt(function, *arguments):
+    try:
+        function(*arguments)
+        print("no error")
+    except fastnn.errors.InvalidArgumentError as error:
+        print(ascii(str(error)))
+attempt(fastnn.get_backend)
+attempt(fastnn.get_backend, "native")
+attempt(fastnn.set_backend, "auto")
+attempt(fastnn.MLP([2, 2]).forward, [[1.0, 2.0]])
+status = fastnn.backends()
+print(status["native"].available, ascii(status["native"].detail))
+print(status["numpy"].available, kernels.backend_name(fastnn.get_backend("numpy")))
 """
-    child = run_python(program, FASTNN_SIMD="bogus")
-    lines = child.stdout.splitlines()
-    reason = "FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found 'bogus'"
-    assert lines[:2] == ["numba", "numba"]
-    assert lines[2].startswith("1 ")
-    assert reason in lines[2]
-    assert "available=False" in lines[3]
-    assert reason in lines[3].replace('\\"', '"')
-    assert child.returncode == 1
-    assert "BackendError: backend 'native': " in child.stderr
-    assert reason in child.stderr
+    child = run_python(program, FASTNN_SIMD=value)
+    reason = ascii(f"FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found {value!r}")
+    assert child.stderr == ""
+    assert child.stdout.splitlines() == [reason] * 4 + [f"False {reason}", "True numpy"]
+
+
+def test_a_wrong_number_of_threads_is_what_native_lacks(monkeypatch):
+    monkeypatch.setenv("FASTNN_NUM_THREADS", "many")
+    status = fastnn.backends()
+    assert status["native"] == (False, "FASTNN_NUM_THREADS: expected a positive integer, found 'many'")
+    assert status["numpy"].available

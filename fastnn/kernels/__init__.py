@@ -56,7 +56,7 @@ def _settings() -> _Settings:
 
 
 def _try(name: str) -> Kernels | str:
-    """The backend, or why it cannot run."""
+    """The backend, or why it cannot run. Raises InvalidArgumentError for a FASTNN_SIMD that native cannot follow."""
     if name in _loaded:
         return _loaded[name]
     try:
@@ -89,7 +89,8 @@ def get_backend(name: str | None = None) -> Kernels:
 
     Without a name, the one that ``set_backend`` or ``use`` chose; ``"auto"``, the default, takes the first of
     native, numba and numpy that runs, and warns once where that is not native. Any other name gives that backend or
-    raises :class:`~fastnn.errors.BackendError`.
+    raises :class:`~fastnn.errors.BackendError`. Where native is among them, an environment variable FASTNN_SIMD that
+    names no instruction set of this CPU raises :class:`~fastnn.errors.InvalidArgumentError`.
     """
     name = _settings().backend if name is None else _check_name(name)
     if name == "auto" and "native" in _loaded:  # the usual case, in a hurry
@@ -122,11 +123,12 @@ def backends() -> dict[str, BackendStatus]:
     """Every backend by name, fastest first: whether it can run here and, if it cannot, why."""
     found = {}
     for name in _MODULES:
-        table = _try(name)
-        if isinstance(table, str):
-            found[name] = BackendStatus(False, table)
-        else:
-            found[name] = BackendStatus(True, table.describe())
+        try:
+            table = _try(name)
+            detail = table if isinstance(table, str) else table.describe()
+            found[name] = BackendStatus(not isinstance(table, str), detail)
+        except InvalidArgumentError as error:  # about FASTNN_SIMD or FASTNN_NUM_THREADS
+            found[name] = BackendStatus(False, str(error))
     return found
 
 

@@ -14,6 +14,7 @@ cimport numpy as cnp
 
 import numpy as np
 
+from ..errors import InvalidArgumentError
 from . import num_threads
 from .spec import ACTIVATIONS, EpochResult, Lists
 
@@ -132,11 +133,10 @@ ctypedef fused real:
 cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
 
-cdef const fnn_unit *unit = fnn_select(os.environ.get("FASTNN_SIMD", "").encode())
+cdef const fnn_unit *unit = fnn_select(os.fsencode(os.environ.get("FASTNN_SIMD", "")))
 if unit == NULL:
-    raise ImportError(
-        "FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, "
-        f"found {os.environ['FASTNN_SIMD']!r}"
+    raise InvalidArgumentError(
+        "FASTNN_SIMD", "generic, avx2, avx512 or amx, as far as this CPU has it", repr(os.environ["FASTNN_SIMD"])
     )
 
 simd = unit.name.decode()
