@@ -1,17 +1,20 @@
 """The ``fastnn`` command: train, evaluate, predict, knn, backends.
 
-Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed, 2 for wrong
-usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses arguments and reports
-failures; what is slow to import, and the work, is in :mod:`fastnn.commands`.
+Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed (a closed stdout
+included), 2 for wrong usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses
+arguments and reports failures; what is slow to import, and the work, is in :mod:`fastnn.commands`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TextIO
 
 from . import __version__
 from .errors import FastnnError, InvalidArgumentError, InvalidTypeError
@@ -31,13 +34,24 @@ LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv`` (default: the process's arguments) and return its exit code."""
+    _fill_descriptors()
+    code = _report_failures(argv)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+    return code
+
+
+def _report_failures(argv: Sequence[str] | None) -> int:
+    if sys.stdout is None:
+        return _complain("error: stdout is closed; /dev/null takes results that are not wanted", FAILURE)
     try:
         code = _run(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a failure can still be reported
+        sys.stdout.flush()  # here, where a failure can still be reported
         return code
     except BrokenPipeError:
-        _discard_output()
+        _discard(sys.stdout)
         return READER_GONE
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
@@ -46,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FastnnError as error:
         return _complain(f"error: {error}", FAILURE)
     except OSError as error:
-        _discard_output()
+        _discard(sys.stdout)
         return _complain(f"error: {error}", FAILURE)
     except MemoryError:
         return _complain("error: not enough memory", FAILURE)
@@ -54,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parse(sys.argv[1:] if argv is None else argv)
     except SystemExit as done:  # after --help, --version or wrong usage
         return int(done.code or 0)
     if hasattr(sys.stdout, "reconfigure"):
@@ -64,7 +78,19 @@ def _run(argv: Sequence[str] | None) -> int:
         from . import commands
 
         run: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
-        return run(arguments)
+        try:
+            return run(arguments)
+        except InvalidArgumentError as error:
+            raise _of_flag(error, arguments) from error
+
+
+def _of_flag(error: InvalidArgumentError, arguments: argparse.Namespace) -> InvalidArgumentError:
+    """The same error with the name of the command's flag where the library has that of its argument."""
+    argument, bracket, index = error.argument.partition("[")
+    flag = "threads" if argument == "num_threads" else argument
+    if flag not in vars(arguments):
+        return error
+    return InvalidArgumentError(f"--{flag.replace('_', '-')}{bracket}{index}", error.expected, error.found)
 
 
 def _show_warning(message: Warning | str, *_args: object, **_kwargs: object) -> None:
@@ -72,25 +98,81 @@ def _show_warning(message: Warning | str, *_args: object, **_kwargs: object) -> 
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"fastnn: {text}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # there is nowhere else to say it
+        print(f"fastnn: {text}", file=sys.stderr)
     return code
 
 
-def _discard_output() -> None:
-    """Let what is still buffered for stdout go nowhere: Python would fail once more to write it at exit."""
+def _fill_descriptors() -> None:
+    """Put the null device where stdin, stdout or stderr is closed: files that are opened would take its number."""
+    with contextlib.suppress(OSError):  # where there is no null device
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for print, which takes None for stdout)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still buffered for stdout or stderr go nowhere: Python would fail once more to write it at exit."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
     except (AttributeError, OSError, ValueError):
-        pass  # stdout is no file
+        pass  # it is no file
 
 
 # Arguments
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Suggests the nearest name for a misspelt one; fails where its help cannot be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            sys.stdout.write(message)  # argparse ignores a full disk
+        else:
+            super()._print_message(message, file)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            raise argparse.ArgumentError(action, error.message + _nearest(value, action.choices or ())) from None
+
+    def has(self, flag: str) -> bool:
+        return flag in self._option_string_actions
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Fail for words that are no arguments of this command."""
+        misspelt = [word.partition("=")[0] for word in words if word.startswith("--")]
+        hints = (_nearest(flag, self._option_string_actions) for flag in misspelt)
+        self.error(f"unrecognized arguments: {' '.join(words)}{''.join(hints)}")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """What to end a message with: which of the names was probably meant, if any is near."""
+    found = difflib.get_close_matches(name.lower(), list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    parser, commands = _parser()
+    first = words[0].partition("=")[0] if words else ""
+    if not first or (first.startswith("-") and not parser.has(first)):
+        owners = [name for name, command in commands.items() if command.has(first)]
+        hint = f"; {first} is a flag of {', '.join(owners)}" if owners else ""
+        parser.error(f"expected a command ({', '.join(commands)}), found {first or 'none'}{hint}")
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        commands[arguments.command].refuse(unknown)
+    return arguments
+
+
+def _parser() -> tuple[_Parser, Mapping[str, _Parser]]:
+    """The parser of all arguments, and those of the commands by name."""
+    parser = _Parser(
         prog="fastnn",
         description="Train and use small neural networks, and search nearest neighbours, on a CPU, fast.",
         allow_abbrev=False,
@@ -98,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, summary: str) -> argparse.ArgumentParser:
+    def command(name: str, summary: str) -> _Parser:
         sub = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         sub.set_defaults(command=name)
         sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
@@ -121,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(knn)
     _add_backend(knn)
     command("backends", "List the backends, and why one cannot run here.")
-    return parser
+    return parser, commands.choices
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -228,5 +310,6 @@ def _hidden_activations(text: str) -> list[str]:
     for name in _words(text):
         if name not in HIDDEN_ACTIVATIONS:
             expected = ", ".join(HIDDEN_ACTIVATIONS)
-            raise argparse.ArgumentTypeError(f"expected one of {expected}, found {name!r}")
+            hint = _nearest(name, HIDDEN_ACTIVATIONS)
+            raise argparse.ArgumentTypeError(f"expected one of {expected}, found {name!r}{hint}")
     return _words(text)

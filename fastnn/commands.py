@@ -45,10 +45,7 @@ def train(arguments: argparse.Namespace) -> int:
         dtype=arguments.dtype,
         seed=arguments.seed,
     )
-    if arguments.save is not None:
-        check_destination(arguments.save)  # now, not when the work is done
-    if arguments.plot is not None:
-        plots.check_plot(arguments.plot)
+    _check_outputs(arguments)
     train, test = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         history = _fit(arguments, model, train, test)
@@ -135,8 +132,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Test a saved model and list its commonest mistakes."""
     model = model_io.load(arguments.model)
     _check_sizes(arguments.model, model.sizes)
-    if arguments.plot is not None:
-        plots.check_plot(arguments.plot)
+    _check_outputs(arguments)
     _, (X, y) = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         loss, accuracy = _test(model, (X, y))
@@ -165,7 +161,12 @@ def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 
 def predict(arguments: argparse.Namespace) -> int:
     """Classify pictures; one that cannot be read is reported and the rest still answered."""
-    model = model_io.load(arguments.model)
+    try:
+        model = model_io.load(arguments.model)
+    except FileFormatError as error:
+        if "picture" not in str(error.found):
+            raise
+        raise FastnnError(f"{error}; the model comes first, then the pictures") from error
     if model.sizes[0] != PIXELS:
         raise FastnnError(f"{arguments.model}: expected a model with {PIXELS} inputs, found {model.sizes[0]}")
     code = 0
@@ -189,8 +190,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
 def knn(arguments: argparse.Namespace) -> int:
     """Classify test rows by their neighbours; score every k and show what the best confuses, or print the classes."""
-    if arguments.plot is not None:
-        plots.check_plot(arguments.plot)
+    _check_outputs(arguments)
     (X, y), (queries, truth) = _search_data(arguments)
     ks = validation.counts("--k", [k for part in arguments.k for k in part], len(X))
     if truth is None and len(ks) > 1:
@@ -337,6 +337,20 @@ def backends(arguments: argparse.Namespace) -> int:
     for name, (available, detail) in found.items():
         print(f"{name:8}{'available' if available else 'missing':11}{detail}")
     return 0
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Raise now, not when the work is done, if the file that a flag asks for cannot be written."""
+    for flag, check in (("save", check_destination), ("plot", plots.check_plot)):
+        path = getattr(arguments, flag, None)
+        if path is None:
+            continue
+        try:
+            check(path)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"--{flag}", error.expected, error.found) from error
+        except FastnnError as error:
+            raise FastnnError(f"--{flag}: {error}") from error
 
 
 def _check_sizes(where: str, sizes: Sequence[int]) -> None:

@@ -212,7 +212,7 @@ def test_predict_goes_on_after_a_bad_picture(model, tmp_path, capsys):
     assert out.startswith(good)
     assert out.count("\n") == 1
     assert [line.startswith("fastnn: error: ") for line in err.splitlines()] == [True, True]
-    assert "No such file" in err
+    assert "missing.png: there is no such file" in err
 
 
 def test_backends(capsys, monkeypatch):
@@ -236,9 +236,19 @@ def test_backends(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "required: COMMAND"),
+        ([], "expected a command (train, evaluate, predict, knn, backends), found none"),
+        ([""], "expected a command (train, evaluate, predict, knn, backends), found none"),
+        (["--plot=x.png"], "backends), found --plot; --plot is a flag of train, evaluate, knn\n"),
+        (["--epochs", "3", "train"], "backends), found --epochs; --epochs is a flag of train\n"),
+        (["-q"], "backends), found -q\n"),
         (["fit"], "invalid choice: 'fit'"),
-        (["train", "--epoch", "3"], "unrecognized arguments: --epoch"),
+        (["tain"], "; did you mean train?\n"),
+        (["EVALUATE"], "; did you mean evaluate?\n"),
+        (["train", "--epoch", "3"], "unrecognized arguments: --epoch 3; did you mean --epochs?\n"),
+        (["knn", "--matric=cosine"], "unrecognized arguments: --matric=cosine; did you mean --metric?\n"),
+        (["train", "more"], "unrecognized arguments: more\n"),
+        (["train", "--activation", "rellu"], "found 'rellu'; did you mean relu?\n"),
+        (["train", "--loss", "quadradic"], "did you mean quadratic?\n"),
         (["train", "--epochs", "three"], "invalid int value"),
         (["train", "--sizes", "784,x"], "expected layer sizes such as 784,30,10, found '784,x'"),
         (["train", "--activation", "softmax"], "expected one of identity"),
@@ -261,20 +271,20 @@ def test_wrong_usage(capsys, flags, message):
         (["--sizes", "784,30,9"], "--sizes: expected 784 inputs and 10 outputs for these images, found 784-30-9"),
         (["--sizes", "30"], "--sizes: expected 784 inputs"),
         (["--sizes", ","], "--sizes: expected 784 inputs"),
-        (["--sizes", "784,0,10"], "sizes[1]: expected an integer of at least 1, found 0"),
-        (["--activation", "relu,relu"], "activation: expected 1 names"),
-        (["--output", "sigmoid", "--loss", "cross_entropy"], "output: expected 'softmax'"),
-        (["--learning-rate", "-1"], "learning_rate: expected a finite number above 0, found -1.0"),
-        (["--learning-rate", "nan"], "learning_rate: expected a finite number"),
-        (["--batch-size", "0"], "batch_size: expected an integer of at least 1"),
-        (["--epochs", "-1"], "epochs: expected an integer of at least 0"),
-        (["--momentum", "1"], "momentum: expected"),
-        (["--l2", "-1"], "l2: expected"),
-        (["--seed", "-1"], "seed: expected "),
-        (["--threads", "0"], "num_threads: expected a positive integer"),
+        (["--sizes", "784,0,10"], "--sizes[1]: expected an integer of at least 1, found 0"),
+        (["--activation", "relu,relu"], "--activation: expected 1 names"),
+        (["--output", "sigmoid", "--loss", "cross_entropy"], "--output: expected 'softmax'"),
+        (["--learning-rate", "-1"], "--learning-rate: expected a finite number above 0, found -1.0"),
+        (["--learning-rate", "nan"], "--learning-rate: expected a finite number"),
+        (["--batch-size", "0"], "--batch-size: expected an integer of at least 1"),
+        (["--epochs", "-1"], "--epochs: expected an integer of at least 0"),
+        (["--momentum", "1"], "--momentum: expected"),
+        (["--l2", "-1"], "--l2: expected"),
+        (["--seed", "-1"], "--seed: expected "),
+        (["--threads", "0"], "--threads: expected a positive integer"),
         (["--validation", "1"], "--validation: expected a finite number at least 0 and below 1"),
         (["--validation", "0.0001"], "--validation: expected a share of the 600 images"),
-        (["--plot", "curves.doc"], "path: expected a name ending in"),
+        (["--plot", "curves.doc"], "--plot: expected a name ending in"),
     ],
 )
 def test_unusable_values_are_wrong_usage_too(data, capsys, flags, message):
@@ -290,17 +300,20 @@ def test_failures(data, model, tmp_path, capsys):
     damaged.write_bytes(Path(model).read_bytes()[:-1])
     fastnn.MLP([3, 2]).save(other)
     for flags, message in (
-        (
-            ["evaluate", str(tmp_path / "missing")],
-            "missing, byte 0: expected a readable model file, found No such file",
-        ),
+        (["evaluate", str(tmp_path / "missing")], "missing: there is no such file\n"),
         (["evaluate", str(damaged)], "bytes of tensors"),
         (["evaluate", str(other)], "expected 784 inputs and 10 outputs for these images, found 3-2"),
         (["predict", str(other), "x.png"], "expected a model with 784 inputs, found 3"),
-        (["evaluate", model, "--data", str(tmp_path / "none")], "none, byte 0: expected"),
+        (["evaluate", model, "--data", str(tmp_path / "none")], "none: there is no such file or folder\n"),
         (["train", "--data", str(tmp_path)], "found none of them in this folder"),
-        (["train", "--data", data, "--save", str(tmp_path / "no" / "model")], "expected a folder"),
-        (["train", "--data", data, "--plot", str(tmp_path / "no" / "plot.png")], "expected a folder"),
+        (
+            ["train", "--data", data, "--save", str(tmp_path / "no" / "model")],
+            f"--save: {tmp_path / 'no'}: there is no such folder\n",
+        ),
+        (
+            ["train", "--data", data, "--plot", str(tmp_path / "no" / "plot.png")],
+            f"--plot: {tmp_path / 'no'}: there is no such folder\n",
+        ),
         (["train", "--data", data, "--learning-rate", "1e38", "--output", "identity"], "training diverged"),
     ):
         assert cli.main([*flags, "--backend", "numpy"]) == 1
@@ -391,12 +404,88 @@ def test_a_closed_pipe_ends_it_quietly(data):
         assert process.wait(timeout=60) == 141
 
 
+def redirected(redirections: str, *arguments: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
+    """The command as a shell runs it with these redirections; its stdout and stderr as far as they are left."""
+    line = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-m", "fastnn", *arguments]
+    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONUNBUFFERED": unbuffered}
+    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_a_full_disk_behind_stdout_is_reported():
-    with open("/dev/full", "w") as full, command("backends", stdout=full, stderr=subprocess.PIPE, text=True) as process:
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert err.endswith("fastnn: error: [Errno 28] No space left on device\n")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["backends"]], ids=" ".join)
+def test_a_full_disk_behind_stdout_is_reported(arguments, unbuffered):
+    done = redirected(">/dev/full", *arguments, unbuffered=unbuffered)
+    assert done.returncode == 1
+    assert done.stderr.endswith("fastnn: error: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("arguments", "code"), [(["evaluate", "missing"], 1), (["tain"], 2), (["--version"], 0)])
+def test_a_full_disk_behind_stderr_changes_no_exit_code(arguments, code, unbuffered):
+    assert redirected("2>/dev/full", *arguments, unbuffered=unbuffered).returncode == code
+
+
+COMMANDS = {
+    "train": ["train", "--epochs", "1", "--data", "DATA"],
+    "evaluate": ["evaluate", "MODEL", "--data", "DATA"],
+    "predict": ["predict", "MODEL", "PICTURE"],
+    "knn": ["knn", "--k", "1", "--data", "DATA"],
+    "backends": ["backends"],
+    "help": ["--help"],
+    "help of a command": ["train", "--help"],
+    "version": ["--version"],
+    "nothing": [],
+    "misspelt": ["tain"],
+}
+
+
+@pytest.fixture(params=COMMANDS)
+def arguments(request, data, model, tmp_path):
+    names = {"DATA": data, "MODEL": model, "PICTURE": picture(tmp_path / "one.png")}
+    return [names.get(word, word) for word in COMMANDS[request.param]]
+
+
+def test_a_closed_stdout_is_a_failure(arguments):
+    done = redirected(">&-", *arguments)
+    assert done.returncode == 1
+    assert done.stderr == "fastnn: error: stdout is closed; /dev/null takes results that are not wanted\n"
+    silent = redirected(">&- 2>&- <&-", *arguments)
+    assert (silent.returncode, silent.stdout, silent.stderr) == (1, "", "")
+
+
+def test_a_closed_stderr_changes_neither_results_nor_exit_code(arguments):
+    done, usual = redirected("2>&-", *arguments), redirected("", *arguments)
+    assert done.returncode == usual.returncode
+    assert bool(done.stdout) == bool(usual.stdout) == (usual.returncode == 0)
+
+
+def test_no_file_takes_the_place_of_a_closed_stream():
+    program = "import os\nfrom fastnn import cli\ncli.main(['--version'])\nprint(os.open('/dev/null', os.O_RDONLY) > 2)"
+    line = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", sys.executable, "-c", program]
+    done = subprocess.run(line, env={**os.environ, "PYTHONPATH": ROOT}, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"fastnn {fastnn.__version__}\nTrue\n"
+
+
+def test_swapped_arguments_of_predict(model, tmp_path, capsys):
+    photo = picture(tmp_path / "photo.png")
+    assert cli.main(["predict", photo, model]) == 1
+    found = "expected a fastnn model, found a PNG picture; the model comes first, then the pictures"
+    assert capsys.readouterr() == ("", f"fastnn: error: {photo}, byte 0: {found}\n")
+
+
+def test_an_instruction_set_that_cannot_be_had(data):
+    environment = {**os.environ, "PYTHONPATH": ROOT, "FASTNN_SIMD": "bogus"}
+    reason = "FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found 'bogus'\n"
+    options = {"env": environment, "capture_output": True, "text": True, "timeout": 60}
+    line = [sys.executable, "-m", "fastnn"]
+    for backend in ("auto", "native"):
+        done = subprocess.run([*line, "train", "--data", data, "--backend", backend], **options)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"fastnn: error: {reason}")
+    done = subprocess.run([*line, "backends"], **options)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"native  missing    {reason}")
 
 
 def test_any_file_name_can_be_printed(model, tmp_path):

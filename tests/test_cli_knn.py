@@ -292,8 +292,8 @@ def test_wrong_usage(capsys, flags, message):
         (["--k", "0"], "--k: expected an integer of at least 1, found 0"),
         (["--k", ","], "--k: expected at least one integer, found none"),
         (["--k", "1,601"], "--k: expected at most 600, the number of rows to choose from, found 601"),
-        (["--threads", "0"], "num_threads: expected a positive integer"),
-        (["--plot", "confusion.doc"], "path: expected a name ending in"),
+        (["--threads", "0"], "--threads: expected a positive integer"),
+        (["--plot", "confusion.doc"], "--plot: expected a name ending in"),
     ],
 )
 def test_unusable_values(data, capsys, flags, message):
@@ -319,9 +319,9 @@ def test_failures(data, capsys, tmp_path):
         (["--query", narrow], f"{narrow}: expected training rows and queries of one width, found 784 and 2 pixels"),
         (["--train", narrow], f"{narrow}: expected training rows and queries of one width, found 2 and 784 pixels"),
         (["--train", bad], "bad.csv, line 2: expected a pixel, an integer from 0 to 255"),
-        (["--query", str(tmp_path / "none")], "none, byte 0: expected a readable file"),
+        (["--query", str(tmp_path / "none")], "none: there is no such file\n"),
         (["--query", str(tmp_path)], "expected a file, found a folder"),
-        (["--plot", str(tmp_path / "no" / "x.png")], "expected a folder"),
+        (["--plot", str(tmp_path / "no" / "x.png")], f"--plot: {tmp_path / 'no'}: there is no such folder\n"),
     ):
         assert knn("--data", data, *flags) == 1
         out, err = capsys.readouterr()
