@@ -30,10 +30,14 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Kernels]:
 
 
 @pytest.fixture
-def many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a machine with fewer cores start four threads all the same."""
+def many_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a machine with fewer cores start four threads all the same, and for as little work as tests have."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
+    native = fastnn.get_backend("native")
+    native.force_threads(True)
+    yield
+    native.force_threads(False)
 
 
 @pytest.fixture(scope="session")

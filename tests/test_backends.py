@@ -234,7 +234,7 @@ def test_threads_from_the_environment(monkeypatch):
 def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value):
     monkeypatch.setenv("FASTNN_NUM_THREADS", value)
     with pytest.raises(InvalidArgumentError, match=f"FASTNN_NUM_THREADS: expected a positive integer, found '{value}'"):
-        fastnn.MLP([784, 64, 2], seed=0).fit(np.ones((64, 784)), np.zeros(64, int), epochs=1)  # enough work to share
+        fastnn.MLP([784, 64, 2], seed=0).fit(np.ones((999, 784)), np.zeros(999, int), epochs=1)  # enough work to share
 
 
 @pytest.mark.parametrize("inputs", ["bytes", "floats", "half zeros"])

@@ -17,7 +17,7 @@ from bars import TESTING, bars, write_bars
 from PIL import Image
 
 import fastnn
-from fastnn import cli, commands
+from fastnn import cli, commands, training
 from fastnn.initializers import INITIALIZERS
 from fastnn.kernels import NAMES, spec
 
@@ -53,7 +53,7 @@ def test_train_prints_a_line_an_epoch_and_the_test_accuracy(data, capsys):
     assert train(data, "--epochs", "3") == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].startswith("784-30-10 sigmoid-softmax, cross_entropy, sgd, learning rate 0.15")
+    assert lines[0].startswith("784-30-10 sigmoid-softmax, cross_entropy, sgd, learning rate 0.1")
     assert lines[1] == "600 training images; val_loss and val_accuracy are of the 200 test images"
     for epoch, line in enumerate(lines[2:5], 1):
         assert line.startswith(f"Epoch {epoch}/3  loss ")
@@ -132,7 +132,7 @@ def test_flags_reach_the_model(data, tmp_path, capsys, flags, sizes, activations
 def test_the_default_rate_follows_the_optimizer(data, capsys):
     for flags, rate in (
         (["--optimizer", "adam"], "0.001"),
-        (["--momentum", "0.5"], "0.015"),
+        (["--momentum", "0.5"], "0.01"),
         (["--optimizer", "nesterov", "--learning-rate", "0.5"], "0.5"),
     ):
         assert train(data, "--epochs", "1", *flags) == 0
@@ -144,7 +144,8 @@ def test_names_in_help_are_the_librarys():
     assert set(cli.OUTPUT_ACTIVATIONS) == set(spec.ACTIVATIONS)
     assert set(cli.LOSSES) == set(spec.LOSSES)
     assert set(cli.INITIALIZERS) == set(INITIALIZERS)
-    assert set(cli.LEARNING_RATES) == set(spec.OPTIMIZERS)
+    assert set(spec.OPTIMIZERS) == set(cli.LEARNING_RATES)
+    assert cli.LEARNING_RATES == training.LEARNING_RATES
     assert set(cli.BACKENDS) == set(NAMES)
     assert set(cli.METRICS) == set(spec.METRICS)
 

@@ -148,6 +148,14 @@ def describe():
     return f"{simd}, up to {num_threads()} threads"
 
 
+cdef bint threads_forced = False
+
+
+cdef int threads_for(double work, double least) except -1:
+    """How many threads a call may use; one if its work is less than what makes up for a second one."""
+    return num_threads() if work >= least or threads_forced else 1
+
+
 cdef int run_handlers(fnn_interrupt *interrupt) noexcept with gil:
     """Run the handlers of signals that have come, Ctrl-C's among them; is the call that asks to stop?"""
     cdef Interrupt call = <Interrupt>interrupt.owner
@@ -245,7 +253,7 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef char *outputs = <char *>cnp.PyArray_DATA(out)
     cdef fnn_data data = data_of(X, scale)
-    cdef int threads = num_threads() if count * shape.work > FNN_FORWARD_THREAD_WORK else 1, finite = 1
+    cdef int threads = threads_for(count * shape.work, FNN_FORWARD_THREAD_WORK), finite = 1
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
     cdef size_t room = kernels.arena_bytes(&shape.c, min(count, slice_rows), FORWARD)
     if count > slice_rows:  # the rows left over for the last slice may be laid out in another way, in more memory
@@ -331,7 +339,7 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
         data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
     if lists is not None:
         data.lists, data.lists_scale = cnp.PyArray_DATA(lists.entries), lists.scale
-    cdef int threads = num_threads() if count * shape.work >= FNN_TRAIN_THREAD_WORK else 1
+    cdef int threads = threads_for(count * shape.work, FNN_TRAIN_THREAD_WORK)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, LEADING)
                              + kernels.arena_bytes(&shape.c, batch_size, TRAINING) * (threads - 1))
     cdef Interrupt interrupt = Interrupt()
@@ -371,7 +379,7 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
     cdef int64_t width = search.width if codes is not None else search.columns
     cdef double work = <double>search.rows * <double>search.queries * <double>width
-    cdef int threads = num_threads() if work > FNN_SEARCH_THREAD_WORK else 1
+    cdef int threads = threads_for(work, FNN_SEARCH_THREAD_WORK)
     cdef Arena arena = Arena(kernels.search_bytes(&search, threads))
     cdef Interrupt interrupt = Interrupt()
     cdef bint stopped
@@ -418,6 +426,12 @@ def force_form(form):
     """
     global fnn_forced_form
     fnn_forced_form = -1 if form is None else ("dense", "lists", "teams").index(form)
+
+
+def force_threads(bint forced):
+    """Let calls use all threads that they may, however little their work is; False: by the rules. For the tests."""
+    global threads_forced
+    threads_forced = forced
 
 
 def force_split(split):

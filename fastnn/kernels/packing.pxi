@@ -1,12 +1,8 @@
 """Images as bytes: from rows of reals, from the book's lists of (image, target), from text. Part of native.pyx."""
 
 cdef int64_t PACKED_BYTES = 1 << 28  # of reals that are looked at between two signals
-cdef int64_t PACK_THREAD_ELEMENTS = 1 << 21  # about a millisecond's work, below which a thread does not pay
+cdef double PACK_THREAD_ELEMENTS = 1 << 21  # about a millisecond's work, below which a thread does not pay
 cdef double[3] FACTORS = [255.0, 256.0, 1.0]
-
-
-cdef int packing_threads(int64_t elements) except -1:
-    return num_threads() if elements >= PACK_THREAD_ELEMENTS else 1
 
 
 cdef uint8_rows(int64_t n, int64_t inputs):
@@ -28,7 +24,7 @@ def pack_rows(cnp.ndarray X):
     cdef int64_t slice_rows = max(1, PACKED_BYTES // step)
     cdef const fnn_kernels *kernels = table(X)
     cdef double factor, tolerance = np.finfo(X.dtype).eps
-    cdef int threads = packing_threads(n * inputs)
+    cdef int threads = threads_for(n * inputs, PACK_THREAD_ELEMENTS)
     cdef bint fits = True
     cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
     cdef uint8_t[:, ::1] packed = uint8_rows(n, inputs)
@@ -57,7 +53,7 @@ def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
     cdef const fnn_kernels *kernels = table(X)
     cdef const void *rows = cnp.PyArray_DATA(X)
     cdef size_t arena_bytes
-    cdef int threads = packing_threads(n * inputs)
+    cdef int threads = threads_for(n * inputs, PACK_THREAD_ELEMENTS)
     cdef uint8_t[:, ::1] lists = uint8_rows(1, kernels.lists_bytes(n, inputs, batch_size, &arena_bytes))
     cdef Arena arena = Arena(arena_bytes * threads)
     cdef double factor
@@ -97,7 +93,7 @@ def pack_pairs(list pairs, int64_t inputs, int64_t outputs):
     multiples of 1/256 or, in float64, of 1/255.
     """
     cdef int64_t n = len(pairs), i
-    cdef int threads = packing_threads(n * inputs)
+    cdef int threads = threads_for(n * inputs, PACK_THREAD_ELEMENTS)
     cdef tuple pair
     cdef list kept = pairs[:]  # keeps the tuples, and so the arrays, while the lock is released
     if n == 0 or type(kept[0]) is not tuple or len(kept[0]) != 2 or type(kept[0][0]) is not cnp.ndarray:

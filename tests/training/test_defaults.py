@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 from problems import make_mlp as make
 
-from fastnn.cli import LEARNING_RATES
 from fastnn.errors import FastnnError
-
-RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}
 
 
 def trained(data, **settings):
@@ -56,10 +53,6 @@ def test_adam_learns_by_default(data):
     history = model.fit(X, y, epochs=30, optimizer="adam")
     assert history.accuracy[-1] > 0.6
     assert set(history.learning_rate) == {0.001}
-
-
-def test_the_command_has_the_same_rates():
-    assert LEARNING_RATES == RATES
 
 
 @pytest.mark.parametrize(
