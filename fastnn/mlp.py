@@ -273,24 +273,37 @@ class MLP:
 
     def forward(self, X: ArrayLike) -> FloatArray:
         """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
+        return self._outputs(X)[0]
+
+    def _outputs(self, X: ArrayLike) -> tuple[FloatArray, bool]:
+        """What ``forward`` returns, and whether all of it is finite."""
         array = validation.numeric_array("X", X)
         single = array.ndim == 1
         rows = self._rows("X", array[np.newaxis] if single else array)
         out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
-        if not get_backend().forward(self.net, self.params, rows.X, rows.scale, out):
+        finite = get_backend().forward(self.net, self.params, rows.X, rows.scale, out)
+        if not finite:
             validation.blame_nonfinite("X", rows.X)
-        return out[0] if single else out
+        return out[0] if single else out, finite
+
+    def _scores(self, X: ArrayLike) -> FloatArray:
+        """The outputs of a classifier, which compare only if none is NaN."""
+        out, finite = self._outputs(X)
+        if not finite and np.isnan(out).any():
+            raise InvalidArgumentError("X", validation.FINITE_OUTPUTS, "NaN")
+        return out
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The classes (n,) of a classifier, of ``classes_``: the largest output, or with one whether it is > 0.5.
 
         For a regressor the outputs themselves, (n, outputs), or (n,) with one output.
         """
-        out = self.forward(X)
         if self.is_classifier:
+            out = self._scores(X)
             places = (out[..., 0] > 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
             classes = self.classes_
             return places if validation.is_range(classes) else np.asarray(classes[places])
+        out = self.forward(X)
         return out[..., 0] if self.sizes[-1] == 1 else out
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
@@ -301,7 +314,7 @@ class MLP:
         """
         if not self.is_classifier:
             raise FastnnError(f"predict_proba: expected a softmax or sigmoid output, found {self.activations[-1]}")
-        out = self.forward(X)
+        out = self._scores(X)
         return np.concatenate([1 - out, out], axis=-1) if self.sizes[-1] == 1 else out
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
@@ -311,8 +324,12 @@ class MLP:
         if self.is_classifier:
             return training.evaluate(self.net, self.params, data)[1]
         targets = reference.target_rows(data.y, slice(None), self.sizes[-1], self.dtype)
-        residual = np.square(targets - self.forward(data.X), dtype=np.float64).sum(axis=0)
-        spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = np.square(targets - self.forward(data.X), dtype=np.float64).sum(axis=0)
+            spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)
+        if not (np.isfinite(residual).all() and np.isfinite(spread).all()):
+            validation.blame_nonfinite("y", data.y)
+            raise InvalidArgumentError("X", "outputs and targets whose squares float64 holds", "larger ones")
         perfect = np.where(residual == 0, 1.0, 0.0)  # a constant target: no spread to explain
         return float(np.mean(np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), perfect)))
 

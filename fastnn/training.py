@@ -264,7 +264,10 @@ def run_epoch(
 
 
 def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = ("X", "y")) -> tuple[float, float]:
-    """Mean loss (weighted, without penalty) and the share of rows whose largest output is their class."""
+    """Mean loss (weighted, without penalty) and the share of rows whose largest output is their class.
+
+    A loss beyond float64 is infinite. Raises InvalidArgumentError where the data are not finite or the outputs are NaN.
+    """
     kernels, outputs = get_backend(), int(net.sizes[-1])
     last = int(net.activations[-1])
     to_z = net._replace(activations=np.append(net.activations[:-1], IDENTITY))
@@ -274,19 +277,25 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
         y = reference.target_rows(data.y, rows, outputs, params.dtype)
         z = np.empty((len(y), outputs), params.dtype)
         kernels.forward(to_z, params, data.X[rows], data.scale, z)
-        a = reference.activate(z, last)
-        losses = reference.losses(z, a, y, net.loss)
-        total += float((losses if data.weights is None else losses * data.weights[rows]).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            a = reference.activate(z, last)
+            losses = reference.losses(z, a, y, net.loss)
+            total += float((losses if data.weights is None else losses * data.weights[rows]).sum())
         correct += reference.count_correct(a, y)
     if not math.isfinite(total):
         validation.blame_nonfinite(names[0], data.X)
         validation.blame_nonfinite(names[1], data.y)
+    if math.isnan(total):
+        raise InvalidArgumentError(names[0], validation.FINITE_OUTPUTS, "NaN")
     return total / len(data.X), correct / len(data.X)
 
 
 def penalty(net: Net, params: FloatArray, l2: float) -> float:
     """l2 / 2 times the sum of the squared weights."""
-    return 0.5 * l2 * sum(float(np.square(w, dtype=np.float64).sum()) for w in weight_views(net, params)) if l2 else 0.0
+    if not l2:
+        return 0.0
+    with np.errstate(over="ignore"):  # what is beyond float64 is infinite
+        return 0.5 * l2 * sum(float(np.square(w, dtype=np.float64).sum()) for w in weight_views(net, params))
 
 
 def _early_stopping(early_stopping: object, has_validation: bool) -> EarlyStopping | None:

@@ -17,6 +17,7 @@ from .kernels.spec import ACTIVATIONS, LOSSES, FloatArray
 UINT8 = np.dtype(np.uint8)
 UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
 LARGEST = 1e140  # of points to search among: squared distances stay finite up to 1e27 columns
+FINITE_OUTPUTS = "rows for which the network's outputs are finite"
 CACHED = 1 << 17  # elements that a cache holds
 JUDGED_ROWS = 1000  # of which the scale of inputs is judged
 FEW_SHADES = 15  # bytes no greater than this are hardly those of an image
@@ -537,6 +538,13 @@ def parameters(argument: str, values: object, views: Sequence[FloatArray]) -> No
     for i, (view, array) in enumerate(zip(views, arrays, strict=True)):
         if array.shape != view.shape:
             raise InvalidArgumentError(f"{argument}[{i}]", f"shape {view.shape}", f"shape {array.shape}")
+        largest = np.finfo(view.dtype).max
+        if array.dtype.kind == "f" and np.finfo(array.dtype).max > largest:
+            beyond = np.argwhere(np.isfinite(array) & (np.abs(array) > largest))
+            if len(beyond):
+                index = tuple(beyond[0].tolist())
+                found = f"{array[index]} at index {index}"
+                raise InvalidArgumentError(f"{argument}[{i}]", f"numbers that {view.dtype} holds", found)
     for view, array in zip(views, arrays, strict=True):
         view[:] = array
 
