@@ -166,11 +166,11 @@ def for_kernels(array: NDArray[Any], dtype: np.dtype[Any] | None = None) -> NDAr
 
     A number beyond ``dtype`` becomes infinite, without a warning: whoever finds the result not finite blames the array.
     """
-    if dtype is None or array.dtype is dtype or array.dtype.kind != "f":
-        result = np.ascontiguousarray(array, dtype)
-    else:
+    if dtype is not None and array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize:
         with np.errstate(over="ignore"):
             result = np.ascontiguousarray(array, dtype)
+    else:
+        result = np.ascontiguousarray(array, dtype)
     return result if result.flags.aligned else result.copy()
 
 
@@ -270,7 +270,9 @@ def column(argument: str, values: object, height: int, dtype: np.dtype[Any]) -> 
         raise InvalidTypeError(argument, f"an array of shape {shape}", type(values).__name__)
     if values.shape != shape:
         raise InvalidArgumentError(argument, f"shape {shape}", f"shape {values.shape}")
-    return Inputs(*columns(argument, values, height, dtype))
+    if values.dtype.kind not in "buif":
+        raise InvalidTypeError(argument, "real numbers", f"dtype {values.dtype}")
+    return Inputs(for_kernels(values.T, UINT8 if values.dtype == UINT8 else dtype), 1.0)
 
 
 def targets(

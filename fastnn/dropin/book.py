@@ -66,10 +66,13 @@ class _Slab(NamedTuple):
     outputs: int
 
 
+def _arrays(net: Net, params: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Weights and biases in the book's shapes."""
+    return [w.T for w in weight_views(net, params)], [b[:, np.newaxis] for b in bias_views(net, params)]
+
+
 def _views(net: Net, params: FloatArray) -> _Slab:
-    weights = [view.T for view in weight_views(net, params)]
-    biases = [view[:, np.newaxis] for view in bias_views(net, params)]
-    return _Slab(net, params, weights, biases, int(net.sizes[0]), int(net.sizes[-1]))
+    return _Slab(net, params, *_arrays(net, params), int(net.sizes[0]), int(net.sizes[-1]))
 
 
 def _new_slab(sizes: Sequence[int], dtype: np.dtype[Any]) -> _Slab:
@@ -216,10 +219,10 @@ class BookNetwork:
         slab = self._current()
         X, scale = validation.column("x", x, slab.inputs, self._dtype)
         Y = validation.column("y", y, slab.outputs, self._dtype).X.astype(self._dtype, copy=False)
-        grad = _views(slab.net, aligned_empty(slab.params.size, self._dtype))
-        net = slab.net._replace(loss=self._loss())
-        get_backend().loss_grad(net, slab.params, X, scale, Y, grad.params)
-        return [b.copy() for b in grad.biases], grad.weights  # whoever keeps the biases' part keeps no more than that
+        net, grad = slab.net._replace(loss=self._loss()), aligned_empty(slab.params.size, self._dtype)
+        get_backend().loss_grad(net, slab.params, X, scale, Y, grad)
+        nabla_w, nabla_b = _arrays(net, grad)
+        return [b.copy() for b in nabla_b], nabla_w  # whoever keeps the biases' part keeps no more than that
 
     def _vectors(self, argument: str, pairs: list[Any], slab: _Slab) -> pair_data.Rows:
         return pair_data.vector_rows(argument, pairs, slab.inputs, slab.outputs, self._dtype)

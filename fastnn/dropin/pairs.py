@@ -48,6 +48,8 @@ def as_list(argument: str, pairs: Iterable[Any], *, copy: bool = False) -> list[
 
 def vector_rows(argument: str, pairs: Sequence[Any], inputs: int, outputs: int, dtype: np.dtype[Any]) -> Rows:
     """Pairs of an input column (inputs, 1) and a target column (outputs, 1)."""
+    if len(pairs) == 1 and (row := _single_row(pairs[0], inputs, outputs, dtype)):
+        return row
     pack_pairs = getattr(get_backend(), "pack_pairs", None)  # only native has it, and epochs so fast as to need it
     packed = pack_pairs(pairs, inputs, outputs) if pack_pairs and type(pairs) is list else None
     if packed is not None:
@@ -57,6 +59,17 @@ def vector_rows(argument: str, pairs: Sequence[Any], inputs: int, outputs: int, 
     X, scale, rows = _inputs(argument, pairs, xs, inputs, dtype)
     y = _gather(argument, "y", pairs, ys, outputs).astype(dtype, copy=False)
     return _rows(X, scale, rows, y, order)
+
+
+def _single_row(pair: Any, inputs: int, outputs: int, dtype: np.dtype[Any]) -> Rows | None:
+    """One pair of plain arrays, which takes no longer than the update by it; None for all else."""
+    if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not np.ndarray or type(pair[1]) is not np.ndarray:
+        return None
+    x, y = pair
+    if x.shape != (inputs, 1) or y.shape != (outputs, 1) or x.dtype.kind not in "buif" or y.dtype.kind not in "buif":
+        return None
+    X, scale = validation.column("x", x, inputs, dtype)
+    return Rows(Data(X, scale, validation.for_kernels(y.T, dtype)), [0])
 
 
 def label_rows(argument: str, pairs: Sequence[Any], inputs: int, dtype: np.dtype[Any]) -> Rows:
