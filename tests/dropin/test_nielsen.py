@@ -359,7 +359,7 @@ class TestReplacedParts:
         tests = small_data[1]
         epochs = []
         original = book.run_epoch
-        monkeypatch.setattr(book, "run_epoch", lambda *args: epochs.append(1) or original(*args))
+        monkeypatch.setattr(book, "run_epoch", lambda *args, **named: epochs.append(1) or original(*args, **named))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             Named([12, 9, 10]).SGD(small_data[0], 2, 10, 1.0, test_data=tests)
