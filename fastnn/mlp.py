@@ -152,8 +152,8 @@ class MLP:
         rows = self._rows("X", array)
         self._scales_judged |= {array.dtype}
         y = validation.plain_array("y", y)
-        if not self._is_loss_chosen:
-            validation.classification("y", y, self.sizes[-1])
+        if not self._is_loss_chosen and (doubt := validation.doubtful_targets("y", y, self.sizes[-1])):
+            warnings.warn(doubt, stacklevel=callers_depth())
         classes = self._classes
         if classes is None:
             labels = self._labels(y, len(rows.X), classes)
@@ -224,7 +224,8 @@ class MLP:
         y : labels (n,) or (n, 1), or targets (n, outputs). Labels of a classifier are whole numbers 0..outputs-1, or
             names or numbers of any one type, of which there must be one class for each output; ``predict`` answers in
             the same. With one output numbers (n,) are targets from 0 to 1, and two other labels its two classes. With
-            neither loss nor output chosen, targets that look like a regression's are refused.
+            neither loss nor output chosen, a regression's targets are refused or, if they may be probabilities, warned
+            about.
         epochs, batch_size : the last batch of an epoch may be smaller.
         learning_rate : of the mean gradient of a batch; by default 0.1 for "sgd", 0.01 for "momentum" and "nesterov",
             0.001 for "adam".

@@ -453,29 +453,31 @@ def are_two_others(array: NDArray[Any]) -> bool:
     return bool(((array == array.min()) | (array == array.max())).all())
 
 
-def classification(argument: str, array: NDArray[Any], outputs: int) -> None:
-    """Refuse what looks like a regression's targets (n,) or (n, outputs), for a model whose loss nobody has chosen."""
+def doubtful_targets(argument: str, array: NDArray[Any], outputs: int) -> str | None:
+    """Why y (n,) or (n, outputs) may be a regression's targets, for a model whose loss nobody has chosen; None if not.
+
+    What can be neither labels nor probabilities is refused.
+    """
+    column = without_column(array)
+    if array.dtype.kind not in "iuf" or not (column.ndim == 1 or array.shape[1:] == (outputs,)):
+        return None
     default = "cross_entropy" if outputs > 1 else "binary_cross_entropy"
     advice = (
-        f"for the default loss {default!r}; choose loss='mean_squared_error' for a regression, or loss={default!r} for "
-        "targets that are probabilities"
+        f"choose loss='mean_squared_error' for a regression, or loss={default!r} for targets that are probabilities"
     )
-    if array.dtype.kind not in ("iuf" if outputs == 1 or array.ndim == 2 else "f"):
-        return
-    if array.ndim == 2 and outputs > 1 and array.shape[1] == outputs:
-        with np.errstate(over="ignore", invalid="ignore"):
-            wrong = np.flatnonzero((array < 0).any(axis=1) | (np.abs(array.sum(axis=1, dtype=np.float64) - 1) > 1e-3))
-        if len(wrong):
-            found = f"{array[wrong[0]].tolist()} in row {wrong[0]}"
-            raise InvalidArgumentError(argument, f"rows of numbers from 0 that add up to 1 {advice}", found)
-        return
-    array = without_column(array)
-    if array.ndim != 1 or (outputs == 1 and are_two_others(array)):
-        return
-    wrong = np.flatnonzero((array != 0) & (array != 1) if outputs == 1 else array != np.floor(array))
-    if len(wrong):
-        found = f"{array[wrong[0]]} at index {wrong[0]}"
-        raise InvalidArgumentError(argument, f"{'0 and 1' if outputs == 1 else 'class labels'} {advice}", found)
+    is_label = outputs > 1 and column.ndim == 1
+    wrong = column != np.floor(column) if is_label else (array < 0) | (array > 1)
+    if wrong.any() and not (outputs == 1 and are_two_others(column)):
+        index = tuple(np.argwhere(wrong)[0].tolist())
+        expected = f"{'class labels' if is_label else 'numbers from 0 to 1'} for the default loss {default!r}"
+        raise InvalidArgumentError(argument, f"{expected}; {advice}", f"{array[index]} at index {index}")
+    if is_label or wrong.any():
+        return None
+    doubtful = (column != 0) & (column != 1) if outputs == 1 else np.abs(array.sum(axis=1, dtype=float) - 1) > 1e-3
+    if not doubtful.any():
+        return None
+    what = f"{column[doubtful][0]:g}" if outputs == 1 else f"{np.array2string(array[doubtful][0], threshold=5)}"
+    return f"{argument}: targets such as {what} are taken for probabilities, by the default loss {default!r}; {advice}"
 
 
 def places_of(argument: str, labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -204,29 +205,52 @@ def test_missing_names_of_pandas_are_named(inputs):
 @pytest.mark.parametrize(
     ("outputs", "y", "found"),
     [
-        (1, np.linspace(0.1, 0.9, 60), "0.1 at index 0"),
-        (1, np.linspace(0.1, 0.9, 60)[:, np.newaxis], "0.1 at index 0"),
-        (1, np.linspace(20.0, 30.0, 60), "20.0 at index 0"),
-        (1, np.arange(60), "2 at index 2"),
-        (1, np.array([0, 1, 2] * 20), "2 at index 2"),
-        (2, np.arange(120.0).reshape(60, 2) - 1, "[-1.0, 0.0] in row 0"),
-        (2, np.ones((60, 2)), "[1.0, 1.0] in row 0"),
-        (2, np.full((60, 2), 3), "[3, 3] in row 0"),
-        (2, np.full((60, 2), np.inf), "[inf, inf] in row 0"),
+        (1, np.linspace(20.0, 30.0, 60), "20.0 at index (0,)"),
+        (1, np.arange(60)[:, np.newaxis], "2 at index (2, 0)"),
+        (1, np.array([0, 1, 2] * 20), "2 at index (2,)"),
+        (1, np.linspace(-0.1, 0.9, 60), "-0.1 at index (0,)"),
+        (2, np.arange(120.0).reshape(60, 2) - 1, "-1.0 at index (0, 0)"),
+        (2, np.full((60, 2), 3), "3 at index (0, 0)"),
+        (2, np.full((60, 2), np.inf), "inf at index (0, 0)"),
+        (2, np.array([0.0, 1.0, 0.5] * 20), "0.5 at index (2,)"),
     ],
     ids=lambda value: str(value)[:20],
 )
 def test_a_regression_without_a_loss_is_no_classification(inputs, outputs, y, found):
-    """It says which loss is missing; and with that loss chosen, whichever it is, the model trains."""
+    """It says which loss is missing; and with that loss chosen the model trains."""
     default = "cross_entropy" if outputs > 1 else "binary_cross_entropy"
     with pytest.raises(InvalidArgumentError) as caught:
         MLP([5, outputs]).fit(inputs, y)
     assert str(caught.value).endswith(f"found {found}")
     assert f"for the default loss '{default}'; choose loss='mean_squared_error' for a regression" in str(caught.value)
-    if np.isfinite(y).all():
+    if np.isfinite(y).all() and (outputs == 1 or y.ndim == 2):
         MLP([5, outputs], loss="mean_squared_error", seed=0).fit(inputs, y / 100, epochs=1)
-    if y.min() >= 0 and y.max() <= 1:
-        MLP([5, outputs], loss=default, seed=0).fit(inputs, y, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "y", "such"),
+    [
+        (1, np.linspace(0.1, 0.9, 60), "0.1"),
+        (1, np.linspace(0.0, 1.0, 60)[:, np.newaxis], "0.0169492"),
+        (2, np.ones((60, 2)), "[1. 1.]"),
+        (2, np.zeros((60, 2)), "[0. 0.]"),
+        (2, np.full((60, 2), 0.25), "[0.25 0.25]"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_targets_that_may_be_a_regressions_are_warned_about(inputs, outputs, y, such):
+    default = "cross_entropy" if outputs > 1 else "binary_cross_entropy"
+    message = (
+        f"y: targets such as {such} are taken for probabilities, by the default loss '{default}'; "
+        f"choose loss='mean_squared_error' for a regression, or loss='{default}' for probabilities as targets"
+    )
+    model, chosen = MLP([5, outputs], seed=0), MLP([5, outputs], loss=default, seed=0)
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$") as caught:
+        model.fit(inputs, y, epochs=1)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    chosen.fit(inputs, y, epochs=1)
+    assert (model.params == chosen.params).all()
 
 
 def test_probabilities_need_no_loss():
