@@ -462,9 +462,7 @@ def doubtful_targets(argument: str, array: NDArray[Any], outputs: int) -> str | 
     if array.dtype.kind not in "iuf" or not (column.ndim == 1 or array.shape[1:] == (outputs,)):
         return None
     default = "cross_entropy" if outputs > 1 else "binary_cross_entropy"
-    advice = (
-        f"choose loss='mean_squared_error' for a regression, or loss={default!r} for targets that are probabilities"
-    )
+    advice = f"choose loss='mean_squared_error' for a regression, or loss={default!r} for probabilities as targets"
     is_label = outputs > 1 and column.ndim == 1
     wrong = column != np.floor(column) if is_label else (array < 0) | (array > 1)
     if wrong.any() and not (outputs == 1 and are_two_others(column)):
