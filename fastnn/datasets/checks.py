@@ -1,4 +1,4 @@
-"""What every format's reader asks of a split: digits for labels, one per image."""
+"""What every format's reader asks of a split: small integers for labels, one per image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from fastnn.datasets.stream import StrPath
 from fastnn.errors import FileFormatError
 
 
-def check_labels(path: StrPath, offset: int, labels: NDArray[Any], n_images: int, item_bytes: int = 0) -> None:
-    """Raise FileFormatError unless labels is (n_images,), of an integer dtype and within 0..9.
+def check_labels(
+    path: StrPath, offset: int, labels: NDArray[Any], n_images: int, item_bytes: int = 0, largest: int = 255
+) -> None:
+    """Raise FileFormatError unless labels is (n_images,), of an integer dtype and within 0..largest.
 
     offset is where the first label is in the file, item_bytes how far it is from there to the next (0: not known).
     """
@@ -20,7 +22,9 @@ def check_labels(path: StrPath, offset: int, labels: NDArray[Any], n_images: int
         raise FileFormatError(path, offset, "one row of integer labels", f"{labels.dtype} of shape {labels.shape}")
     if len(labels) != n_images:
         raise FileFormatError(path, offset, f"{n_images} labels, one per image", len(labels))
-    outside = (labels < 0) | (labels > 9)
+    outside = (labels < 0) | (labels > largest)
     if outside.any():
         row = int(np.argmax(outside))
-        raise FileFormatError(path, offset + row * item_bytes, "a label from 0 to 9", f"{labels[row]} in row {row}")
+        raise FileFormatError(
+            path, offset + row * item_bytes, f"a label from 0 to {largest}", f"{labels[row]} in row {row}"
+        )

@@ -41,7 +41,7 @@ def read_idx(path: StrPath) -> NDArray[np.uint8]:
 
 
 def read_idx_split(images_path: StrPath, labels_path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read the two files of one split: uint8 images (n, ...) and their uint8 labels (n,), each 0..9."""
+    """Read the two files of one split: uint8 images (n, ...) and their uint8 labels (n,)."""
     images, labels = read_idx(images_path), read_idx(labels_path)
     check_labels(labels_path, 4 + 4 * labels.ndim, labels, len(images), item_bytes=1)
     return images, labels

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.csv_file import read_csv
+from fastnn.datasets.checks import check_labels
+from fastnn.datasets.csv_file import read_digits
 from fastnn.datasets.idx import read_idx_split
 from fastnn.datasets.npz import read_npz
 from fastnn.datasets.pickled import read_mnist_pickle_pixels
@@ -53,7 +54,7 @@ def _load_folder(folder: str) -> tuple[Split, Split]:
         return _load_idx(folder)
     if any(_find(folder, _csv_variants(name)) for name in CSV_NAMES):
         train_path, test_path = (_require(folder, _csv_variants(name)) for name in CSV_NAMES)
-        return _flatten(train_path, *read_csv(train_path)), _flatten(test_path, *read_csv(test_path))
+        return _flatten(train_path, *read_digits(train_path)), _flatten(test_path, *read_digits(test_path))
     if found := _find(folder, (NPZ_NAME, *PICKLE_NAMES)):
         return _load_file(found)
     expected = f"IDX files, {' and '.join(CSV_NAMES)}, {NPZ_NAME} or {PICKLE_NAMES[0]}"
@@ -64,6 +65,8 @@ def _load_file(path: str) -> tuple[Split, Split]:
     name = os.path.basename(path).lower()
     if name.endswith(".npz"):
         train, test = read_npz(path)
+        for half, (_, labels) in (("train", train), ("test", test)):
+            check_labels(os.path.join(path, f"y_{half}.npy"), 0, labels, len(labels), largest=9)
         return _flatten(path, *train), _flatten(path, *test)
     if name.endswith((".pkl", ".pkl.gz", ".pickle", ".pickle.gz")):
         train, valid, test = read_mnist_pickle_pixels(path)
@@ -78,6 +81,8 @@ def _load_file(path: str) -> tuple[Split, Split]:
 def _load_idx(folder: str) -> tuple[Split, Split]:
     paths = [_require(folder, _idx_variants(name)) for name in IDX_NAMES]
     train, test = read_idx_split(paths[0], paths[1]), read_idx_split(paths[2], paths[3])
+    for labels_path, (_, labels) in ((paths[1], train), (paths[3], test)):
+        check_labels(labels_path, 8, labels, len(labels), item_bytes=1, largest=9)
     return _flatten(paths[0], *train), _flatten(paths[2], *test)
 
 

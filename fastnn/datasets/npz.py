@@ -39,7 +39,7 @@ ZIP_FAULTS = (
 def read_npz(path: StrPath) -> tuple[Split, Split]:
     """Read x_train, y_train, x_test and y_test from an .npz file; other members are not looked at.
 
-    Returns (x_train, y_train), (x_test, y_test): uint8 images (n, ...) of the file's shape and uint8 labels (n,), 0..9,
+    Returns (x_train, y_train), (x_test, y_test): uint8 images (n, ...) of the file's shape and uint8 labels (n,),
     C-contiguous. Raises FileFormatError for anything else; inside a member, its path is path/member and its offset
     counts the member's own decompressed bytes.
     """

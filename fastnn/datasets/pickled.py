@@ -68,7 +68,7 @@ def _check_floats(path: StrPath, pickled_images: PickledArray, pickled_labels: P
         raise FileFormatError(path, offset, "images as floats in two dimensions", found)
     if not (images.min() >= 0 and images.max() <= 1):  # not: NaN compares false
         raise FileFormatError(path, offset, "image values from 0 to 1", f"{images.min()} to {images.max()}")
-    check_labels(path, pickled_labels.offset, labels, len(images))
+    check_labels(path, pickled_labels.offset, labels, len(images), largest=9)
     return np.ascontiguousarray(images, np.float32), np.ascontiguousarray(labels, np.int64)
 
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import validation
-from ..datasets.csv_file import read_csv
+from ..datasets.csv_file import read_digits
 from ..datasets.stream import StrPath
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
@@ -304,13 +304,13 @@ class Rows(NamedTuple):
 
 
 def load_csv(path: StrPath, high: float = 1.0) -> Rows:
-    """Read mnist_train.csv (or .csv.gz), lines "label,pixel,pixel,...", as the book scales it.
+    """Read mnist_train.csv (or .csv.gz) as :func:`fastnn.datasets.read_csv` does, and scale it as the book does.
 
     Inputs are 0.99 p / 255 + 0.01; a target is ``high`` (the book's 0.99, or 1.0) at its label and 0.01 elsewhere.
-    Raises FileFormatError, with the line.
+    Raises FileFormatError, with the line, also for labels beyond 9.
     """
     high = validation.number("high", high, low=0)
-    images, labels = read_csv(path)
+    images, labels = read_digits(path)
     scaled = np.arange(256) / 255.0 * 0.99 + 0.01
     targets = np.full((len(labels), 10), 0.01)
     targets[np.arange(len(labels)), labels] = high

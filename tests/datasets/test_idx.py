@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fastnn.datasets import read_idx
 from fastnn.datasets.idx import read_idx_split
+from fastnn.dropin import scratch
 from fastnn.errors import FileFormatError
 
 
@@ -122,12 +123,23 @@ def test_split(tmp_path, refused):
 
     labels.write_bytes(idx_bytes(np.array([9, 0], np.uint8)))
     np.testing.assert_array_equal(read(labels)[1], [9, 0])
-    labels.write_bytes(idx_bytes(np.array([9, 10], np.uint8)))
-    refused(read, labels, "a label from 0 to 9, found 10 in row 1", offset=9)
+    labels.write_bytes(idx_bytes(np.array([26, 255], np.uint8)))
+    np.testing.assert_array_equal(read(labels)[1], [26, 255])
     labels.write_bytes(idx_bytes(np.array([9, 0, 1], np.uint8)))
     refused(read, labels, "2 labels, one per image, found 3")
     labels.write_bytes(idx_bytes(np.array([[9], [0]], np.uint8)))
     refused(read, labels, "one row of integer labels")
+
+
+def test_letters_through_what_reads_a_pair_of_files(tmp_path):
+    """EMNIST's 1..26."""
+    images = np.random.default_rng(0).integers(0, 256, (26, 28, 28), dtype=np.uint8)
+    (tmp_path / "images").write_bytes(idx_bytes(images))
+    (tmp_path / "labels").write_bytes(idx_bytes(np.arange(1, 27, dtype=np.uint8)))
+    drawn, labels = scratch.read_pic(26, tmp_path / "labels", tmp_path / "images")
+    assert sorted(labels) == list(range(1, 27))
+    assert drawn == [images[label - 1].ravel().tolist() for label in labels]
+    assert [scratch.knn(1, drawn, labels, image) for image in drawn] == labels
 
 
 def check_against_naive(path, content: bytes) -> None:

@@ -193,6 +193,27 @@ def test_labels_of_another_number(tmp_path, tiny, refused):
     assert error.path == str(tmp_path / IDX_NAMES[1])
 
 
+@pytest.mark.parametrize(
+    ("writer", "half", "file", "offset", "row"),
+    [
+        ("idx", 0, "train-labels-idx1-ubyte", 8 + 3, "in row 3"),
+        ("idx", 1, "t10k-labels-idx1-ubyte", 8 + 3, "in row 3"),
+        ("csv", 0, "mnist_train.csv", 4, ""),
+        ("csv with header", 1, "mnist_test.csv", 5, ""),
+        ("npz", 0, "mnist.npz/y_train.npy", 0, "in row 3"),
+        ("npz", 1, "mnist.npz/y_test.npy", 0, "in row 3"),
+        ("pkl", 0, "mnist.pkl", None, "in row 3"),
+    ],
+)
+@pytest.mark.parametrize("label", [10, 255])
+def test_labels_that_are_no_digits(tmp_path, tiny, refused, writer, half, file, offset, row, label):
+    sets = [(images, labels.copy()) for images, labels in tiny]
+    sets[half][1][3] = label
+    WRITERS[writer](tmp_path, sets)
+    error = refused(load_mnist, tmp_path, "from 0 to 9, found", str(label), row, offset=offset)
+    assert error.path == str(tmp_path / file)
+
+
 def test_formats_that_are_mistaken_for_each_other(tmp_path, tiny, refused):
     write_npz(tmp_path, tiny)
     write_pickle(tmp_path, tiny)

@@ -112,10 +112,17 @@ def test_faults_in_a_member(tmp_path, refused, fault, method):
     assert error.path.endswith("_train.npy")
 
 
-@pytest.mark.parametrize("labels", [[0, 1, 2, 9, 8, 10], [0, 1, 2, 9, 8, -1]])
+@pytest.mark.parametrize("labels", [[0, 1, 2, 9, 8, 256], [0, 1, 2, 9, 8, -1]])
 def test_label_range(tmp_path, refused, labels):
     (tmp_path / "mnist.npz").write_bytes(npz_bytes(y_train=np.array(labels)))
-    refused(read_npz, tmp_path / "mnist.npz", f"a label from 0 to 9, found {labels[-1]} in row 5")
+    refused(read_npz, tmp_path / "mnist.npz", f"a label from 0 to 255, found {labels[-1]} in row 5")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, ">u2"])
+def test_labels_beyond_9(tmp_path, dtype):
+    labels = np.array([0, 1, 26, 46, 254, 255])
+    (tmp_path / "mnist.npz").write_bytes(npz_bytes(y_train=labels.astype(dtype)))
+    np.testing.assert_array_equal(read_npz(tmp_path / "mnist.npz")[0][1], labels.astype(np.uint8), strict=True)
 
 
 def test_label_kind_and_shape(tmp_path, refused):
