@@ -275,14 +275,14 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     add(
         "--train",
         metavar="FILE",
-        help="training rows instead: CSV with the label first, .npz of x_train and y_train, .pkl, or IDX images with "
-        "their labels beside them",
+        help="training rows instead: CSV with a header or the label first, .npz of x_train and y_train, .pkl, or IDX "
+        "images with their labels beside them",
     )
     add(
         "--query",
         metavar="FILE",
-        help="test rows instead, likewise (.npz: x_test, y_test); for IDX images without labels the classes are "
-        "printed, one a line",
+        help="test rows instead, likewise (.npz: x_test, y_test); for a CSV file or IDX images without labels "
+        "the classes are printed, one a line",
     )
     add("--plot", metavar="FILE", help="draw the confusion matrix into FILE.png (or .svg, .pdf)")
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import datasets, digit_image, kernels, model_io, plots, training, validation
+from .datasets.csv_file import read_csv_rows
 from .datasets.idx import read_idx_split
 from .errors import FastnnError, FileFormatError, InvalidArgumentError
 from .files import check_destination
@@ -236,8 +237,8 @@ def _search_data(arguments: argparse.Namespace) -> tuple[Split, Rows]:
 def _read_rows(path: str, split: int) -> Rows:
     """Rows and labels from a file; ``split`` is 0 for the training and 1 for the test half of a file that has both."""
     name = os.path.basename(path).lower().removesuffix(".gz")
-    if name.endswith(".csv"):
-        return datasets.read_csv(path)
+    if name.endswith(".csv"):  # only queries may lack labels
+        return datasets.read_csv(path) if split == 0 else read_csv_rows(path)
     if name.endswith((".pkl", ".pickle")):
         return datasets.load_mnist(path)[split]
     images: NDArray[np.uint8]
@@ -278,7 +279,8 @@ def _report_search(
     right = [int((predicted == truth).sum()) for predicted in predictions]
     accuracies = [count / len(truth) for count in right]
     best = max(range(len(ks)), key=lambda i: (right[i], -ks[i]))
-    confusion = confusion_matrix(truth, predictions[best], labels=range(CLASSES))
+    classes = max(CLASSES, 1 + int(truth.max()), 1 + int(predictions[best].max()))
+    confusion = confusion_matrix(truth, predictions[best], labels=range(classes))
     seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
     if arguments.plot is not None:
         title = f"k = {ks[best]}: {accuracies[best]:.2%} of {len(truth):,} queries"
@@ -305,7 +307,7 @@ def _report_search(
     cells += [[str(i), *(f"{confusion[i, j]:,}" if confusion[i, j] else "." for j in seen)] for i in seen]
     width = max(len(cell) for line in cells for cell in line)
     for first, *others in cells:
-        print("  " + first.rjust(2) + "".join(cell.rjust(width + 2) for cell in others))
+        print("  " + first.rjust(max(2, len(cells[-1][0]))) + "".join(cell.rjust(width + 2) for cell in others))
     _print_worst_pairs(confusion)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
 from pathlib import Path
@@ -170,6 +171,37 @@ def test_only_classes_that_occur_are_in_the_table(capsys, tmp_path):
     ]
 
 
+def test_letters_are_in_the_table_under_their_own_numbers(data, capsys, tmp_path):
+    labels = [TRAIN[1] * 5 + 1, TEST[1] * 5 + 1]  # 1..46
+    train = write_idx(tmp_path, "train", TRAIN[0], labels[0])
+    query = write_csv(tmp_path / "b.csv", TEST[0], labels[1])
+    found = result(capsys, "--train", train, "--query", query)
+    confusion = np.zeros((47, 47), int)
+    np.add.at(confusion, (labels[1], votes(TRAIN[0], labels[0], TEST[0], 5)), 1)
+    assert found["confusion"] == confusion.tolist()
+    assert found["accuracy"] == [np.trace(confusion) / TESTING]
+    assert knn("--train", train, "--query", query, "--plot", str(tmp_path / "confusion.png")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4].split() == [str(label) for label in range(1, 47, 5)]
+    assert [line.split()[0] for line in lines[5:15]] == lines[4].split()
+    wrong = np.where(np.eye(47), 0, confusion)
+    i, j = np.unravel_index(wrong.argmax(), wrong.shape)
+    assert lines[15] == f"  {i} taken for {j}: {wrong.max()} of {confusion[i].sum()}"
+
+
+def test_labels_of_three_digits_stand_in_line(capsys, tmp_path):
+    rows = write_csv(tmp_path / "a.csv", np.array([[0], [100]]), np.array([3, 255]))
+    assert knn("--train", rows, "--query", rows, "--k", "1") == 0
+    assert capsys.readouterr().out.splitlines()[4:] == ["         3  255", "    3    1    .", "  255    .    1"]
+
+
+def test_a_label_that_only_the_training_rows_have(capsys, tmp_path):
+    train = write_csv(tmp_path / "a.csv", np.array([[0], [100]]), np.array([3, 12]))
+    query = write_csv(tmp_path / "b.csv", np.array([[0], [99]]), np.array([3, 3]))
+    confusion = result(capsys, "--train", train, "--query", query, "--k", "1")["confusion"]
+    assert (len(confusion), confusion[3][3], confusion[3][12], np.sum(confusion)) == (13, 1, 1, 2)
+
+
 def test_plot(data, capsys, tmp_path):
     picture = str(tmp_path / "confusion.png")
     assert knn("--data", data, "--plot", picture) == 0
@@ -229,6 +261,35 @@ def test_queries_without_labels_are_answered(data, capsys, tmp_path):
     assert knn("--data", data, "--query", query, "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [{"row": row, "class": label} for row, label in enumerate(expected)]
+
+
+PIXEL_NAMES = [f"pixel{i}" for i in range(784)]
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_csv_queries_without_labels_are_answered(data, capsys, tmp_path, header, compress):
+    lines = [",".join(map(str, row)) for row in ([PIXEL_NAMES] * header + TEST[0][:20].tolist())]
+    query = tmp_path / "test.csv"
+    query.write_bytes(compress("\n".join(lines).encode()))
+    assert knn("--data", data, "--query", str(query)) == 0
+    expected = "".join(f"{label}\n" for label in votes(*TRAIN, TEST[0][:20], 5))
+    assert capsys.readouterr() == (expected, "")
+    assert knn("--data", data, "--train", str(query)) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "test.csv, line 1: expected a column of labels" in err
+
+
+def test_csv_columns_go_by_their_names(data, capsys, tmp_path):
+    expected = result(capsys, "--data", data)
+    paths = []
+    for name, (X, y) in (("a.csv", TRAIN), ("b.csv", TEST)):
+        header = ",".join(["id", *PIXEL_NAMES, "class"])
+        table = np.column_stack([np.arange(len(X)) + 1000, X, y])
+        np.savetxt(tmp_path / name, table, "%d", ",", header=header, comments="")
+        paths.append(str(tmp_path / name))
+    assert result(capsys, "--train", paths[0], "--query", paths[1])["confusion"] == expected["confusion"]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
