@@ -291,9 +291,13 @@ def test_radii_that_are_refused(radius, error, message):
         ([0, 1, 2], InvalidArgumentError, r"y: expected shape \(4,\), one label per row of X, found shape \(3,\)"),
         (np.eye(4), InvalidArgumentError, r"y: expected shape \(4,\), one label per row of X, found shape \(4, 4\)"),
         (3, InvalidArgumentError, r"y: expected shape \(4,\), one label per row of X, found shape \(\)"),
-        ([0, 1, [2], 3], InvalidArgumentError, "y: expected 4 labels, found .*inhomogeneous"),
+        ([0, 1, [2], 3], InvalidArgumentError, "y: expected labels or a rectangular array, found .*inhomogeneous"),
         ([0, 1, 2, np.nan], InvalidArgumentError, "y: expected finite labels, found NaN or infinity"),
-        ([0, 1, None, 3], InvalidTypeError, "y: expected labels of one plain type, found objects of mixed types"),
+        (
+            [0, 1, None, 3],
+            InvalidTypeError,
+            "y: expected names or numbers, all of one plain type, .*, found None, NoneType, at index 2, beside int",
+        ),
     ],
     ids=str,
 )
