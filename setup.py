@@ -3,7 +3,9 @@
 Without a working C compiler the install still succeeds; the reason is kept for ``fastnn backends``.
 """
 
+import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -12,7 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCES = Path("fastnn/kernels/src")
-COMMON = ["-O3", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+COMMON = ["-O3", "-g0", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 # Only these units may use more than the baseline instruction set; see src/unit_*.c.
 UNIT_FLAGS = {
@@ -27,13 +29,7 @@ class BuildNative(build_ext):
     def build_extensions(self) -> None:
         note = Path(self.get_ext_fullpath("fastnn.kernels.native")).with_name("native_failure.txt")
         note.unlink(missing_ok=True)
-        compile_one = self.compiler._compile
-
-        def compile_with_unit_flags(obj, src, ext, cc_args, extra_postargs, pp_opts):
-            extra = extra_postargs + UNIT_FLAGS.get(Path(src).name, [])
-            compile_one(obj, src, ext, cc_args, extra, pp_opts)
-
-        self.compiler._compile = compile_with_unit_flags
+        self.compiler.compile = self.compile_in_parallel
         try:
             super().build_extensions()
         except Exception as error:
@@ -45,14 +41,32 @@ class BuildNative(build_ext):
             self.warn(f"fastnn will run without its native kernels: {reason}")
             self.extensions = []
 
+    def compile_in_parallel(
+        self, sources, output_dir, macros, include_dirs=None, debug=False, extra_postargs=None, depends=None
+    ) -> list[str]:
+        """What the compiler's own ``compile`` does for one source after another; returns the objects' paths."""
+        compiler = self.compiler
+        macros, objects, postargs, options, build = compiler._setup_compile(
+            output_dir, macros, include_dirs, sources, depends, extra_postargs
+        )
+        arguments = compiler._get_cc_args(options, debug, None)
+
+        def compile_one(obj: str) -> None:
+            src, ext = build[obj]
+            compiler._compile(obj, src, ext, arguments, postargs + UNIT_FLAGS.get(Path(src).name, []), options)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the compilers are processes of their own
+            list(pool.map(compile_one, [obj for obj in objects if obj in build]))
+        return objects
+
 
 def native_extension() -> Extension:
-    units = ["unit_generic.c"] + (sorted(UNIT_FLAGS) if X86 else [])
+    units = (sorted(UNIT_FLAGS, reverse=True) if X86 else []) + ["unit_generic.c"]  # what takes longest comes first
     return Extension(
         "fastnn.kernels.native",
         sources=[
             "fastnn/kernels/native.pyx",
-            *(str(SOURCES / name) for name in ["dispatch.c", "fields.c", "threads.c", *units]),
+            *(str(SOURCES / name) for name in [*units, "dispatch.c", "fields.c", "threads.c"]),
         ],
         # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
         depends=["fastnn/kernels/native.pyx", "fastnn/kernels/packing.pxi", *map(str, SOURCES.glob("*.h"))],
