@@ -14,7 +14,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCES = Path("fastnn/kernels/src")
-COMMON = ["-O3", "-g0", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+COMMON = ["-O3", "-g0", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+COMMON += ["-fvisibility=hidden"]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 # Only these units may use more than the baseline instruction set; see src/unit_*.c.
 UNIT_FLAGS = {

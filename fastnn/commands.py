@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import datasets, digit_image, kernels, model_io, plots, training, validation
+from . import datasets, digit_image, kernels, model_io, plots, tensor_file, training, validation
 from .datasets.csv_file import read_csv_rows
 from .datasets.idx import read_idx_split
 from .errors import FastnnError, FileFormatError, InvalidArgumentError
@@ -165,7 +165,7 @@ def predict(arguments: argparse.Namespace) -> int:
     try:
         model = model_io.load(arguments.model)
     except FileFormatError as error:
-        if "picture" not in str(error.found):
+        if error.found not in tensor_file.PICTURES:
             raise
         raise FastnnError(f"{error}; the model comes first, then the pictures") from error
     if model.sizes[0] != PIXELS:

@@ -58,7 +58,8 @@ def precision_recall_fscore_support(
 
     Where there is nothing to divide by, the figure is ``zero_division``: 0.0, 1.0 or NaN; "warn" is 0.0 and a warning.
     """
-    if not (zero_division in ("warn", 0, 1) or (isinstance(zero_division, float) and math.isnan(zero_division))):
+    is_known = isinstance(zero_division, str | int | float) and zero_division in ("warn", 0, 1)
+    if not (is_known or (isinstance(zero_division, float) and math.isnan(zero_division))):
         raise InvalidArgumentError("zero_division", "'warn', 0.0, 1.0 or NaN", repr(zero_division))
     coded = _coded(y_true, y_pred, labels)
 
@@ -99,7 +100,7 @@ def _coded(y_true: ArrayLike, y_pred: ArrayLike, labels: ArrayLike | None) -> _C
     validation.nonempty("y_true", len(truth))
     asked = truth[:0] if labels is None else validation.labels("labels", labels, None)
     for name, array in (("y_true", truth), ("y_pred", predicted), ("labels", asked)):
-        if (array.dtype.kind in "buif") != (truth.dtype.kind in "buif"):
+        if not validation.are_comparable(array, truth):
             raise InvalidTypeError(name, f"labels of the type of y_true, {truth.dtype}", array.dtype)
         if array.dtype.kind == "f" and (array != np.floor(array)).any():
             raise InvalidArgumentError(name, "class labels, which are whole numbers or names", "fractions")

@@ -68,7 +68,8 @@ class MLP:
         activations, self.loss = validation.architecture(list(self.sizes), activation, output, loss)
         self._is_loss_chosen = loss is not None or output is not None
         self._classes: NDArray[Any] | None = None  # until training tells them
-        self._scales_judged: frozenset[np.dtype[Any]] = frozenset()  # dtypes of inputs that nothing more is said about
+        # Of bytes (True) and of other numbers (False): whether nothing more is said about how they are scaled.
+        self._settled_scales: frozenset[bool] = frozenset()
         self.activations = tuple(activations)
         self.init = validation.choice("init", init, tuple(INITIALIZERS))
         bias = validation.boolean("bias", bias)
@@ -129,6 +130,11 @@ class MLP:
         return np.arange(self._class_count) if self._classes is None else self._classes
 
     @property
+    def has_classes(self) -> bool:
+        """Whether a training has told a classifier's classes."""
+        return self.is_classifier and self._classes is not None
+
+    @property
     def _class_count(self) -> int:
         return max(self.sizes[-1], 2)
 
@@ -142,35 +148,49 @@ class MLP:
         """Validate rows (n, inputs) with targets (n, outputs) or labels (n,), of ``classes`` or else of the model's."""
         rows = self._rows(names[0], validation.numeric_array(names[0], X))
         y = validation.plain_array(names[1], y)
+        classes = self._classes if classes is None else classes
         return training.Data(
-            *rows, self._targets(names[1], y, len(rows.X), self._classes if classes is None else classes)
+            *rows, self._targets(names[1], y, self._labels(y, len(rows.X), classes), len(rows.X), classes)
         )
 
     def check_training_data(self, X: object, y: object) -> tuple[training.Data, NDArray[Any]]:
-        """The same for training; and the classes, which are those of y where the model knows none yet."""
+        """Validate rows (n, inputs) with targets (n, outputs) or labels (n,) to train with.
+
+        Returns them and the classes, which are those of the labels where the model knows none yet. Warns where the rows
+        may be scaled otherwise than is meant, and where targets may be a regression's though nobody has chosen a loss.
+        """
         array = validation.numeric_array("X", X)
         rows = self._rows("X", array)
-        self._scales_judged |= {array.dtype}
+        if array.dtype != validation.UINT8 and len(array) and array.max() > 1:
+            self._settled_scales |= {False}  # such numbers are what it is trained with
         y = validation.plain_array("y", y)
-        if not self._is_loss_chosen and (doubt := validation.doubtful_targets("y", y, self.sizes[-1])):
-            warnings.warn(doubt, stacklevel=callers_depth())
-        classes = self._classes
+        doubt = None if self._is_loss_chosen else validation.doubtful_targets("y", y, self.sizes[-1])
+        labels, classes = self._labels(y, len(rows.X), self._classes), self._classes
         if classes is None:
-            labels = self._labels(y, len(rows.X), classes)
             count = self._class_count
             classes = np.arange(count) if labels is None else validation.learned_classes("y", labels, count)
-        return training.Data(*rows, self._targets("y", y, len(rows.X), classes)), classes
+        data = training.Data(*rows, self._targets("y", y, labels, len(rows.X), classes))
+        if doubt:
+            warnings.warn(doubt, stacklevel=callers_depth())
+        return data, classes
 
-    def learn_classes(self, classes: NDArray[Any]) -> None:
-        """From now on the classes are these."""
+    def learn_classes(self, classes: NDArray[Any] | None) -> None:
+        """From now on the classes (classes,) are these, ascending; None: those of the labels that come next."""
         self._classes = classes
 
     def _rows(self, argument: str, array: NDArray[Any]) -> validation.Inputs:
-        """Rows (n, inputs); says so once for each type of numbers if they may be scaled otherwise than is meant."""
+        """Rows (n, inputs); warns once if they may be scaled otherwise than is meant.
+
+        For bytes that is settled by any above those of a table, for other numbers by those of the training.
+        """
         rows = validation.rows(argument, array, self.sizes[0], self.dtype)
-        if array.dtype not in self._scales_judged and (doubt := validation.doubtful_scale(array)):
-            self._scales_judged |= {array.dtype}
-            warnings.warn(f"{argument}: {doubt}", stacklevel=callers_depth())
+        is_bytes = array.dtype == validation.UINT8
+        if is_bytes not in self._settled_scales:
+            settled, doubt = validation.doubtful_scale(array)
+            if settled:
+                self._settled_scales |= {is_bytes}
+            if doubt:
+                warnings.warn(f"{argument}: {doubt}", stacklevel=callers_depth())
         return rows
 
     def _labels(self, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any] | None:
@@ -179,13 +199,19 @@ class MLP:
         if not self.is_classifier or y.ndim != 1 or len(y) != count:
             return None
         # With one output 0, 1 and whatever lies between are targets; of whole numbers, two others are labels.
-        is_target = self.sizes[-1] == 1 and y.dtype.kind in "iuf" and classes is None
+        is_target = self.sizes[-1] == 1 and y.dtype.kind in "iuf" and (classes is None or validation.is_range(classes))
         return None if is_target and not validation.are_two_others(y) else y
 
-    def _targets(self, argument: str, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any]:
-        labels = self._labels(y, count, classes)
+    def _targets(
+        self,
+        argument: str,
+        y: NDArray[Any],
+        labels: NDArray[Any] | None,
+        count: int,
+        classes: NDArray[Any] | None,
+    ) -> NDArray[Any]:
         if labels is not None and classes is not None:
-            is_place = labels.dtype.kind in "buif" and validation.is_range(classes)
+            is_place = self.sizes[-1] > 1 and labels.dtype.kind in "buif" and validation.is_range(classes)
             y = y if is_place else validation.places_of(argument, labels, classes)
         targets = validation.targets(argument, y, count, self.sizes[-1], self.dtype)
         if self.loss == "binary_cross_entropy" and targets.ndim == 2:
@@ -303,7 +329,7 @@ class MLP:
             out = self._scores(X)
             places = (out[..., 0] > 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
             classes = self.classes_
-            return places if validation.is_range(classes) else np.asarray(classes[places])
+            return places if validation.is_range(classes) else classes[places]
         out = self.forward(X)
         return out[..., 0] if self.sizes[-1] == 1 else out
 

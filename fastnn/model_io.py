@@ -30,9 +30,8 @@ def save(model: MLP, path: StrPath) -> None:
         "bias": bool(model.biases),
         "dtype": model.dtype.name,
     }
-    if model.is_classifier and not validation.is_range(model.classes_):
+    if model.has_classes:
         config["classes"] = model.classes_.tolist()
-        _check_classes(config["classes"])
     tensor_file.write(path, _FORM, config, tensor_file.layer_arrays(model.weights, model.biases))
 
 
@@ -59,8 +58,8 @@ def load(path: StrPath) -> MLP:
         raise tensor_file.unusable(path, error) from error
     model.weights = [arrays[f"weights.{i}"] for i in range(len(model.weights))]
     model.biases = [arrays[f"biases.{i}"] for i in range(len(model.biases))]
-    if model.is_classifier:
-        model.learn_classes(np.array(config["classes"]) if "classes" in config else model.classes_)
+    if "classes" in config:
+        model.learn_classes(np.array(config["classes"]))
     return model
 
 

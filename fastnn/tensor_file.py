@@ -37,7 +37,7 @@ HEADER_ALIGNMENT = 8  # of the tensors' first byte
 MAX_HEADER_BYTES = 1 << 20  # parsing JSON takes several times its size; a layer takes about 130 bytes
 
 # What is no model is named in the error: by its first bytes, by its characters, or as safetensors of someone else's.
-OTHER_FORMATS = {
+PICTURE_FORMATS = {
     b"\x89PNG\r\n": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
     b"GIF8": "a GIF picture",
@@ -45,6 +45,10 @@ OTHER_FORMATS = {
     b"II*\0": "a TIFF picture",
     b"MM\0*": "a TIFF picture",
     b"BM": "a BMP picture",
+}
+PICTURES = frozenset(PICTURE_FORMATS.values())
+OTHER_FORMATS = {
+    **PICTURE_FORMATS,
     b"PK\x03\x04": "a zip file, as Keras' own .keras, NumPy's .npz and PyTorch's .pt are",
     b"\x89HDF": "an HDF5 file, as Keras' .h5 is",
     b"\x93NUMPY": "a NumPy array (.npy)",
@@ -96,7 +100,9 @@ def write(path: StrPath, form: Form, config: Config, arrays: Mapping[str, FloatA
         header[name] = {"dtype": DTYPE_CODES[config["dtype"]], "shape": shape, "data_offsets": [start, end]}
     text = _pad(_compact(header).encode())
     if len(text) > MAX_HEADER_BYTES:
-        raise FastnnError(f"{os.fspath(path)}: expected a model of fewer layers, found {len(tensors)} tensors")
+        raise FastnnError(
+            f"{os.fspath(path)}: expected a header of at most {MAX_HEADER_BYTES} bytes, found {len(text)}"
+        )
     length = len(text).to_bytes(LENGTH_BYTES, "little")
     write_atomically(path, [length, text, *data.values()])
 

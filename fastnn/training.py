@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import validation
-from .errors import DivergenceError, InvalidArgumentError, callers_depth
+from .errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from .kernels import get_backend, reference
 from .kernels.spec import (
     IDENTITY,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 Callback = Callable[["MLP", "History"], object]
 
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # unless others are given
-MOMENTUM = 0.9  # the same, of the optimizers "momentum" and "nesterov"
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # where fit is given none
+MOMENTUM = 0.9  # of the optimizers "momentum" and "nesterov" where fit is given none
 EVALUATION_ROWS = 8192  # rows scored at a time
 LEAST_PACKED = 1 << 20  # elements, more than a cache holds as reals, from which rows are packed,
 LEAST_PACKED_WORK = 256  # and epochs times the first layer's outputs: it takes memory, and a read of all of X
@@ -147,7 +147,9 @@ def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, n
     factor = None if momentum is None else validation.number("momentum", momentum, low=0, high=1, below=True)
     nesterov = validation.boolean("nesterov", nesterov)
     if name == "adam" and (factor or nesterov):
-        raise InvalidArgumentError("momentum", "none for optimizer='adam'", f"momentum={factor}, nesterov={nesterov}")
+        raise InvalidArgumentError(
+            "momentum", "none for optimizer='adam'", f"momentum={factor}" + ", nesterov=True" * nesterov
+        )
     if nesterov or name == "nesterov":
         if factor == 0:
             raise InvalidArgumentError("momentum", "a momentum above 0 for Nesterov's", factor)
@@ -352,6 +354,7 @@ def fit(
         validation.unsupported("schedule", "a function of epoch and learning rate", schedule)
     verbose = int(verbose) if isinstance(verbose, bool) else validation.integer("verbose", verbose, low=0)
 
+    known = model.classes_ if model.has_classes else None
     model.learn_classes(classes)
     net, params = model.net, model.params
     data = packed(data, net, epochs, None if shuffle else batch_size)
@@ -377,8 +380,12 @@ def fit(
                 rule._replace(learning_rate=rate, step=epoch * batches),
                 bar.tick if bar else None,
             )
-        except DivergenceError as error:
-            raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+        except FastnnError as error:
+            if epoch == 0:
+                model.learn_classes(known)  # a first training that fails teaches none
+            if isinstance(error, DivergenceError):
+                raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+            raise
         finally:
             if bar:
                 bar.clear()
@@ -404,7 +411,7 @@ def fit(
     return history
 
 
-def _validation_data(model: MLP, validation_data: object, classes: NDArray[Any] | None) -> Data | None:
+def _validation_data(model: MLP, validation_data: object, classes: NDArray[Any]) -> Data | None:
     if validation_data is None:
         return None
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
@@ -417,11 +424,7 @@ def _validation_data(model: MLP, validation_data: object, classes: NDArray[Any] 
 
 def _hold_out_last(data: Data, split: float) -> tuple[Data, Data]:
     """All rows but the last ``split`` of them, and these."""
-    count = int(len(data.X) * (1 - split))
-    if not 0 < count < len(data.X):
-        raise InvalidArgumentError(
-            "validation_split", f"a share of {len(data.X)} rows that leaves some for each", split
-        )
+    count = validation.rows_to_train("validation_split", len(data.X), split)
     train, held_out = (data._replace(X=data.X[rows], y=data.y[rows]) for rows in (slice(count), slice(count, None)))
     if data.y.ndim == 1:
         unseen = np.setdiff1d(held_out.y, train.y)

@@ -162,7 +162,7 @@ def numeric_array(argument: str, values: object) -> NDArray[Any]:
 
 
 def for_kernels(array: NDArray[Any], dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
-    """The array as C reads it: C-contiguous, aligned, in the machine's byte order; a copy only where it is not.
+    """The array as C reads it, of ``dtype`` or else its own: C-contiguous, aligned; a copy only where it is not so.
 
     A number beyond ``dtype`` becomes infinite, without a warning: whoever finds the result not finite blames the array.
     """
@@ -209,26 +209,26 @@ def rows(
     return Inputs(for_kernels(array, dtype), 1.0)
 
 
-def doubtful_scale(X: NDArray[Any]) -> str | None:
-    """Why rows X, as the caller has them, may not be scaled as the caller means; None if there is no such sign.
+def doubtful_scale(X: NDArray[Any]) -> tuple[bool, str]:
+    """Whether rows X, as the caller has them, settle how they are scaled; and what to say if that may not be meant.
 
     uint8 is divided by 255, which is wrong for a table of small numbers; pixels 0..255 of any other type are not.
     """
     some = X[:: max(1, -(-len(X) // JUDGED_ROWS))]
     if not some.size:
-        return None
-    low, high = some.min(), some.max()
+        return False, ""
+    high = some.max()
     if X.dtype == UINT8:
         if not 0 < high <= FEW_SHADES:
-            return None
-        return (
+            return bool(high), ""
+        return True, (
             f"uint8 numbers are taken for pixels and divided by 255, but none of these exceeds {high}. If they are no "
             "pixels, pass X.astype('float32'), which is used as it is; if they are, stretch them to 0..255 first, as "
             f"by X * {255 // int(high)}"
         )
-    if not (low >= 0 and LEAST_WHITE <= high <= 255 and (some == np.floor(some)).all()):
-        return None
-    return (
+    if not LEAST_WHITE <= high <= 255 or some.min() < 0 or (some != np.floor(some)).any():
+        return False, ""
+    return True, (
         f"numbers of type {X.dtype} are used as they are, but these are whole numbers up to {high:g}, as pixels are. "
         "If they are pixels, pass X.astype('uint8'), which is divided by 255, or X / 255"
     )
@@ -263,18 +263,6 @@ def columns(argument: str, values: object, height: int, dtype: np.dtype[Any]) ->
     return inputs(argument, array.T, height, dtype, uint8_scale=1.0)
 
 
-def column(argument: str, values: object, height: int, dtype: np.dtype[Any]) -> Inputs:
-    """One column (height, 1) of an array as a row; uint8 stays 0..255."""
-    shape = (height, 1)
-    if not isinstance(values, np.ndarray):
-        raise InvalidTypeError(argument, f"an array of shape {shape}", type(values).__name__)
-    if values.shape != shape:
-        raise InvalidArgumentError(argument, f"shape {shape}", f"shape {values.shape}")
-    if values.dtype.kind not in "buif":
-        raise InvalidTypeError(argument, "real numbers", f"dtype {values.dtype}")
-    return Inputs(for_kernels(values.T, UINT8 if values.dtype == UINT8 else dtype), 1.0)
-
-
 def targets(
     argument: str, y: object, count: int, outputs: int, dtype: np.dtype[Any], *, rows_of: str = "X"
 ) -> NDArray[Any]:
@@ -302,7 +290,7 @@ def targets(
     if count and not (labels.min() >= 0 and labels.max() < outputs):
         wrong = np.flatnonzero((labels < 0) | (labels >= outputs))
         raise InvalidArgumentError(argument, f"labels 0..{outputs - 1}", f"{labels[wrong[0]]} at index {wrong[0]}")
-    return labels.astype(np.int32)
+    return labels.astype(np.int32, copy=False)
 
 
 def probabilities(argument: str, targets: NDArray[Any], *, exclusive: bool = False) -> None:
@@ -316,6 +304,14 @@ def probabilities(argument: str, targets: NDArray[Any], *, exclusive: bool = Fal
         index = tuple(int(i) for i in wrong[0])
         expected = "targets above 0 and below 1" if exclusive else "targets from 0 to 1"
         raise InvalidArgumentError(argument, expected, f"{targets[index]} at index {index}")
+
+
+def rows_to_train(argument: str, count: int, share: float) -> int:
+    """How many of ``count`` rows are left when Keras holds out a ``share`` of them; neither part may be empty."""
+    left = math.floor(count * (1.0 - share))
+    if not 0 < left < count:
+        raise InvalidArgumentError(argument, f"a share that leaves both parts some of {count} rows", share)
+    return left
 
 
 def nonempty(argument: str, count: int) -> None:
@@ -401,15 +397,21 @@ def plain_array(argument: str, values: object) -> NDArray[Any]:
         return array
     items = array.ravel().tolist()
     for kind in (str, bytes, bool | np.bool_, numbers.Integral, numbers.Real):
-        first_other = next((i for i, item in enumerate(items) if not isinstance(item, kind)), None)
-        if first_other is None:
+        if all(isinstance(item, kind) for item in items):
             plain = np.array(items, str if kind is str else None)
-            if plain.dtype.kind != "O" and plain.shape == (len(items),):
+            if plain.dtype.kind != "O":
                 return plain.reshape(array.shape)
     kinds = [type(item).__name__ for item in items]
-    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), 0)
-    found = f"{items[other]!r}, {kinds[other]}, at index {other}" + (f", beside {kinds[0]}" if other else "")
+    usual = max(set(kinds), key=kinds.count)
+    odd = next((i for i, kind in enumerate(kinds) if kind != usual), 0)
+    found = f"{items[odd]}, {kinds[odd]}, at index {odd}" + (f", beside {usual}" if kinds[odd] != usual else "")
     raise InvalidTypeError(argument, "names or numbers, all of one plain type, and none of them missing", found)
+
+
+def are_comparable(labels: NDArray[Any], others: NDArray[Any]) -> bool:
+    """Whether labels can be told from one another: both numbers, both names, or both of one other kind of type."""
+    kinds = {labels.dtype.kind, others.dtype.kind}
+    return len(kinds) == 1 or kinds <= set("biuf") or kinds <= set("UT")
 
 
 def without_column(array: NDArray[Any]) -> NDArray[Any]:
@@ -429,13 +431,15 @@ def learned_classes(argument: str, labels: NDArray[Any], count: int) -> NDArray[
     labels need one of each class.
     """
     kind = labels.dtype.kind
+    if kind not in "biufUT":
+        raise InvalidTypeError(argument, "names (str), numbers or truth values", f"dtype {labels.dtype}")
     if kind == "b":
         return np.array([False, True]) if count == 2 else np.arange(count)
     if kind == "f" and len(wrong := np.flatnonzero(labels != np.floor(labels))):
         found = f"{labels[wrong[0]]} at index {wrong[0]}"
         raise InvalidArgumentError(argument, "class labels, which are whole numbers or names", found)
     if kind in "iuf" and (not len(labels) or (labels.min() >= 0 and labels.max() < count)):
-        return np.arange(count, dtype=labels.dtype if kind == "f" else np.int64)
+        return np.arange(count, dtype=float if kind == "f" else np.int64)
     classes = np.unique(labels)
     if len(classes) != count:
         found = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {_shown(classes)}"
@@ -443,14 +447,17 @@ def learned_classes(argument: str, labels: NDArray[Any], count: int) -> NDArray[
             wrong = np.flatnonzero((labels < 0) | (labels >= count))[0]
             found = f"{labels[wrong]} at index {wrong}, of {found}"
         raise InvalidArgumentError(argument, f"labels 0..{count - 1}, or {count} classes of other labels", found)
-    return classes
+    if kind in "iu" and classes[-1] <= np.iinfo(np.int64).max:
+        return classes.astype(np.int64, copy=False)
+    return classes.astype(float if kind == "f" else str if kind in "UT" else classes.dtype, copy=False)
 
 
 def are_two_others(array: NDArray[Any]) -> bool:
     """Whether numbers (n,) are two whole ones, not both of which lie from 0 to 1: labels, not targets of a sigmoid."""
     if not len(array) or (array.min() >= 0 and array.max() <= 1) or (array != np.floor(array)).any():
         return False
-    return bool(((array == array.min()) | (array == array.max())).all())
+    low, high = array.min(), array.max()
+    return bool(low < high and ((array == low) | (array == high)).all())
 
 
 def doubtful_targets(argument: str, array: NDArray[Any], outputs: int) -> str | None:
@@ -459,17 +466,25 @@ def doubtful_targets(argument: str, array: NDArray[Any], outputs: int) -> str | 
     What can be neither labels nor probabilities is refused.
     """
     column = without_column(array)
-    if array.dtype.kind not in "iuf" or not (column.ndim == 1 or array.shape[1:] == (outputs,)):
+    if array.dtype.kind not in "biuf" or not (column.ndim == 1 or array.shape[1:] == (outputs,)):
         return None
     default = "cross_entropy" if outputs > 1 else "binary_cross_entropy"
+    if outputs == 1 and are_two_others(column):
+        if column.dtype.kind != "f" or (column.min() >= -1 and column.max() <= 2):
+            return None
+        return (
+            f"{argument}: the numbers {column.min():g} and {column.max():g} are taken for the labels of two classes, "
+            f"by the default loss {default!r}; choose loss='mean_squared_error' for a regression, or loss={default!r} "
+            "for classes"
+        )
     advice = f"choose loss='mean_squared_error' for a regression, or loss={default!r} for probabilities as targets"
     is_label = outputs > 1 and column.ndim == 1
     wrong = column != np.floor(column) if is_label else (array < 0) | (array > 1)
-    if wrong.any() and not (outputs == 1 and are_two_others(column)):
+    if wrong.any():
         index = tuple(np.argwhere(wrong)[0].tolist())
         expected = f"{'class labels' if is_label else 'numbers from 0 to 1'} for the default loss {default!r}"
         raise InvalidArgumentError(argument, f"{expected}; {advice}", f"{array[index]} at index {index}")
-    if is_label or wrong.any():
+    if is_label:
         return None
     doubtful = (column != 0) & (column != 1) if outputs == 1 else np.abs(array.sum(axis=1, dtype=float) - 1) > 1e-3
     if not doubtful.any():
@@ -480,15 +495,14 @@ def doubtful_targets(argument: str, array: NDArray[Any], outputs: int) -> str | 
 
 def places_of(argument: str, labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
     """Where labels (n,) are in the ascending ``classes``, all of which must be of one kind of type."""
-    numeric = "biuf"
-    if (labels.dtype.kind in numeric) != (classes.dtype.kind in numeric):
+    if not are_comparable(labels, classes):
         raise InvalidTypeError(argument, f"labels of the type of the classes, {classes.dtype}", f"dtype {labels.dtype}")
     places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
     unknown = np.flatnonzero(classes[places] != labels)
     if len(unknown):
         found = f"{labels[unknown[0]]} at index {unknown[0]}"
         raise InvalidArgumentError(argument, f"labels of the classes {_shown(classes)}", found)
-    return places.astype(np.int64)
+    return places.astype(np.int64, copy=False)
 
 
 def _shown(classes: NDArray[Any]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import kernels
 from fastnn.dropin import layers, nielsen, rashid, scratch
 from fastnn.kernels import native
 
@@ -40,10 +41,7 @@ def checked(monkeypatch):
 
     names = ("forward", "loss_grad", "train_epoch", "layer_grad", "neighbors", "encode", "list_rows", "pack_rows")
     table = types.SimpleNamespace(**{name: check(name) for name in names}, __name__=native.__name__, matrices=False)
-    for module in ("mlp", "training", "neighbors", "pruning", "projection", "dropin.book", "dropin.rashid"):
-        monkeypatch.setattr(f"fastnn.{module}.get_backend", lambda: table)
-    for module in ("dropin.layers", "dropin.layer_training", "dropin.scratch", "dropin.pairs"):
-        monkeypatch.setattr(f"fastnn.{module}.get_backend", lambda: table)
+    monkeypatch.setitem(kernels._loaded, "native", table)
     return calls
 
 

@@ -53,7 +53,7 @@ def test_train_prints_a_line_an_epoch_and_the_test_accuracy(data, capsys):
     assert train(data, "--epochs", "3") == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].startswith("784-30-10 sigmoid-softmax, cross_entropy, sgd, learning rate 0.1")
+    assert lines[0].startswith("784-30-10 sigmoid-softmax, cross_entropy, sgd, learning rate 0.1, batches of 10")
     assert lines[1] == "600 training images; val_loss and val_accuracy are of the 200 test images"
     for epoch, line in enumerate(lines[2:5], 1):
         assert line.startswith(f"Epoch {epoch}/3  loss ")

@@ -64,7 +64,7 @@ def _required(path: StrPath, images: Pixels, labels: Labels | None) -> Labels:
         pixels = images.shape[1]
         side = picture_side(pixels)
         found = f"images of {side} x {side} = {pixels} pixels" if side else f"{pixels} columns of pixels"
-        expected = "a column of labels (labels=False reads the images alone)"
+        expected = "a column of labels"
         raise FileFormatError(path, 1, expected, f"{found} without labels", unit="line")
     return labels
 

@@ -19,7 +19,7 @@ LABEL_NAMES = frozenset(
     ("label", "labels", "class", "classes", "classlabel", "target", "targets", "y", "digit", "digits", "category")
 )
 INDEX_NAMES = frozenset(
-    ("index", "idx", "id", "ids", "row", "rowid", "rowindex", "rownames", "level0", "imageid", "imageindex")
+    ("index", "idx", "id", "ids", "rowid", "rowindex", "rownames", "level0", "imageid", "imageindex")
 )
 PIXEL_NAMES = frozenset(("pixel", "pixels", "pix", "px", "p"))
 PANDAS_INDEX = re.compile(r"unnamed: *0[.0-9]*")  # what pandas calls a first column that has no name

@@ -217,10 +217,9 @@ class BookNetwork:
             self._warn(names)
             return self._slow_backprop(x, y)
         slab = self._current()
-        X, scale = validation.column("x", x, slab.inputs, self._dtype)
-        Y = validation.column("y", y, slab.outputs, self._dtype).X.astype(self._dtype, copy=False)
+        data = self._vectors("(x, y)", [(x, y)], slab).data
         net, grad = slab.net._replace(loss=self._loss()), aligned_empty(slab.params.size, self._dtype)
-        get_backend().loss_grad(net, slab.params, X, scale, Y, grad)
+        get_backend().loss_grad(net, slab.params, data.X, data.scale, data.y, grad)
         nabla_w, nabla_b = _arrays(net, grad)
         return [b.copy() for b in nabla_b], nabla_w  # whoever keeps the biases' part keeps no more than that
 

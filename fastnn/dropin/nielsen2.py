@@ -152,7 +152,7 @@ class Network(BookNetwork):
         batch_size = validation.integer("mini_batch_size", mini_batch_size, low=1)
         eta = validation.number("eta", eta, low=-math.inf)
         lmbda = validation.number("lmbda", lmbda, low=-math.inf)
-        patience = validation.integer("early_stopping_n", early_stopping_n, low=0)
+        patience = max(validation.integer("early_stopping_n", early_stopping_n, low=-sys.maxsize), 0)
         if (monitor_evaluation_cost or monitor_evaluation_accuracy) and not evaluation:
             raise InvalidArgumentError("evaluation_data", "pairs (x, label) to monitor", "none")
         if patience and not (monitor_evaluation_accuracy or monitor_training_accuracy):

@@ -68,8 +68,8 @@ def _single_row(pair: Any, inputs: int, outputs: int, dtype: np.dtype[Any]) -> R
     x, y = pair
     if x.shape != (inputs, 1) or y.shape != (outputs, 1) or x.dtype.kind not in "buif" or y.dtype.kind not in "buif":
         return None
-    X, scale = validation.column("x", x, inputs, dtype)
-    return Rows(Data(X, scale, validation.for_kernels(y.T, dtype)), [0])
+    X = validation.for_kernels(x.T, x.dtype if x.dtype == np.uint8 else dtype)
+    return Rows(Data(X, 1.0, validation.for_kernels(y.T, dtype)), [0])
 
 
 def label_rows(argument: str, pairs: Sequence[Any], inputs: int, dtype: np.dtype[Any]) -> Rows:

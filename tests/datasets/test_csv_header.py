@@ -219,7 +219,7 @@ def test_pixels_without_labels(tmp_path, refused, kind):
     lines = ["".join(["1000,"] * indices) + ",".join(map(str, row)) for row in pixels.tolist()]
     (tmp_path / "f").write_text("\n".join([header, *lines] if header else lines))
     found = "images of 28 x 28 = 784 pixels" if width == 784 else f"{width} columns of pixels"
-    refused(read_csv, tmp_path / "f", f"labels=False reads the images alone), found {found} without labels", offset=1)
+    refused(read_csv, tmp_path / "f", f"expected a column of labels, found {found} without labels", offset=1)
     images = read_csv(tmp_path / "f", labels=False)
     np.testing.assert_array_equal(images, pixels, strict=True)
     assert images.flags.c_contiguous

@@ -12,22 +12,18 @@ from fastnn.kernels import native
 X = np.random.default_rng(0).integers(0, 256, (200, 784)).astype(np.uint8)
 LABELS = np.arange(200) % 10
 PAIRS = [((x / np.float32(256)).astype(np.float32)[:, np.newaxis], np.eye(10)[[k % 10]].T) for k, x in enumerate(X)]
-MODEL = fastnn.MLP([784, 30, 10], seed=0)
-INDEX = fastnn.Neighbors().fit(X[:100], LABELS[:100])
-RASHID = rashid.neuralNetwork(784, 30, 10, 0.1)
-
 CALLS = {
-    "forward": lambda: MODEL.forward(X[:100]),
-    "fit": lambda: MODEL.fit(X, LABELS, epochs=1, batch_size=10),
-    "search": lambda: INDEX.search(X[:3], 5),
+    "forward": lambda: fastnn.MLP([784, 30, 10], seed=0).forward(X[:100]),
+    "fit": lambda: fastnn.MLP([784, 30, 10], seed=0).fit(X, LABELS, epochs=1, batch_size=10),
+    "search": lambda: fastnn.Neighbors().fit(X[:100], LABELS[:100]).search(X[:3], 5),
     "backprop": lambda: nielsen.Network([784, 30, 10]).backprop(*PAIRS[0]),
     "backprop of chapter 3": lambda: nielsen2.Network([784, 30, 10]).backprop(*PAIRS[0]),
     "update by one pair": lambda: nielsen.Network([784, 30, 10]).update_mini_batch(PAIRS[:1], 0.1),
     "update by ten": lambda: nielsen2.Network([784, 30, 10]).update_mini_batch(PAIRS[:10], 0.1, 0.1, 200),
     "epoch of pairs": lambda: nielsen.Network([784, 30, 10]).SGD(list(PAIRS), 1, 10, 0.1),
     "feedforward": lambda: nielsen.Network([784, 30, 10]).feedforward(PAIRS[0][0]),
-    "train": lambda: RASHID.train(X[0] / 255, np.full(10, 0.1)),
-    "query": lambda: RASHID.query(X[0] / 255),
+    "train": lambda: rashid.neuralNetwork(784, 30, 10, 0.1).train(X[0] / 255, np.full(10, 0.1)),
+    "query": lambda: rashid.neuralNetwork(784, 30, 10, 0.1).query(X[0] / 255),
     "layers": lambda: layers.SimpleNetwork(784, 10).train(X / 255, np.eye(10)[LABELS], num_epochs=1),
 }
 
@@ -46,7 +42,10 @@ def test_an_epoch_of_mnist_does_ask(monkeypatch):
     """So that the test above would see it."""
     monkeypatch.setattr(native, "num_threads", lambda: 1 / 0)
     (images, labels), _ = fastnn.datasets.load_mnist()
-    for call in (lambda: MODEL.fit(images, labels, epochs=1), lambda: MODEL.forward(images)):
+    for call in (
+        lambda: fastnn.MLP([784, 30, 10], seed=0).fit(images, labels, epochs=1),
+        lambda: fastnn.MLP([784, 30, 10], seed=0).forward(images),
+    ):
         with fastnn.use("native"), pytest.raises(ZeroDivisionError):
             call()
 

@@ -40,11 +40,11 @@ from fastnn.errors import FastnnError
         ({"momentum": -0.1}, "momentum: expected a finite number at least 0 and below 1, found -0.1"),
         (
             {"momentum": 0.9, "optimizer": "adam"},
-            "momentum: expected none for optimizer='adam', found momentum=0.9, nes",
+            "momentum: expected none for optimizer='adam', found momentum=0.9",
         ),
         (
             {"nesterov": True, "optimizer": "adam"},
-            "momentum: expected none for optimizer='adam', found momentum=None, ne",
+            "momentum: expected none for optimizer='adam', found momentum=None, nesterov=True",
         ),
         ({"nesterov": 1}, "nesterov: expected True or False, found int"),
         ({"l2": -1e-9}, "l2: expected a finite number at least 0, found -1e-09"),

@@ -61,7 +61,10 @@ def test_adam_learns_by_default(data):
         ({"nesterov": True, "momentum": 0}, "momentum: expected a momentum above 0 for Nesterov's, found 0.0"),
         ({"optimizer": "nesterov", "momentum": 0.0}, "momentum: expected a momentum above 0 for Nesterov's, found 0.0"),
         ({"validation_split": 1.0}, "validation_split: expected a finite number at least 0 and below 1, found 1.0"),
-        ({"validation_split": 0.995}, "validation_split: expected a share of 60 rows that leaves some for each, found"),
+        (
+            {"validation_split": 0.995},
+            "validation_split: expected a share that leaves both parts some of 60 rows",
+        ),
         ({"validation_split": "0.1"}, "validation_split: expected a number, found str"),
     ],
     ids=str,

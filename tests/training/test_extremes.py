@@ -36,14 +36,20 @@ def test_nothing_but_answers_and_errors(backend, value, dtype, activation, outpu
         lambda: make().fit(ONES, LABELS, epochs=2, learning_rate=abs(value), optimizer=optimizer),
         lambda: make().fit(ONES, LABELS, epochs=2, l2=abs(value), optimizer=optimizer),
     ):
-        with contextlib.suppress(FastnnError):
-            assert np.isfinite(call().accuracy).all() != (output == "identity")
+        with contextlib.nullcontext() if value == 1e-310 else contextlib.suppress(FastnnError):
+            history = call()
+            assert not np.isnan(history.loss).any()
+            assert len(history) == 2
     model = make()
     with contextlib.suppress(FastnnError):
         assert np.isfinite(model.score(X, targets))
     with contextlib.suppress(FastnnError):
         answers = model.predict(X)
-        assert output or set(answers) <= {0, 1, 2}
+        if activation == "sigmoid" and not output:  # whose outputs are known without arithmetic on the extremes
+            signs = np.sign(value) * np.sign(model.weights[0].sum(axis=0, dtype=np.float64))
+            hidden = np.full(4, 0.5) if value == 1e-310 else (signs > 0).astype(float)
+            expected = (hidden @ model.weights[1].astype(np.float64) + model.biases[1]).argmax()
+            assert answers.tolist() == [expected] * 12
 
 
 def test_outputs_that_are_no_numbers_name_no_class(backend):

@@ -23,7 +23,6 @@ KINDS = {
     "strings": (WORDS, NAMES),
     "array of strings": (np.array(WORDS), NAMES),
     "objects": (np.array(WORDS, object), NAMES),
-    "bytes": (np.array(WORDS, "S"), [b"cat", b"dog", b"owl"]),
     "Series": (pd.Series(WORDS), NAMES),
     "Categorical": (pd.Categorical(WORDS), NAMES),
     "categorical Series": (pd.Series(WORDS, dtype="category"), NAMES),
@@ -57,6 +56,7 @@ def test_a_classifier_answers_in_the_callers_labels(kind, inputs):
     answers = model.predict(inputs)
     assert answers.tolist() == [classes[i] for i in plain.predict(inputs)]
     assert model.predict(inputs[0]) == answers[0]
+    assert type(model.predict(inputs[0])) is type(answers[0])
     assert model.score(inputs, y) == plain.score(inputs, PLACES) > 0.9
     assert metrics.cost(model, inputs, y) == metrics.cost(plain, inputs, PLACES)
     assert metrics.accuracy_score(y, answers) == model.score(inputs, y)
@@ -120,6 +120,8 @@ def test_classes_are_those_of_the_first_labels(inputs):
         model.fit(inputs, WORDS, validation_data=(inputs[:1], ["cow"]))
     assert (model.params == before).all()
     model.fit(inputs[:1], WORDS[:1], epochs=1)  # some of them may be missing now
+    with pytest.raises(FastnnError, match="y: expected labels of the type of the classes, <U3, found dtype dat"):
+        model.score(inputs, np.array(["2020-01-01"] * 60, "M8[D]"))
     number = MLP([5, 3], seed=0)
     number.fit(inputs, np.eye(3)[PLACES], epochs=1)
     with pytest.raises(FastnnError, match="y: expected labels of the type of the classes, int64, found dtype <U3"):
@@ -130,6 +132,8 @@ def test_arguments_that_are_refused_teach_no_classes(inputs):
     model = MLP([5, 3], seed=0)
     with pytest.raises(FastnnError, match="epochs"):
         model.fit(inputs, WORDS, epochs=-1)
+    with pytest.raises(FastnnError, match="X: expected finite numbers"):
+        model.fit(inputs * np.nan, WORDS)
     model.fit(inputs, PLACES, epochs=1)
     assert model.predict(inputs).dtype == np.int64
 
@@ -146,12 +150,20 @@ def test_a_loaded_classifier_answers_likewise(kind, inputs, tmp_path):
     assert loaded.score(inputs, y) == model.score(inputs, y)
 
 
-def test_labels_that_a_file_cannot_hold_are_refused(inputs, tmp_path):
-    model = MLP([5, 3], seed=0)
-    model.fit(inputs, KINDS["bytes"][0], epochs=1)
-    with pytest.raises(FastnnError, match="classes: expected names, numbers or truth values, found bytes"):
-        model.save(tmp_path / "model")
-    assert list(tmp_path.iterdir()) == []
+def test_a_model_without_classes_is_loaded_without_any(inputs, tmp_path):
+    MLP([5, 3], seed=0).save(tmp_path / "new")
+    fastnn.load(tmp_path / "new").fit(inputs, WORDS, epochs=1)
+    trained = MLP([5, 3], seed=0)
+    trained.fit(inputs, PLACES, epochs=1)
+    trained.save(tmp_path / "trained")
+    with pytest.raises(FastnnError, match="y: expected labels of the type of the classes, int64"):
+        fastnn.load(tmp_path / "trained").fit(inputs, WORDS)
+
+
+@pytest.mark.parametrize("y", [np.array(WORDS, "S"), np.array(["2020-01-01"] * 60, "M8[D]"), PLACES * 1j])
+def test_labels_that_no_file_could_hold_are_refused(inputs, y):
+    with pytest.raises(FastnnError, match=r"y: expected names \(str\), numbers or truth values, found dtype"):
+        MLP([5, 3], seed=0).fit(inputs, y)
 
 
 def test_a_regressor_has_no_classes(inputs):
@@ -233,6 +245,7 @@ def test_a_regression_without_a_loss_is_no_classification(inputs, outputs, y, fo
         (1, np.linspace(0.1, 0.9, 60), "0.1"),
         (1, np.linspace(0.0, 1.0, 60)[:, np.newaxis], "0.0169492"),
         (2, np.ones((60, 2)), "[1. 1.]"),
+        (2, np.ones((60, 2), bool), "[ True  True]"),
         (2, np.zeros((60, 2)), "[0. 0.]"),
         (2, np.full((60, 2), 0.25), "[0.25 0.25]"),
     ],
@@ -251,6 +264,28 @@ def test_targets_that_may_be_a_regressions_are_warned_about(inputs, outputs, y, 
     assert caught[0].filename == __file__
     chosen.fit(inputs, y, epochs=1)
     assert (model.params == chosen.params).all()
+
+
+@pytest.mark.parametrize("y", [[20.0, 30.0] * 30, [0.0, 5.0] * 30])
+def test_two_floats_may_be_a_regressions_as_well(inputs, y):
+    message = f"y: the numbers {y[0]:g} and {y[1]:g} are taken for the labels of two classes, by the default loss"
+    with pytest.warns(UserWarning, match=message):
+        MLP([5, 1], seed=0).fit(inputs, y, epochs=1)
+    model = MLP([5, 1], loss="binary_cross_entropy", seed=0)
+    model.fit(inputs, y, epochs=1)
+    assert model.classes_.tolist() == y[:2]
+
+
+def test_a_constant_is_a_regressions(inputs):
+    with pytest.raises(FastnnError, match=r"choose loss='mean_squared_error' for a regression, .* found 5\.0 at index"):
+        MLP([5, 1]).fit(inputs, [5.0] * 60)
+
+
+def test_other_labels_after_zero_and_one_are_named(inputs):
+    model = MLP([5, 1], seed=0)
+    model.fit(inputs, [0, 1] * 30, epochs=1)
+    with pytest.raises(FastnnError, match="y: expected labels of the classes 0, 1, found -1 at index 0"):
+        model.fit(inputs, [-1, 1] * 30)
 
 
 def test_probabilities_need_no_loss():

@@ -79,19 +79,38 @@ def test_numbers_without_a_doubt(X):
 
 
 @pytest.mark.parametrize("method", ["forward", "predict", "predict_proba"])
-def test_rows_unlike_those_of_the_training(method):
-    """Trained with pixels as bytes, asked with pixels that are not scaled; and the other way round for a table."""
-    for trained, asked, message in (
+@pytest.mark.parametrize(
+    ("trained", "asked", "message"),
+    [
         (PIXELS.astype(np.uint8), PIXELS, NOT_SCALED.format("int64")),
+        (PIXELS.astype(np.uint8), PIXELS.astype(np.float32), NOT_SCALED.format("float32")),
+        (PIXELS / 255, PIXELS.astype(float), NOT_SCALED.format("float64")),
         (TABLE, TABLE.astype(np.uint8), SCALED.format(1, 255)),
-    ):
-        model = make()
-        model.fit(trained, LABELS, epochs=1)
-        with pytest.warns(UserWarning, match=message):
-            getattr(model, method)(asked)
-        assert heard(lambda model=model, asked=asked: getattr(model, method)(asked)) == []
+        (TABLE * 7.0, (TABLE * 7).astype(np.uint8), SCALED.format(7, 36)),
+    ],
+    ids=range(5),
+)
+def test_rows_scaled_unlike_those_of_the_training(method, trained, asked, message):
+    model = make()
+    assert heard(lambda: model.fit(trained, LABELS, epochs=1, validation_data=(trained, LABELS))) == []
+    with pytest.warns(UserWarning, match=message):
+        getattr(model, method)(asked)
+    assert heard(lambda: getattr(model, method)(asked)) == []
+
+
+@pytest.mark.parametrize("method", ["forward", "predict", "predict_proba"])
+def test_rows_scaled_like_those_of_the_training(method):
+    """Whatever they look like by themselves."""
+    table, bytes_ = make(), make()
+    table.fit(PIXELS + 0.5, LABELS, epochs=1)
+    bytes_.fit(PIXELS.astype(np.uint8), LABELS, epochs=1)
+    assert heard(lambda: getattr(table, method)([[34, 80, 120, 0, 0, 1]])) == []
+    assert heard(lambda: getattr(bytes_, method)((TABLE * 9).astype(np.uint8))) == []
+
+
+def test_rows_for_a_model_that_has_seen_none():
     with pytest.warns(UserWarning, match=NOT_SCALED.format("float64")):
-        getattr(make(), method)(PIXELS[0].astype(float))
+        make().predict(PIXELS[0].astype(float))
 
 
 def test_each_model_says_it_for_itself_and_so_does_held_out_data():

@@ -54,10 +54,7 @@ def rows_of(argument: str, x: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) 
 
 def split(data: Samples, share: float) -> tuple[Samples, Samples]:
     """All but the last rows, and the last: ``share`` of them."""
-    count = len(data.x)
-    first = math.floor(count * (1.0 - share))
-    if first == 0 or first == count:
-        raise InvalidArgumentError("validation_split", f"a share that leaves both parts some of {count} rows", share)
+    first = validation.rows_to_train("validation_split", len(data.x), share)
 
     def part(rows: slice) -> Samples:
         return Samples(data.x[rows], data.y[rows], None if data.weights is None else data.weights[rows])
