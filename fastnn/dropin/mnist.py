@@ -75,9 +75,9 @@ def download_and_parse_mnist_file(
     it is not looked for. Raises FileFormatError for other files than IDX, and FastnnError where the original would
     download what is not embedded: other names, and a ``datasets_url`` that is no mirror of MNIST.
     """
-    path = os.path.join(target_dir or temporary_dir(), check_path(fname))
+    path = os.path.join(check_path(target_dir or temporary_dir()), check_path(fname))
     if force or os.path.dirname(path) == EMBEDDED or not os.path.isfile(path):
-        if not MIRROR.match(datasets_url):
+        if not MIRROR.match(str(datasets_url)):
             expected = "a mirror of MNIST, or the files in temporary_dir(), as nothing is downloaded"
             raise InvalidArgumentError("datasets_url", expected, repr(datasets_url))
         if fname not in FILES:
@@ -98,7 +98,7 @@ def parse_idx(fd: IO[bytes]) -> NDArray[np.uint8]:
     """
     try:
         is_whole_file = os.path.samestat(os.fstat(fd.fileno()), os.stat(fd.name)) and fd.tell() == 0
-    except (AttributeError, OSError):  # what lies in memory or in an archive has no number
+    except (AttributeError, OSError, ValueError):  # what lies in memory has no number, what is closed none any more
         is_whole_file = False
     if not is_whole_file:
         raise InvalidTypeError("fd", "a file opened by its path, at its beginning", repr(fd))

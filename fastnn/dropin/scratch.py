@@ -183,7 +183,7 @@ def _one_hot(argument: str, labels: ArrayLike, count: int) -> FloatArray:
 
 def active_relu(x: ArrayLike) -> FloatArray:
     """max(0, x), elementwise."""
-    return activate(np.asarray(x), RELU)
+    return activate(validation.numeric_array("x", x), RELU)
 
 
 def softmax(x: ArrayLike) -> FloatArray:

@@ -422,3 +422,17 @@ def test_load_mnist_and_load_csv_take_digits_alone(tmp_path, refused, read):
     refused(read, tmp_path / "mnist_train.csv", "a label, an integer from 0 to 9, found 10", offset=8)
     write(tmp_path / "mnist_train.csv", images)
     refused(read, tmp_path / "mnist_train.csv", "images of 28 x 28 = 784 pixels without labels", offset=1)
+
+
+@pytest.mark.parametrize("header", ["x,y,color", "y,x", "x,y,z"])
+def test_y_beside_x_is_a_place(tmp_path, header, refused):
+    (tmp_path / "f").write_text(f"{header}\n" + "1,2,0\n"[: 2 * len(header.split(",")) - 1] + "\n")
+    refused(
+        read_csv, tmp_path / "f", "expected a column named label, class, target or digit, found columns named", offset=1
+    )
+
+
+def test_rows_beside_columns_are_numbers(tmp_path):
+    (tmp_path / "f").write_text("row,col,label\n3,4,1\n5,6,0\n")
+    X, y = read_csv(tmp_path / "f")
+    assert (X.tolist(), y.tolist()) == ([[3, 4], [5, 6]], [1, 0])
