@@ -86,7 +86,7 @@ cdef extern from "fastnn.h" nogil:
         float *errors
 
     ctypedef struct fnn_interrupt:
-        int (*check)(fnn_interrupt *) noexcept
+        int stopped
         void *owner
 
     ctypedef struct fnn_kernels:
@@ -117,7 +117,8 @@ cdef extern from "fastnn.h" nogil:
 
     int64_t fnn_parse_fields(const uint8_t *, int64_t, int64_t, uint8_t *) noexcept
     const fnn_unit *fnn_select(const char *) noexcept
-    int fnn_forced_form, fnn_forced_split
+    fnn_interrupt fnn_new_interrupt(int (*)(fnn_interrupt *) noexcept, void *)
+    int fnn_forced_form, fnn_forced_split, fnn_forced_threads
     int FORWARD, TRAINING, LEADING
     const double FNN_FORWARD_THREAD_WORK
     const double FNN_TRAIN_THREAD_WORK
@@ -148,23 +149,19 @@ def describe():
     return f"{simd}, up to {num_threads()} threads"
 
 
-cdef bint threads_forced = False
-
-
 cdef int threads_for(double work, double least) except -1:
     """How many threads a call may use; one if its work is less than what makes up for a second one."""
-    return num_threads() if work >= least or threads_forced else 1
+    return num_threads() if work >= least or fnn_forced_threads else 1
 
 
 cdef int run_handlers(fnn_interrupt *interrupt) noexcept with gil:
     """Run the handlers of signals that have come, Ctrl-C's among them; is the call that asks to stop?"""
-    cdef Interrupt call = <Interrupt>interrupt.owner
-    if call.raised is None:
-        try:
-            PyErr_CheckSignals()
-        except BaseException as error:
-            call.raised = error
-    return call.raised is not None
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<Interrupt>interrupt.owner).raised = error
+        return 1
+    return 0
 
 
 @cython.final
@@ -174,14 +171,12 @@ cdef class Interrupt:
     cdef object raised
 
     def __cinit__(self):
-        self.c = fnn_interrupt(run_handlers, <void *>self)
+        self.c = fnn_new_interrupt(run_handlers, <void *>self)
 
-    cdef int end(self, bint stopped) except -1:
+    cdef int end(self) except -1:
         """Raise what stopped the kernel, if it was stopped, or what has come since it last looked."""
-        if self.raised is not None:
+        if self.c.stopped:
             raise self.raised
-        if stopped:
-            raise SystemError("a kernel stopped before its end, and no signal's handler had raised anything")
         PyErr_CheckSignals()
         return 0
 
@@ -283,7 +278,7 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     grad.fill(0)
     with nogil:
         loss = kernels.loss_grad(&shape.c, parameters, &data, count, gradient, arena.start, &interrupt.c)
-    interrupt.end(False)
+    interrupt.end()
     return loss
 
 
@@ -347,7 +342,7 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
         with nogil:
             kernels.train(&shape.c, parameters, slots, &data, rows, count, batch_size, &update, SLICE_SECONDS, &result,
                           arena.start, threads, &interrupt.c)
-        interrupt.end(result.interrupted)
+        interrupt.end()
         if tick is not None and not result.diverged:
             tick(result.batches)
     return EpochResult(result.loss, result.correct, result.batches)
@@ -382,10 +377,9 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     cdef int threads = threads_for(work, FNN_SEARCH_THREAD_WORK)
     cdef Arena arena = Arena(kernels.search_bytes(&search, threads))
     cdef Interrupt interrupt = Interrupt()
-    cdef bint stopped
     with nogil:
-        stopped = kernels.search(&search, arena.start, threads, &interrupt.c)
-    interrupt.end(stopped)
+        kernels.search(&search, arena.start, threads, &interrupt.c)
+    interrupt.end()
 
 
 def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const real[::1] low, double scale,
@@ -430,8 +424,8 @@ def force_form(form):
 
 def force_threads(bint forced):
     """Let calls use all threads that they may, however little their work is; False: by the rules. For the tests."""
-    global threads_forced
-    threads_forced = forced
+    global fnn_forced_threads
+    fnn_forced_threads = forced
 
 
 def force_split(split):

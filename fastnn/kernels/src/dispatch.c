@@ -9,7 +9,7 @@
 #include <unistd.h>
 #endif
 
-_Atomic int fnn_forced_form = -1, fnn_forced_split = -1;
+_Atomic int fnn_forced_form = -1, fnn_forced_split = -1, fnn_forced_threads = 0;
 int fnn_amx_wanted;
 uint64_t fnn_set_bits[256];
 

@@ -89,12 +89,13 @@ typedef struct {
 /* fields.c */
 int64_t fnn_parse_fields(const uint8_t *text, int64_t size, int64_t columns, uint8_t *values);
 
-/* One call's interrupt record. `check` is called every POLL_SECONDS of a long computation, from the thread that made the
-   call: is this call to stop? What it has to remember for that belongs to the record's owner, so that no call ever sees
-   another's interrupt. */
+/* One call's interrupt record, so that no call ever sees another's interrupt. `check` runs the handlers of signals that
+   have come and says whether the call is to stop; what they raised it keeps with the record's owner. */
 typedef struct fnn_interrupt {
     int (*check)(struct fnn_interrupt *interrupt);
     void *owner;
+    double next_check; /* by the clock of fnn_now() */
+    int stopped;
 } fnn_interrupt;
 
 /* threads.c */
@@ -120,6 +121,13 @@ void fnn_arrive(fnn_barrier *barrier, int thread);
 double fnn_wait(const fnn_barrier *barrier, int thread, int threads);
 
 double fnn_now(void); /* seconds */
+
+/* A record that is checked for the first time after POLL_SECONDS. */
+fnn_interrupt fnn_new_interrupt(int (*check)(fnn_interrupt *interrupt), void *owner);
+
+/* Is the call to stop? Asked now and then during a long computation, in the thread that made the call, it looks for
+   signals every POLL_SECONDS. */
+int fnn_interrupted(fnn_interrupt *interrupt);
 
 /* Are the cores so much in use that threads wait for one another instead of working, with `stalled` of `seconds` spent
    so in the present call? And what the call was like, at its end: from a crowd on, calls go alone for a while. */
@@ -204,6 +212,9 @@ extern _Atomic int fnn_forced_form;
 /* What threads share out of a first layer that is wide enough for either, for the same: its inputs (0), or its outputs
    (1); -1, the start: as the rule says. */
 extern _Atomic int fnn_forced_split;
+
+/* Whether calls use all threads that they may, however little their work is, for the tests. */
+extern _Atomic int fnn_forced_threads;
 
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
 extern uint64_t fnn_set_bits[256];

@@ -12,10 +12,7 @@
 
 /* Lets signals be heard; is the search to stop? */
 static int FN(is_stopped)(FN(search_job) *job, int thread) {
-    if (thread == 0 && job->interrupt && fnn_now() > job->next_check) {
-        if (job->interrupt->check(job->interrupt)) __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
-        job->next_check = fnn_now() + POLL_SECONDS;
-    }
+    if (thread == 0 && fnn_interrupted(job->interrupt)) __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
     return __atomic_load_n(&job->stop, __ATOMIC_RELAXED);
 }
 
@@ -171,7 +168,6 @@ static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_interru
     FN(plan_search)(&job, s, threads, arena);
     if (FN(plain_form)(s) == FN(BY_REALS)) FN(find_centre)(&job);
     job.interrupt = interrupt;
-    job.next_check = fnn_now() + POLL_SECONDS;
     job.least_error = INFINITY;
     for (int64_t r = 0; r < s->rows && s->width; r++)
         if (s->row_errors[r] < job.least_error) job.least_error = s->row_errors[r];

@@ -227,12 +227,11 @@ static void FN(accumulate)(PASS *pass, const int64_t *order, int64_t first, int6
     for (int64_t start = 0; start < count; start += LONG_BLOCK) {
         const int64_t m = count - start < LONG_BLOCK ? count - start : LONG_BLOCK;
         const int64_t *rows = order ? order + start : NULL;
-        if (pass->interrupt && fnn_now() > pass->next_check) {
+        if (pass->interrupt) { /* signals' handlers run in the caller's float environment */
             const uint64_t control = float_control();
             set_float_control(pass->control);
-            if (pass->interrupt->check(pass->interrupt)) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
+            if (fnn_interrupted(pass->interrupt)) __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
             set_float_control(control);
-            pass->next_check = fnn_now() + POLL_SECONDS;
         }
         if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
         FN(gather)(pass, pass->in, rows, first + start, m, count - start);

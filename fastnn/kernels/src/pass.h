@@ -67,7 +67,6 @@ typedef struct {
     int64_t share_room;   /* elements of one of the two */
     REAL *x_columns, *gram, *run_z, *moves; /* of a run of online batches; see online.h */
     fnn_interrupt *interrupt; /* NULL in all threads but one */
-    double next_check;        /* when to ask it */
     uint64_t control;     /* the caller's float environment, in which it runs */
     int *stop;            /* set once it says so; read by all threads */
     double loss;          /* summed over the samples seen */

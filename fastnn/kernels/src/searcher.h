@@ -26,7 +26,6 @@ typedef struct {
     char *arena;
     size_t thread_bytes;
     fnn_interrupt *interrupt;
-    double next_check;
     int stop, finished; /* finished: threads that have no more to do */
 } FN(search_job);
 

@@ -10,7 +10,6 @@ static double FN(loss_grad)(const fnn_net *net, const void *params, const fnn_da
     pass.tail = pass.params + pass.tail_at;
     pass.gradient = grad;
     pass.interrupt = interrupt;
-    pass.next_check = fnn_now() + POLL_SECONDS;
     pass.stop = &stop;
     pass.control = float_control();
     FN(transpose_weights)(&pass);

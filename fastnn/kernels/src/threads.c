@@ -115,6 +115,20 @@ double fnn_now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+#define POLL_SECONDS 0.05
+
+fnn_interrupt fnn_new_interrupt(int (*check)(fnn_interrupt *interrupt), void *owner) {
+    return (fnn_interrupt){check, owner, fnn_now() + POLL_SECONDS, 0};
+}
+
+int fnn_interrupted(fnn_interrupt *interrupt) {
+    if (!interrupt->stopped && fnn_now() > interrupt->next_check) {
+        interrupt->stopped = interrupt->check(interrupt);
+        interrupt->next_check = fnn_now() + POLL_SECONDS;
+    }
+    return interrupt->stopped;
+}
+
 /* Short calls are judged together: each may lose as much as the scheduler's time slice. */
 #define RECENT 0.02        /* seconds */
 #define LEAST_STALLED 0.003 /* seconds: a core may well be taken away once */
@@ -122,29 +136,29 @@ double fnn_now(void) {
 #define FIRST_BACKOFF 0.02  /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
 #define LAST_BACKOFF 0.64   /* seconds, after doubling */
 
-static _Thread_local fnn_crowd crowd;
+static _Thread_local fnn_crowd own;
 
-fnn_crowd *fnn_crowd_of_thread(void) { return &crowd; }
+fnn_crowd *fnn_crowd_of_thread(void) { return &own; }
 
-int fnn_is_crowded(const fnn_crowd *known, double seconds, double stalled) {
-    stalled += known->stalled;
-    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (known->shared + seconds);
+int fnn_is_crowded(const fnn_crowd *crowd, double seconds, double stalled) {
+    stalled += crowd->stalled;
+    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (crowd->shared + seconds);
 }
 
-void fnn_learn(fnn_crowd *known, double seconds, double stalled) {
-    if (fnn_is_crowded(known, seconds, stalled)) {
-        known->backoff = known->backoff > 0 ? 2 * known->backoff : FIRST_BACKOFF;
-        if (known->backoff > LAST_BACKOFF) known->backoff = LAST_BACKOFF;
-        known->alone_until = fnn_now() + known->backoff;
-        known->shared = known->stalled = 0;
+void fnn_learn(fnn_crowd *crowd, double seconds, double stalled) {
+    if (fnn_is_crowded(crowd, seconds, stalled)) {
+        crowd->backoff = crowd->backoff > 0 ? 2 * crowd->backoff : FIRST_BACKOFF;
+        if (crowd->backoff > LAST_BACKOFF) crowd->backoff = LAST_BACKOFF;
+        crowd->alone_until = fnn_now() + crowd->backoff;
+        crowd->shared = crowd->stalled = 0;
         return;
     }
-    known->shared += seconds;
-    known->stalled += stalled;
-    if (known->shared > RECENT) { /* long enough to be sure: there is no crowd, and what is past counts less */
-        known->stalled *= RECENT / known->shared;
-        known->shared = RECENT;
-        known->backoff = 0;
+    crowd->shared += seconds;
+    crowd->stalled += stalled;
+    if (crowd->shared > RECENT) { /* long enough to be sure: there is no crowd, and what is past counts less */
+        crowd->stalled *= RECENT / crowd->shared;
+        crowd->shared = RECENT;
+        crowd->backoff = 0;
     }
 }
 

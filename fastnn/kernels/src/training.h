@@ -188,7 +188,6 @@ static void FN(train_thread)(void *argument, int thread, int threads) {
         memset(pass.x_columns, 0, job->net->sizes[0] * GRAM_STRIDE * sizeof(REAL));
     if (thread == 0) {
         pass.interrupt = job->interrupt;
-        pass.next_check = job->end;
         job->partial = pass.partial;
         job->share_room = pass.share_room;
         job->gradients = pass.gradient;

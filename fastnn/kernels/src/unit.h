@@ -133,7 +133,6 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define WIDE_LINES 6 /* cache lines of first-layer outputs from which the threads share out these, not the inputs: the
                         layers behind are then shared out too, but every thread packs all inputs */
 #define GRAM_STRIDE 48 /* RUN, padded to whole cache lines */
-#define POLL_SECONDS 0.05
 #define THREAD_WORK 1e5         /* multiply-adds (of dense inputs) a batch above which threads pay for their barrier */
 
 _Static_assert(CHUNKS <= FNN_MOST_MEETING, "each chunk may have a thread");
