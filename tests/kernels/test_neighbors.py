@@ -95,6 +95,53 @@ def test_many_rows(backend, dtype, metric):
     assert all(len(set(row)) == 20 for row in indices.tolist())
 
 
+ORDERS = {  # of the distances from the first query, as the rows come
+    "nearest first": lambda n: np.arange(n),
+    "farthest first": lambda n: np.arange(n)[::-1],
+    "equal": lambda n: np.zeros(n, int),
+    "few values": lambda n: np.arange(n) * 7919 % n // 400,
+    "up and down": lambda n: np.minimum(np.arange(n), np.arange(n)[::-1]),
+    "down and up": lambda n: np.abs(np.arange(n) - n // 2),
+}
+
+
+@each_dtype
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("q", [3, 300])
+@pytest.mark.usefixtures("many_cores")
+def test_many_neighbours(backend, q, order, dtype):
+    """Of whole numbers, with many ties, and with as many neighbours as there are rows."""
+    n = 3001
+    far = ORDERS[order](n)
+    X = np.stack([far % 256, far // 256, np.arange(n) % 3], axis=1).astype(dtype)
+    Q = np.zeros((q, 3), dtype)
+    Q[1:] = np.random.default_rng(0).integers(0, 12, (q - 1, 3))
+    truth = truth_from_numpy("manhattan", X, Q)
+    expected = np.argsort(truth, axis=1, kind="stable")
+    expected_values = np.take_along_axis(truth, expected, axis=1)
+    limit = np.median(truth[0])
+    for k in (32, 33, 500, 3001):
+        values, indices = point_sets.search(backend, Points(X, Q), "manhattan", k)
+        np.testing.assert_array_equal(indices, expected[:, :k])
+        np.testing.assert_array_equal(values, expected_values[:, :k])
+        values, indices = point_sets.search(backend, Points(X, Q), "manhattan", k, limit)
+        within = expected_values[:, :k] <= limit
+        np.testing.assert_array_equal(indices, np.where(within, expected[:, :k], -1))
+
+
+@each_dtype
+@pytest.mark.parametrize("k", [33, 100, 1000])
+@pytest.mark.usefixtures("many_cores")
+def test_many_neighbours_by_codes(backend, k, dtype):
+    rng = np.random.default_rng(0)
+    X, Q = rng.integers(0, 5, (9000, 8)).astype(dtype), rng.integers(0, 5, (70, 8)).astype(dtype)
+    truth = truth_from_numpy("euclidean", X, Q)
+    values, indices = point_sets.search(backend, Points(X, Q), "euclidean", k)
+    expected = np.argsort(truth, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_array_equal(values, np.take_along_axis(truth, expected, axis=1))
+
+
 # ---- zero vectors and angles
 
 

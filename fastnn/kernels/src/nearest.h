@@ -1,45 +1,88 @@
-/* The k best rows of a query: a binary heap with the worst on top, where "worse" is a greater value or, of equal values,
-   a greater index. Included once per instruction set. */
+/* The best rows of a query, where "better" is a less value or, of equal values, a less index: how they are inserted,
+   selected and sorted. Included once per instruction set. */
 
-#define NOBODY INT64_MAX /* the index in places that no row has taken yet; their value is INFINITY */
+#define FEW_NEAREST 32  /* neighbours up to which each new row is inserted; */
+#define WAITING_SHARE 2 /* of more, up to half as many rows wait until the best of all are selected */
+#define SHORT_RUN 12    /* rows that are sorted by insertion */
 
-INLINE int is_worse(double value, int64_t index, double than_value, int64_t than_index) {
-    return value > than_value || (value == than_value && index > than_index);
+static int64_t waiting_room(int64_t k) { return k > FEW_NEAREST ? k / WAITING_SHARE : 0; }
+
+INLINE int is_better(double value, int64_t index, double than_value, int64_t than_index) {
+    return (value < than_value) | ((value == than_value) & (index < than_index));
 }
 
-static void empty_heap(double *values, int64_t *indices, int64_t k) {
-    for (int64_t i = 0; i < k; i++) values[i] = INFINITY, indices[i] = NOBODY;
+/* Puts a row in its place among `count` sorted ones; the worse ones move on by a place. */
+static void insert_row(double *values, int64_t *indices, int64_t count, double value, int64_t index) {
+    for (; count > 0 && is_better(value, index, values[count - 1], indices[count - 1]); count--)
+        values[count] = values[count - 1], indices[count] = indices[count - 1];
+    values[count] = value;
+    indices[count] = index;
 }
 
-/* Puts a row in the place of the worst. */
-static void replace_worst(double *values, int64_t *indices, int64_t k, double value, int64_t index) {
-    int64_t at = 0;
-    for (int64_t child = 1; child < k; child = 2 * at + 1) {
-        if (child + 1 < k && is_worse(values[child + 1], indices[child + 1], values[child], indices[child])) child++;
-        if (!is_worse(values[child], indices[child], value, index)) break;
-        values[at] = values[child];
-        indices[at] = indices[child];
-        at = child;
+INLINE void swap_rows(double *values, int64_t *indices, int64_t a, int64_t b) {
+    const double value = values[a];
+    const int64_t index = indices[a];
+    values[a] = values[b], indices[a] = indices[b];
+    values[b] = value, indices[b] = index;
+}
+
+/* One of `count` places; which it is follows no pattern that rows may have. */
+INLINE int64_t some_place(int64_t count, uint32_t factor) {
+    return (int64_t)((uint64_t)((uint32_t)count * factor) * (uint64_t)count >> 32);
+}
+
+/* Brings the rows that are better than a certain one before it and the others behind it; returns its place. That one is
+   the median of three. No branch depends on the order of the rows, which no processor could predict. */
+static int64_t split_rows(double *values, int64_t *indices, int64_t count) {
+    int64_t low = some_place(count, 0x9e3779b1), middle = some_place(count, 0x85ebca77), better = 0;
+    const int64_t high = some_place(count, 0xc2b2ae3d);
+    if (is_better(values[middle], indices[middle], values[low], indices[low])) {
+        const int64_t other = low;
+        low = middle;
+        middle = other;
     }
-    values[at] = value;
-    indices[at] = index;
-}
-
-/* Takes a row in if it is better than the worst; did it? */
-INLINE int offer(double *values, int64_t *indices, int64_t k, double limit, double value, int64_t index) {
-    if (!(value <= limit) || !is_worse(values[0], indices[0], value, index)) return 0;
-    replace_worst(values, indices, k, value, index);
-    return 1;
-}
-
-/* The heap's rows from best to worst; the places that nobody took get the index -1. */
-static void sort_heap(double *values, int64_t *indices, int64_t k) {
-    for (int64_t last = k - 1; last > 0; last--) {
-        const double value = values[last];
-        const int64_t index = indices[last];
-        values[last] = values[0];
-        indices[last] = indices[0];
-        replace_worst(values, indices, last, value, index);
+    if (is_better(values[high], indices[high], values[middle], indices[middle]))
+        middle = is_better(values[high], indices[high], values[low], indices[low]) ? low : high;
+    swap_rows(values, indices, 0, middle);
+    for (int64_t i = 1; i < count; i++) {
+        const int is_one = is_better(values[i], indices[i], values[0], indices[0]);
+        swap_rows(values, indices, i, better + 1);
+        better += is_one;
     }
-    for (int64_t i = k - 1; i >= 0 && indices[i] == NOBODY; i--) indices[i] = -1;
+    swap_rows(values, indices, 0, better);
+    return better;
+}
+
+/* Brings the row that would be at `place` if all were sorted there, and the better ones before it (quickselect). */
+static void select_row(double *values, int64_t *indices, int64_t count, int64_t place) {
+    while (count > 1) {
+        const int64_t split = split_rows(values, indices, count);
+        if (split >= place) count = split;
+        if (split > place) continue;
+        if (split == place) return;
+        values += split + 1, indices += split + 1;
+        count -= split + 1, place -= split + 1;
+    }
+}
+
+/* Sorts rows (quicksort). */
+static void sort_rows(double *values, int64_t *indices, int64_t count) {
+    while (count > SHORT_RUN) {
+        const int64_t split = split_rows(values, indices, count), rest = count - split - 1;
+        if (split < rest) { /* the recursion takes the shorter part, and so is never deep */
+            sort_rows(values, indices, split);
+            values += split + 1, indices += split + 1;
+            count = rest;
+        } else {
+            sort_rows(values + split + 1, indices + split + 1, rest);
+            count = split;
+        }
+    }
+    for (int64_t i = 1; i < count; i++) insert_row(values, indices, i, values[i], indices[i]);
+}
+
+/* Sorts the `count` rows that there are for k places; the other places get the index -1. */
+static void finish_list(double *values, int64_t *indices, int64_t count, int64_t k) {
+    sort_rows(values, indices, count);
+    for (int64_t i = count; i < k; i++) values[i] = INFINITY, indices[i] = -1;
 }

@@ -19,24 +19,22 @@ static int FN(is_stopped)(FN(search_job) *job, int thread) {
 static int64_t FN(seeds)(const fnn_search *s) { return s->width && s->k <= MOST_SEEDED ? 2 * s->k : 0; }
 
 /* Caps what the queries want by the k-th best of twice as many rows, those whose codes are nearest: else most hits are
-   rows that come before any good ones. Leaves something in the heaps (count, k). */
-static void FN(seed)(SEARCHER *here, int64_t low, int64_t high, double *values, int64_t *indices) {
+   rows that come before any good ones. */
+static void FN(seed)(SEARCHER *here, int64_t low, int64_t high) {
     const int64_t k = here->job->search->k, seeds = FN(seeds)(here->job->search);
     for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY; /* any codes will do */
-    FN(use_heaps)(here, here->seed_values, here->seed_indices, seeds);
+    FN(use_lists)(here, here->seed_values, here->seed_indices, seeds);
     FN(enter_form)(here, FN(SEEDING));
     for (int64_t row = low, visits = 0; row < high; row += SEED_STRIDE * INT_ROWS, visits++) {
         if (visits % POLL_VISITS == 0 && FN(is_stopped)(here->job, here->thread)) return;
         FN(visit)(here, row, high);
     }
     for (int64_t i = 0; i < here->count; i++) {
-        empty_heap(values + i * k, indices + i * k, k);
+        FN(select_best)(here, i);
         for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) FN(fetch_row)(here, here->indices[j]);
-        for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) {
-            const int64_t row = here->indices[j];
-            offer(values + i * k, indices + i * k, k, INFINITY, FN(value_of)(here, i, row), row);
-        }
-        here->cap[i] = values[i * k];
+        for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) here->values[j] = FN(value_of)(here, i, here->indices[j]);
+        select_row(here->values + i * seeds, here->indices + i * seeds, seeds, k - 1);
+        here->cap[i] = here->values[i * seeds + k - 1];
     }
 }
 
@@ -52,10 +50,10 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
         if (s->metric == COSINE && !s->is_uint8)
             here->q_factor[i] = FN(inverse_norm)(FN(point)(s, s->q, here->first + i), s->columns);
     }
-    if (seeds && high - low >= 16 * seeds) FN(seed)(here, low, high, values, indices); /* so that the heaps fill */
+    if (seeds && high - low >= 16 * seeds) FN(seed)(here, low, high); /* so that the lists fill */
     for (int64_t i = 0; i < here->count; i++)
         if (s->limit < here->cap[i]) here->cap[i] = s->limit;
-    FN(use_heaps)(here, values, indices, s->k);
+    FN(use_lists)(here, values, indices, s->k);
     FN(enter_form)(here, s->width ? FN(BY_CODES) : FN(plain_form)(s));
     for (int64_t row = low, visits = 0; row < high; visits++) {
         if (visits % POLL_VISITS == 0) {
@@ -68,8 +66,10 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
         if (here->form == FN(BY_CODES) && computed > s->most_verified * compared + grace * (double)here->count)
             FN(enter_form)(here, FN(plain_form)(s));
     }
-    if (here->job->parts == 1)
-        for (int64_t i = 0; i < here->count; i++) sort_heap(values + i * s->k, indices + i * s->k, s->k);
+    for (int64_t i = 0; i < here->count && !FN(is_stopped)(here->job, here->thread); i++) {
+        if (here->taken[i] > s->k) FN(select_best)(here, i);
+        finish_list(values + i * s->k, indices + i * s->k, here->taken[i], s->k);
+    }
 }
 
 /* Lays a thread's memory out; returns its size. */
@@ -80,7 +80,13 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     const int64_t width = plain == FN(BY_REALS) ? s->columns : 0;
     const int64_t columns = plain == FN(BY_BYTES) && s->columns > s->width ? s->columns : s->width;
     const int64_t fours = (columns + 3) / 4, groups = job->bytes->groups(4 * fours);
+    const int64_t most = FN(seeds)(s) > s->k ? FN(seeds)(s) : s->k, room = waiting_room(most);
     FN(cursor) at = {arena, 0};
+    here->waiting_values = FN(take)(&at, padded * room * sizeof(double));
+    here->waiting_indices = FN(take)(&at, padded * room * sizeof(int64_t));
+    here->taken = FN(take)(&at, padded * sizeof(int64_t));
+    here->all_values = FN(take)(&at, (most + room) * sizeof(double));
+    here->all_indices = FN(take)(&at, (most + room) * sizeof(int64_t));
     here->seed_values = FN(take)(&at, padded * FN(seeds)(s) * sizeof(double));
     here->seed_indices = FN(take)(&at, padded * FN(seeds)(s) * sizeof(int64_t));
     here->cap = FN(take)(&at, padded * sizeof(double));
@@ -150,10 +156,12 @@ static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int thre
     job->blocks = (s->queries + job->block - 1) / job->block;
     job->thread_bytes = FN(place_searcher)(&(SEARCHER){.job = job}, job, NULL);
     FN(cursor) at = {arena, threads * job->thread_bytes};
-    const int64_t places = job->parts > 1 ? job->parts * s->queries * s->k : 0;
+    const int64_t lists = job->parts > 1 ? job->parts * s->queries : 0;
     job->centre = FN(take)(&at, s->columns * sizeof(REAL));
-    job->values = FN(take)(&at, places * sizeof(double));
-    job->indices = FN(take)(&at, places * sizeof(int64_t));
+    job->values = FN(take)(&at, lists * s->k * sizeof(double));
+    job->indices = FN(take)(&at, lists * s->k * sizeof(int64_t));
+    job->all_values = FN(take)(&at, (lists > 0) * job->parts * s->k * sizeof(double));
+    job->all_indices = FN(take)(&at, (lists > 0) * job->parts * s->k * sizeof(int64_t));
     if (job->parts == 1) job->values = s->values, job->indices = s->indices;
     return at.used;
 }
@@ -161,6 +169,22 @@ static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int thre
 static size_t FN(search_bytes)(const fnn_search *s, int threads) {
     FN(search_job) job;
     return FN(plan_search)(&job, s, threads, NULL);
+}
+
+/* Of a query's lists, one for each part of the rows, the best. */
+static void FN(join_parts)(const FN(search_job) *job, int64_t query) {
+    const fnn_search *s = job->search;
+    const int64_t k = s->k;
+    int64_t count = 0;
+    for (int64_t part = 0; part < job->parts; part++) {
+        const int64_t at = (part * s->queries + query) * k;
+        for (int64_t j = 0; j < k && job->indices[at + j] >= 0; j++, count++)
+            job->all_values[count] = job->values[at + j], job->all_indices[count] = job->indices[at + j];
+    }
+    if (count > k) select_row(job->all_values, job->all_indices, count, k - 1);
+    finish_list(job->all_values, job->all_indices, count < k ? count : k, k);
+    memcpy(s->values + query * k, job->all_values, k * sizeof(double));
+    memcpy(s->indices + query * k, job->all_indices, k * sizeof(int64_t));
 }
 
 static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_interrupt *interrupt) {
@@ -174,16 +198,7 @@ static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_interru
     fnn_parallel(FN(search_thread), &job, threads);
     if (job.stop) return 1;
     if (job.parts == 1) return 0;
-    for (int64_t i = 0; i < s->queries; i++) {
-        double *values = s->values + i * s->k;
-        int64_t *indices = s->indices + i * s->k;
-        empty_heap(values, indices, s->k);
-        for (int64_t part = 0; part < job.parts; part++)
-            for (int64_t j = 0, at = (part * s->queries + i) * s->k; j < s->k; j++, at++)
-                if (job.indices[at] != NOBODY)
-                    offer(values, indices, s->k, s->limit, job.values[at], job.indices[at]);
-        sort_heap(values, indices, s->k);
-    }
-    return 0;
+    for (int64_t i = 0; i < s->queries && !FN(is_stopped)(&job, 0); i++) FN(join_parts)(&job, i);
+    return job.stop;
 }
 #undef SEARCHER

@@ -20,6 +20,8 @@ typedef struct {
     int64_t next;                 /* item */
     double *values;               /* (parts, queries, k), of one part search->values */
     int64_t *indices;
+    double *all_values; /* (parts * k) of one query */
+    int64_t *all_indices;
     REAL *centre; /* (columns) that prepared rows are relative to, and the power of two that they are multiplied by */
     REAL unit;
     float least_error; /* of the rows' codes */
@@ -36,10 +38,15 @@ typedef struct {
     int64_t first, count;
     int64_t tiles, tile_rows, in_teams; /* of queries, in the form; whether its tiles are teams */
     int32_t *order, *place; /* order[i]: which query is in the tiles' i-th place; and each query's place */
-    int64_t k;      /* of the heaps */
-    double *values; /* (count, k) */
+    int64_t k, room;  /* of the lists: of the best so far, and of those that wait, which are at least as good as the k-th */
+    double *values;   /* (count, k), the k-th last; sorted if nobody waits */
     int64_t *indices;
-    double *seed_values; /* (block, seeds), the heaps of SEEDING */
+    double *waiting_values; /* (count, room) */
+    int64_t *waiting_indices;
+    int64_t *taken;      /* how many there are of both */
+    double *all_values;  /* (k + room) of one query, from which the best are selected */
+    int64_t *all_indices;
+    double *seed_values; /* (block, seeds), the lists of SEEDING */
     int64_t *seed_indices;
     double *cap;      /* no row with a greater value is among the k best */
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
@@ -138,12 +145,12 @@ static double FN(value_of)(const SEARCHER *here, int64_t query, int64_t row) {
                        : FN(value_of_reals)(s->metric, q, here->q_factor[query], x, s->columns);
 }
 
-/* What a query still wants, from its heap and, for the form, in its unit. */
+/* What a query still wants, from its list and, for the form, in its unit. */
 static void FN(aim)(SEARCHER *here, int64_t query) {
     const FN(search_job) *job = here->job;
     const fnn_search *s = job->search;
-    const double worst = here->values[query * here->k];
-    const int full = here->indices[query * here->k] != NOBODY;
+    const int full = here->taken[query] >= here->k;
+    const double worst = full ? here->values[(query + 1) * here->k - 1] : INFINITY;
     const int exact = here->form == FN(BY_BYTES) || here->form == FN(SEEDING);
     double reach = worst < here->cap[query] ? worst : here->cap[query];
     int32_t *byte_limit = here->byte_limit + here->place[query];

@@ -179,7 +179,57 @@ static void FN(scan_reals)(SEARCHER *here, int64_t row, int64_t height, uint32_t
     FN(take_hits)(here, valid, 0);
 }
 
-/* Takes the hits of a visit into the heaps. */
+/* Lets the searcher fill these lists. */
+static void FN(use_lists)(SEARCHER *here, double *values, int64_t *indices, int64_t k) {
+    here->k = k;
+    here->room = waiting_room(k);
+    here->values = values;
+    here->indices = indices;
+    memset(here->taken, 0, here->count * sizeof *here->taken);
+}
+
+/* Leaves the k best of a query's rows, of which there are as many at least, with the worst of them in the last place. */
+static void FN(select_best)(SEARCHER *here, int64_t query) {
+    const int64_t k = here->k, room = here->room, taken = here->taken[query];
+    double *values = here->values + query * k, *all_values = here->all_values;
+    int64_t *indices = here->indices + query * k, *all_indices = here->all_indices;
+    if (taken > k) {
+        memcpy(all_values, values, k * sizeof *values);
+        memcpy(all_indices, indices, k * sizeof *indices);
+        memcpy(all_values + k, here->waiting_values + query * room, (taken - k) * sizeof *values);
+        memcpy(all_indices + k, here->waiting_indices + query * room, (taken - k) * sizeof *indices);
+        select_row(all_values, all_indices, taken, k - 1);
+        memcpy(values, all_values, k * sizeof *values);
+        memcpy(indices, all_indices, k * sizeof *indices);
+    } else {
+        select_row(values, indices, k, k - 1);
+    }
+    here->taken[query] = k;
+}
+
+/* Takes a row in if it is better than the worst of k; is that another one now? */
+INLINE int FN(offer)(SEARCHER *here, int64_t query, double value, int64_t index) {
+    const int64_t k = here->k, room = here->room, taken = here->taken[query], waits = taken - k;
+    double *values = here->values + query * k;
+    int64_t *indices = here->indices + query * k;
+    if (!(value <= here->cap[query])) return 0;
+    if (taken >= k && !is_better(value, index, values[k - 1], indices[k - 1])) return 0;
+    if (room == 0) {
+        insert_row(values, indices, taken < k ? taken : k - 1, value, index);
+        here->taken[query] = taken < k ? taken + 1 : k;
+        return taken + 1 >= k;
+    }
+    values = waits < 0 ? values + taken : here->waiting_values + query * room + waits;
+    indices = waits < 0 ? indices + taken : here->waiting_indices + query * room + waits;
+    *values = value;
+    *indices = index;
+    here->taken[query] = taken + 1;
+    if (waits + 1 != 0 && waits + 1 != room) return 0;
+    FN(select_best)(here, query);
+    return 1;
+}
+
+/* Takes the hits of a visit into the lists. */
 static void FN(settle)(SEARCHER *here, int64_t row) {
     const fnn_search *s = here->job->search;
     const int measured = here->form == FN(SEEDING) || here->form == FN(BY_BYTES);
@@ -188,25 +238,13 @@ static void FN(settle)(SEARCHER *here, int64_t row) {
     for (int64_t h = 0; h < here->hit_count; h++) {
         const int64_t query = here->hits[h].query, index = row + here->hits[h].row;
         const double value = by_squares ? (double)here->squares[h] : FN(value_of)(here, query, index);
-        if (offer(here->values + query * here->k, here->indices + query * here->k, here->k, here->cap[query], value,
-                  index))
-            FN(aim)(here, query);
+        if (FN(offer)(here, query, value, index)) FN(aim)(here, query);
     }
 }
 
 static void FN(scan_rows)(SEARCHER *here, int64_t row, int64_t height) {
-    const fnn_search *s = here->job->search;
     for (int64_t i = 0; i < here->count; i++)
-        for (int64_t r = row; r < row + height; r++)
-            offer(here->values + i * s->k, here->indices + i * s->k, s->k, s->limit, FN(value_of)(here, i, r), r);
-}
-
-/* Lets the searcher fill these heaps. */
-static void FN(use_heaps)(SEARCHER *here, double *values, int64_t *indices, int64_t k) {
-    here->k = k;
-    here->values = values;
-    here->indices = indices;
-    for (int64_t i = 0; i < here->count; i++) empty_heap(values + i * k, indices + i * k, k);
+        for (int64_t r = row; r < row + height; r++) FN(offer)(here, i, FN(value_of)(here, i, r), r);
 }
 
 /* Compares the block with the next rows before `high`; returns how many these are. */
