@@ -40,8 +40,9 @@ class Neighbors:
 
     uint8 rows stay uint8 and are searched in exact integer arithmetic: the answers are those of integer brute force.
     float32 and float64 rows are searched in their own precision, and the distances that decide are summed directly
-    from the differences, in float64. Equal distances go to the lowest index. float16 and integers of up to 16
-    bits become float32 and other integers (up to 2^53) float64, without loss.
+    from the differences, in float64. Equal distances go to the lowest index; for cosine, rows that are exactly
+    proportional are equally far. float16 and integers of up to 16 bits become float32 and other integers (up to
+    2^53) float64, without loss.
 
     Raises
     ------

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import backend_name, get_backend, num_threads, use
-from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Kernels, aligned_copy
+from .kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Kernels, aligned_copy, unit_vectors
 from .projection import (
     Layer,
     linear,
@@ -234,9 +234,11 @@ def _grid(u: FloatArray, zero: FloatArray | None = None) -> tuple[FloatArray, fl
 def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
     """Rows as floats, of norm 1 for COSINE, about the mean."""
     v = rows.astype(mean.dtype)
-    if metric == COSINE:
+    if metric == COSINE and v.dtype == np.float64:
+        v = unit_vectors(v)
+    elif metric == COSINE:  # float64 holds the squares of all float32, which need no care
         norms = np.sqrt(np.einsum("ij,ij->i", v, v, dtype=np.float64))[:, np.newaxis]
-        v = np.divide(rows, norms, out=np.zeros_like(v), where=norms > 0, casting="same_kind")
+        np.divide(v, norms, out=v, where=norms > 0, casting="same_kind")
     v -= mean
     return v
 

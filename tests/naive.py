@@ -313,6 +313,20 @@ def _pair_value(metric: str, q: list[int], x: list[int], unit: int) -> float:
     return float((square - dot * dot) / (norms * (norms + dot)))  # 1 - dot / norms, but nothing cancels
 
 
+def direction(vector: Vector) -> tuple[int, ...]:
+    """What vectors that are exactly proportional, by a positive factor, have in common: wholes without a divisor."""
+    wholes = _wholes(vector, max(x.as_integer_ratio()[1] for x in vector))
+    divisor = math.gcd(*wholes) or 1
+    return tuple(whole // divisor for whole in wholes)
+
+
+def signed_cosine_square(q: Sequence[int], x: Sequence[int]) -> Fraction:
+    """cos^2 of the angle, negative where the cosine is; it ascends as the cosine does. 0 where a vector is zero."""
+    dot = sum([a * b for a, b in zip(q, x, strict=True)])
+    square = sum([a * a for a in q]) * sum([b * b for b in x])
+    return Fraction(dot * abs(dot), square) if square else Fraction(0)
+
+
 def k_nearest(values: Sequence[float], k: int, limit: float = math.inf) -> list[tuple[float, int]]:
     """The k least values up to ``limit`` with their indices, ascending, the lowest index first among equals."""
     return sorted((value, index) for index, value in enumerate(values) if value <= limit)[:k]

@@ -120,6 +120,16 @@ def _shaped(rng: np.random.Generator, kind: str, points: Array, directions: Arra
     return points
 
 
+def multiples(rng: np.random.Generator, wholes: Array, dtype: str) -> Array:
+    """Rows of whole numbers of at most 9 times positive factors: products that the dtype holds exactly."""
+    count = len(wholes), 1
+    if dtype == "uint8":
+        return (wholes * rng.integers(1, 29, count)).astype(dtype)
+    bits, low, high = (20, -149, 100) if dtype == "float32" else (49, -1074, 400)
+    products = wholes * rng.integers(1, 2**bits, count).astype(np.float64)
+    return np.ldexp(products, rng.integers(low, high, count)).astype(dtype)
+
+
 @functools.cache
 def codes(points: Points, metric: str) -> Codes:
     """The codes of points; there are none for manhattan."""
@@ -166,7 +176,8 @@ def check(found: Found, points: Points, metric: str, k: int, limit: float = math
     """Compare a kernel's answer with the truth: exactly where sums are exact, and elsewhere but for rounding.
 
     For floats the value is that of the row at ``index`` to rounding, and rows are swapped only where their values
-    agree to rounding; equal rows have equal values, and so are found from the lowest index.
+    agree to rounding; equal rows, for cosine those that are exactly proportional, have equal values, and so are found
+    from the lowest index.
     """
     dtype, d = str(points.X.dtype), points.X.shape[1]
     (values, indices), (expected, expected_indices) = found, points.nearest(metric, k, limit)
@@ -185,23 +196,35 @@ def check(found: Found, points: Points, metric: str, k: int, limit: float = math
     assert (values >= 0).all()
     in_order = (values[:, :-1] < values[:, 1:]) | ((values == np.roll(values, -1, 1))[:, :-1] & _ascending(indices))
     assert in_order.all()
-    _check_equal_rows(points.X, indices)
+    _check_equal_rows(equal_rows(points, metric), indices, values)
+
+
+@functools.cache
+def equal_rows(points: Points, metric: str) -> Array:
+    """A number for each row, the same for rows of which each is as far as the other from whatever query."""
+    if metric != "cosine":
+        return np.unique(points.X, axis=0, return_inverse=True)[1].ravel()
+    numbers: dict[tuple[int, ...], int] = {}
+    return np.array([numbers.setdefault(naive.direction(row), len(numbers)) for row in points.X.tolist()])
 
 
 def _ascending(indices: Array) -> Array:
     return (indices[:, :-1] < indices[:, 1:]) | (indices[:, 1:] == -1)
 
 
-def _check_equal_rows(X: Array, indices: Array) -> None:
-    """Each index once, and each after that of the last equal row before it."""
-    group = np.unique(X, axis=0, return_inverse=True)[1].ravel()
+def _check_equal_rows(group: Array, indices: Array, values: Array) -> None:
+    """Each index once, and each after that of the last equal row before it, with the same value."""
     order = np.argsort(group, kind="stable")
-    previous = np.full(len(X) + 1, -1)
+    previous = np.full(len(group) + 1, -1)
     previous[order[1:]] = np.where(group[order[1:]] == group[order[:-1]], order[:-1], -1)
     ranks = np.arange(indices.shape[1])
-    rank_of = np.full((len(indices), len(X) + 1), len(ranks))  # the last for index -1
+    rank_of = np.full((len(indices), len(group) + 1), len(ranks))  # the last for index -1
     np.put_along_axis(rank_of, indices, ranks[np.newaxis], axis=1)
     found = indices >= 0
     assert (np.take_along_axis(rank_of, indices, axis=1) == ranks)[found].all()
     rank_of[:, -1] = -1
     assert (np.take_along_axis(rank_of, previous[indices], axis=1) < ranks)[found].all()
+    groups = np.append(group, group.max() + 1)[indices]  # the last for index -1
+    value_of = np.empty((len(indices), group.max() + 2))
+    np.put_along_axis(value_of, groups, values, axis=1)
+    assert (np.take_along_axis(value_of, groups, axis=1) == values)[found].all()

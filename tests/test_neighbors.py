@@ -71,6 +71,26 @@ def test_ties_go_to_the_lowest_index():
     np.testing.assert_array_equal(distances, [[1, 1, 1, 1, 1, 3], [0, 0, 0, 2, 2, 4]])
 
 
+@each_pruning
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float16", "float32", "float64"])
+def test_rows_that_are_exactly_proportional_go_by_their_indices(dtype, pruning):
+    """Of twelve directions, far more rows each than neighbours; the queries are multiples of others."""
+    rng = np.random.default_rng(3)
+    wholes, queries = rng.integers(0, 10, (12, 7)), rng.integers(0, 10, (5, 7))
+    direction, times = rng.integers(0, 12, 2400), rng.integers(1, 29, (2400, 1))
+    X, Q = (wholes[direction] * times).astype(dtype), (queries * [[1], [3], [7], [12], [5]]).astype(dtype)
+    index = fastnn.Neighbors("cosine", pruning=pruning).fit(X)
+    for k in (3, 60, 300):
+        distances, indices = index.search(Q, k)
+        for query, found, row in zip(queries.tolist(), distances, indices, strict=True):
+            cosines = [naive.signed_cosine_square(query, x) for x in wholes.tolist()]
+            assert len(set(cosines)) == 12
+            order = [(-cosines[of_row], i) for i, of_row in enumerate(direction)]
+            expected = sorted(range(2400), key=order.__getitem__)[:k]
+            np.testing.assert_array_equal(row, expected)
+            assert len(set(found.tolist())) == len(set(direction[expected]))
+
+
 @pytest.mark.parametrize("ks", [[3], [1, 7, 3], (5, 5), range(1, 4), np.array([2, 9])], ids=str)
 def test_several_k_in_one_search(ks):
     X, Q = normal(50, 4, 10)

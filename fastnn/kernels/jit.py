@@ -353,11 +353,11 @@ def neighbors(
         here = slice(start, start + size)
         count = len(Q[here])
         bounds = np.full(count, math.nextafter(limit, math.inf))
+        tile, queries = near.tile_for(metric, X), near.prepare(metric, Q[here])
         best, rest = near.Best(values[here], indices[here], np.zeros(count, np.int64), bounds), 0
         if codes is not None:
             some = codes._replace(queries=codes.queries[here], query_errors=codes.query_errors[here])
-            rest = _search_codes(metric, X, Q[here], some, best)
-        tile, queries = near.tile_for(X), near.prepare(metric, Q[here])
+            rest = _search_codes(metric, X, Q[here], some, queries, tile, best)
         for first, stop in _row_portions(rest, len(X), count, X.shape[1]):
             near.compare(metric, X, first, stop, Q[here], queries, tile, best)
         while near.sort(best, SORTED) == 0:
@@ -371,13 +371,34 @@ def _finest(codes: Codes) -> Codes:
     return codes._replace(rows=codes.finer_rows, queries=codes.finer_queries)
 
 
-def _search_codes(metric: int, X: NDArray[Any], Q: NDArray[Any], codes: Codes, best: near.Best) -> int:
+def _search_codes(
+    metric: int,
+    X: NDArray[Any],
+    Q: NDArray[Any],
+    codes: Codes,
+    whole: near.Queries,
+    whole_tile: near.Tile,
+    best: near.Best,
+) -> int:
     """Search with the codes; return from which row on it is better to do without."""
     rows, errors, query_errors = (_read_only(a) for a in (codes.rows, codes.row_errors, codes.query_errors))
-    tile, queries = near.tile_for(rows), near.prepare(spec.EUCLIDEAN, codes.queries)
+    tile, queries = near.tile_for(spec.EUCLIDEAN, rows), near.prepare(spec.EUCLIDEAN, codes.queries)
     for first, stop in _row_portions(0, len(X), len(Q), X.shape[1] + rows.shape[1]):
         verified = near.compare_codes(
-            metric, X, first, stop, Q, rows, errors, query_errors, float(codes.scale), queries, tile, best
+            metric,
+            X,
+            first,
+            stop,
+            Q,
+            rows,
+            errors,
+            query_errors,
+            float(codes.scale),
+            queries,
+            tile,
+            whole,
+            whole_tile,
+            best,
         )
         if first * TRIED >= len(X) and verified > SLOWER * codes.most_verified * (stop - first) * len(Q):
             return stop

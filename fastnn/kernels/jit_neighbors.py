@@ -21,10 +21,14 @@ COLUMNS = 2048  # in a quick sum: an int32 holds so many squares of bytes, and f
 # (COLUMNS + 4) 2^-24 = 1.2e-4 bounds the rounding of a quick sum, and 4e-16 d that of a value
 MARGIN = 1.0005
 TINY = 1e-37  # where squares of float32 have lost digits
+LEAST_SQUARE = 1e-240  # of a norm; if less, some of what it sums may have underflowed
 UNIT = 1e-6  # exceeds the rounding of distances between vectors of norm 1
 CODE = 1e-6  # and that of distances between codes
 
 _njit: Any = numba.njit  # Any: numba's own annotations do not know no_cpython_wrapper
+_comparing = _njit(  # finite numbers
+    nogil=True, cache=True, fastmath={"nnan", "nsz"}, error_model="numpy", no_cpython_wrapper=True
+)
 _summing = _njit(  # sums in any order, which vectors need
     nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy", no_cpython_wrapper=True
 )
@@ -43,7 +47,10 @@ class Queries(NamedTuple):
     """Queries as the quick sums take them."""
 
     wide: NDArray[Any]  # (q, at least d) int16 or floats; of norm 1 for the cosine of floats
-    squares: NDArray[np.float64]  # (q,) squared norms before
+    largest: NDArray[np.float64]  # (q,) largest elements, for COSINE; below 0: not known yet, nor what follows
+    squares: NDArray[np.float64]  # (q,) squared norms, for COSINE of bytes,
+    scaled: NDArray[np.float64]  # (q,) and of vectors divided by their largest elements
+    units: NDArray[np.float64]  # (q, d) unit vectors, for COSINE of floats
     sums: NDArray[np.float64]  # (q, 4) quick sums with a tile
     quick: NDArray[np.float64]  # (q,) the greatest quick sum of a row that may be of use
 
@@ -52,7 +59,10 @@ class Tile(NamedTuple):
     """Four rows, prepared as the queries."""
 
     wide: NDArray[Any]  # (4, at least d)
-    squares: NDArray[np.float64]  # (4,) squared norms, for COSINE
+    largest: NDArray[np.float64]  # (4,)
+    squares: NDArray[np.float64]  # (4,)
+    scaled: NDArray[np.float64]  # (4,)
+    units: NDArray[np.float64]  # (4, d)
     one: NDArray[Any]  # (1,) of the type in which COLUMNS are summed: int32, float32 or float64
 
 
@@ -64,43 +74,94 @@ def _wide(count: int, d: int, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def prepare(metric: int, Q: NDArray[Any]) -> Queries:
-    wide = _wide(len(Q), Q.shape[1], Q.dtype)
-    squares = np.einsum("ij,ij->i", Q, Q, dtype=np.float64)
-    if metric == COSINE and Q.dtype != np.uint8:
-        norms = np.sqrt(squares)[:, np.newaxis]
-        np.divide(Q, norms, out=wide[:, : Q.shape[1]], where=norms > 0, casting="same_kind")
-    else:
-        wide[:, : Q.shape[1]] = Q
-    return Queries(wide, squares, np.empty((len(Q), TILE)), np.empty(len(Q)))
+    count, units = len(Q), _units_for(metric, Q, len(Q))
+    wide, (largest, squares, scaled) = _wide(count, Q.shape[1], Q.dtype), np.zeros((3, count))
+    queries = Queries(wide, largest, squares, scaled, units, np.empty((count, TILE)), np.empty(count))
+    if metric == COSINE:
+        _find_lengths(Q, queries)
+    wide[:, : Q.shape[1]] = units if units.size else Q
+    return queries
 
 
-def tile_for(X: NDArray[Any]) -> Tile:
+def tile_for(metric: int, X: NDArray[Any]) -> Tile:
     dtype = np.dtype(np.int32) if X.dtype == np.uint8 else X.dtype
-    return Tile(_wide(TILE, X.shape[1], X.dtype), np.zeros(TILE), np.zeros(1, dtype))
+    largest, squares, scaled = np.zeros((3, TILE))
+    units = _units_for(metric, X, TILE)
+    return Tile(_wide(TILE, X.shape[1], X.dtype), largest, squares, scaled, units, np.zeros(1, dtype))
+
+
+def _units_for(metric: int, points: NDArray[Any], count: int) -> NDArray[np.float64]:
+    return np.zeros((count, points.shape[1] if metric == COSINE and points.dtype != np.uint8 else 0))
+
+
+@step.compiled
+def _find_lengths(Q: Any, queries: Any) -> None:
+    for q in range(len(Q)):
+        _find_length(Q[q], queries, q)
+
+
+@step.inner
+def _find_length(x: Any, to: Any, at: int) -> None:
+    """Write what the cosine of a query or row x (d,) is computed of."""
+    largest = to.largest[at] = _largest(x)
+    if x.itemsize == 1:
+        to.squares[at] = _dot(x, x)
+        to.scaled[at] = to.squares[at] / (largest * largest) if largest > 0 else 0.0
+    elif largest > 0:
+        _to_unit(x, largest, to.units[at])
+
+
+@_comparing
+def _largest(x: Any) -> float:
+    largest = abs(x[0])
+    for j in range(1, len(x)):
+        size = abs(x[j])
+        largest = size if size > largest else largest
+    return float(largest)
+
+
+@_summing
+def _to_unit(x: Any, largest: float, unit: Any) -> None:
+    """unit = x / |x|, as :func:`spec.unit_vectors` says."""
+    square = 0.0
+    for j in range(len(x)):
+        unit[j] = np.float64(x[j]) / largest
+        square += unit[j] * unit[j]
+    norm = math.sqrt(square)
+    for j in range(len(x)):
+        unit[j] /= norm
 
 
 @step.inner
 def _load(metric: int, X: Any, first: int, tile: Any) -> None:
     """Fill the tile from X[first], X[first + 1], ..., as far as there are rows."""
     T, exact = tile.wide.dtype.type, X.itemsize == 1
+    tile.largest[:] = -1  # not known yet
     for t in range(min(TILE, len(X) - first)):
         x, wide = X[first + t], tile.wide[t]
         if metric != COSINE or exact:
             for j in range(len(x)):
                 wide[j] = T(x[j])
-        if metric == COSINE:
-            tile.squares[t] = _square(x)
-            if not exact:
-                factor = 1 / math.sqrt(tile.squares[t]) if tile.squares[t] > 0 else 0.0
-                for j in range(len(x)):
-                    wide[j] = T(x[j] * factor)
+            if metric == COSINE:
+                _find_length(x, tile, t)
+            continue
+        square = _dot(x, x)
+        if square > LEAST_SQUARE:
+            factor = 1 / math.sqrt(square)
+            for j in range(len(x)):
+                wide[j] = T(x[j] * factor)
+        else:
+            tile.units[t] = 0
+            _find_length(x, tile, t)
+            for j in range(len(x)):
+                wide[j] = T(tile.units[t, j])
 
 
 @_summing
-def _square(x: Any) -> float:
+def _dot(q: Any, x: Any) -> float:
     total = 0.0
     for j in range(len(x)):
-        total += np.float64(x[j]) * np.float64(x[j])
+        total += np.float64(q[j]) * np.float64(x[j])
     return total
 
 
@@ -135,38 +196,42 @@ def _sum_tile(metric: int, d: int, tile: Any, wide: Any, sums: Any) -> None:
 
 
 @_summing
-def _value(metric: int, q: Any, x: Any) -> float:
-    """The value of a row x (d,) for a query q (d,), as the table defines it."""
+def _sum_of_terms(metric: int, q: Any, x: Any) -> float:
+    """sum (q - x)^2, for MANHATTAN sum |q - x|"""
     total = 0.0
     if metric == MANHATTAN:
         for j in range(len(x)):
             total += abs(np.float64(q[j]) - np.float64(x[j]))
-        return total
-    if metric != COSINE:
+    else:
         for j in range(len(x)):
             e = np.float64(q[j]) - np.float64(x[j])
             total += e * e
-        return total
-    qq, xx = 0.0, 0.0  # in one loop, so that those of equal vectors are equal
-    for j in range(len(x)):
-        qq += np.float64(q[j]) * np.float64(q[j])
-        xx += np.float64(x[j]) * np.float64(x[j])
-        total += np.float64(q[j]) * np.float64(x[j])
-    if x.itemsize == 1:
-        return _cosine(total, qq, xx)
-    if qq == 0 or xx == 0:
-        return 1.0
-    total, q_norm, x_norm = 0.0, math.sqrt(qq), math.sqrt(xx)
-    for j in range(len(x)):
-        e = np.float64(q[j]) / q_norm - np.float64(x[j]) / x_norm  # not times 1 / norm: a fused product is not rounded
-        total += e * e
-    return total / 2
+    return total
 
 
 @step.inner
-def _cosine(product: float, qq: float, xx: float) -> float:
-    """1 - q.x / (|q| |x|) from exact integers; 0 for parallel vectors, because sqrt((a b)^2) = a b without rounding."""
-    return max(0.0, 1 - product / math.sqrt(qq * xx)) if qq > 0 and xx > 0 else 1.0
+def _cosine(Q: Any, queries: Any, q: int, X: Any, i: int, tile: Any, t: int) -> float:
+    """1 - cos of the angle between query q and row i, the tile's t-th."""
+    if tile.largest[t] < 0:
+        _find_length(X[i], tile, t)
+    if X.itemsize == 1:
+        return _cosine_of_bytes(_dot(Q[q], X[i]), queries, q, tile, t)
+    if queries.largest[q] == 0 or tile.largest[t] == 0:
+        return 1.0
+    return _sum_of_terms(EUCLIDEAN, queries.units[q], tile.units[t]) / 2  # = |q / |q| - x / |x||^2 / 2
+
+
+@step.inner
+def _cosine_of_bytes(product: float, queries: Any, q: int, tile: Any, t: int) -> float:
+    """1 - q.x / (|q| |x|) from exact integers.
+
+    The cosine is that of vectors that are divided by their largest elements: :func:`spec.unit_vectors` says why. Of
+    parallel ones all three quotients are the same r, and sqrt(r^2) = r without rounding, so that the value is 0.
+    """
+    largest = queries.largest[q] * tile.largest[t]
+    if largest == 0:
+        return 1.0
+    return max(0.0, 1 - product / largest / math.sqrt(queries.scaled[q] * tile.scaled[t]))
 
 
 @step.inner
@@ -233,12 +298,16 @@ def compare(metric: int, X: Any, first: int, stop: int, Q: Any, queries: Any, ti
                 value = queries.sums[q, t]
                 if exact:
                     if metric == COSINE:
-                        qq, xx = queries.squares[q], tile.squares[t]
-                        value = _cosine((qq + xx - value) / 2, qq, xx)
+                        product = (queries.squares[q] + tile.squares[t] - value) / 2
+                        value = _cosine_of_bytes(product, queries, q, tile, t)
                     if value < best.bounds[q]:
                         _offer(best, q, value, i + t)
                 elif value <= queries.quick[q] or value == math.inf:  # which float32 could not hold
-                    _offer(best, q, _value(metric, Q[q], X[i + t]), i + t)
+                    if metric == COSINE:
+                        value = _cosine(Q, queries, q, X, i + t, tile, t)
+                    else:
+                        value = _sum_of_terms(metric, Q[q], X[i + t])
+                    _offer(best, q, value, i + t)
                     queries.quick[q] = _quick_bound(metric, best.bounds[q])
 
 
@@ -262,21 +331,31 @@ def compare_codes(
     scale: float,
     queries: Any,
     tile: Any,
+    whole: Any,
+    whole_tile: Any,
     best: Any,
 ) -> int:
-    """Offer the rows that their codes do not rule out; return how many."""
+    """Offer the rows that their codes do not rule out; return how many.
+
+    ``queries`` and ``tile`` are of codes; ``whole`` and ``whole_tile``, of the points, serve COSINE.
+    """
     d, verified = rows.shape[1], 0
     for q in range(len(Q)):
         queries.quick[q] = _reach(metric, best.bounds[q], scale, query_errors[q])
     for i in range(first, stop, TILE):
         _load(EUCLIDEAN, rows, i, tile)
         _sum_tile(EUCLIDEAN, d, tile, queries.wide, queries.sums)
+        whole_tile.largest[:] = -1  # not known yet
         for q in range(len(Q)):
             for t in range(min(TILE, stop - i)):
                 reach = queries.quick[q] + row_errors[i + t]
                 if queries.sums[q, t] <= reach * reach:
                     verified += 1
-                    _offer(best, q, _value(metric, Q[q], X[i + t]), i + t)
+                    if metric == COSINE:
+                        value = _cosine(Q, whole, q, X, i + t, whole_tile, t)
+                    else:
+                        value = _sum_of_terms(metric, Q[q], X[i + t])
+                    _offer(best, q, value, i + t)
                     queries.quick[q] = _reach(metric, best.bounds[q], scale, query_errors[q])
     return verified
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import COSINE, EUCLIDEAN, MANHATTAN, Codes, IntArray
+from .spec import COSINE, EUCLIDEAN, MANHATTAN, Codes, IntArray, unit_vectors
 
 Float64Array = NDArray[np.float64]
 
@@ -41,13 +41,11 @@ def neighbors(
 def _vectors(metric: int, rows: NDArray[Any]) -> Float64Array:
     """Rows as float64, which holds all three dtypes and, up to 2^53, sums of products of uint8 without rounding.
 
-    For COSINE those of floats get norm 1; zero rows stay zero.
+    For COSINE those of floats become unit vectors.
     """
-    v = rows.astype(np.float64)
     if metric == COSINE and rows.dtype != np.uint8:
-        norms = np.sqrt(np.square(v).sum(axis=1, keepdims=True))
-        v = np.divide(v, norms, out=np.zeros_like(v), where=norms > 0)
-    return v
+        return unit_vectors(rows)
+    return rows.astype(np.float64)
 
 
 def _table(metric: int, queries: Float64Array, rows: Float64Array, *, exact: bool) -> tuple[Float64Array, Float64Array]:
@@ -61,8 +59,11 @@ def _table(metric: int, queries: Float64Array, rows: Float64Array, *, exact: boo
     products = queries @ rows.T
     query_squares, row_squares = np.square(queries).sum(axis=1)[:, np.newaxis], np.square(rows).sum(axis=1)
     if metric == COSINE and exact:
-        # sqrt((a b)^2) = a b without rounding: parallel vectors have value 0
-        norms = np.sqrt(query_squares * row_squares)
+        # Of vectors that are divided by their largest elements: unit_vectors says why. Of parallel ones all three
+        # quotients are the same r, and sqrt(r^2) = r without rounding, so that the value is 0.
+        query_largest, row_largest = (np.maximum(v.max(axis=1), 1) for v in (queries, rows))
+        products /= np.multiply.outer(query_largest, row_largest)
+        norms = np.sqrt((query_squares / query_largest[:, np.newaxis] ** 2) * (row_squares / row_largest**2))
         cosines = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
         return np.maximum(1 - cosines, 0), np.zeros((len(queries), 1))
     norms = query_squares + row_squares

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import naive
 import numpy as np
 import point_sets
 import pytest
@@ -173,6 +174,17 @@ def test_opposite_vectors(backend, sign):
     np.testing.assert_allclose(values, [[0, 1, 2]], atol=1e-15)
 
 
+@each_dtype
+@pytest.mark.parametrize("size", [1e-44, 1e-323, 1e-200, 1e-160], ids=str)
+def test_angles_of_tiny_vectors(backend, dtype, size):
+    """Whose squares float64 cannot hold, or that are hardly more than zero themselves."""
+    unit = {"uint8": 1, "float32": max(size, 1e-44), "float64": size}[dtype]
+    X = (np.array([[2, 0], [0, 3], [2, 2], [5, 1], [0, 0]]) * unit).astype(dtype)
+    values, indices = answer(backend, Points(X, X[:2].copy()), "cosine", 5)
+    np.testing.assert_array_equal(indices, [[0, 3, 2, 1, 4], [1, 2, 3, 0, 4]])
+    assert values[0, 2] == pytest.approx(1 - 0.5**0.5)
+
+
 # ---- limits
 
 
@@ -297,6 +309,34 @@ def test_rows_find_themselves(backend, shape, dtype, metric, seed):
     table = np.empty((n, n))
     np.put_along_axis(table, indices, values, axis=1)
     np.testing.assert_array_equal(table, table.T)
+
+
+@settings(**SETTINGS)
+@given(
+    shape=st.tuples(st.integers(1, 60), st.integers(1, 20), st.integers(1, 8)),
+    kinds=st.integers(1, 6),
+    k=st.integers(1, 60),
+    dtype=st.sampled_from(DTYPES),
+    seed=st.integers(0, 1000),
+)
+def test_rows_that_are_exactly_proportional_are_equally_far(backend, shape, kinds, k, dtype, seed):
+    """By the cosine's exact square. Of so small numbers it differs by more than rounding where it differs at all."""
+    n, d, q = shape
+    rng = np.random.default_rng([seed, *shape])
+    wholes = rng.integers(0 if dtype == "uint8" else -9, 10, (kinds, d))[rng.integers(0, kinds, n)]
+    queries = rng.integers(0 if dtype == "uint8" else -9, 10, (q, d))
+    queries[0] = wholes[n // 2]
+    X, Q, same = (point_sets.multiples(rng, some, dtype) for some in (wholes, queries, queries))
+    points = Points(X, Q)
+    values, indices = answer(backend, points, "cosine", k)
+    for query, row in zip(queries.tolist(), indices, strict=True):
+        cosines = [naive.signed_cosine_square(query, x) for x in wholes.tolist()]
+        assert [cosines[i] for i in row if i >= 0] == sorted(cosines, reverse=True)[:k]
+    at_zero = [naive.signed_cosine_square(queries[0].tolist(), wholes[i].tolist()) == 1 for i in indices[0] if i >= 0]
+    np.testing.assert_array_equal(values[0, : len(at_zero)] == 0, at_zero)
+    again, again_indices = point_sets.search(backend, Points(X, same), "cosine", k)
+    np.testing.assert_array_equal(again, values)
+    np.testing.assert_array_equal(again_indices, indices)
 
 
 @settings(**SETTINGS)

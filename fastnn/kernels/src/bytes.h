@@ -230,16 +230,17 @@ static int64_t dot_of_bytes(const uint8_t *q, const uint8_t *x, int64_t width) {
     return total;
 }
 
-/* What spec.Kernels.neighbors calls the value of a pair. */
+static uint8_t largest_byte(const uint8_t *x, int64_t width) {
+    uint8_t largest = 0;
+    for (int64_t i = 0; i < width; i++) largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
+/* What spec.Kernels.neighbors calls the value of a pair, but for COSINE. */
 static double value_of_bytes(const bytes_kernels *bytes, int64_t metric, const uint8_t *q, const uint8_t *x,
                              int64_t width) {
     int64_t square;
-    if (metric == EUCLIDEAN) {
-        bytes->squares(q, x, width, &(fnn_pair){0, 0}, 1, &square);
-        return (double)square;
-    }
     if (metric == MANHATTAN) return (double)apart_of_bytes(q, x, width);
-    const double norms = (double)dot_of_bytes(q, q, width) * (double)dot_of_bytes(x, x, width);
-    const double value = norms > 0 ? 1 - (double)dot_of_bytes(q, x, width) / sqrt(norms) : 1;
-    return value > 0 ? value : 0;
+    bytes->squares(q, x, width, &(fnn_pair){0, 0}, 1, &square);
+    return (double)square;
 }

@@ -44,12 +44,9 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
     const double grace = (double)(high - low < GRACE * GRACE ? (high - low) / GRACE : GRACE);
     const int64_t seeds = FN(seeds)(s);
     double computed = 0;
-    for (int64_t i = 0; i < here->count; i++) {
-        here->cap[i] = INFINITY;
-        here->q_factor[i] = 1;
-        if (s->metric == COSINE && !s->is_uint8)
-            here->q_factor[i] = FN(inverse_norm)(FN(point)(s, s->q, here->first + i), s->columns);
-    }
+    for (int64_t i = 0; i < here->count && s->metric == COSINE; i++)
+        FN(find_length)(s, FN(point)(s, s->q, here->first + i), &here->q, i);
+    for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY;
     if (seeds && high - low >= 16 * seeds) FN(seed)(here, low, high); /* so that the lists fill */
     for (int64_t i = 0; i < here->count; i++)
         if (s->limit < here->cap[i]) here->cap[i] = s->limit;
@@ -72,6 +69,12 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
     }
 }
 
+static void FN(place_lengths)(FN(lengths) *lengths, int64_t count, int64_t unit, FN(cursor) *at) {
+    lengths->largest = FN(take)(at, count * sizeof(double));
+    lengths->square = FN(take)(at, count * sizeof(double));
+    lengths->unit = FN(take)(at, count * unit * sizeof(double));
+}
+
 /* Lays a thread's memory out; returns its size. */
 static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char *arena) {
     const fnn_search *s = job->search;
@@ -92,7 +95,13 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     here->cap = FN(take)(&at, padded * sizeof(double));
     here->reach = FN(take)(&at, padded * sizeof(double));
     here->norm = FN(take)(&at, padded * sizeof(double));
-    here->q_factor = FN(take)(&at, padded * sizeof(double));
+    if (s->metric == COSINE) {
+        const int64_t unit = s->is_uint8 ? 0 : s->columns, fit = UNIT_BYTES / (unit * (int64_t)sizeof(double) + 1);
+        here->cached = fit < 1 ? 1 : fit < INT_ROWS ? fit : INT_ROWS;
+        here->cached_row = FN(take)(&at, here->cached * sizeof(int64_t));
+        FN(place_lengths)(&here->q, job->block, unit, &at);
+        FN(place_lengths)(&here->x, here->cached, unit, &at);
+    }
     here->own = FN(take)(&at, padded * sizeof(double));
     here->byte_limit = FN(take)(&at, padded * sizeof(int32_t));
     here->real_limit = FN(take)(&at, padded * sizeof(REAL));
@@ -122,6 +131,7 @@ static void FN(search_thread)(void *argument, int thread, int threads) {
     const fnn_search *s = job->search;
     SEARCHER here = {.job = job, .thread = thread};
     FN(place_searcher)(&here, job, job->arena + thread * job->thread_bytes);
+    for (int64_t i = 0; i < here.cached; i++) here.cached_row[i] = -1;
     while (!__atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const int64_t item = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
         if (item >= job->blocks * job->parts) break;

@@ -12,6 +12,7 @@ enum {
 #define LEAST_ARRANGED 700 /* rows that make up for looking for queries that go together, */
 #define MOST_ACTIVE_QUERIES 0.7 /* if no more than this share of their bytes is left */
 #define SAMPLED 15      /* rows that tell where the data lie */
+#define UNIT_BYTES (1 << 18) /* of the unit vectors of rows that are kept, in the second-level cache */
 
 typedef struct {
     const fnn_search *search;
@@ -30,6 +31,13 @@ typedef struct {
     fnn_interrupt *interrupt;
     int stop, finished; /* finished: threads that have no more to do */
 } FN(search_job);
+
+/* What the cosine of rows or queries is computed of. */
+typedef struct {
+    double *largest; /* elements; 0: a zero vector */
+    double *square;  /* of bytes |x|^2 / largest^2, */
+    double *unit;    /* and of reals (.., columns) x / |x| */
+} FN(lengths);
 
 /* One thread's block of queries. Lists have an entry a query, padded to whole tiles. */
 typedef struct {
@@ -51,7 +59,9 @@ typedef struct {
     double *cap;      /* no row with a greater value is among the k best */
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
     double *norm;     /* |q|, prepared; for codes and bytes pack_query's */
-    double *q_factor; /* 1 / |q| for COSINE */
+    FN(lengths) q, x;    /* for COSINE: of the queries, and of some rows, row r at r % cached; */
+    int64_t cached;      /* of how many, */
+    int64_t *cached_row; /* (cached) and of which; -1: none */
     double *own;      /* the reach in units of the codes, with the query's error; -INFINITY: none */
     int32_t *byte_limit; /* by places */
     REAL *real_limit;
@@ -107,7 +117,12 @@ static void FN(prepare)(const FN(search_job) *job, const void *row, REAL *to) {
     } else if (s->metric == MANHATTAN) {
         for (int64_t i = 0; i < width; i++) to[i] *= unit;
     } else {
-        const double factor = FN(inverse_norm)(to, width);
+        double square = sum_of_terms(COSINE, to, NULL, IS_FLOAT, width);
+        if (!IS_FLOAT && square < 0x1p-800) { /* of which some squares underflow */
+            for (int64_t i = 0; i < width; i++) to[i] *= IS_FLOAT ? 1 : (REAL)0x1p600;
+            square = sum_of_terms(COSINE, to, NULL, IS_FLOAT, width);
+        }
+        const double factor = square > 0 ? 1 / sqrt(square) : 0;
         for (int64_t i = 0; i < width; i++) to[i] = (REAL)(to[i] * factor);
     }
 }
@@ -137,12 +152,41 @@ static void FN(find_centre)(FN(search_job) *job) {
     job->unit = (REAL)ldexp(1, -exponent);
 }
 
+/* Writes what the cosine of a row or query x is computed of, at some place. */
+static void FN(find_length)(const fnn_search *s, const void *x, const FN(lengths) *to, int64_t at) {
+    const int64_t width = s->columns;
+    if (s->is_uint8) {
+        const double largest = to->largest[at] = (double)largest_byte(x, width);
+        to->square[at] = (double)dot_of_bytes(x, x, width) / (largest * largest);
+    } else {
+        to->largest[at] = to_unit(x, IS_FLOAT, width, to->unit + at * width);
+    }
+}
+
+/* 1 - cos, where q and x stand for themselves over their largest elements: see to_unit. Of parallel bytes all quotients
+   are the same r, and sqrt(r^2) is r without rounding. Of reals it is |q / |q| - x / |x||^2 / 2. */
+static double FN(cosine_value)(SEARCHER *here, int64_t query, const void *q, int64_t row, const void *x) {
+    const fnn_search *s = here->job->search;
+    const int64_t width = s->columns, at = row % here->cached; /* several queries of the block look at the same row */
+    if (here->cached_row[at] != row) FN(find_length)(s, x, &here->x, at);
+    here->cached_row[at] = row;
+    const double largest = here->q.largest[query] * here->x.largest[at];
+    if (here->q.largest[query] == 0 || here->x.largest[at] == 0) return 1;
+    if (!s->is_uint8)
+        return sum_of_terms(EUCLIDEAN, here->q.unit + query * width, here->x.unit + at * width, 0, width) / 2;
+    const double norms = sqrt(here->q.square[query] * here->x.square[at]);
+    const double value = 1 - (double)dot_of_bytes(q, x, width) / largest / norms;
+    return value > 0 ? value : 0;
+}
+
 /* The value of a pair of query, of the block, and row. */
-static double FN(value_of)(const SEARCHER *here, int64_t query, int64_t row) {
+static double FN(value_of)(SEARCHER *here, int64_t query, int64_t row) {
     const fnn_search *s = here->job->search;
     const void *q = FN(point)(s, s->q, here->first + query), *x = FN(point)(s, s->x, row);
-    return s->is_uint8 ? value_of_bytes(here->job->bytes, s->metric, q, x, s->columns)
-                       : FN(value_of_reals)(s->metric, q, here->q_factor[query], x, s->columns);
+    if (s->metric == COSINE) return FN(cosine_value)(here, query, q, row, x);
+    if (s->is_uint8) return value_of_bytes(here->job->bytes, s->metric, q, x, s->columns);
+    if (s->metric == MANHATTAN) return sum_of_terms(MANHATTAN, q, x, IS_FLOAT, s->columns);
+    return sum_of_terms(EUCLIDEAN, q, x, IS_FLOAT, s->columns);
 }
 
 /* What a query still wants, from its list and, for the form, in its unit. */

@@ -138,6 +138,7 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 _Static_assert(CHUNKS <= FNN_MOST_MEETING, "each chunk may have a thread");
 
 #include "nearest.h"
+#include "pairs.h"
 #include "bytes.h"
 #include "arrange.h"
 
