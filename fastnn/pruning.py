@@ -15,9 +15,12 @@ code, and all rows the finer one. With R = I, u(v) = v: long codes, for which th
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -293,14 +296,45 @@ def _encode(
             else:
                 _encode_block(pruning, v, projected, *block)
 
-    starts, threads = range(0, n, step), num_threads()
-    if threads > 1 and len(starts) > 1:
-        with ThreadPoolExecutor(threads) as pool:  # NumPy and native release the lock
-            list(pool.map(encode, starts))
-    else:
-        for start in starts:
-            encode(start)
+    _in_threads(encode, range(0, n, step), num_threads())  # NumPy and native release the lock
     return codes, errors, finer if total > width else None
+
+
+def _in_threads(work: Callable[[int], None], items: Sequence[int], threads: int) -> None:
+    """Call ``work`` with every item, in this thread and up to ``threads`` - 1 others, as many as can be had.
+
+    An exception, or an interrupt of this thread, is raised here once all threads have ended what they were at.
+    """
+    left: SimpleQueue[int] = SimpleQueue()
+    for item in items:
+        left.put(item)
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            while not errors:
+                work(left.get_nowait())
+        except Empty:
+            pass
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [Thread(target=run) for _ in range(min(threads, len(items)) - 1)]
+    try:
+        with suppress(RuntimeError):  # where the system gives no more threads
+            for helper in helpers:
+                helper.start()
+        run()
+    except BaseException as error:  # an interrupt while they start
+        errors.append(error)
+    for helper in helpers:
+        while helper.is_alive():
+            try:
+                helper.join()
+            except BaseException as error:
+                errors.append(error)
+    if errors:
+        raise next((error for error in errors if not isinstance(error, Exception)), errors[0])
 
 
 def _encode_block(

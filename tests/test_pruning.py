@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 import point_sets
@@ -310,3 +311,110 @@ def test_the_same_rows_have_the_same_codes():
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(first.queries, first.rows[:100])
+
+
+# ---- threads
+
+
+def only(threads, monkeypatch):
+    """Let the system give no more than so many threads."""
+    start, given = threading.Thread.start, []
+
+    def refuse(self):
+        if len(given) == threads:
+            raise RuntimeError("can't start new thread")  # as CPython says where it cannot
+        given.append(self)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    return given
+
+
+@pytest.mark.parametrize("name", ["numpy", "native"])
+@pytest.mark.parametrize("threads", [0, 1, 2, 3])
+@pytest.mark.usefixtures("many_cores")
+def test_as_many_threads_as_can_be_had_code_the_rows(threads, name, monkeypatch):
+    """Four are wanted, this one among them."""
+    monkeypatch.setattr(pruning, "BLOCK_ELEMENTS", 5000)
+    X = flat(3000, 50)
+    with fastnn.use(name, num_threads=1):
+        expected = pruning.build(X, EUCLIDEAN, always=True)
+    given = only(threads, monkeypatch)
+    with fastnn.use(name):
+        found = pruning.build(X, EUCLIDEAN, always=True)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.row_errors, expected.row_errors)
+    assert len(given) == threads
+    assert not any(thread.is_alive() for thread in given)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5, 300])
+def test_threads_do_everything_once(threads):
+    before, done = threading.active_count(), []
+    pruning._in_threads(done.append, range(200), threads)
+    assert sorted(done) == list(range(200))
+    assert threading.active_count() == before
+    pruning._in_threads(done.append, range(0), threads)
+    assert len(done) == 200
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("here", [True, False])
+def test_what_a_thread_raises_is_raised_once_all_have_ended(error, here):
+    """It stops the others before their next item."""
+    main, before, done = threading.current_thread(), threading.active_count(), []
+    raised = threading.Event()
+
+    def work(item):
+        if (threading.current_thread() is main) == here:
+            raised.set()
+            raise error("mine")
+        assert raised.wait(60)
+        done.append(item)
+
+    with pytest.raises(error, match="mine"):
+        pruning._in_threads(work, range(1000), 4)
+    assert len(done) < 1000
+    assert threading.active_count() == before
+
+
+def test_an_interrupt_comes_before_other_errors():
+    main, interrupted = threading.current_thread(), threading.Event()
+
+    def work(item):
+        if threading.current_thread() is main:
+            interrupted.set()
+            raise KeyboardInterrupt
+        assert interrupted.wait(60)
+        raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        pruning._in_threads(work, range(4), 4)
+
+
+def test_ctrl_c_while_rows_are_coded(run_python):
+    """At many moments: it is raised, no thread goes on, and a later fit is right."""
+    program = """
+import os, signal, threading, time
+os.sched_getaffinity = lambda _: set(range(4))
+import numpy as np, fastnn
+X = np.random.default_rng(0).integers(0, 256, (20_000, 200)).astype(np.float32)
+index = fastnn.Neighbors(pruning="always").fit(X)
+expected = index.search(X[:5], 3)[1].tolist()
+start = time.perf_counter()
+index.fit(X)
+whole, interrupts = time.perf_counter() - start, 0
+for turn in range(10):
+    signal.setitimer(signal.ITIMER_REAL, whole * (turn + 1) / 11)
+    try:
+        index.fit(X)
+    except KeyboardInterrupt:
+        interrupts += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert threading.active_count() == 1
+assert index.fit(X).search(X[:5], 3)[1].tolist() == expected
+print(interrupts)
+"""
+    child = run_python("import signal; signal.signal(signal.SIGALRM, signal.default_int_handler)\n" + program)
+    assert child.returncode == 0, child.stderr
+    assert int(child.stdout) > 0
