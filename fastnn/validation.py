@@ -512,8 +512,9 @@ def _shown(classes: NDArray[Any]) -> str:
 
 def counts(argument: str, values: object, most: int) -> list[int]:
     """One or several integers from 1 to ``most``."""
-    several = values.ndim > 0 if isinstance(values, np.ndarray) else isinstance(values, Sequence)
-    many = list(cast(Sequence[object], values)) if several and not isinstance(values, str) else [values]
+    one_dimensional = getattr(values, "ndim", 1) == 1  # of arrays and memory views
+    several = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) and one_dimensional
+    many = list(cast(Sequence[object], values)) if several else [values]
     if not many:
         raise InvalidArgumentError(argument, "at least one integer", "none")
     found = [integer(argument if len(many) == 1 else f"{argument}[{i}]", k, low=1) for i, k in enumerate(many)]
@@ -524,11 +525,14 @@ def counts(argument: str, values: object, most: int) -> list[int]:
 
 def folds(argument: str, values: object, count: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """Pairs of training and test indices, each of them from 0 to before ``count``, and none empty."""
-    if not isinstance(values, Iterable):
-        raise InvalidTypeError(argument, "a number of folds or pairs of indices", type(values).__name__)
+    try:
+        pairs = iter(cast(Iterable[object], values))
+    except (TypeError, NotImplementedError):  # arrays () and memory views of matrices are iterable by class alone
+        raise InvalidTypeError(argument, "a number of folds or pairs of indices", type(values).__name__) from None
     found = []
-    for i, pair in enumerate(values):
-        if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
+    for i, pair in enumerate(pairs):
+        no_pair = getattr(pair, "ndim", 1) == 0 or isinstance(pair, memoryview)
+        if no_pair or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
             raise InvalidArgumentError(f"{argument}[{i}]", "training indices and test indices", repr(pair))
         parts = [numeric_array(f"{argument}[{i}]", part) for part in pair]
         for name, part in zip(("training", "test"), parts, strict=True):
