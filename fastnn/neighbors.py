@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 QUERIES_AT_A_TIME = 4096  # per call of the kernel: bounds what the queries' codes take, and how long progress is silent
 FEW_QUERIES = 16  # which short codes answer first even with a matrix unit: reading whole rows takes longer
+FLOAT32_END = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity
+MOST_WEIGHT = np.float64(1e300)  # of a vote, so that no sum overflows; NumPy would narrow Python's number to float32
+DISTANCE_WEIGHT = 2.0**-100  # of a vote, divided by the distance: no power of two changes the outcome, 1 overflows
 FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
@@ -88,6 +91,7 @@ class Neighbors:
         queries answered so far.
         """
         rows = self._fitted()
+        _check_later(progress)
         ks = validation.counts("k", k, len(rows))
         queries = validation.points("Q", Q, like=rows)
         distances, indices = self._search(queries, max(ks), progress=progress)
@@ -140,9 +144,11 @@ class Neighbors:
         """The class (q,) that most of the k nearest rows of each query have; of equal votes the lowest class.
 
         ``weights`` is "uniform", "distance" (votes count 1 / distance; where some distance is 0, these votes alone) or
-        a function that turns distances (q, k) into weights (q, k). With a list of k's one search serves all, and the
-        result is a list.
+        a function that turns distances (q, k) into weights (q, k), which are numbers from -1e300 to 1e300 or infinity;
+        infinite sums are equal. Where all weights of a query are 0 nobody votes, which is an error. With a list of k's
+        one search serves all, and the result is a list.
         """
+        _check_later(progress, weights)
         found = self.search(Q, [k] if not isinstance(k, Iterable) else k, progress=progress)
         votes = [self._vote(distances, indices, weights) for distances, indices in found]
         return votes if isinstance(k, Iterable) else votes[0]
@@ -214,16 +220,26 @@ class Neighbors:
         """What the kernels' values are as distances, of X's dtype."""
         if self.metric == METRICS[EUCLIDEAN]:
             np.sqrt(values, out=values)
-        return values.astype(np.float32 if self._fitted().dtype == np.float32 else np.float64, copy=False)
+        if self._fitted().dtype != np.float32:
+            return values
+        try:
+            with np.errstate(over="raise", under="ignore"):
+                return values.astype(np.float32)
+        except FloatingPointError:
+            expected = f"distances up to {np.finfo(np.float32).max:.3g}, as X is float32, or X of float64"
+            raise InvalidArgumentError("Q", expected, f"{values[np.isfinite(values)].max():.3g}") from None
 
     def _value_of(self, radius: float) -> float:
         """The greatest value, in the sense of the kernels, whose distance is at most ``radius``."""
         low, high = 0, int(np.float64(math.inf).view(np.int64))  # the bits of values: they ascend as the values do
         while high - low > 1:
             middle = (low + high) // 2
-            with np.errstate(over="ignore"):
-                near = float(self._distances(np.array([middle]).view(np.float64))[0]) <= radius
-            low, high = (middle, high) if near else (low, middle)
+            distance = float(np.int64(middle).view(np.float64))
+            if self.metric == METRICS[EUCLIDEAN]:
+                distance = math.sqrt(distance)
+            if self._fitted().dtype == np.float32 and distance < FLOAT32_END:
+                distance = float(np.float32(distance))
+            low, high = (middle, high) if distance <= radius else (low, middle)
         return float(np.int64(low).view(np.float64))
 
     def _vote(self, distances: NDArray[Any], indices: IntArray, weights: Weights) -> NDArray[Any]:
@@ -251,21 +267,48 @@ class Neighbors:
         return csr_matrix((entries, indices.astype(np.int64), starts), shape=(len(counts), len(self._fitted())))
 
 
+def _check_later(progress: object, weights: object = "uniform") -> None:
+    """Refuse before a search what is of no use after it."""
+    if progress is not None and not callable(progress):
+        validation.unsupported("progress", "a function of how many are done", progress)
+    if not callable(weights):
+        validation.choice("weights", weights, ("uniform", "distance"))
+
+
 def vote_weights(distances: NDArray[Any], weights: Weights) -> NDArray[Any]:
     """The weight (q, k) of each neighbour's vote; see :meth:`Neighbors.classify`."""
     if callable(weights):
-        result = validation.numeric_array("weights(distances)", weights(distances))
-        if result.shape != distances.shape:
-            raise InvalidArgumentError("weights(distances)", f"shape {distances.shape}", f"shape {result.shape}")
-        if np.isnan(result).any():
-            raise InvalidArgumentError("weights(distances)", "numbers", "NaN")
-        return result
-    if validation.choice("weights", weights, ("uniform", "distance")) == "uniform":
+        return _weights_by(weights, distances.copy())  # which it may change
+    if weights == "uniform":
         return np.ones(distances.shape)
     zero = distances == 0
     with np.errstate(divide="ignore"):
-        inverse = 1 / distances.astype(np.float64)
+        inverse = DISTANCE_WEIGHT / distances.astype(np.float64)
     return np.where(zero.any(axis=1, keepdims=True), zero, inverse)
+
+
+def _weights_by(function: Callable[[NDArray[np.floating[Any]]], ArrayLike], distances: NDArray[Any]) -> NDArray[Any]:
+    """What a caller's function makes of distances (q, k), if that can be votes."""
+    what, shape = "weights(distances)", distances.shape
+    try:
+        found = function(distances)
+    except (TypeError, ValueError) as error:  # as of math.exp and int, which take one number
+        if type(error) not in (TypeError, ValueError):  # the function's own
+            raise
+        problem = f"{type(error).__name__}: {error}"
+        raise InvalidArgumentError(what, f"a function of an array of distances {shape}", problem) from error
+    result = validation.numeric_array(what, found)
+    if result.shape != shape:
+        raise InvalidArgumentError(what, f"shape {shape}", f"shape {result.shape}")
+    if np.isnan(result).any():
+        raise InvalidArgumentError(what, "numbers", "NaN")
+    wrong = (result < -MOST_WEIGHT) | ((result > MOST_WEIGHT) & (result < np.inf))
+    if wrong.any():
+        raise InvalidArgumentError(what, f"numbers from {-MOST_WEIGHT:g} to {MOST_WEIGHT:g}, or inf", result[wrong][0])
+    without = np.flatnonzero(~result.any(axis=1))
+    if len(without):
+        raise InvalidArgumentError(what, "some weight other than 0 for each query", f"none for query {without[0]}")
+    return result
 
 
 def vote(labels: IntArray, weights: NDArray[Any]) -> IntArray:
@@ -316,6 +359,7 @@ def cross_validate_k(
     else:
         splits = validation.folds("folds", folds, len(rows))
     counts = validation.counts("ks", ks, min(len(train) for train, _ in splits))
+    _check_later(progress, weights)
     columns = []
     for done, (train, test) in enumerate(splits):
         predictions = Neighbors(metric).fit(rows[train], labels[train]).classify(rows[test], counts, weights)

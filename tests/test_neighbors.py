@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 import fastnn
 from fastnn import neighbors
+from fastnn.errors import InvalidArgumentError
 from fastnn.kernels.spec import METRICS
 
 each_metric = pytest.mark.parametrize("metric", METRICS)
@@ -306,6 +307,61 @@ def test_a_function_of_weights_sees_the_distances():
     seen = []
     index.classify(Q, 6, lambda distances: seen.append(distances.copy()) or np.ones(distances.shape, int))
     np.testing.assert_array_equal(seen[0], index.search(Q, 6)[0])
+
+
+def test_a_function_of_weights_may_write_to_the_distances():
+    X, Q = normal(100, 3, 40)
+    index = fastnn.Neighbors().fit(X, np.arange(100) % 7)
+    found = index.classify(Q, [1, 8, 3], lambda distances: np.exp(-distances, out=distances))
+    for votes, k in zip(found, (1, 8, 3), strict=True):
+        np.testing.assert_array_equal(votes, index.classify(Q, k, lambda distances: np.exp(-distances)))
+
+
+@pytest.mark.parametrize("value", [1, 0.5, -1, 1e300, -1e300, np.inf, True, np.float32(2), np.uint64(2**64 - 1)])
+def test_equal_weights_of_any_type_and_size_are_uniform(value):
+    """Of infinite ones all sums are equal, so that the lowest class among the neighbours wins."""
+    X, Q = normal(60, 3, 30)
+    y = np.random.default_rng(1).integers(0, 4, 60)
+    index = fastnn.Neighbors().fit(X, y)
+    _, indices = index.search(Q, 7)
+    counts = np.array([np.bincount(row, minlength=4) for row in y[indices]])
+    votes = np.where(counts > 0, counts * float(value) if np.isfinite(value) else value, -np.inf)
+    found = index.classify(Q, 7, lambda distances: np.full(distances.shape, value))
+    np.testing.assert_array_equal(found, votes.argmax(axis=1))
+
+
+@pytest.mark.parametrize("size", [1, 1e139, 1e-140, 1e-300, 5e-324])
+def test_weights_by_distance_do_not_overflow(size):
+    """Two rows at 2 and 3 outweigh one at 1.5; the smallest of them are 1.5 rounded to 2, and 2 to 2."""
+    metric = "manhattan"  # squares would underflow
+    X = np.array([[1.5], [-2.0], [-3.0], [9.0]]) * size
+    index = fastnn.Neighbors(metric).fit(X, [0, 1, 1, 0])
+    assert index.classify([[0.0]], 3, "distance").tolist() == [1]
+    assert index.classify([[0.0]], 1, "distance").tolist() == [0]
+    assert index.classify(X[:1], 3, "distance").tolist() == [0]
+
+
+@each_metric
+def test_distances_that_float32_cannot_hold_are_an_error(metric):
+    """Not infinity, whether they are asked for or lie within a radius; rows of float64 have them."""
+    X = np.array([[3e38, 0], [-3e38, 1], [3e38, 3e38]])
+    index, wide = (fastnn.Neighbors(metric).fit(X.astype(dtype)) for dtype in ("float32", "float64"))
+    distances, indices = wide.search(X, 3)
+    if metric == "cosine":
+        np.testing.assert_array_equal(index.search(X, 3)[1], indices)
+        return
+    np.testing.assert_array_equal(index.search(X[:1], 2)[1], indices[:1, :2])
+    np.testing.assert_array_equal(index.radius(X[:1], 3.4e38)[1], indices[:1, :2])
+    message = r"Q: expected distances up to 3.4e\+38, as X is float32, or X of float64, found [69].*e\+38"
+    for call in (
+        lambda: index.search(X[:1], 3),
+        lambda: index.radius(X[:1], 1e39),
+        lambda: index.kneighbors_graph(k=2),
+        lambda: fastnn.cross_validate_k(X.astype("float32"), [0, 1, 0], [2], [([1, 2], [0])], metric=metric),
+    ):
+        with pytest.raises(InvalidArgumentError, match=message):
+            call()
+    assert distances[0, 2] > 5e38
 
 
 # ---- graphs

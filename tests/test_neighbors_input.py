@@ -235,6 +235,11 @@ def test_a_query_that_float32_cannot_hold():
     refused(InvalidArgumentError, "Q: expected finite numbers, found inf", index.search, [[1, 2, 1e39]], 1)
 
 
+def without_address(value):
+    """A test's name, the same in every process."""
+    return re.sub("0x[0-9a-f]+", "", str(value))
+
+
 SEARCHES = {
     "search": lambda index, k: index.search(ROWS, k),
     "classify": lambda index, k: index.classify(ROWS, k),
@@ -265,7 +270,7 @@ SEARCHES = {
         (memoryview(np.array(3)), InvalidTypeError, "k: expected an integer, found memoryview"),
         (memoryview(np.array([1.0])), InvalidTypeError, "k: expected an integer, found float"),
     ],
-    ids=str,
+    ids=without_address,
 )
 def test_numbers_of_neighbours_that_are_refused(call, k, error, message):
     refused(error, message, call, fastnn.Neighbors().fit(ROWS, [0, 1, 2, 3]), k)
@@ -324,14 +329,92 @@ def test_labels_that_are_refused(y, error, message):
         (lambda d: 1.0, InvalidArgumentError, r"weights\(distances\): expected shape \(4, 2\), found shape \(\)"),
         (lambda d: d.astype(str), InvalidTypeError, r"weights\(distances\): expected an array of real numbers, found "),
         (lambda d: d * np.nan, InvalidArgumentError, r"weights\(distances\): expected numbers, found NaN"),
+        (
+            lambda d: np.full(d.shape, -np.inf),
+            InvalidArgumentError,
+            r"weights\(distances\): expected numbers from -1e\+300 to 1e\+300, or inf, found -inf",
+        ),
+        (
+            lambda d: np.full(d.shape, 1e301),
+            InvalidArgumentError,
+            r"weights\(distances\): expected numbers from -1e\+300 to 1e\+300, or inf, found 1e\+301",
+        ),
+        (
+            lambda d: d * 0,
+            InvalidArgumentError,
+            r"weights\(distances\): expected some weight other than 0 for each query, found none for query 0",
+        ),
+        (
+            lambda d: (np.arange(len(d)) != 2)[:, np.newaxis] * np.ones(d.shape),
+            InvalidArgumentError,
+            r"weights\(distances\): expected some weight other than 0 for each query, found none for query 2",
+        ),
+        (
+            int,
+            InvalidArgumentError,
+            r"weights\(distances\): expected a function of an array of distances \(4, 2\), found TypeError: ",
+        ),
+        (
+            lambda d: 1 / d if d > 0 else 1,
+            InvalidArgumentError,
+            r"expected a function of an array of distances \(4, 2\), found ValueError: The truth value of an array",
+        ),
     ],
-    ids=["unknown", "int", "None", "shape", "scalar", "strings", "NaN"],
+    ids=[
+        "unknown",
+        "int",
+        "None",
+        "shape",
+        "scalar",
+        "strings",
+        "NaN",
+        "-inf",
+        "huge",
+        "zeros",
+        "a query of zeros",
+        "a type",
+        "of one distance",
+    ],
 )
 def test_weights_that_are_refused(weights, error, message):
     index = fastnn.Neighbors().fit(ROWS, [0, 1, 0, 1])
     refused(error, message, index.classify, ROWS, 2, weights)
     X = np.concatenate([ROWS, ROWS + 0.5])
     refused(error, message, fastnn.cross_validate_k, X, [0, 1] * 4, [2], 2, weights=weights)
+
+
+def test_what_a_function_of_weights_raises_is_let_through():
+    class OwnError(ValueError):
+        pass
+
+    def weights(distances):
+        raise error
+
+    index = fastnn.Neighbors().fit(ROWS, [0, 1, 0, 1])
+    for error in (OwnError("mine"), ZeroDivisionError("mine"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as caught:
+            index.classify(ROWS, 2, weights)
+        assert caught.value is error
+    error = TypeError("mine")
+    with pytest.raises(InvalidArgumentError) as caught:
+        index.classify(ROWS, 2, weights)
+    assert caught.value.__cause__ is error
+
+
+def test_what_is_of_use_after_a_search_is_refused_before_it(monkeypatch):
+    index = fastnn.Neighbors().fit(ROWS, [0, 1, 0, 1])
+    for call in (
+        lambda **keywords: index.search(ROWS, 2, **keywords),
+        lambda **keywords: index.classify(ROWS, 2, **keywords),
+        lambda **keywords: fastnn.cross_validate_k(ROWS, [0, 1, 0, 1], [1], 2, **keywords),
+    ):
+        call(progress=None)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastnn.neighbors.get_backend", None)  # what a search would call
+            message = "progress: expected a function of how many are done, found int"
+            refused(InvalidTypeError, message, call, progress=1)
+    monkeypatch.setattr("fastnn.neighbors.get_backend", None)
+    refused(InvalidArgumentError, "weights: expected one of ", index.classify, ROWS, 2, "closest")
 
 
 @pytest.mark.parametrize(
@@ -406,7 +489,7 @@ PAIR = ([0, 1], [2, 3])
         ([1], [([-1, 1], [2])], InvalidArgumentError, r"folds\[0\]: expected training indices from 0 to 3, found -1"),
         ([1], ["ab"], InvalidTypeError, r"folds\[0\]: expected an array of real numbers, found dtype <U1"),
     ],
-    ids=str,
+    ids=without_address,
 )
 def test_cross_validations_that_are_refused(ks, folds, error, message):
     refused(error, message, fastnn.cross_validate_k, ROWS, [0, 1, 0, 1], ks, folds)
