@@ -148,6 +148,22 @@ static void FN(search_thread)(void *argument, int thread, int threads) {
     }
 }
 
+/* Of a query's lists, one for each part of the rows, the best. */
+static void FN(join_parts)(const FN(search_job) *job, int64_t query) {
+    const fnn_search *s = job->search;
+    const int64_t k = s->k;
+    int64_t count = 0;
+    for (int64_t part = 0; part < job->parts; part++) {
+        const int64_t at = (part * s->queries + query) * k;
+        for (int64_t j = 0; j < k && job->indices[at + j] >= 0; j++, count++)
+            job->all_values[count] = job->values[at + j], job->all_indices[count] = job->indices[at + j];
+    }
+    if (count > k) select_row(job->all_values, job->all_indices, count, k - 1);
+    finish_list(job->all_values, job->all_indices, count < k ? count : k, k);
+    memcpy(s->values + query * k, job->all_values, k * sizeof(double));
+    memcpy(s->indices + query * k, job->all_indices, k * sizeof(int64_t));
+}
+
 /* Shares the work out: by blocks of queries, or, where there are too few, by parts of the rows too. Returns the bytes
    needed by all. */
 static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int threads, char *arena) {
@@ -179,22 +195,6 @@ static size_t FN(plan_search)(FN(search_job) *job, const fnn_search *s, int thre
 static size_t FN(search_bytes)(const fnn_search *s, int threads) {
     FN(search_job) job;
     return FN(plan_search)(&job, s, threads, NULL);
-}
-
-/* Of a query's lists, one for each part of the rows, the best. */
-static void FN(join_parts)(const FN(search_job) *job, int64_t query) {
-    const fnn_search *s = job->search;
-    const int64_t k = s->k;
-    int64_t count = 0;
-    for (int64_t part = 0; part < job->parts; part++) {
-        const int64_t at = (part * s->queries + query) * k;
-        for (int64_t j = 0; j < k && job->indices[at + j] >= 0; j++, count++)
-            job->all_values[count] = job->values[at + j], job->all_indices[count] = job->indices[at + j];
-    }
-    if (count > k) select_row(job->all_values, job->all_indices, count, k - 1);
-    finish_list(job->all_values, job->all_indices, count < k ? count : k, k);
-    memcpy(s->values + query * k, job->all_values, k * sizeof(double));
-    memcpy(s->indices + query * k, job->all_indices, k * sizeof(int64_t));
 }
 
 static int FN(search)(const fnn_search *s, void *arena, int threads, fnn_interrupt *interrupt) {
