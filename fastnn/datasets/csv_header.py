@@ -71,7 +71,7 @@ def read_header(path: StrPath, line: bytes) -> Columns | None:
     plain = ["".join(filter(str.isalnum, name.lower())) for name in names]
     labels = [i for i, name in enumerate(plain) if name in LABEL_NAMES]
     indices = {i for i, name in enumerate(names) if _is_index(i, name.lower(), plain[i])}
-    if labels and plain[labels[0]] == "y" and "x" in plain:  # places, most likely, and not a label beside a pixel
+    if len(names) > 2 and labels and plain[labels[0]] == "y" and "x" in plain:  # places, most likely, and no label
         raise _fault(path, "a column named label, class, target or digit", names)
     if len(labels) > 1:
         raise _fault(path, "one column of labels", [names[i] for i in labels])
