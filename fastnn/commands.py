@@ -23,6 +23,7 @@ from .files import check_destination
 from .metrics import confusion_matrix
 from .mlp import MLP
 from .neighbors import Neighbors
+from .text_image import text_rows
 from .training import History
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -182,10 +183,14 @@ def predict(arguments: argparse.Namespace) -> int:
             probabilities = model.predict_proba(digit[None])[0].tolist()
             best = max(range(len(probabilities)), key=probabilities.__getitem__)
             if arguments.json:
-                _print_json(**{"image": path, "class": best, "probabilities": probabilities})
+                pixels = {"pixels": digit.tolist()} if arguments.show else {}
+                _print_json(**{"image": path, "class": best, "probabilities": probabilities, **pixels})
             else:
                 listed = "  ".join(f"{label}: {p:.4f}" for label, p in enumerate(probabilities))
                 print(f"{path}: {best}  ({listed})", flush=True)
+                if arguments.show:
+                    print(f"{path}, 28 x 28 as the network sees it:")
+                    print("\n".join(text_rows(digit.reshape(28, 28))), flush=True)
     return code
 
 

@@ -17,7 +17,7 @@ from bars import TESTING, bars, write_bars
 from PIL import Image
 
 import fastnn
-from fastnn import cli, commands, training
+from fastnn import cli, commands, digit_image, training
 from fastnn.initializers import INITIALIZERS
 from fastnn.kernels import NAMES, spec
 
@@ -202,6 +202,20 @@ def test_predict(model, tmp_path, capsys):
         assert result["class"] == np.argmax(result["probabilities"])
         assert line.startswith(f"{path}: {result['class']}  (0: 0.")
         assert line.count(": ") == 11
+
+
+def test_predict_shows_what_the_network_sees(model, tmp_path, capsys):
+    path = picture(tmp_path / "one.png")
+    assert cli.main(["predict", model, path, "--show", "--backend", "numpy"]) == 0
+    answer, title, *rows = capsys.readouterr().out.splitlines()
+    assert answer.startswith(f"{path}: ")
+    assert title == f"{path}, 28 x 28 as the network sees it:"
+    digit = digit_image.load_digit(path).reshape(28, 28)
+    assert len(rows) == 28
+    assert [row.strip() != "" for row in rows] == digit.any(axis=1).tolist()
+    assert max(map(len, rows)) == 2 * (1 + np.flatnonzero((digit >= 26).any(axis=0))[-1])
+    assert cli.main(["predict", "--json", "--show", model, path, "--backend", "numpy"]) == 0
+    assert json.loads(capsys.readouterr().out)["pixels"] == digit.ravel().tolist()
 
 
 def test_predict_goes_on_after_a_bad_picture(model, tmp_path, capsys):

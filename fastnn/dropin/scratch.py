@@ -60,6 +60,7 @@ from ..kernels.spec import (
     layout,
     weight_views,
 )
+from ..text_image import text_rows
 from ..training import Data, packed, run_epoch
 from .scratch_knn import forget, knn, knn_batch
 
@@ -86,7 +87,6 @@ __all__ = [
 
 CLASSES = 10
 FLOAT64 = np.dtype(np.float64)
-SHADES = " .:-=+*#%@"  # of pixels 0..255
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 
@@ -157,8 +157,8 @@ def pt_image(image: ArrayLike) -> None:
         raise InvalidArgumentError("image", "a square image, flattened or not", f"shape {pixels.shape}")
     if not ((pixels >= 0) & (pixels <= 255)).all():
         raise InvalidArgumentError("image", "pixels 0..255", f"{pixels.min()} to {pixels.max()}")
-    for row in (pixels.reshape(side, side) * (len(SHADES) / 256)).astype(int):
-        print("".join(2 * SHADES[shade] for shade in row).rstrip())
+    for line in text_rows(pixels.reshape(side, side)):
+        print(line)
 
 
 def conver2one_hot(labels: ArrayLike) -> FloatArray:
