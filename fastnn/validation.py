@@ -246,7 +246,9 @@ def sample_or_rows(argument: str, values: object, width: int, dtype: np.dtype[An
     """One sample (width,), which becomes a row, or rows of ``width`` numbers; uint8 stays 0..255."""
     if type(values) is np.ndarray and values.dtype is dtype and values.shape == (width,):
         # quick, for every sample: Inputs(...) itself would take twice as long
-        return tuple.__new__(Inputs, (for_kernels(values)[np.newaxis], 1.0))
+        flags = values.flags
+        row = values if flags.c_contiguous and flags.aligned else for_kernels(values)
+        return tuple.__new__(Inputs, (row[np.newaxis], 1.0))
     array = numeric_array(argument, values)
     if array.ndim == 1:
         array = array[np.newaxis]
