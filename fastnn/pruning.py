@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -310,7 +310,8 @@ def _in_threads(work: Callable[[int], None], items: Sequence[int], threads: int)
         left.put(item)
     errors: list[BaseException] = []
 
-    def run() -> None:
+    def run(begun: Event, ended: Event) -> None:
+        begun.set()
         try:
             while not errors:
                 work(left.get_nowait())
@@ -318,19 +319,28 @@ def _in_threads(work: Callable[[int], None], items: Sequence[int], threads: int)
             pass
         except BaseException as error:
             errors.append(error)
+        ended.set()
 
-    helpers = [Thread(target=run) for _ in range(min(threads, len(items)) - 1)]
+    # Thread.join itself may be interrupted, and in some versions of Python takes the thread for ended then.
+    helpers: list[tuple[Event, Event]] = []
+    events = Event(), Event()
+    for event in events:
+        event.set()
     try:
         with suppress(RuntimeError):  # where the system gives no more threads
-            for helper in helpers:
-                helper.start()
-        run()
+            for _ in range(min(threads, len(items)) - 1):
+                events = Event(), Event()
+                Thread(target=run, args=events).start()
+                helpers.append(events)
+        run(Event(), Event())
     except BaseException as error:  # an interrupt while they start
         errors.append(error)
-    for helper in helpers:
-        while helper.is_alive():
+        helpers.append(events)  # whose start it may have interrupted
+    for begun, ended in helpers:
+        is_left = True
+        while is_left:
             try:
-                helper.join()
+                is_left = begun.wait(1 if errors else None) and not ended.wait()
             except BaseException as error:
                 errors.append(error)
     if errors:

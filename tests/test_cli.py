@@ -494,7 +494,7 @@ def test_an_instruction_set_that_cannot_be_had(data):
     environment = {**os.environ, "PYTHONPATH": ROOT, "FASTNN_SIMD": "bogus"}
     reason = "FASTNN_SIMD: expected generic, avx2, avx512 or amx, as far as this CPU has it, found 'bogus'\n"
     options = {"env": environment, "capture_output": True, "text": True, "timeout": 60}
-    line = [sys.executable, "-m", "fastnn"]
+    line = [sys.executable, "-P", "-m", "fastnn"]  # not the sources in the working directory
     for backend in ("auto", "native"):
         done = subprocess.run([*line, "train", "--data", data, "--backend", backend], **options)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", f"fastnn: error: {reason}")
