@@ -348,7 +348,8 @@ def points(argument: str, values: object, *, like: NDArray[Any] | None = None) -
     if array.dtype != UINT8:
         narrow = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
         own = np.dtype(np.float32 if narrow else np.float64)
-        array = array.astype(own, copy=False)
+        with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes infinite and is blamed
+            array = array.astype(own, copy=False)
         blame_unbounded(argument, array)
         if like is not None and like.dtype != own:
             with np.errstate(over="ignore"):

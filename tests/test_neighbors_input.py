@@ -493,3 +493,11 @@ PAIR = ([0, 1], [2, 3])
 )
 def test_cross_validations_that_are_refused(ks, folds, error, message):
     refused(error, message, fastnn.cross_validate_k, ROWS, [0, 1, 0, 1], ks, folds)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="needs numbers beyond float64")
+def test_numbers_beyond_float64_are_refused_without_a_warning():
+    X = np.ones((4, 2), np.longdouble)
+    X[2, 1] = np.longdouble(10) ** 400
+    with pytest.raises(InvalidArgumentError, match=r"X: expected finite numbers, found inf at index \(2, 1\)"):
+        fastnn.Neighbors().fit(X)
