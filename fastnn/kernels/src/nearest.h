@@ -1,11 +1,7 @@
 /* The best rows of a query, where "better" is a less value or, of equal values, a less index: how they are inserted,
    selected and sorted. Included once per instruction set. */
 
-#define FEW_NEAREST 32  /* neighbours up to which each new row is inserted; */
-#define WAITING_SHARE 2 /* of more, up to half as many rows wait until the best of all are selected */
-#define SHORT_RUN 12    /* rows that are sorted by insertion */
-
-static int64_t waiting_room(int64_t k) { return k > FEW_NEAREST ? k / WAITING_SHARE : 0; }
+#define SHORT_RUN 12 /* rows that are sorted by insertion */
 
 INLINE int is_better(double value, int64_t index, double than_value, int64_t than_index) {
     return (value < than_value) | ((value == than_value) & (index < than_index));

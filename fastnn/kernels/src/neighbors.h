@@ -23,7 +23,7 @@ static int64_t FN(seeds)(const fnn_search *s) { return s->width && s->k <= MOST_
 static void FN(seed)(SEARCHER *here, int64_t low, int64_t high) {
     const int64_t k = here->job->search->k, seeds = FN(seeds)(here->job->search);
     for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY; /* any codes will do */
-    FN(use_lists)(here, here->seed_values, here->seed_indices, seeds);
+    FN(use_lists)(here, FN(SEEDING), here->seed_values, here->seed_indices, seeds);
     FN(enter_form)(here, FN(SEEDING));
     for (int64_t row = low, visits = 0; row < high; row += SEED_STRIDE * INT_ROWS, visits++) {
         if (visits % POLL_VISITS == 0 && FN(is_stopped)(here->job, here->thread)) return;
@@ -43,6 +43,7 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
     const fnn_search *s = here->job->search;
     const double grace = (double)(high - low < GRACE * GRACE ? (high - low) / GRACE : GRACE);
     const int64_t seeds = FN(seeds)(s);
+    const int form = s->width ? FN(BY_CODES) : FN(plain_form)(s);
     double computed = 0;
     for (int64_t i = 0; i < here->count && s->metric == COSINE; i++)
         FN(find_length)(s, FN(point)(s, s->q, here->first + i), &here->q, i);
@@ -50,8 +51,8 @@ static void FN(search_item)(SEARCHER *here, int64_t low, int64_t high, double *v
     if (seeds && high - low >= 16 * seeds) FN(seed)(here, low, high); /* so that the lists fill */
     for (int64_t i = 0; i < here->count; i++)
         if (s->limit < here->cap[i]) here->cap[i] = s->limit;
-    FN(use_lists)(here, values, indices, s->k);
-    FN(enter_form)(here, s->width ? FN(BY_CODES) : FN(plain_form)(s));
+    FN(use_lists)(here, form, values, indices, s->k);
+    FN(enter_form)(here, form);
     for (int64_t row = low, visits = 0; row < high; visits++) {
         if (visits % POLL_VISITS == 0) {
             if (FN(is_stopped)(here->job, here->thread)) return;
@@ -83,7 +84,8 @@ static size_t FN(place_searcher)(SEARCHER *here, const FN(search_job) *job, char
     const int64_t width = plain == FN(BY_REALS) ? s->columns : 0;
     const int64_t columns = plain == FN(BY_BYTES) && s->columns > s->width ? s->columns : s->width;
     const int64_t fours = (columns + 3) / 4, groups = job->bytes->groups(4 * fours);
-    const int64_t most = FN(seeds)(s) > s->k ? FN(seeds)(s) : s->k, room = waiting_room(most);
+    const int64_t most = FN(seeds)(s) > s->k ? FN(seeds)(s) : s->k;
+    const int64_t room = FN(waiting_room)(s->width && s->k == most ? FN(BY_CODES) : plain, most);
     FN(cursor) at = {arena, 0};
     here->waiting_values = FN(take)(&at, padded * room * sizeof(double));
     here->waiting_indices = FN(take)(&at, padded * room * sizeof(int64_t));

@@ -56,7 +56,7 @@ typedef struct {
     int64_t *all_indices;
     double *seed_values; /* (block, seeds), the lists of SEEDING */
     int64_t *seed_indices;
-    double *cap;      /* no row with a greater value is among the k best */
+    double *cap;      /* no row with a greater value is among the k best; once there are k, the worst of them at most */
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
     double *norm;     /* |q|, prepared; for codes and bytes pack_query's */
     FN(lengths) q, x;    /* for COSINE: of the queries, and of some rows, row r at r % cached; */
@@ -194,12 +194,11 @@ static void FN(aim)(SEARCHER *here, int64_t query) {
     const FN(search_job) *job = here->job;
     const fnn_search *s = job->search;
     const int full = here->taken[query] >= here->k;
-    const double worst = full ? here->values[(query + 1) * here->k - 1] : INFINITY;
     const int exact = here->form == FN(BY_BYTES) || here->form == FN(SEEDING);
-    double reach = worst < here->cap[query] ? worst : here->cap[query];
+    double reach = here->cap[query];
     int32_t *byte_limit = here->byte_limit + here->place[query];
     /* rows come in ascending order: one of the same value as the worst is no better */
-    if (full && (exact || worst == 0) && reach == worst) reach = worst - 1;
+    if (full && (exact || reach == 0) && reach == here->values[(query + 1) * here->k - 1]) reach--;
     if (exact) {
         const double least = floor((here->norm[query] - reach) / 2);
         *byte_limit = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;

@@ -5,8 +5,11 @@
    that of an exact score or computed as spec.Kernels says, decides. So results depend neither on the tiles' rounding nor
    on who does what. */
 
-#define MOST_AHEAD 4096    /* bytes of a row that are prefetched */
-#define REFINED_VALUES 0.1 /* values that take as long to compute as to compare one pair of finer codes */
+#define MOST_AHEAD 4096       /* bytes of a row that are prefetched */
+#define FEW_NEAREST 32        /* neighbours up to which each new row is inserted into a query's list, */
+#define FEW_NEAREST_CODED 256 /* or if codes let few rows in, which cost a look at memory each; */
+#define WAITING_SHARE 2       /* of more, up to half as many rows wait until the best of all are selected */
+#define REFINED_VALUES 0.1    /* values that take as long to compute as to compare one pair of finer codes */
 
 /* Makes the hits of a visit from the masks, and their squares from exact scores. */
 static void FN(take_hits)(SEARCHER *here, uint32_t valid, int exact) {
@@ -179,10 +182,15 @@ static void FN(scan_reals)(SEARCHER *here, int64_t row, int64_t height, uint32_t
     FN(take_hits)(here, valid, 0);
 }
 
-/* Lets the searcher fill these lists. */
-static void FN(use_lists)(SEARCHER *here, double *values, int64_t *indices, int64_t k) {
+/* How many rows wait, of a search for k neighbours in some form. */
+static int64_t FN(waiting_room)(int form, int64_t k) {
+    return k > (form == FN(BY_CODES) ? FEW_NEAREST_CODED : FEW_NEAREST) ? k / WAITING_SHARE : 0;
+}
+
+/* Begins with these lists. */
+static void FN(use_lists)(SEARCHER *here, int form, double *values, int64_t *indices, int64_t k) {
     here->k = k;
-    here->room = waiting_room(k);
+    here->room = FN(waiting_room)(form, k);
     here->values = values;
     here->indices = indices;
     memset(here->taken, 0, here->count * sizeof *here->taken);
@@ -205,19 +213,22 @@ static void FN(select_best)(SEARCHER *here, int64_t query) {
         select_row(values, indices, k, k - 1);
     }
     here->taken[query] = k;
+    here->cap[query] = values[k - 1];
 }
 
 /* Takes a row in if it is better than the worst of k; is that another one now? */
 INLINE int FN(offer)(SEARCHER *here, int64_t query, double value, int64_t index) {
+    if (!(value <= here->cap[query])) return 0;
     const int64_t k = here->k, room = here->room, taken = here->taken[query], waits = taken - k;
     double *values = here->values + query * k;
     int64_t *indices = here->indices + query * k;
-    if (!(value <= here->cap[query])) return 0;
-    if (taken >= k && !is_better(value, index, values[k - 1], indices[k - 1])) return 0;
+    if (waits >= 0 && !is_better(value, index, values[k - 1], indices[k - 1])) return 0;
     if (room == 0) {
-        insert_row(values, indices, taken < k ? taken : k - 1, value, index);
-        here->taken[query] = taken < k ? taken + 1 : k;
-        return taken + 1 >= k;
+        insert_row(values, indices, waits < 0 ? taken : k - 1, value, index);
+        if (waits < 0) here->taken[query] = taken + 1;
+        if (waits < -1) return 0;
+        here->cap[query] = values[k - 1];
+        return 1;
     }
     values = waits < 0 ? values + taken : here->waiting_values + query * room + waits;
     indices = waits < 0 ? indices + taken : here->waiting_indices + query * room + waits;
