@@ -13,7 +13,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = Path("fastnn/kernels/src")
+NATIVE = Path("fastnn/kernels/native")
+SOURCES = NATIVE / "src"
 COMMON = ["-O3", "-g0", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 COMMON += ["-fvisibility=hidden"]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
@@ -28,7 +29,7 @@ class BuildNative(build_ext):
     """Compiles each unit with its own flags, and turns a failure into a note instead of an error."""
 
     def build_extensions(self) -> None:
-        note = Path(self.get_ext_fullpath("fastnn.kernels.native")).with_name("native_failure.txt")
+        note = Path(self.get_ext_fullpath("fastnn.kernels.native.native")).with_name("native_failure.txt")
         note.unlink(missing_ok=True)
         self.compiler.compile = self.compile_in_parallel
         try:
@@ -64,13 +65,13 @@ class BuildNative(build_ext):
 def native_extension() -> Extension:
     units = (sorted(UNIT_FLAGS, reverse=True) if X86 else []) + ["unit_generic.c"]  # what takes longest comes first
     return Extension(
-        "fastnn.kernels.native",
+        "fastnn.kernels.native.native",
         sources=[
-            "fastnn/kernels/native.pyx",
+            str(NATIVE / "native.pyx"),
             *(str(SOURCES / name) for name in [*units, "dispatch.c", "fields.c", "threads.c"]),
         ],
         # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
-        depends=["fastnn/kernels/native.pyx", "fastnn/kernels/packing.pxi", *map(str, SOURCES.glob("*.h"))],
+        depends=[str(path) for path in (*NATIVE.glob("*.p*x*"), *SOURCES.glob("**/*.h"))],
         include_dirs=[str(SOURCES), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *([("FASTNN_X86", "1")] if X86 else [])],
         extra_compile_args=COMMON,

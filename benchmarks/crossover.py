@@ -2,7 +2,7 @@
 
     python benchmarks/crossover.py [--rounds 5] [--only PART] [--json FILE]
 
-The rules and their constants are in fastnn/kernels/src/unit.h, if nothing else is said. For each case the ways take
+The rules and their constants are in kernels/native/src/unit.h, if nothing else is said. For each case the ways take
 turns, one epoch or search each; the table has the median milliseconds, marks what the rule takes with * and says where
 that is slower than the best.
 
@@ -16,10 +16,10 @@ online   a run of batches at a time, or batch by batch (MOST_ONLINE); the inputs
 splits   what threads share out of the first layer, its inputs or its outputs (WIDE_LINES), by width, type and batch
          size
 threads  one or all (THREAD_WORK)
-packing  images given as reals, trained on as they are or as bytes (LEAST_PACKED_WORK; fastnn/training.py), by width,
+packing  images given as reals, trained on as they are or as bytes (LEAST_PACKED_WORK; fastnn/nn/fit.py), by width,
          type and epochs
 listing  digits in order, with lists of what is active in each batch or without (LEAST_LISTED_BATCH,
-         LEAST_LISTED_EPOCHS; fastnn/training.py), by width, type, batch size and epochs
+         LEAST_LISTED_EPOCHS; fastnn/nn/fit.py), by width, type, batch size and epochs
 queries  a plain search of bytes with the queries dense or in teams (LEAST_ARRANGED, MOST_ACTIVE_QUERIES; searcher.h),
          by rows, queries and share of active pixels
 """
@@ -39,8 +39,8 @@ from unittest import mock
 import numpy as np
 
 import fastnn
-from fastnn import training
 from fastnn.kernels import native, num_threads
+from fastnn.nn import fit as training
 
 ROWS = 12_000
 SPLITS = "inputs", "outputs", None
@@ -156,7 +156,7 @@ def threads(rounds: int) -> Iterator[dict[str, object]]:
 def whole_fit(
     X: np.ndarray, hidden: int, epochs: int, rules: dict[str, float], **options: object
 ) -> Callable[[], float]:
-    """A fit of `epochs`, packing and listing included, with these constants of fastnn/training.py."""
+    """A fit of `epochs`, packing and listing included, with these constants of fastnn/nn/fit.py."""
     y = fastnn.datasets.load_mnist()[0][1]
     dtype, options = options.pop("dtype", X.dtype), {"batch_size": 32, "learning_rate": 1e-3} | options
     model = fastnn.MLP((X.shape[1], hidden, 10), dtype=dtype, seed=1)

@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import book_oracle
 
 import fastnn
-from fastnn import training
 from fastnn.datasets import load_mnist
-from fastnn.dropin import mnist_loader, nielsen, pairs
+from fastnn.dropin import mnist_loader, nielsen
+from fastnn.dropin.nielsen import pairs
+from fastnn.nn import fit as training
 
 SIZES = [784, 30, 10]
 

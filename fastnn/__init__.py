@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "MLP": "mlp",
-    "load": "model_io",
+    "MLP": "nn.mlp",
+    "load": "io.model_io",
     "Neighbors": "neighbors",
     "cross_validate_k": "neighbors",
-    "EarlyStopping": "training",
-    "History": "training",
+    "EarlyStopping": "nn.fit",
+    "History": "nn.fit",
     "get_backend": "kernels",
     "set_backend": "kernels",
     "backends": "kernels",
@@ -34,20 +34,20 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from . import datasets as datasets
     from . import metrics as metrics
-    from . import schedules as schedules
     from .errors import DivergenceError as DivergenceError
     from .errors import FastnnError as FastnnError
+    from .io.model_io import load as load
     from .kernels import backends as backends
     from .kernels import get_backend as get_backend
     from .kernels import set_backend as set_backend
     from .kernels import set_num_threads as set_num_threads
     from .kernels import use as use
-    from .mlp import MLP as MLP
-    from .model_io import load as load
-    from .neighbors import Neighbors as Neighbors
-    from .neighbors import cross_validate_k as cross_validate_k
-    from .training import EarlyStopping as EarlyStopping
-    from .training import History as History
+    from .neighbors.index import Neighbors as Neighbors
+    from .neighbors.index import cross_validate_k as cross_validate_k
+    from .nn import schedules as schedules
+    from .nn.fit import EarlyStopping as EarlyStopping
+    from .nn.fit import History as History
+    from .nn.mlp import MLP as MLP
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import training, validation
+from . import checks
 from .errors import InvalidArgumentError, InvalidTypeError
 from .kernels.spec import IntArray
-from .mlp import MLP
+from .nn import fit as training
+from .nn.mlp import MLP
 
 __all__ = ["accuracy_score", "confusion_matrix", "cost", "precision_recall_fscore_support"]
 
@@ -79,9 +80,9 @@ def precision_recall_fscore_support(
 def cost(model: MLP, X: ArrayLike, y: ArrayLike) -> float:
     """The model's mean loss for rows X (n, inputs) and labels or targets y, as ``fit`` takes them, without penalty."""
     if not isinstance(model, MLP):
-        validation.unsupported("model", "an MLP", model)
+        checks.unsupported("model", "an MLP", model)
     data = model.check_data(X, y)
-    validation.nonempty("X", len(data.X))
+    checks.nonempty("X", len(data.X))
     return training.evaluate(model.net, model.params, data)[0]
 
 
@@ -95,12 +96,12 @@ class _Coded(NamedTuple):
 
 
 def _coded(y_true: ArrayLike, y_pred: ArrayLike, labels: ArrayLike | None) -> _Coded:
-    truth = validation.labels("y_true", y_true, None)
-    predicted = validation.labels("y_pred", y_pred, len(truth), rows_of="y_true")
-    validation.nonempty("y_true", len(truth))
-    asked = truth[:0] if labels is None else validation.labels("labels", labels, None)
+    truth = checks.labels("y_true", y_true, None)
+    predicted = checks.labels("y_pred", y_pred, len(truth), rows_of="y_true")
+    checks.nonempty("y_true", len(truth))
+    asked = truth[:0] if labels is None else checks.labels("labels", labels, None)
     for name, array in (("y_true", truth), ("y_pred", predicted), ("labels", asked)):
-        if not validation.are_comparable(array, truth):
+        if not checks.are_comparable(array, truth):
             raise InvalidTypeError(name, f"labels of the type of y_true, {truth.dtype}", array.dtype)
         if array.dtype.kind == "f" and (array != np.floor(array)).any():
             raise InvalidArgumentError(name, "class labels, which are whole numbers or names", "fractions")

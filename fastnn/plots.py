@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import validation
+from . import checks
 from .errors import FastnnError, InvalidArgumentError
-from .files import StrPath, check_destination, check_path, write_atomically
+from .io.atomic import StrPath, check_destination, check_path, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .training import History
+    from .nn.fit import History
 
 TRAINING_COLOUR, HELD_OUT_COLOUR = "#1f6fb4", "#d1600a"  # told apart by colour-blind readers too
 DOTS_PER_INCH = 150
@@ -38,7 +38,7 @@ def plot_history(history: History, path: StrPath, *, held_out: str = "validation
     ``held_out`` is what the validation figures are called. Accuracy is left out for a regressor. Raises FastnnError
     if there is no epoch to draw, matplotlib is missing or the file cannot be written.
     """
-    validation.nonempty("history", len(history))
+    checks.nonempty("history", len(history))
     with_accuracy = not np.isnan(history.accuracy).all()
     panels = [("Loss", history.loss, history.val_loss, 1.0)]
     if with_accuracy:
@@ -67,7 +67,7 @@ def plot_confusion(counts: ArrayLike, path: StrPath, *, classes: Sequence[str] |
     Colour shows each class's mistakes alone, lest the many correct ones on the diagonal outshine them. Raises
     FastnnError for counts of another shape, or as :func:`plot_history`.
     """
-    matrix = validation.numeric_array("counts", counts)
+    matrix = checks.numeric_array("counts", counts)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise InvalidArgumentError("counts", "shape (classes, classes)", f"shape {matrix.shape}")
     names = [str(i) for i in range(len(matrix))] if classes is None else list(classes)

@@ -36,8 +36,9 @@ def without(monkeypatch):
             if name == "native":
                 monkeypatch.setitem(sys.modules, "fastnn.kernels.native", None)
             else:
-                monkeypatch.delitem(sys.modules, "fastnn.kernels.jit", raising=False)
-                monkeypatch.delattr(kernels, "jit", raising=False)
+                for module in [module for module in sys.modules if module.startswith("fastnn.kernels.numba")]:
+                    monkeypatch.delitem(sys.modules, module)
+                monkeypatch.delattr(kernels, "numba", raising=False)
                 monkeypatch.setitem(sys.modules, "numba", None)
 
     return hide
@@ -246,7 +247,7 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, inputs):
     model = fastnn.MLP([200, 100, 3], seed=0)
     outputs = []
     for threads in (1, 2, 3, 4):
-        monkeypatch.setattr(native, "num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(native.native, "num_threads", lambda threads=threads: threads)
         outputs.append(model.forward(X).tobytes())
     assert len(set(outputs)) == 1
 

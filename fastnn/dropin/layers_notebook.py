@@ -11,14 +11,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from . import layers
-from .layers import (
-    FullyConnectedLayer,
-    Neuron,
-    derivated_loss_L2,
-    derivated_sigmoid,
-    loss_L2,
-    sigmoid,
-)
+from .layers import FullyConnectedLayer, Neuron, derivated_loss_L2, derivated_sigmoid, loss_L2, sigmoid
 from .layers import cross_entropy as binary_cross_entropy
 from .layers import derivated_cross_entropy as derivated_binary_cross_entropy
 

@@ -16,9 +16,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..kernels.spec import QUADRATIC
-from . import nielsen2
-from .book import sigmoid, vectorized_result
-from .nielsen2 import CrossEntropyCost
+from .nielsen import network2 as nielsen2
+from .nielsen.base import sigmoid, vectorized_result
+from .nielsen.network2 import CrossEntropyCost
 
 __all__ = [
     "CrossEntropyCost",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import nielsen
-from .book import sigmoid
+from .nielsen.base import sigmoid
 
 __all__ = ["Network", "sigmoid", "sigmoid_prime"]
 

@@ -28,14 +28,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import validation
+from .. import checks
 from ..datasets.csv_file import read_digits
 from ..datasets.stream import StrPath
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
-from ..kernels.reference import sigmoid
-from ..kernels.spec import IDENTITY, SGD, FloatArray, Net, Rule, aligned_copy, aligned_zeros, layout, weight_views
-from ..training import Data, run_epoch
+from ..kernels.numpy.network import sigmoid
+from ..kernels.spec import (
+    IDENTITY,
+    SGD,
+    FloatArray,
+    Net,
+    Rule,
+    aligned_copy,
+    aligned_zeros,
+    layout,
+    weight_views,
+)
+from ..nn.fit import Data, run_epoch
 
 __all__ = ["Rows", "load_csv", "neuralNetwork", "neuralnetwork"]
 
@@ -93,9 +103,9 @@ class neuralNetwork:  # noqa: N801  # the book's name
         dtype: DTypeLike = "float64",
     ) -> None:
         sizes = self.inodes, self.hnodes, self.onodes = inputnodes, hiddennodes, outputnodes
-        validation.layer_sizes(sizes)
-        self.lr = validation.number("learningrate", learningrate, low=0)
-        self._dtype = validation.float_dtype(dtype)
+        checks.layer_sizes(sizes)
+        self.lr = checks.number("learningrate", learningrate, low=0)
+        self._dtype = checks.float_dtype(dtype)
         # one row more than there are inputs: the sum of the others, for queries
         net, count = layout([inputnodes + 1, *sizes[1:]], ["sigmoid", "sigmoid"], "rashid", False, self._dtype)
         self._net = net._replace(sizes=np.array(sizes))
@@ -123,7 +133,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     @wih.setter
     def wih(self, weights: ArrayLike) -> None:
-        validation.parameters("wih", [weights], [self.wih])
+        checks.parameters("wih", [weights], [self.wih])
 
     @property
     def who(self) -> FloatArray:
@@ -131,7 +141,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     @who.setter
     def who(self, weights: ArrayLike) -> None:
-        validation.parameters("who", [weights], [self.who])
+        checks.parameters("who", [weights], [self.who])
 
     def _forget_sums(self) -> None:
         self._lent = _nobody
@@ -174,8 +184,8 @@ class neuralNetwork:  # noqa: N801  # the book's name
         finally:
             self._edition = object()
         if not done.batches:
-            validation.blame_nonfinite("inputs_list", data.X)
-            validation.blame_nonfinite("targets_list", data.y)
+            checks.blame_nonfinite("inputs_list", data.X)
+            checks.blame_nonfinite("targets_list", data.y)
             raise DivergenceError("train: expected finite outputs, found NaN or infinity; the weights are as before")
 
     def fit(self, X: ArrayLike, T: ArrayLike, epochs: int = 1) -> None:
@@ -183,7 +193,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
         uint8 inputs stand for 0..255, as for ``train``. Raises DivergenceError, keeping the last finite weights.
         """
-        epochs = validation.integer("epochs", epochs, low=0)
+        epochs = checks.integer("epochs", epochs, low=0)
         data = self._data("X", X, "T", T)
         if self._is_replaced():
             for _ in range(epochs):
@@ -205,14 +215,14 @@ class neuralNetwork:  # noqa: N801  # the book's name
         One sample takes less time where its first and last input are alike, as the corners of a picture are, and none
         of the arrays that ``wih`` gave out is still in use.
         """
-        X, scale = validation.sample_or_rows("inputs_list", inputs_list, self.inodes, self._dtype)
+        X, scale = checks.sample_or_rows("inputs_list", inputs_list, self.inodes, self._dtype)
         if self.activation_function is not _sigmoid and self._is_replaced():
             function = self.activation_function
             return np.asarray(function(np.dot(self.who, function(np.dot(self.wih, X.T * scale)))))
         out = np.empty((len(X), self.onodes), self._dtype)
         net = self._net_of_one() if len(X) == 1 else self._net
         if not get_backend().forward(net, self._params, X, scale, out):
-            validation.blame_nonfinite("inputs_list", X)
+            checks.blame_nonfinite("inputs_list", X)
         return out.T
 
     def backquery(self, targets_list: ArrayLike) -> FloatArray:
@@ -224,10 +234,10 @@ class neuralNetwork:  # noqa: N801  # the book's name
         """
         inverse = self.inverse_activation_function
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # the errors say more than the warnings
-            targets = validation.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype).X
-            validation.nonempty("targets_list", len(targets))
+            targets = checks.sample_or_rows("targets_list", targets_list, self.onodes, self._dtype).X
+            checks.nonempty("targets_list", len(targets))
             if inverse is _logit:
-                validation.probabilities("targets_list", targets, exclusive=True)
+                checks.probabilities("targets_list", targets, exclusive=True)
             hidden = inverse(_rescaled(np.dot(self.who.T, np.asarray(inverse(targets.T)))))
             return _rescaled(np.dot(self.wih.T, hidden))
 
@@ -237,22 +247,22 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     def threshold_accuracy(self, X: ArrayLike, y: ArrayLike, threshold: float = 0.85) -> float:
         """The same, but an output below ``threshold`` does not count."""
-        threshold = validation.number("threshold", threshold, low=0)
+        threshold = checks.number("threshold", threshold, low=0)
         outputs = self.query(X)
-        validation.nonempty("X", outputs.shape[1])
-        labels = validation.targets("y", y, outputs.shape[1], self.onodes, self._dtype)
+        checks.nonempty("X", outputs.shape[1])
+        labels = checks.targets("y", y, outputs.shape[1], self.onodes, self._dtype)
         if labels.ndim != 1:
             raise InvalidArgumentError("y", f"labels ({outputs.shape[1]},)", f"shape {labels.shape}")
         return float(np.mean((outputs.argmax(axis=0) == labels) & (outputs.max(axis=0) >= threshold)))
 
     def _data(self, x_name: str, inputs: ArrayLike, t_name: str, targets: ArrayLike) -> Data:
-        X, scale = validation.sample_or_rows(x_name, inputs, self.inodes, self._dtype)
-        T = validation.sample_or_rows(t_name, targets, self.onodes, self._dtype).X
+        X, scale = checks.sample_or_rows(x_name, inputs, self.inodes, self._dtype)
+        T = checks.sample_or_rows(t_name, targets, self.onodes, self._dtype).X
         if T.dtype != self._dtype:  # bytes
             T = T.astype(self._dtype)
         if len(T) != len(X):
             raise InvalidArgumentError(t_name, f"{len(X)} rows, as many as {x_name}", len(T))
-        validation.nonempty(x_name, len(X))
+        checks.nonempty(x_name, len(X))
         return Data(X, scale, T)
 
     def _is_replaced(self) -> bool:
@@ -309,7 +319,7 @@ def load_csv(path: StrPath, high: float = 1.0) -> Rows:
     Inputs are 0.99 p / 255 + 0.01; a target is ``high`` (the book's 0.99, or 1.0) at its label and 0.01 elsewhere.
     Raises FileFormatError, with the line, also for labels beyond 9.
     """
-    high = validation.number("high", high, low=0)
+    high = checks.number("high", high, low=0)
     images, labels = read_digits(path)
     scaled = np.arange(256) / 255.0 * 0.99 + 0.01
     targets = np.full((len(labels), 10), 0.01)

@@ -29,7 +29,7 @@ __all__ = [
     "use",
 ]
 
-_MODULES = {"native": ".native", "numba": ".jit", "numpy": ".reference"}
+_MODULES = {"native": ".native", "numba": ".numba", "numpy": ".numpy"}
 NAMES = ("auto", *_MODULES)
 
 
@@ -69,7 +69,7 @@ def _why_missing(name: str, error: Exception) -> str:
     if name == "numba":
         return f'cannot use numba ({error}); install it with: pip install "fastnn[numba]"'
     if name == "native":
-        note = Path(__file__).with_name("native_failure.txt")  # left by setup.py
+        note = Path(__file__).with_name("native") / "native_failure.txt"  # left by setup.py
         if note.exists():
             return note.read_text().strip()
         return f"the extension was not built or cannot be loaded ({error}); reinstall with a C compiler"

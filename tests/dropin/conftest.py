@@ -4,7 +4,9 @@ import book_oracle
 import numpy as np
 import pytest
 
-from fastnn.dropin import book, functions, mnist_loader
+from fastnn.dropin import mnist_loader
+from fastnn.dropin.layers import functions
+from fastnn.dropin.nielsen import base as book
 
 
 @pytest.fixture

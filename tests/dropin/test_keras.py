@@ -470,4 +470,4 @@ def test_importing_it_is_light(run_python):
     program = "import sys, fastnn.dropin.keras, fastnn.dropin as tf; tf.keras.layers.Dense; print(*sys.modules)"
     loaded = set(run_python(program).stdout.split())
     assert "fastnn.dropin.keras.models" in loaded
-    assert not loaded & {"numba", "matplotlib", "sklearn", "scipy", "fastnn.kernels.native", "fastnn.mlp"}
+    assert not loaded & {"numba", "matplotlib", "sklearn", "scipy", "fastnn.kernels.native", "fastnn.nn.mlp"}

@@ -10,9 +10,9 @@ import pytest
 import safetensors.numpy
 
 import fastnn
-from fastnn import tensor_file
 from fastnn.dropin import keras
 from fastnn.dropin.keras import layers, losses, models, optimizers, saving
+from fastnn.io import tensor_file
 
 X = np.random.default_rng(0).random((40, 2, 3), np.float32)
 LABELS = (X[:, 0, 0] > X[:, 1, 1]) * 1

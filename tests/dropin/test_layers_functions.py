@@ -9,7 +9,8 @@ import pytest
 from layer_twins import SIZES, distance, samples, twins
 
 import fastnn
-from fastnn.dropin import functions, layers
+from fastnn.dropin import layers
+from fastnn.dropin.layers import functions
 
 pytestmark = pytest.mark.usefixtures("said_nothing_yet")
 
@@ -152,11 +153,11 @@ def refuse_to_cache(*arguments, **options):
 
 @pytest.mark.parametrize("reason", ["not installed", "no folder for its cache"])
 def test_without_numba_functions_run_as_they_are(monkeypatch, reason):
-    monkeypatch.delattr("fastnn.kernels.jit_functions", raising=False)
+    monkeypatch.delattr("fastnn.kernels.numba.user_functions", raising=False)
     if reason == "not installed":
-        monkeypatch.setitem(sys.modules, "fastnn.kernels.jit_functions", None)
+        monkeypatch.setitem(sys.modules, "fastnn.kernels.numba.user_functions", None)
     else:
-        monkeypatch.delitem(sys.modules, "fastnn.kernels.jit_functions", raising=False)
+        monkeypatch.delitem(sys.modules, "fastnn.kernels.numba.user_functions", raising=False)
         monkeypatch.setattr("numba.njit", refuse_to_cache)
     monkeypatch.setattr(functions, "_compiler", functools.cache(functions._compiler.__wrapped__))
     X, T, _ = samples()

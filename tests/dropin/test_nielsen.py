@@ -8,8 +8,9 @@ import book_oracle
 import numpy as np
 import pytest
 
-from fastnn.dropin import book, nielsen
+from fastnn.dropin import nielsen
 from fastnn.dropin import nielsen as network
+from fastnn.dropin.nielsen import base as book
 
 
 def twins(seeded, sizes, seed=1, **options):

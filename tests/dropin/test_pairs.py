@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastnn import FastnnError
-from fastnn.dropin import pairs as pair_data
+from fastnn.dropin.nielsen import pairs as pair_data
 from fastnn.kernels import native
 
 FLOAT64 = np.dtype(np.float64)

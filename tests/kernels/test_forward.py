@@ -9,7 +9,7 @@ import pytest
 from problems import EPSILON
 
 import fastnn
-from fastnn.kernels import reference
+from fastnn.kernels.numpy import network as reference
 from fastnn.kernels.spec import aligned_zeros, weight_views
 
 TOLERANCE = 16  # units of rounding; the largest measured is 4.1

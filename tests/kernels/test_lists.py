@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.kernels import native, reference
+from fastnn.kernels import native
+from fastnn.kernels.numpy import network as reference
 
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),

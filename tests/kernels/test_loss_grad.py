@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from problems import EPSILON
 
-from fastnn.kernels import reference
+from fastnn.kernels.numpy import network as reference
 from fastnn.kernels.spec import ACTIVATIONS
 
 GRADIENT = 24  # units of rounding; the largest measured is 7.8 (sums that cancel in the smallest nets)

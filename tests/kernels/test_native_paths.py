@@ -11,7 +11,8 @@ import problems
 import pytest
 
 import fastnn
-from fastnn.kernels import native, reference
+from fastnn.kernels import native
+from fastnn.kernels.numpy import network as reference
 from fastnn.kernels.spec import aligned_zeros, layout, weight_views
 
 NETS = [

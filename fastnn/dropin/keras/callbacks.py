@@ -12,9 +12,9 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from ... import validation
+from ... import checks
 from ...errors import FastnnError, InvalidArgumentError
-from ...files import StrPath, check_destination, check_path
+from ...io.atomic import StrPath, check_destination, check_path
 from ...kernels.spec import FloatArray
 from .subset import outside, refuse
 
@@ -127,11 +127,11 @@ class _Monitor(Callback):
 
     def __init__(self, monitor: str, mode: str, best: float | None, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
-            validation.unsupported("monitor", "the name of a figure, such as 'val_loss'", monitor)
+            checks.unsupported("monitor", "the name of a figure, such as 'val_loss'", monitor)
         self.monitor = monitor
-        self.mode = validation.choice("mode", mode, ("auto", "min", "max"))
-        self.best = None if best is None else validation.number("the value to begin with", best, low=-math.inf)
-        self.min_delta = abs(validation.number("min_delta", min_delta, low=-math.inf))
+        self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
+        self.best = None if best is None else checks.number("the value to begin with", best, low=-math.inf)
+        self.min_delta = abs(checks.number("min_delta", min_delta, low=-math.inf))
 
     def _is_better(self, value: float, than: float | None) -> bool:
         """Whether ``value`` is better by more than ``min_delta``; Keras cannot tell without ``mode`` for any other."""
@@ -174,10 +174,10 @@ class EarlyStopping(_Monitor):
     ) -> None:
         super().__init__(monitor, mode, baseline, min_delta)
         self.baseline = self.best
-        self.patience = validation.integer("patience", patience, low=0)
+        self.patience = checks.integer("patience", patience, low=0)
         self.verbose = bool(verbose)
-        self.restore_best_weights = validation.boolean("restore_best_weights", restore_best_weights)
-        self.start_from_epoch = validation.integer("start_from_epoch", start_from_epoch, low=0)
+        self.restore_best_weights = checks.boolean("restore_best_weights", restore_best_weights)
+        self.start_from_epoch = checks.integer("start_from_epoch", start_from_epoch, low=0)
         self._begin()
 
     def _begin(self) -> None:
@@ -255,7 +255,7 @@ class ModelCheckpoint(_Monitor):
         check_path(filepath)
         self.filepath = os.fspath(filepath)
         self.verbose = bool(verbose)
-        self.save_best_only = validation.boolean("save_best_only", save_best_only)
+        self.save_best_only = checks.boolean("save_best_only", save_best_only)
         wanted = {"save_weights_only": save_weights_only, "save_freq": save_freq}
         refuse("ModelCheckpoint", wanted, save_weights_only=False, save_freq="epoch")
 
@@ -313,7 +313,7 @@ class CSVLogger(Callback):
         if not isinstance(separator, str) or len(separator) != 1:
             raise InvalidArgumentError("separator", "one character", repr(separator))
         self.separator = separator
-        self.append = validation.boolean("append", append)
+        self.append = checks.boolean("append", append)
         self.keys: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import validation
+from ... import checks
 from .subset import outside
 
 __all__ = ["floatx", "set_floatx"]
@@ -22,4 +22,4 @@ def floatx() -> str:
 def set_floatx(value: str) -> None:
     """Let models built from now on compute in "float32" or "float64"."""
     global _floatx
-    _floatx = validation.float_dtype(np.dtype(value) if isinstance(value, str) else value).name
+    _floatx = checks.float_dtype(np.dtype(value) if isinstance(value, str) else value).name

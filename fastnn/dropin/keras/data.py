@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import validation
+from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from .layers import Shape
 
@@ -23,38 +23,38 @@ class Samples(NamedTuple):
 
 def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, str]) -> Samples:
     """Check that there is a target, and a weight if any, for every row."""
-    x_array = validation.numeric_array(names[0], x)
+    x_array = checks.numeric_array(names[0], x)
     if y is None:
         raise InvalidTypeError(names[1], "targets", "None")
-    y_array = validation.numeric_array(names[1], y)
+    y_array = checks.numeric_array(names[1], y)
     if x_array.ndim == 0:
         raise InvalidArgumentError(names[0], "one row per sample", "a single number")
     count = len(x_array)
-    validation.nonempty(names[0], count)
+    checks.nonempty(names[0], count)
     if y_array.ndim == 0 or len(y_array) != count:
         raise InvalidArgumentError(names[1], f"{count} rows, as many as {names[0]}", f"shape {y_array.shape}")
     weights = None
     if sample_weight is not None:
-        weights = validation.numeric_array(names[2], sample_weight)
+        weights = checks.numeric_array(names[2], sample_weight)
         if weights.shape == (count, 1):
             weights = weights[:, 0]
         if weights.shape != (count,):
             raise InvalidArgumentError(names[2], f"shape ({count},), a weight per sample", f"shape {weights.shape}")
-        validation.blame_nonfinite(names[2], weights)
+        checks.blame_nonfinite(names[2], weights)
     return Samples(x_array, y_array, weights)
 
 
-def rows_of(argument: str, x: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> validation.Inputs:
+def rows_of(argument: str, x: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> checks.Inputs:
     """Rows (n, width) from inputs (n, *shape), give or take a last axis of 1, as in Keras; uint8 stands for 0..255."""
     if shape not in (x.shape[1:], (*x.shape[1:], 1)) and (*shape, 1) != x.shape[1:]:
         expected = ", ".join(map(str, shape))
         raise InvalidArgumentError(argument, f"shape (n, {expected})", f"shape {x.shape}")
-    return validation.rows(argument, x.reshape(len(x), math.prod(shape)), math.prod(shape), dtype, 1.0)
+    return checks.rows(argument, x.reshape(len(x), math.prod(shape)), math.prod(shape), dtype, 1.0)
 
 
 def split(data: Samples, share: float) -> tuple[Samples, Samples]:
     """All but the last rows, and the last: ``share`` of them."""
-    first = validation.rows_to_train("validation_split", len(data.x), share)
+    first = checks.rows_to_train("validation_split", len(data.x), share)
 
     def part(rows: slice) -> Samples:
         return Samples(data.x[rows], data.y[rows], None if data.weights is None else data.weights[rows])
@@ -65,7 +65,7 @@ def split(data: Samples, share: float) -> tuple[Samples, Samples]:
 def validation_samples(pair: object) -> Samples:
     """The samples of (x, y) or (x, y, sample_weight)."""
     if not isinstance(pair, tuple | list) or len(pair) not in (2, 3):
-        validation.unsupported("validation_data", "(x, y) or (x, y, sample_weight)", pair)
+        checks.unsupported("validation_data", "(x, y) or (x, y, sample_weight)", pair)
     x, y, *weights = pair
     names = "validation_data[0]", "validation_data[1]", "validation_data[2]"
     return samples(x, y, weights[0] if weights else None, names)
@@ -74,13 +74,13 @@ def validation_samples(pair: object) -> Samples:
 def class_weights(class_weight: object, y: NDArray[Any]) -> NDArray[np.float64]:
     """The weight of each sample's class, 1 where none is given."""
     if not isinstance(class_weight, dict):
-        validation.unsupported("class_weight", "a dict of classes and their weights", class_weight)
+        checks.unsupported("class_weight", "a dict of classes and their weights", class_weight)
     labels = y.reshape(len(y), -1)
     classes = np.round(labels[:, 0]) if labels.shape[1] == 1 else labels.argmax(axis=1)
     weights = np.ones(len(y))
     for label, weight in class_weight.items():
         if isinstance(label, float | np.floating) and float(label).is_integer():  # of labels that are floats
             label = int(label)
-        label = validation.integer("class_weight's class", label, low=0)
-        weights[classes == label] = validation.number(f"class_weight[{label}]", weight, low=-math.inf)
+        label = checks.integer("class_weight's class", label, low=0)
+        weights[classes == label] = checks.number(f"class_weight[{label}]", weight, low=-math.inf)
     return weights

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels.spec import Dropout, IntArray
-from ...training import Data
+from ...nn.fit import Data
 from .network import Network
 
 MOST_BYTES = 256 << 20  # of masks at a time

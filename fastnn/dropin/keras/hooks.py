@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ... import validation
+from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import Tick
 from .callbacks import Callback
@@ -33,7 +33,7 @@ def checked(callbacks: object) -> list[Callback]:
     result = list(callbacks)
     for i, callback in enumerate(result):
         if not isinstance(callback, Callback):
-            validation.unsupported(f"callbacks[{i}]", "a Callback of fastnn.dropin.keras.callbacks", callback)
+            checks.unsupported(f"callbacks[{i}]", "a Callback of fastnn.dropin.keras.callbacks", callback)
     return result
 
 
@@ -77,7 +77,7 @@ def checked_verbose(verbose: object) -> object:
     if isinstance(verbose, bool):
         return int(verbose)
     if isinstance(verbose, str):
-        return validation.choice("verbose", verbose, ("auto",))
-    if validation.integer("verbose", verbose, low=0) > 2:
+        return checks.choice("verbose", verbose, ("auto",))
+    if checks.integer("verbose", verbose, low=0) > 2:
         raise InvalidArgumentError("verbose", "0, 1, 2 or 'auto'", verbose)
     return verbose

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ... import validation
+from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.spec import FloatArray
 from . import config
@@ -36,7 +36,7 @@ def own_name(name: str | None, owner: object) -> str:
     """The given name or, as Keras makes them up, "dense", "dense_1" and so on."""
     if name is not None:
         if not isinstance(name, str):
-            validation.unsupported("name", "a string", name)
+            checks.unsupported("name", "a string", name)
         return name
     base = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(owner).__name__).lower()
     count = _names[base]
@@ -50,7 +50,7 @@ def checked_shape(argument: str, value: object) -> Shape:
         raise InvalidTypeError(argument, "a shape such as (784,) or (28, 28)", type(value).__name__)
     if len(value) == 0:
         raise InvalidArgumentError(argument, "a shape such as (784,) or (28, 28)", "()")
-    return tuple(validation.integer(f"{argument}[{i}]", size, low=1) for i, size in enumerate(value))
+    return tuple(checks.integer(f"{argument}[{i}]", size, low=1) for i, size in enumerate(value))
 
 
 class Layer(Part):
@@ -70,7 +70,7 @@ class Layer(Part):
         if (shape := options.pop("input_shape", None)) is not None:
             self.input_shape = checked_shape("input_shape", shape)
         if (width := options.pop("input_dim", None)) is not None:
-            self.input_shape = (validation.integer("input_dim", width, low=1),)
+            self.input_shape = (checks.integer("input_dim", width, low=1),)
         refuse(type(self).__name__, options, trainable=True, dtype=config.floatx(), **defaults)
 
     @property
@@ -105,7 +105,7 @@ class Layer(Part):
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Copy arrays of the shapes of ``weights`` into them."""
-        validation.parameters("weights", weights, self.weights)
+        checks.parameters("weights", weights, self.weights)
 
     def count_params(self) -> int:
         """The number of single weights and biases."""
@@ -161,9 +161,9 @@ class Dense(Layer):
         **options: Any,
     ) -> None:
         super().__init__(name, options, kernel_initializer="glorot_uniform", bias_initializer="zeros")
-        self.units = validation.integer("units", units, low=1)
-        self.activation = validation.choice("activation", "linear" if activation is None else activation, _ACTIVATIONS)
-        self.use_bias = validation.boolean("use_bias", use_bias)
+        self.units = checks.integer("units", units, low=1)
+        self.activation = checks.choice("activation", "linear" if activation is None else activation, _ACTIVATIONS)
+        self.use_bias = checks.boolean("use_bias", use_bias)
         self.home: tuple[Network, int] | None = None  # where its weights lie: the network and which layer of it
 
     @property
@@ -217,7 +217,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, *, name: str | None = None, **options: Any) -> None:
         super().__init__(name, options)
-        self.rate = validation.number("rate", rate, low=0, high=1, below=True)
+        self.rate = checks.number("rate", rate, low=0, high=1, below=True)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate}

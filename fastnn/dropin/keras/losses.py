@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import validation
+from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import ACTIVATIONS as KERNEL_ACTIVATIONS
 from ...kernels.spec import LOSS_RULES, Net
@@ -58,7 +58,7 @@ class Loss:
         if y.ndim != 2 and not (y.ndim == outputs == 1):
             hint = " (labels want a sparse loss)" if self.rule == "cross_entropy" else ""
             raise InvalidArgumentError(argument, f"targets ({count}, {outputs}) for {self.name}{hint}", y.shape)
-        return validation.targets(argument, y, count, outputs, dtype)
+        return checks.targets(argument, y, count, outputs, dtype)
 
     def factor(self, outputs: int) -> float:
         """What the kernels' loss of a sample is to be multiplied by."""
@@ -85,11 +85,11 @@ class CrossEntropy(Loss):
     """A loss of probabilities; with ``from_logits``, of linear outputs, whose softmax or sigmoid is in the loss."""
 
     def __init__(self, from_logits: bool = False, **options: Any) -> None:
-        self.from_logits = validation.boolean("from_logits", from_logits)
+        self.from_logits = checks.boolean("from_logits", from_logits)
         super().__init__(options, axis=-1, label_smoothing=0.0)
 
     def output(self, output: str) -> str:
-        required = validation.OUTPUT_OF_LOSS[self.rule]
+        required = checks.OUTPUT_OF_LOSS[self.rule]
         if output != ("identity" if self.from_logits else required):
             kind = type(self).__name__
             raise InvalidArgumentError(
@@ -119,7 +119,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             with np.errstate(invalid="ignore"):
                 whole = y.astype(np.int64)
             y = whole if (whole == y).all() else y
-        return validation.targets(argument, y, count, outputs, dtype)
+        return checks.targets(argument, y, count, outputs, dtype)
 
 
 class CategoricalCrossentropy(CrossEntropy):
@@ -135,7 +135,7 @@ class BinaryCrossentropy(CrossEntropy):
 
     def targets(self, argument: str, y: NDArray[Any], count: int, outputs: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         targets = super().targets(argument, y, count, outputs, dtype)
-        validation.probabilities(argument, targets)
+        checks.probabilities(argument, targets)
         return targets
 
     def factor(self, outputs: int) -> float:
@@ -160,4 +160,4 @@ def get(identifier: object) -> Loss:
     """The loss of a name, for outputs that are no logits, or the loss given."""
     if isinstance(identifier, Loss):
         return identifier
-    return _BY_NAME[validation.choice("loss", identifier, tuple(_BY_NAME))]()
+    return _BY_NAME[checks.choice("loss", identifier, tuple(_BY_NAME))]()

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ... import validation
+from ... import checks
 from ...errors import FastnnError, InvalidArgumentError
-from ...files import StrPath
+from ...io.atomic import StrPath
 from ...kernels.spec import FloatArray
-from ...training import HELD_OUT_NAMES
+from ...nn.fit import HELD_OUT_NAMES
 from . import config, losses, optimizers, randomness, saving, summary
 from .callbacks import History
 from .data import Samples, class_weights, rows_of, samples, split, validation_samples
@@ -65,7 +65,7 @@ class Sequential(Part):
         self.stop_training = False
         self._input_shape: Shape | None = None
         if layers is not None and not isinstance(layers, Sequence):
-            validation.unsupported("layers", "a list of layers", layers)
+            checks.unsupported("layers", "a list of layers", layers)
         for layer in layers or []:
             self.add(layer)
 
@@ -79,7 +79,7 @@ class Sequential(Part):
     def add(self, layer: Layer) -> None:
         """Put a layer on top. A layer belongs to one model."""
         if not isinstance(layer, Layer):
-            validation.unsupported("layer", "a layer of fastnn.dropin.keras.layers", layer)
+            checks.unsupported("layer", "a layer of fastnn.dropin.keras.layers", layer)
         if isinstance(layer, InputLayer):
             if self._input_shape is not None or self._layers:
                 raise InvalidArgumentError("layer", "an Input before all other layers", repr(layer))
@@ -124,11 +124,11 @@ class Sequential(Part):
         if (name is None) == (index is None):
             raise InvalidArgumentError("name", "a layer's name, or an index", "both" if name else "neither")
         if index is not None:
-            if validation.integer("index", index, low=-len(self._layers)) >= len(self._layers):
+            if checks.integer("index", index, low=-len(self._layers)) >= len(self._layers):
                 raise InvalidArgumentError("index", f"one of {len(self._layers)} layers", index)
             return self._layers[index]
         named = {layer.name: layer for layer in self._layers}
-        return named[validation.choice("name", name, tuple(named))]
+        return named[checks.choice("name", name, tuple(named))]
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -166,7 +166,7 @@ class Sequential(Part):
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Copy arrays of the shapes of ``weights`` into them."""
-        validation.parameters("weights", weights, self.weights)
+        checks.parameters("weights", weights, self.weights)
 
     def count_params(self) -> int:
         """The number of single weights and biases."""
@@ -208,10 +208,10 @@ class Sequential(Part):
         if metrics is None:
             metrics = []
         if not isinstance(metrics, list | tuple):
-            validation.unsupported("metrics", "a list of names, such as ['accuracy']", metrics)
+            checks.unsupported("metrics", "a list of names, such as ['accuracy']", metrics)
         for i, metric in enumerate(metrics):
             if not isinstance(metric, str):
-                validation.unsupported(f"metrics[{i}]", "the name of an accuracy", metric)
+                checks.unsupported(f"metrics[{i}]", "the name of an accuracy", metric)
         self.optimizer, self.loss = compiled
         self.metrics = tuple(metrics)
         if self.network is not None:
@@ -263,7 +263,7 @@ class Sequential(Part):
         """
         refuse("fit", options, validation_freq=1)
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
-        share = validation.number("validation_split", validation_split, low=0, high=1, below=True)
+        share = checks.number("validation_split", validation_split, low=0, high=1, below=True)
         held_out = None
         if validation_data is not None:
             held_out = validation_samples(validation_data)
@@ -271,9 +271,9 @@ class Sequential(Part):
             given, held_out = split(given, share)
         given = _classes_weighted(given, class_weight)
         size = _batch_size(batch_size)
-        first = validation.integer("initial_epoch", initial_epoch, low=0)
-        last = validation.integer("epochs", epochs, low=0)
-        shuffle = validation.boolean("shuffle", shuffle)
+        first = checks.integer("initial_epoch", initial_epoch, low=0)
+        last = checks.integer("epochs", epochs, low=0)
+        shuffle = checks.boolean("shuffle", shuffle)
         trainer = self._trainer(given.x)
         data = trainer.data(given, ("x", "y"))
         validation_set = None if held_out is None else trainer.data(held_out, HELD_OUT_NAMES)
@@ -297,7 +297,7 @@ class Sequential(Part):
     ) -> float | list[float] | dict[str, float]:
         """The mean loss or, with metrics, [loss, accuracy]; by name with ``return_dict``. Arguments as for ``fit``."""
         refuse("evaluate", options)
-        return_dict = validation.boolean("return_dict", return_dict)
+        return_dict = checks.boolean("return_dict", return_dict)
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         trainer = self._trainer(given.x)
         data, size = trainer.data(given, ("x", "y")), _batch_size(batch_size)
@@ -315,10 +315,10 @@ class Sequential(Part):
     ) -> FloatArray:
         """The outputs (n, outputs) for inputs (n, ...)."""
         refuse("predict", options)
-        array = validation.numeric_array("x", x)
+        array = checks.numeric_array("x", x)
         network, size = self._network(array), _batch_size(batch_size)
         inputs = rows_of("x", array, network.input_shape, network.dtype)
-        validation.nonempty("x", len(inputs.X))
+        checks.nonempty("x", len(inputs.X))
         return predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))
 
     def train_on_batch(
@@ -330,7 +330,7 @@ class Sequential(Part):
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """One update; returns what was measured before it, as :meth:`evaluate` does."""
-        return_dict = validation.boolean("return_dict", return_dict)
+        return_dict = checks.boolean("return_dict", return_dict)
         given = _classes_weighted(samples(x, y, sample_weight, ("x", "y", "sample_weight")), class_weight)
         trainer, count = self._trainer(given.x), len(given.x)
         data, hooks = trainer.data(given, ("x", "y")), self._hooks([], 0, 1, count, count)
@@ -395,4 +395,4 @@ def _classes_weighted(given: Samples, class_weight: object) -> Samples:
 
 
 def _batch_size(value: int | None) -> int:
-    return DEFAULT_BATCH if value is None else validation.integer("batch_size", value, low=1)
+    return DEFAULT_BATCH if value is None else checks.integer("batch_size", value, low=1)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import InvalidArgumentError
-from ...initializers import INITIALIZERS
 from ...kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from ...nn.initializers import INITIALIZERS
 from .layers import ACTIVATIONS, Dense, Dropout, Layer, Shape
 
 

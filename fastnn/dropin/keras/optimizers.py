@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ... import validation
+from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import ADAM, MOMENTUM, NESTEROV, SLOTS, FloatArray, Rule, aligned_copy
 from ...kernels.spec import SGD as PLAIN
-from ...training import new_state
+from ...nn.fit import new_state
 from .network import Network
 from .subset import outside, refuse
 
@@ -43,7 +43,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = validation.number("learning_rate", value, low=0)
+        self._learning_rate = checks.number("learning_rate", value, low=0)
 
     @property
     def built(self) -> bool:
@@ -86,8 +86,8 @@ class SGD(Optimizer):
     def __init__(
         self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: Any
     ) -> None:
-        self.momentum = validation.number("momentum", momentum, low=0, high=1)
-        self.nesterov = validation.boolean("nesterov", nesterov)
+        self.momentum = checks.number("momentum", momentum, low=0, high=1)
+        self.nesterov = checks.boolean("nesterov", nesterov)
         super().__init__(learning_rate, options, ema_momentum=0.99)
 
     def rule(self) -> Rule:
@@ -109,9 +109,9 @@ class Adam(Optimizer):
         epsilon: float = 1e-7,
         **options: Any,
     ) -> None:
-        self.beta_1 = validation.number("beta_1", beta_1, low=0, high=1, below=True)
-        self.beta_2 = validation.number("beta_2", beta_2, low=0, high=1, below=True)
-        self.epsilon = validation.number("epsilon", epsilon, low=0, exclusive=True)
+        self.beta_1 = checks.number("beta_1", beta_1, low=0, high=1, below=True)
+        self.beta_2 = checks.number("beta_2", beta_2, low=0, high=1, below=True)
+        self.epsilon = checks.number("epsilon", epsilon, low=0, exclusive=True)
         super().__init__(learning_rate, options, amsgrad=False, ema_momentum=0.99)
 
     def rule(self) -> Rule:
@@ -137,4 +137,4 @@ def get(identifier: object) -> Optimizer:
         return identifier
     if isinstance(identifier, str):
         identifier = identifier.lower()
-    return _BY_NAME[validation.choice("optimizer", identifier, tuple(_BY_NAME))]()
+    return _BY_NAME[checks.choice("optimizer", identifier, tuple(_BY_NAME))]()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ... import tensor_file, validation
+from ... import checks
 from ...errors import FastnnError, InvalidArgumentError
-from ...files import StrPath
+from ...io import tensor_file
+from ...io.atomic import StrPath
+from ...io.tensor_file import Config, Form, Tensor, layer_arrays, layer_tensors
 from ...kernels.spec import FloatArray, bias_views, weight_views
-from ...tensor_file import Config, Form, Tensor, layer_arrays, layer_tensors
 from . import losses, optimizers
 from .layers import Dense, Dropout, Flatten, Layer, checked_shape
 from .network import Network, Plan, plan
@@ -71,7 +72,7 @@ def load_model(filepath: StrPath, custom_objects: object = None, compile: bool =
     from .models import Sequential
 
     refuse("load_model", options | {"custom_objects": custom_objects}, safe_mode=True)
-    compile = validation.boolean("compile", compile)
+    compile = checks.boolean("compile", compile)
     config, arrays = tensor_file.read(filepath, _FORM)
     try:
         stack = _stack(config)
@@ -109,7 +110,7 @@ def _slot(index: int) -> str:
 
 def _described(thing: Layer | optimizers.Optimizer | losses.Loss, classes: Mapping[str, type]) -> dict[str, Any]:
     """The class, one of ``classes`` and none derived from them, and the arguments of an equal instance."""
-    name = validation.choice("class to be saved", type(thing).__name__, tuple(classes))
+    name = checks.choice("class to be saved", type(thing).__name__, tuple(classes))
     return {"class": name, "config": thing.get_config()}
 
 
@@ -117,7 +118,7 @@ def _made(description: object, classes: Mapping[str, type[Made]]) -> Made:
     """What :func:`_described` has described."""
     match description:
         case {"class": str(name), "config": dict(options)}:
-            kind = classes[validation.choice("class", name, tuple(classes))]
+            kind = classes[checks.choice("class", name, tuple(classes))]
             try:
                 return kind(**options)
             except TypeError as error:
@@ -140,7 +141,7 @@ def _check(config: Config) -> None:
         types = {"optimizer": dict, "iterations": int, "has_state": bool, "loss": dict, "metrics": list}
         if {key: type(value) for key, value in compiled.items()} != types:
             raise InvalidArgumentError("compiled", f"values {types}", compiled)
-        validation.integer("iterations", compiled["iterations"], low=0)
+        checks.integer("iterations", compiled["iterations"], low=0)
         _made(compiled["optimizer"], _OPTIMIZERS)
 
 

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING
 
-from ... import validation
+from ... import checks
 
 if TYPE_CHECKING:
     from .layers import Shape
@@ -21,7 +21,7 @@ def table(model: Sequential, line_length: int | None = None) -> str:
     """The layers, their outputs' shapes and parameters, and the parameters in all."""
     if line_length is None:
         line_length = max(LEAST, min(MOST, shutil.get_terminal_size().columns - 4))
-    length = validation.integer("line_length", line_length, low=LEAST)
+    length = checks.integer("line_length", line_length, low=LEAST)
     first, second = int(0.45 * length), int(0.8 * length)
     widths = [first - 3, second - first - 4, length - second - 3]  # of the text; borders and blanks take the rest
     lines = [_rule("┏━┳┓", widths), *_row(HEADER, widths, "┃"), _rule("┡━╇┩", widths)]

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ... import training, validation
+from ... import checks
+from ...checks import Inputs
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
 from ...kernels.spec import EpochResult, FloatArray, IntArray, Net, Tick
-from ...training import HELD_OUT_NAMES, Data
-from ...validation import Inputs
+from ...nn import fit as training
+from ...nn.fit import HELD_OUT_NAMES, Data
 from . import dropout, randomness
 from .data import Samples, rows_of
 from .hooks import Hooks
@@ -86,7 +87,7 @@ class Trainer:
         factor, weights = self.loss.factor(self.outputs), given.weights
         if weights is None and factor != 1:
             weights = np.ones(len(X))
-        return Data(X, scale, y, None if weights is None else validation.for_kernels(weights * factor, dtype))
+        return Data(X, scale, y, None if weights is None else checks.for_kernels(weights * factor, dtype))
 
     def fit(
         self, data: Data, held_out: Data | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
@@ -164,8 +165,8 @@ def _blaming(data: Data, names: tuple[str, str]) -> Iterator[None]:
     try:
         yield
     except InvalidArgumentError:
-        validation.blame_nonfinite(names[0], data.X)
-        validation.blame_nonfinite(names[1], data.y)
+        checks.blame_nonfinite(names[0], data.X)
+        checks.blame_nonfinite(names[1], data.y)
         raise
 
 
@@ -179,7 +180,7 @@ def predict(network: Network, inputs: Inputs, batch_size: int, hooks: Hooks) -> 
         if batchwise:
             hooks.call("on_predict_batch_begin", batch, {})
         if not get_backend().forward(network.net, network.params, inputs.X[rows], inputs.scale, out[rows]):
-            validation.blame_nonfinite("x", inputs.X)
+            checks.blame_nonfinite("x", inputs.X)
         if batchwise:
             hooks.call("on_predict_batch_end", batch, {"outputs": out[rows]})
     hooks.call("on_predict_end", {})

@@ -7,7 +7,7 @@ import random
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ... import validation
+from ... import checks
 from ...errors import InvalidArgumentError
 from . import randomness
 from .subset import outside
@@ -22,15 +22,15 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
 
     Without ``num_classes`` there is one class more than the largest integer. Raises FastnnError for others.
     """
-    array = validation.numeric_array("x", x)
+    array = checks.numeric_array("x", x)
     if array.ndim > 1 and array.shape[-1] == 1:
         array = array[..., 0]
     labels = array.astype(np.int64)
     if num_classes is None:
-        validation.nonempty("x", labels.size)
+        checks.nonempty("x", labels.size)
         classes = int(labels.max()) + 1
     else:
-        classes = validation.integer("num_classes", num_classes, low=1)
+        classes = checks.integer("num_classes", num_classes, low=1)
     if (wrong := (labels != array) | (labels < 0) | (labels >= classes)).any():
         raise InvalidArgumentError("x", f"integers from 0 to {max(classes - 1, 0)}", array[wrong][0])
     return np.eye(classes)[labels]
@@ -46,7 +46,7 @@ def set_random_seed(seed: int) -> None:
     rate drop that output of that sample (row i is for sample i). Epochs whose masks are beyond 256 MB are drawn in
     several parts, after the permutation, with row i for the part's i-th sample.
     """
-    seed = validation.integer("seed", seed, low=0)
+    seed = checks.integer("seed", seed, low=0)
     if seed >= 2**32:
         raise InvalidArgumentError("seed", "an integer below 2^32", seed)
     random.seed(seed)

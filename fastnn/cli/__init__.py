@@ -1,0 +1,5 @@
+"""The command ``fastnn``."""
+
+from .arguments import main
+
+__all__ = ["main"]

@@ -1,0 +1,145 @@
+"""How :mod:`.layers` trains: its built-in functions, and epochs by the kernels, by compiled functions or by layers."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ... import checks
+from ...errors import DivergenceError, InvalidArgumentError
+from ...kernels import get_backend
+from ...kernels.numpy.network import sigmoid as sigmoid
+from ...kernels.spec import LOSS_RULES, SGD, Rule
+from ...nn.fit import Data, packed, run_epoch
+from . import functions
+
+if TYPE_CHECKING:
+    from . import SimpleNetwork, _Slab
+
+
+def derivated_sigmoid(y: Any) -> Any:
+    """The derivative of the sigmoid whose value is y."""
+    return y * (1 - y)
+
+
+def loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802  # the book's name
+    """The sum of the squared errors of (m, outputs) predictions, divided by m."""
+    return np.sum(np.square(pred - target)) / pred.shape[0]
+
+
+def derivated_loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802  # the book's name
+    """2 (pred - target), not divided by the rows."""
+    return 2 * (pred - target)
+
+
+def cross_entropy(pred: Any, target: Any) -> Any:
+    """The binary cross-entropy, its mean over rows and outputs."""
+    return -np.mean(np.multiply(np.log(pred), target) + np.multiply(np.log(1 - pred), 1 - target))
+
+
+def derivated_cross_entropy(pred: Any, target: Any) -> Any:
+    """(pred - target) / (pred (1 - pred)), divided by neither rows nor outputs."""
+    return (pred - target) / (pred * (1 - pred))
+
+
+class _Loss(NamedTuple):
+    """A pair of loss functions as the kernels have it."""
+
+    name: str
+    step: float  # their gradient is so many times the kernels' for a batch of one
+    per_output: bool  # whether their loss is the mean over the outputs
+    factor: float  # their loss is so many times the kernels'
+
+
+LOSSES = {
+    (loss_L2, derivated_loss_L2): _Loss("quadratic", 2.0, False, 2.0),
+    (cross_entropy, derivated_cross_entropy): _Loss("binary_cross_entropy", 1.0, True, 1.0),
+}
+
+
+class Run:
+    """A training: the data as kernels take them, and how an epoch of the network's functions runs."""
+
+    def __init__(
+        self, network: SimpleNetwork, X: ArrayLike, y: ArrayLike, batch_size: int, rate: float, epochs: int
+    ) -> None:
+        self.network, self.batch_size, self.rate = network, batch_size, rate
+        slab, first, outputs = network._together(), network.layers[0], network.layers[-1].size
+        rows = checks.inputs("X_train", X, first._width, first._dtype, uint8_scale=1.0)
+        y = checks.numeric_array("y_train", y)
+        if y.shape != (len(rows.X), outputs):
+            raise InvalidArgumentError("y_train", f"targets of shape {(len(rows.X), outputs)}", f"shape {y.shape}")
+        self.data = Data(*rows, checks.for_kernels(y, first._dtype))
+        self.batches = len(rows.X) // batch_size
+        if self.batches == 0:
+            raise InvalidArgumentError("batch_size", f"at most {len(rows.X)}, the rows of X_train", batch_size)
+        self.order = np.arange(self.batches * batch_size)
+        self.epoch = self._layer_by_layer
+
+        pair = network.loss_function, network.derivated_loss_function
+        used = {(layer.activation_function, layer.derivated_activation_function) for layer in network.layers}
+        activation, derivative = used.pop()
+        if used or derivative is None:
+            return  # layers of several kinds; or without a derivative, of which ``backward`` will complain
+        if (activation, derivative) == (sigmoid, derivated_sigmoid) and pair in LOSSES:
+            self.epoch = partial(self._by_kernels, LOSSES[pair])
+            self.data = packed(self.data, slab.net, epochs, batch_size)
+            return
+        own = functions.compiled_for_training(activation, derivative, *pair, outputs, slab.params.dtype)
+        if own:
+            self.epoch = partial(self._by_own, own)
+
+    def _by_kernels(self, loss: _Loss) -> float:
+        """Train once on all batches; return the mean of their losses."""
+        slab, data, size = self._slab(), self.data, self.batch_size
+        net = slab.net._replace(loss=LOSS_RULES.index(loss.name))
+        rule = Rule(SGD, self.rate * loss.step * size)  # the kernels follow the mean
+        state = np.empty((0, slab.params.size), slab.params.dtype)
+        try:
+            total = run_epoch(get_backend(), net, slab.params, state, data, self.order, size, rule).loss
+        except InvalidArgumentError:  # of NaN or infinity in the data
+            self._blame_data()
+            raise
+        return loss.factor * total / (len(self.order) * (data.y.shape[1] if loss.per_output else 1))
+
+    def _by_own(self, own: functions.Four) -> float:
+        """The same with the caller's functions, compiled."""
+        slab = self._slab()
+        arguments = slab.net, slab.params, self.data, self.order, self.batch_size, self.rate
+        return self._mean(*functions.train_epoch(own, *arguments))
+
+    def _layer_by_layer(self) -> float:
+        """The same with the caller's functions as they are."""
+        network, total = self.network, 0.0
+        for batch in range(self.batches):
+            rows = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+            predictions, targets = network.forward(self.data.X[rows]), self.data.y[rows]
+            loss = float(network.loss_function(predictions, targets))
+            if not math.isfinite(loss):
+                return self._mean(total, batch)
+            total += loss
+            network.backward(network.derivated_loss_function(predictions, targets))
+            network.optimize(self.rate)
+        return self._mean(total, self.batches)
+
+    def _slab(self) -> _Slab:
+        for layer in self.network.layers:
+            layer._forget()
+        return self.network._together()
+
+    def _mean(self, total: float, done: int) -> float:
+        if done < self.batches:
+            self._blame_data()
+            raise DivergenceError(
+                f"training diverged after {done} of {self.batches} batches (learning rate {self.rate:g}): expected a "
+                "finite loss, found NaN or infinity; the last parameters are kept"
+            )
+        return total / self.batches
+
+    def _blame_data(self) -> None:
+        checks.blame_nonfinite("X_train", self.data.X)
+        checks.blame_nonfinite("y_train", self.data.y)

@@ -1,0 +1,1 @@
+"""Files: models and tensors, written whole or not at all, and pictures of digits."""

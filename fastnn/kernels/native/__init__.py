@@ -1,0 +1,41 @@
+"""The compiled kernels, Cython and C; ImportError where they were not built."""
+
+from .native import (
+    activate,
+    describe,
+    encode,
+    force_form,
+    force_split,
+    force_threads,
+    forward,
+    layer_grad,
+    list_rows,
+    loss_grad,
+    matrices,
+    neighbors,
+    pack_pairs,
+    pack_rows,
+    parse_fields,
+    simd,
+    train_epoch,
+)
+
+__all__ = [
+    "activate",
+    "describe",
+    "encode",
+    "force_form",
+    "force_split",
+    "force_threads",
+    "forward",
+    "layer_grad",
+    "list_rows",
+    "loss_grad",
+    "matrices",
+    "neighbors",
+    "pack_pairs",
+    "pack_rows",
+    "parse_fields",
+    "simd",
+    "train_epoch",
+]

@@ -1,0 +1,70 @@
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Lists, Net, Rule, Tick
+
+simd: str
+matrices: bool
+
+def describe() -> str: ...
+def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool: ...
+def loss_grad(
+    net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray
+) -> float: ...
+def layer_grad(
+    net: Net,
+    params: FloatArray,
+    X: NDArray[Any],
+    scale: float,
+    outputs: FloatArray,
+    output_grad: FloatArray,
+    grad: FloatArray,
+    input_grad: FloatArray,
+) -> None: ...
+def train_epoch(
+    net: Net,
+    params: FloatArray,
+    state: FloatArray,
+    X: NDArray[Any],
+    scale: float,
+    y: NDArray[Any],
+    order: IntArray,
+    batch_size: int,
+    rule: Rule,
+    tick: Tick | None = None,
+    weights: FloatArray | None = None,
+    dropout: Dropout | None = None,
+    lists: Lists | None = None,
+) -> EpochResult: ...
+def neighbors(
+    metric: int,
+    X: NDArray[Any],
+    Q: NDArray[Any],
+    codes: Codes | None,
+    limit: float,
+    values: NDArray[np.float64],
+    indices: IntArray,
+) -> None: ...
+def encode(
+    rows: NDArray[Any],
+    projected: FloatArray,
+    mean: FloatArray,
+    low: FloatArray,
+    scale: float,
+    offset: float,
+    codes: NDArray[np.uint8],
+    finer: NDArray[np.uint8],
+    errors: NDArray[np.float32],
+) -> None: ...
+def pack_rows(X: FloatArray) -> tuple[NDArray[np.uint8], float] | None: ...
+def list_rows(X: NDArray[Any], scale: float, batch_size: int) -> Lists | None: ...
+def parse_fields(text: bytes, columns: int) -> NDArray[np.uint8] | None: ...
+def pack_pairs(
+    pairs: list[Any], inputs: int, outputs: int
+) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...
+def activate(activation: str, x: FloatArray, out: FloatArray) -> None: ...
+def force_form(form: Literal["dense", "lists", "teams"] | None) -> None: ...
+def force_threads(forced: bool) -> None: ...
+def force_split(split: Literal["inputs", "outputs"] | None) -> None: ...

@@ -1,0 +1,380 @@
+"""Exact k nearest neighbours: index, search, radius search, votes and the choice of k."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import checks
+from ..errors import FastnnError, InvalidArgumentError
+from ..kernels import get_backend
+from ..kernels.spec import EUCLIDEAN, MANHATTAN, METRICS, IntArray
+from . import codes as pruning
+from .codes import Pruning
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+QUERIES_AT_A_TIME = 4096  # per call of the kernel: bounds what the queries' codes take, and how long progress is silent
+FEW_QUERIES = 16  # which short codes answer first even with a matrix unit: reading whole rows takes longer
+FLOAT32_END = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity
+MOST_WEIGHT = np.float64(1e300)  # of a vote, so that no sum overflows; NumPy would narrow Python's number to float32
+DISTANCE_WEIGHT = 2.0**-100  # of a vote, divided by the distance: no power of two changes the outcome, 1 overflows
+FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
+
+Found = tuple[NDArray[np.floating[Any]], IntArray]
+Weights = str | Callable[[NDArray[np.floating[Any]]], ArrayLike]
+Progress = Callable[[int], None]  # called with the number of queries answered
+
+
+class Neighbors:
+    """Exact nearest neighbours, by comparison with every row that could be one.
+
+    Parameters
+    ----------
+    metric : "euclidean", "manhattan" (sum of absolute differences) or "cosine" (1 - cos of the angle; 1 for a zero
+        vector).
+    pruning : "auto" leaves out rows that a short code of theirs proves to be too far, where that should save time;
+        "always" and "never" force it. The results are the same. There is none for manhattan.
+
+    uint8 rows stay uint8 and are searched in exact integer arithmetic: the answers are those of integer brute force.
+    float32 and float64 rows are searched in their own precision, and the distances that decide are summed directly
+    from the differences, in float64. Equal distances go to the lowest index; for cosine, rows that are exactly
+    proportional are equally far. float16 and integers of up to 16 bits become float32 and other integers (up to
+    2^53) float64, without loss.
+
+    Raises
+    ------
+    FastnnError : for any argument outside the above; methods, for wrong shapes, k outside 1..n, NaN or infinity, no
+        rows, and a search before ``fit``.
+    """
+
+    def __init__(self, metric: str = "euclidean", *, pruning: str = "auto") -> None:
+        self.metric = checks.choice("metric", metric, METRICS)
+        self.pruning = checks.choice("pruning", pruning, ("auto", "always", "never"))
+        self.X: NDArray[Any] | None = None
+        self.classes_: NDArray[Any] | None = None  # the labels' classes, ascending
+        self._labels: IntArray | None = None  # (n,) indices into classes_
+        self._codes: dict[bool, Pruning | None] = {}  # those made so far: long ones, and short ones
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Neighbors:
+        """Take the rows X (n, d) to search among and, for ``classify``, their labels y (n,) of any type.
+
+        X is kept, not copied, if it is C-contiguous and of a dtype that is searched as it is: do not change it
+        afterwards. The index adds less than 0.3 times the size of a uint8 X of 100 columns or
+        more; narrower rows, if they are coded at all, take at most 1.1 times as much again. Where the CPU has a matrix
+        unit (AMX), searches of many queries go without short codes; the first search of few makes these.
+        """
+        rows = checks.points("X", X)
+        classes = labels = None
+        if y is not None:
+            classes, labels = np.unique(checks.labels("y", y, len(rows)), return_inverse=True)
+        self.X, self.classes_, self._labels, self._codes = rows, classes, labels, {}
+        self._codes_for(QUERIES_AT_A_TIME)
+        return self
+
+    @overload
+    def search(self, Q: ArrayLike, k: int = 5, *, progress: Progress | None = None) -> Found: ...
+    @overload
+    def search(self, Q: ArrayLike, k: Sequence[int], *, progress: Progress | None = None) -> list[Found]: ...
+    def search(
+        self, Q: ArrayLike, k: int | Sequence[int] = 5, *, progress: Progress | None = None
+    ) -> Found | list[Found]:
+        """Find the k nearest rows of each query in Q (q, d), nearest first.
+
+        Returns distances (q, k), of X's dtype (float64 if X is uint8), and indices (q, k), int64. With a list of k's
+        one search serves all, and the result is a list of such pairs. ``progress`` is called with the number of
+        queries answered so far.
+        """
+        rows = self._fitted()
+        _check_later(progress)
+        ks = checks.counts("k", k, len(rows))
+        queries = checks.points("Q", Q, like=rows)
+        distances, indices = self._search(queries, max(ks), progress=progress)
+        found = [(distances[:, :count], indices[:, :count]) for count in ks]
+        return found if isinstance(k, Iterable) else found[0]
+
+    def radius(self, Q: ArrayLike, radius: float) -> tuple[list[NDArray[np.floating[Any]]], list[IntArray]]:
+        """Find all rows within ``radius`` (inclusive) of each query in Q (q, d), nearest first.
+
+        Returns one array of distances and one of indices for each query.
+        """
+        rows = self._fitted()
+        limit = self._value_of(checks.number("radius", radius, low=0))
+        queries = checks.points("Q", Q, like=rows)
+        distances: list[Any] = [None] * len(queries)
+        indices: list[Any] = [None] * len(queries)
+        left, room = np.arange(len(queries)), min(FIRST_ROOM, len(rows))
+        while len(left):
+            step = max(1, QUERIES_AT_A_TIME * FIRST_ROOM // room)
+            full = []
+            for start in range(0, len(left), step):
+                here = left[start : start + step]
+                some_distances, some_indices = self._search(queries[here], room, limit)
+                counts = (some_indices >= 0).sum(axis=1)
+                for place, query in enumerate(here):
+                    if counts[place] == room < len(rows):
+                        full.append(query)  # there may be more
+                    else:
+                        distances[query] = some_distances[place, : counts[place]].copy()
+                        indices[query] = some_indices[place, : counts[place]].copy()
+            left, room = np.array(full, np.int64), min(MORE_ROOM * room, len(rows))
+        return distances, indices
+
+    @overload
+    def classify(
+        self, Q: ArrayLike, k: int = 5, weights: Weights = "uniform", *, progress: Progress | None = None
+    ) -> NDArray[Any]: ...
+    @overload
+    def classify(
+        self, Q: ArrayLike, k: Sequence[int], weights: Weights = "uniform", *, progress: Progress | None = None
+    ) -> list[NDArray[Any]]: ...
+    def classify(
+        self,
+        Q: ArrayLike,
+        k: int | Sequence[int] = 5,
+        weights: Weights = "uniform",
+        *,
+        progress: Progress | None = None,
+    ) -> NDArray[Any] | list[NDArray[Any]]:
+        """The class (q,) that most of the k nearest rows of each query have; of equal votes the lowest class.
+
+        ``weights`` is "uniform", "distance" (votes count 1 / distance; where some distance is 0, these votes alone) or
+        a function that turns distances (q, k) into weights (q, k), which are numbers from -1e300 to 1e300 or infinity;
+        infinite sums are equal. Where all weights of a query are 0 nobody votes, which is an error. With a list of k's
+        one search serves all, and the result is a list.
+        """
+        _check_later(progress, weights)
+        found = self.search(Q, [k] if not isinstance(k, Iterable) else k, progress=progress)
+        votes = [self._vote(distances, indices, weights) for distances, indices in found]
+        return votes if isinstance(k, Iterable) else votes[0]
+
+    def kneighbors_graph(
+        self, Q: ArrayLike | None = None, k: int = 5, mode: str = "connectivity"
+    ) -> scipy.sparse.csr_matrix:
+        """The k nearest rows of each query as a SciPy CSR matrix (q, n), as scikit-learn's ``kneighbors_graph``.
+
+        Entries are 1 ("connectivity") or distances ("distance"). Without Q the queries are the fitted rows, none of
+        which is its own neighbour. Needs SciPy.
+        """
+        rows = self._fitted()
+        checks.choice("mode", mode, ("connectivity", "distance"))
+        if Q is None and len(rows) < 2:
+            raise InvalidArgumentError("Q", "queries, as there is only one row", None)
+        (k,) = checks.counts("k", [k], len(rows) - (Q is None))
+        distances, indices = self._without_self(*self._search(rows, k + 1)) if Q is None else self.search(Q, k)
+        counts = np.full(len(indices), indices.shape[1])
+        return self._graph(distances.ravel(), indices.ravel(), counts, mode)
+
+    def radius_neighbors_graph(
+        self, Q: ArrayLike, radius: float, mode: str = "connectivity"
+    ) -> scipy.sparse.csr_matrix:
+        """All rows within ``radius`` of each query as a SciPy CSR matrix (q, n); see ``kneighbors_graph``."""
+        checks.choice("mode", mode, ("connectivity", "distance"))
+        distances, indices = self.radius(Q, radius)
+        counts = np.array([len(row) for row in indices], np.int64)
+        return self._graph(np.concatenate([[], *distances]), np.concatenate([[], *indices]), counts, mode)
+
+    # How it works
+
+    def _fitted(self) -> NDArray[Any]:
+        if self.X is None:
+            raise FastnnError("Neighbors: expected fit(X) before a search")
+        return self.X
+
+    def _search(
+        self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
+    ) -> Found:
+        rows, kernels, pruned = self._fitted(), get_backend(), self._codes_for(len(queries))
+        if pruned is not None and limit == math.inf and not pruned.pays(k, kernels):
+            pruned = None
+        values = np.empty((len(queries), k))
+        indices = np.empty((len(queries), k), np.int64)
+        for start in range(0, len(queries), QUERIES_AT_A_TIME):
+            here = slice(start, start + QUERIES_AT_A_TIME)
+            codes = None if pruned is None else pruned.of(queries[here])
+            kernels.neighbors(
+                METRICS.index(self.metric), rows, queries[here], codes, limit, values[here], indices[here]
+            )
+            if progress is not None:
+                progress(min(here.stop, len(queries)))
+        return self._distances(values), indices
+
+    def _codes_for(self, queries: int) -> Pruning | None:
+        """The codes with which to search for so many, made when they are first asked for; None: without."""
+        rows, metric, always = self._fitted(), METRICS.index(self.metric), self.pruning == "always"
+        if metric == MANHATTAN or self.pruning == "never":
+            return None
+        long = not always and queries > FEW_QUERIES and pruning.prefers_long(rows, metric)
+        if long and rows.dtype == np.uint8:
+            return None  # the rows are what long codes would be
+        if long not in self._codes:
+            self._codes[long] = pruning.build(rows, metric, always=always, long=long)
+        return self._codes[long]
+
+    def _distances(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        """What the kernels' values are as distances, of X's dtype."""
+        if self.metric == METRICS[EUCLIDEAN]:
+            np.sqrt(values, out=values)
+        if self._fitted().dtype != np.float32:
+            return values
+        try:
+            with np.errstate(over="raise", under="ignore"):
+                return values.astype(np.float32)
+        except FloatingPointError:
+            expected = f"distances up to {np.finfo(np.float32).max:.3g}, as X is float32, or X of float64"
+            raise InvalidArgumentError("Q", expected, f"{values[np.isfinite(values)].max():.3g}") from None
+
+    def _value_of(self, radius: float) -> float:
+        """The greatest value, in the sense of the kernels, whose distance is at most ``radius``."""
+        low, high = 0, int(np.float64(math.inf).view(np.int64))  # the bits of values: they ascend as the values do
+        while high - low > 1:
+            middle = (low + high) // 2
+            distance = float(np.int64(middle).view(np.float64))
+            if self.metric == METRICS[EUCLIDEAN]:
+                distance = math.sqrt(distance)
+            if self._fitted().dtype == np.float32 and distance < FLOAT32_END:
+                distance = float(np.float32(distance))
+            low, high = (middle, high) if distance <= radius else (low, middle)
+        return float(np.int64(low).view(np.float64))
+
+    def _vote(self, distances: NDArray[Any], indices: IntArray, weights: Weights) -> NDArray[Any]:
+        if self.classes_ is None or self._labels is None:
+            raise FastnnError("Neighbors: expected fit(X, y) with labels before classify")
+        winners: NDArray[Any] = self.classes_[vote(self._labels[indices], vote_weights(distances, weights))]
+        return winners
+
+    def _without_self(self, distances: NDArray[Any], indices: IntArray) -> Found:
+        """Of k + 1 neighbours of every row the k others; among equal rows the row itself may not have been found."""
+        own = indices == np.arange(len(indices))[:, np.newaxis]
+        own[~own.any(axis=1), -1] = True
+        shape = len(indices), indices.shape[1] - 1
+        return distances[~own].reshape(shape), indices[~own].reshape(shape)
+
+    def _graph(
+        self, distances: NDArray[Any], indices: NDArray[Any], counts: IntArray, mode: str
+    ) -> scipy.sparse.csr_matrix:
+        try:
+            from scipy.sparse import csr_matrix
+        except ImportError:
+            raise FastnnError("a graph needs SciPy; install it with: pip install scipy") from None
+        entries = np.ones(len(indices)) if mode == "connectivity" else distances
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return csr_matrix((entries, indices.astype(np.int64), starts), shape=(len(counts), len(self._fitted())))
+
+
+def _check_later(progress: object, weights: object = "uniform") -> None:
+    """Refuse before a search what is of no use after it."""
+    if progress is not None and not callable(progress):
+        checks.unsupported("progress", "a function of how many are done", progress)
+    if not callable(weights):
+        checks.choice("weights", weights, ("uniform", "distance"))
+
+
+def vote_weights(distances: NDArray[Any], weights: Weights) -> NDArray[Any]:
+    """The weight (q, k) of each neighbour's vote; see :meth:`Neighbors.classify`."""
+    if callable(weights):
+        return _weights_by(weights, distances.copy())  # which it may change
+    if weights == "uniform":
+        return np.ones(distances.shape)
+    zero = distances == 0
+    with np.errstate(divide="ignore"):
+        inverse = DISTANCE_WEIGHT / distances.astype(np.float64)
+    return np.where(zero.any(axis=1, keepdims=True), zero, inverse)
+
+
+def _weights_by(function: Callable[[NDArray[np.floating[Any]]], ArrayLike], distances: NDArray[Any]) -> NDArray[Any]:
+    """What a caller's function makes of distances (q, k), if that can be votes."""
+    what, shape = "weights(distances)", distances.shape
+    try:
+        found = function(distances)
+    except (TypeError, ValueError) as error:  # as of math.exp and int, which take one number
+        if type(error) not in (TypeError, ValueError):  # the function's own
+            raise
+        problem = f"{type(error).__name__}: {error}"
+        raise InvalidArgumentError(what, f"a function of an array of distances {shape}", problem) from error
+    result = checks.numeric_array(what, found)
+    if result.shape != shape:
+        raise InvalidArgumentError(what, f"shape {shape}", f"shape {result.shape}")
+    if np.isnan(result).any():
+        raise InvalidArgumentError(what, "numbers", "NaN")
+    wrong = (result < -MOST_WEIGHT) | ((result > MOST_WEIGHT) & (result < np.inf))
+    if wrong.any():
+        raise InvalidArgumentError(what, f"numbers from {-MOST_WEIGHT:g} to {MOST_WEIGHT:g}, or inf", result[wrong][0])
+    without = np.flatnonzero(~result.any(axis=1))
+    if len(without):
+        raise InvalidArgumentError(what, "some weight other than 0 for each query", f"none for query {without[0]}")
+    return result
+
+
+def vote(labels: IntArray, weights: NDArray[Any]) -> IntArray:
+    """The label of each row (q, k) that has the greatest sum of weights (q, k), of equal sums the lowest."""
+    order = np.argsort(labels, axis=1, kind="stable")
+    ordered = np.take_along_axis(labels, order, axis=1)
+    starts = np.ones(ordered.shape, bool)  # where a run of equal labels begins
+    starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    sums = np.full(ordered.shape, -np.inf)
+    weights = np.take_along_axis(weights, order, axis=1).ravel()
+    sums[starts] = np.add.reduceat(weights, np.flatnonzero(starts), dtype=np.float64)
+    winners: IntArray = np.take_along_axis(ordered, sums.argmax(axis=1, keepdims=True), axis=1)[:, 0]
+    return winners
+
+
+class Scores(NamedTuple):
+    """What :func:`cross_validate_k` returns."""
+
+    ks: tuple[int, ...]
+    accuracy: NDArray[np.float64]  # (ks, folds) share of the held-out rows that are classified rightly
+
+    @property
+    def best_k(self) -> int:
+        """The k with the highest mean accuracy, the lowest of equals."""
+        means = self.accuracy.mean(axis=1)
+        return min(k for k, mean in zip(self.ks, means, strict=True) if mean == means.max())
+
+
+def cross_validate_k(
+    X: ArrayLike,
+    y: ArrayLike,
+    ks: Sequence[int],
+    folds: int | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
+    *,
+    metric: str = "euclidean",
+    weights: Weights = "uniform",
+    progress: Progress | None = None,
+) -> Scores:
+    """Which k is best? Score every k of ``ks`` by cross-validation, with one search per fold.
+
+    ``folds`` is a number of stratified folds, where each class's rows go to the folds in turn, or pairs of training and
+    test indices as scikit-learn's splitters yield. ``progress`` is called with the number of folds done.
+    """
+    rows = checks.points("X", X)
+    labels = checks.labels("y", y, len(rows))
+    if isinstance(folds, numbers.Integral):
+        splits = _stratified(labels, folds)
+    else:
+        splits = checks.folds("folds", folds, len(rows))
+    counts = checks.counts("ks", ks, min(len(train) for train, _ in splits))
+    _check_later(progress, weights)
+    columns = []
+    for done, (train, test) in enumerate(splits):
+        predictions = Neighbors(metric).fit(rows[train], labels[train]).classify(rows[test], counts, weights)
+        columns.append([float(np.mean(prediction == labels[test])) for prediction in predictions])
+        if progress is not None:
+            progress(done + 1)
+    return Scores(tuple(counts), np.array(columns).T)
+
+
+def _stratified(labels: NDArray[Any], folds: numbers.Integral) -> list[tuple[IntArray, IntArray]]:
+    count = checks.integer("folds", folds, low=2)
+    if count > len(labels):
+        raise InvalidArgumentError("folds", f"at most {len(labels)}, one per row", count)
+    by_class = np.argsort(labels, kind="stable")
+    fold_of = np.empty(len(labels), np.int64)
+    fold_of[by_class] = np.arange(len(labels)) % count
+    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(count)]

@@ -1,0 +1,379 @@
+"""MLP: a small fully connected network whose parameters lie in one flat vector."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import checks
+from ..errors import FastnnError, InvalidArgumentError, callers_depth
+from ..kernels import get_backend
+from ..kernels.numpy import network as reference
+from ..kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from . import fit as training
+from .initializers import INITIALIZERS
+from .schedules import Schedule
+
+
+class MLP:
+    """A multilayer perceptron, trained by mini-batch gradient descent.
+
+    Parameters
+    ----------
+    sizes : layer sizes, inputs first: ``[784, 30, 10]``.
+    activation : of the hidden layers, one name for all or one per hidden layer: "sigmoid", "tanh", "relu",
+        "leaky_relu" (slope 0.01) or "identity".
+    output : activation of the last layer: any of these or "softmax". By default it follows the loss: softmax for
+        "cross_entropy", sigmoid for "binary_cross_entropy" and "quadratic", identity for "mean_squared_error".
+    loss : with target y and output a, averaged over the samples:
+        "quadratic", sum((a - y)^2) / 2 (Nielsen's cost);
+        "mean_squared_error", mean over the outputs of (a - y)^2;
+        "binary_cross_entropy", -sum(y log a + (1 - y) log(1 - a)) over the outputs, which must be sigmoid;
+        "cross_entropy", -sum(y log a) over the outputs, which must be softmax.
+        By default it follows ``output``: "cross_entropy" for softmax, "binary_cross_entropy" for sigmoid,
+        "mean_squared_error" for the rest; with neither given, softmax and "cross_entropy" (one output: sigmoid and
+        "binary_cross_entropy").
+    init : "glorot" (uniform; Glorot & Bengio 2010), "he" (He et al. 2015), "normal" (weights and biases normal(0, 1);
+        Nielsen, chapter 1), "normal_scaled" (the same, weights divided by sqrt(inputs); Nielsen, chapter 3), "rashid"
+        (normal(0, 1/sqrt(inputs)); Rashid, part 2) or "truncated_normal" (the same, redrawn beyond two standard
+        deviations). Biases start at zero except in Nielsen's two.
+    bias : whether layers have biases.
+    dtype : "float32" or "float64", of parameters and arithmetic.
+    seed : of the initial weights and of the shuffling; anything that ``numpy.random.default_rng`` takes.
+
+    A model is a classifier when its output is softmax or sigmoid, else a regressor; ``predict`` and ``score`` differ. A
+    classifier learns the names of its classes from the first labels that it is trained with.
+
+    Raises
+    ------
+    FastnnError : for any argument outside the above.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "sigmoid",
+        output: str | None = None,
+        loss: str | None = None,
+        init: str = "glorot",
+        bias: bool = True,
+        dtype: DTypeLike = "float32",
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self.sizes = tuple(checks.layer_sizes(sizes))
+        activations, self.loss = checks.architecture(list(self.sizes), activation, output, loss)
+        self._is_loss_chosen = loss is not None or output is not None
+        self._classes: NDArray[Any] | None = None  # until training tells them
+        # Of bytes (True) and of other numbers (False): whether nothing more is said about how they are scaled.
+        self._settled_scales: frozenset[bool] = frozenset()
+        self.activations = tuple(activations)
+        self.init = checks.choice("init", init, tuple(INITIALIZERS))
+        bias = checks.boolean("bias", bias)
+        self.dtype = checks.float_dtype(dtype)
+        try:
+            self.rng = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise InvalidArgumentError("seed", "an integer >= 0, a numpy Generator or None", repr(seed)) from None
+        try:
+            self.net, count = layout(self.sizes, self.activations, self.loss, bias, self.dtype)
+            self.params: FloatArray = aligned_zeros(count, self.dtype)
+            self._draw_parameters()
+        except (MemoryError, OverflowError, ValueError):
+            raise InvalidArgumentError("sizes", "a network that fits in memory", list(self.sizes)) from None
+
+    def _draw_parameters(self) -> None:
+        draw, normal_biases = INITIALIZERS[self.init]
+        for weights in self.weights:
+            weights[:] = draw(self.rng, *weights.shape)
+        if normal_biases:
+            for biases in self.biases:
+                biases[:] = self.rng.normal(size=biases.shape)
+
+    @property
+    def weights(self) -> tuple[FloatArray, ...]:
+        """One (inputs, outputs) array per layer: writable views, so editing them edits the model.
+
+        Assign a sequence of such arrays to replace all of them.
+        """
+        return tuple(weight_views(self.net, self.params))
+
+    @weights.setter
+    def weights(self, values: Sequence[ArrayLike]) -> None:
+        checks.parameters("weights", values, self.weights)
+
+    @property
+    def biases(self) -> tuple[FloatArray, ...]:
+        """One (outputs,) array per layer, as for ``weights``; empty without biases."""
+        return tuple(bias_views(self.net, self.params))
+
+    @biases.setter
+    def biases(self, values: Sequence[ArrayLike]) -> None:
+        checks.parameters("biases", values, self.biases)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the outputs are class scores (softmax or sigmoid)."""
+        return self.activations[-1] in ("softmax", "sigmoid")
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels (classes,) of a classifier's outputs, ascending; of one sigmoid output those of 0 and 1.
+
+        They are 0, 1, ... unless the first labels that it was trained with were others. A regressor has none.
+        """
+        if not self.is_classifier:
+            raise AttributeError("a regressor has no classes_")
+        return np.arange(self._class_count) if self._classes is None else self._classes
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a training has told a classifier's classes."""
+        return self.is_classifier and self._classes is not None
+
+    @property
+    def _class_count(self) -> int:
+        return max(self.sizes[-1], 2)
+
+    def check_data(
+        self,
+        X: object,
+        y: object,
+        names: tuple[str, str] = ("X", "y"),
+        classes: NDArray[Any] | None = None,
+    ) -> training.Data:
+        """Validate rows (n, inputs) with targets (n, outputs) or labels (n,), of ``classes`` or else of the model's."""
+        rows = self._rows(names[0], checks.numeric_array(names[0], X))
+        y = checks.plain_array(names[1], y)
+        classes = self._classes if classes is None else classes
+        return training.Data(
+            *rows, self._targets(names[1], y, self._labels(y, len(rows.X), classes), len(rows.X), classes)
+        )
+
+    def check_training_data(self, X: object, y: object) -> tuple[training.Data, NDArray[Any]]:
+        """Validate rows (n, inputs) with targets (n, outputs) or labels (n,) to train with.
+
+        Returns them and the classes, which are those of the labels where the model knows none yet. Warns where the rows
+        may be scaled otherwise than is meant, and where targets may be a regression's though nobody has chosen a loss.
+        """
+        array = checks.numeric_array("X", X)
+        rows = self._rows("X", array)
+        if array.dtype != checks.UINT8 and len(array) and array.max() > 1:
+            self._settled_scales |= {False}  # such numbers are what it is trained with
+        y = checks.plain_array("y", y)
+        doubt = None if self._is_loss_chosen else checks.doubtful_targets("y", y, self.sizes[-1])
+        labels, classes = self._labels(y, len(rows.X), self._classes), self._classes
+        if classes is None:
+            count = self._class_count
+            classes = np.arange(count) if labels is None else checks.learned_classes("y", labels, count)
+        data = training.Data(*rows, self._targets("y", y, labels, len(rows.X), classes))
+        if doubt:
+            warnings.warn(doubt, stacklevel=callers_depth())
+        return data, classes
+
+    def learn_classes(self, classes: NDArray[Any] | None) -> None:
+        """From now on the classes (classes,) are these, ascending; None: those of the labels that come next."""
+        self._classes = classes
+
+    def _rows(self, argument: str, array: NDArray[Any]) -> checks.Inputs:
+        """Rows (n, inputs); warns once if they may be scaled otherwise than is meant.
+
+        For bytes that is settled by any above those of a table, for other numbers by those of the training.
+        """
+        rows = checks.rows(argument, array, self.sizes[0], self.dtype)
+        is_bytes = array.dtype == checks.UINT8
+        if is_bytes not in self._settled_scales:
+            settled, doubt = checks.doubtful_scale(array)
+            if settled:
+                self._settled_scales |= {is_bytes}
+            if doubt:
+                warnings.warn(f"{argument}: {doubt}", stacklevel=callers_depth())
+        return rows
+
+    def _labels(self, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any] | None:
+        """What of y are a classifier's labels (count,), of ``classes`` if these are known; None: they are targets."""
+        y = checks.without_column(y)
+        if not self.is_classifier or y.ndim != 1 or len(y) != count:
+            return None
+        # With one output 0, 1 and whatever lies between are targets; of whole numbers, two others are labels.
+        is_target = self.sizes[-1] == 1 and y.dtype.kind in "iuf" and (classes is None or checks.is_range(classes))
+        return None if is_target and not checks.are_two_others(y) else y
+
+    def _targets(
+        self,
+        argument: str,
+        y: NDArray[Any],
+        labels: NDArray[Any] | None,
+        count: int,
+        classes: NDArray[Any] | None,
+    ) -> NDArray[Any]:
+        if labels is not None and classes is not None:
+            is_place = self.sizes[-1] > 1 and labels.dtype.kind in "buif" and checks.is_range(classes)
+            y = y if is_place else checks.places_of(argument, labels, classes)
+        targets = checks.targets(argument, y, count, self.sizes[-1], self.dtype)
+        if self.loss == "binary_cross_entropy" and targets.ndim == 2:
+            checks.probabilities(argument, targets)
+        return targets
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float | None = None,
+        optimizer: str = "sgd",
+        momentum: float | None = None,
+        nesterov: bool = False,
+        l2: float = 0.0,
+        shuffle: bool = True,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float = 0.0,
+        early_stopping: int | training.EarlyStopping | None = None,
+        schedule: Schedule | None = None,
+        callbacks: Iterable[training.Callback] = (),
+        verbose: bool | int = 0,
+    ) -> training.History:
+        """Train, going on from the present weights with a fresh optimizer state.
+
+        Parameters
+        ----------
+        X : (n, inputs). uint8 images are scaled to [0, 1] inside the kernels and never copied to float as a whole,
+            so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted. But
+            where the training is long enough to gain by it, images given as reals become bytes again, to a rounding:
+            rows in memory of which every value is k / 255, k / 256 or k for a whole 0 <= k <= 255.
+            A warning comes where the type of X and its numbers disagree about whether they are pixels.
+        y : labels (n,) or (n, 1), or targets (n, outputs). Labels of a classifier are whole numbers 0..outputs-1, or
+            names or numbers of any one type, of which there must be one class for each output; ``predict`` answers in
+            the same. With one output numbers (n,) are targets from 0 to 1, and two other labels its two classes. With
+            neither loss nor output chosen, a regression's targets are refused or, if they may be probabilities, warned
+            about.
+        epochs, batch_size : the last batch of an epoch may be smaller.
+        learning_rate : of the mean gradient of a batch; by default 0.1 for "sgd", 0.01 for "momentum" and "nesterov",
+            0.001 for "adam".
+        optimizer : "sgd", "momentum", "nesterov" or "adam" (0.9, 0.999, 1e-8). "sgd" with a ``momentum``, and with
+            ``nesterov=True``, means these too.
+        momentum : by default 0.9 where the optimizer has one.
+        l2 : adds l2/2 times the sum of squared weights (not biases) to the loss.
+        shuffle : draw a new order for every epoch.
+        validation_data : (X, y) measured after every epoch.
+        validation_split : in place of it, the share of the rows to hold out for that, the last ones of X as in Keras;
+            shuffle rows that are in order of their classes first.
+        early_stopping : an :class:`~fastnn.EarlyStopping`, or its patience in epochs; needs one of the two.
+        schedule : function of the epoch (from 0) and ``learning_rate`` giving that epoch's rate; see
+            :mod:`fastnn.schedules`.
+        callbacks : functions called as f(model, history) after every epoch; one that returns True ends training.
+        verbose : 0 or False silent; 1 or True a line an epoch and a progress bar on a terminal; 2 the lines alone.
+
+        Returns
+        -------
+        History : one entry an epoch.
+
+        Raises
+        ------
+        DivergenceError : the loss became NaN or infinite; the model has its last finite weights.
+        FastnnError : unusable arguments.
+        """
+        return training.fit(
+            self,
+            X,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            optimizer=optimizer,
+            momentum=momentum,
+            nesterov=nesterov,
+            l2=l2,
+            shuffle=shuffle,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            early_stopping=early_stopping,
+            schedule=schedule,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+
+    def forward(self, X: ArrayLike) -> FloatArray:
+        """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
+        return self._outputs(X)[0]
+
+    def _outputs(self, X: ArrayLike) -> tuple[FloatArray, bool]:
+        """What ``forward`` returns, and whether all of it is finite."""
+        array = checks.numeric_array("X", X)
+        single = array.ndim == 1
+        rows = self._rows("X", array[np.newaxis] if single else array)
+        out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
+        finite = get_backend().forward(self.net, self.params, rows.X, rows.scale, out)
+        if not finite:
+            checks.blame_nonfinite("X", rows.X)
+        return out[0] if single else out, finite
+
+    def _scores(self, X: ArrayLike) -> FloatArray:
+        """The outputs of a classifier, which compare only if none is NaN."""
+        out, finite = self._outputs(X)
+        if not finite and np.isnan(out).any():
+            raise InvalidArgumentError("X", checks.FINITE_OUTPUTS, "NaN")
+        return out
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The classes (n,) of a classifier, of ``classes_``: the largest output, or with one whether it is > 0.5.
+
+        For a regressor the outputs themselves, (n, outputs), or (n,) with one output.
+        """
+        if self.is_classifier:
+            out = self._scores(X)
+            places = (out[..., 0] > 0.5).astype(np.int64) if self.sizes[-1] == 1 else out.argmax(axis=-1)
+            classes = self.classes_
+            return places if checks.is_range(classes) else classes[places]
+        out = self.forward(X)
+        return out[..., 0] if self.sizes[-1] == 1 else out
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Class probabilities (n, classes): the outputs; with one sigmoid output p, the two columns 1 - p and p.
+
+        Several sigmoid outputs are one probability each and need not add up to 1. A regressor has none and raises
+        FastnnError.
+        """
+        if not self.is_classifier:
+            raise FastnnError(f"predict_proba: expected a softmax or sigmoid output, found {self.activations[-1]}")
+        out = self._scores(X)
+        return np.concatenate([1 - out, out], axis=-1) if self.sizes[-1] == 1 else out
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy of a classifier, R^2 (mean over outputs, as scikit-learn's) of a regressor."""
+        data = self.check_data(X, y)
+        checks.nonempty("X", len(data.X))
+        if self.is_classifier:
+            return training.evaluate(self.net, self.params, data)[1]
+        targets = reference.target_rows(data.y, slice(None), self.sizes[-1], self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = np.square(targets - self.forward(data.X), dtype=np.float64).sum(axis=0)
+            spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)
+        if not (np.isfinite(residual).all() and np.isfinite(spread).all()):
+            checks.blame_nonfinite("y", data.y)
+            raise InvalidArgumentError("X", "outputs and targets whose squares float64 holds", "larger ones")
+        perfect = np.where(residual == 0, 1.0, 0.0)  # a constant target: no spread to explain
+        return float(np.mean(np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), perfect)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a safetensors file; :func:`fastnn.load` reads it back."""
+        from ..io import model_io
+
+        model_io.save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.params = aligned_copy(self.params)  # what was copied or unpickled need not be aligned
+
+    def __repr__(self) -> str:
+        return f"MLP({list(self.sizes)}, activations={list(self.activations)}, loss={self.loss!r}, dtype={self.dtype})"
