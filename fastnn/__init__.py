@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "MLP": "nn.mlp",
-    "load": "io.model_io",
+    "load": "nn.mlp",
     "Neighbors": "neighbors",
     "cross_validate_k": "neighbors",
     "EarlyStopping": "nn.fit",
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from . import metrics as metrics
     from .errors import DivergenceError as DivergenceError
     from .errors import FastnnError as FastnnError
-    from .io.model_io import load as load
     from .kernels import backends as backends
     from .kernels import get_backend as get_backend
     from .kernels import set_backend as set_backend
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from .nn.fit import EarlyStopping as EarlyStopping
     from .nn.fit import History as History
     from .nn.mlp import MLP as MLP
+    from .nn.mlp import load as load
 
 
 def __getattr__(name: str) -> Any:

@@ -19,14 +19,14 @@ from .. import checks, datasets, kernels, plots
 from ..datasets.csv_file import read_csv_rows
 from ..datasets.idx import read_idx_split
 from ..errors import FastnnError, FileFormatError, InvalidArgumentError
-from ..io import digit_image, model_io, tensor_file
+from ..io import digit_image, tensor_file
 from ..io.atomic import check_destination
 from ..io.text_image import text_rows
 from ..metrics import confusion_matrix
 from ..neighbors.index import Neighbors
 from ..nn import fit as training
 from ..nn.fit import History
-from ..nn.mlp import MLP
+from ..nn.mlp import MLP, load
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]  # labels may be missing
@@ -134,7 +134,7 @@ def _report_training(arguments: argparse.Namespace, model: MLP, history: History
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Test a saved model and list its commonest mistakes."""
-    model = model_io.load(arguments.model)
+    model = load(arguments.model)
     _check_sizes(arguments.model, model.sizes)
     _check_outputs(arguments)
     _, (X, y) = datasets.load_mnist(arguments.data)
@@ -166,7 +166,7 @@ def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 def predict(arguments: argparse.Namespace) -> int:
     """Classify pictures; one that cannot be read is reported and the rest still answered."""
     try:
-        model = model_io.load(arguments.model)
+        model = load(arguments.model)
     except FileFormatError as error:
         if error.found not in tensor_file.PICTURES:
             raise

@@ -1,67 +1,59 @@
-"""Files of an MLP: its configuration and parameters in a :mod:`fastnn.tensor_file`."""
+"""Files of an MLP: its configuration and parameters in a :mod:`fastnn.io.tensor_file`."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from .. import checks
-from ..errors import FastnnError, InvalidArgumentError, InvalidTypeError
-from ..nn.mlp import MLP
+from ..errors import InvalidArgumentError, InvalidTypeError
+from ..kernels.spec import FloatArray
 from . import tensor_file
 from .atomic import StrPath
 from .tensor_file import Form, Tensor
+from .tensor_file import unusable as unusable
 
 
-def save(model: MLP, path: StrPath) -> None:
-    """Write ``model`` to a safetensors file, replacing what was there only once the new file is safely on disk.
+class Saved(NamedTuple):
+    """A model as its file has it."""
+
+    sizes: list[int]
+    activations: list[str]
+    loss: str
+    init: str
+    bias: bool
+    dtype: str
+    classes: list[Any] | None  # None: training has told none
+    weights: Sequence[FloatArray]  # (inputs, outputs) per layer
+    biases: Sequence[FloatArray]  # (outputs,) per layer, or none
+
+
+def write(path: StrPath, model: Saved) -> None:
+    """Write a model to a safetensors file, replacing what was there only once the new file is safely on disk.
 
     Its tensors are "weights.0" (inputs, outputs), "biases.0" (outputs,) and so on, in the model's dtype; other
     programs may read them with the safetensors library. Raises FastnnError if the file cannot be written, and
     whatever happens leaves the old file or the new one, and nothing else.
     """
-    if not isinstance(model, MLP):
-        raise InvalidTypeError("model", "an MLP", type(model).__name__)
-    config: dict[str, Any] = {
-        "sizes": list(model.sizes),
-        "activations": list(model.activations),
-        "loss": model.loss,
-        "init": model.init,
-        "bias": bool(model.biases),
-        "dtype": model.dtype.name,
-    }
-    if model.has_classes:
-        config["classes"] = model.classes_.tolist()
-    tensor_file.write(path, _FORM, config, tensor_file.layer_arrays(model.weights, model.biases))
+    config = model._asdict()
+    weights, biases = config.pop("weights"), config.pop("biases")
+    if model.classes is None:
+        del config["classes"]
+    tensor_file.write(path, _FORM, config, tensor_file.layer_arrays(weights, biases))
 
 
-def load(path: StrPath) -> MLP:
-    """Read a model that :func:`save` wrote; it predicts bit for bit what the saved one did.
+def read(path: StrPath) -> Saved:
+    """Read what :func:`write` wrote, every number bit for bit.
 
-    Its random generator is a fresh one, seeded by the system. Raises FileFormatError, naming file, offset, expected
-    and found, for a file that is missing (it is a FileNotFoundError too), damaged in any bit, cut short or no fastnn
-    model.
+    Raises FileFormatError, naming file, offset, expected and found, for a file that is missing (it is a
+    FileNotFoundError too), damaged in any bit, cut short or no fastnn model. Names of activations, losses and the like
+    are those of the file: for any that an MLP does not know, raise :func:`unusable`.
     """
     config, arrays = tensor_file.read(path, _FORM)
-    *hidden, output = config["activations"]
-    try:
-        model = MLP(
-            config["sizes"],
-            activation=hidden,
-            output=output,
-            loss=config["loss"],
-            init=config["init"],
-            bias=config["bias"],
-            dtype=config["dtype"],
-        )
-    except FastnnError as error:
-        raise tensor_file.unusable(path, error) from error
-    model.weights = [arrays[f"weights.{i}"] for i in range(len(model.weights))]
-    model.biases = [arrays[f"biases.{i}"] for i in range(len(model.biases))]
-    if "classes" in config:
-        model.learn_classes(np.array(config["classes"]))
-    return model
+    layers = range(len(config["sizes"]) - 1)
+    weights = [arrays[f"weights.{i}"] for i in layers]
+    biases = [arrays[f"biases.{i}"] for i in layers if config["bias"]]
+    return Saved(**{"classes": None, **config}, weights=weights, biases=biases)
 
 
 def _check(config: dict[str, Any]) -> None:

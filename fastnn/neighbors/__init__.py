@@ -1,5 +1,5 @@
 """Exact nearest neighbours."""
 
-from .index import Neighbors, cross_validate_k, vote
+from .index import Neighbors, Scores, cross_validate_k, vote
 
-__all__ = ["Neighbors", "cross_validate_k", "vote"]
+__all__ = ["Neighbors", "Scores", "cross_validate_k", "vote"]

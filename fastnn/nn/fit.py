@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,11 +34,6 @@ from ..kernels.spec import (
     weight_views,
 )
 from .schedules import Schedule
-
-if TYPE_CHECKING:
-    from .mlp import MLP
-
-Callback = Callable[["MLP", "History"], object]
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # where fit is given none
 MOMENTUM = 0.9  # of the optimizers "momentum" and "nesterov" where fit is given none
@@ -98,6 +93,29 @@ class EarlyStopping:
         checks.integer("patience", self.patience, low=1)
         checks.number("min_delta", self.min_delta, low=0)
         checks.choice("monitor", self.monitor, ("val_loss", "val_accuracy"))
+
+
+class Trainable(Protocol):
+    """What the loop asks of a model."""
+
+    @property
+    def net(self) -> Net: ...
+    @property
+    def params(self) -> FloatArray: ...
+    @property
+    def rng(self) -> np.random.Generator: ...
+    @property
+    def is_classifier(self) -> bool: ...
+    @property
+    def has_classes(self) -> bool: ...
+    @property
+    def classes_(self) -> NDArray[Any]: ...
+    def learn_classes(self, classes: NDArray[Any] | None) -> None: ...
+    def check_data(self, X: object, y: object, names: tuple[str, str], classes: NDArray[Any] | None) -> Data: ...
+    def check_training_data(self, X: object, y: object) -> tuple[Data, NDArray[Any]]: ...
+
+
+Model = TypeVar("Model", bound=Trainable)
 
 
 class _BestEpoch:
@@ -317,7 +335,7 @@ def _orders(count: int, shuffle: bool, rng: np.random.Generator) -> Iterator[Int
 
 
 def fit(
-    model: MLP,
+    model: Model,
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -333,7 +351,7 @@ def fit(
     validation_split: float,
     early_stopping: int | EarlyStopping | None,
     schedule: Schedule | None,
-    callbacks: Iterable[Callback],
+    callbacks: Iterable[Callable[[Model, History], object]],
     verbose: bool | int,
 ) -> History:
     """See :meth:`fastnn.MLP.fit`."""
@@ -412,7 +430,7 @@ def fit(
     return history
 
 
-def _validation_data(model: MLP, validation_data: object, classes: NDArray[Any]) -> Data | None:
+def _validation_data(model: Trainable, validation_data: object, classes: NDArray[Any]) -> Data | None:
     if validation_data is None:
         return None
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:

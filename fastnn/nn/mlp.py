@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import checks
 from ..errors import FastnnError, InvalidArgumentError, callers_depth
+from ..io import model_io
 from ..kernels import get_backend
 from ..kernels.numpy import network as reference
 from ..kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from . import fit as training
 from .initializers import INITIALIZERS
 from .schedules import Schedule
+
+Callback = Callable[["MLP", training.History], object]
 
 
 class MLP:
@@ -237,7 +240,7 @@ class MLP:
         validation_split: float = 0.0,
         early_stopping: int | training.EarlyStopping | None = None,
         schedule: Schedule | None = None,
-        callbacks: Iterable[training.Callback] = (),
+        callbacks: Iterable[Callback] = (),
         verbose: bool | int = 0,
     ) -> training.History:
         """Train, going on from the present weights with a fresh optimizer state.
@@ -363,10 +366,25 @@ class MLP:
         return float(np.mean(np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), perfect)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to a safetensors file; :func:`fastnn.load` reads it back."""
-        from ..io import model_io
+        """Write the model to a safetensors file; :func:`fastnn.load` reads it back.
 
-        model_io.save(self, path)
+        It replaces what was there only once the new file is safely on disk. Its tensors are "weights.0" (inputs,
+        outputs), "biases.0" (outputs,) and so on, in the model's dtype; other programs may read them with the
+        safetensors library. Raises FastnnError if the file cannot be written, and whatever happens leaves the old file
+        or the new one, and nothing else.
+        """
+        saved = model_io.Saved(
+            list(self.sizes),
+            list(self.activations),
+            self.loss,
+            self.init,
+            bool(self.biases),
+            self.dtype.name,
+            self.classes_.tolist() if self.has_classes else None,
+            self.weights,
+            self.biases,
+        )
+        model_io.write(path, saved)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__.copy()
@@ -377,3 +395,30 @@ class MLP:
 
     def __repr__(self) -> str:
         return f"MLP({list(self.sizes)}, activations={list(self.activations)}, loss={self.loss!r}, dtype={self.dtype})"
+
+
+def load(path: str | os.PathLike[str]) -> MLP:
+    """Read a model that :meth:`MLP.save` wrote; it predicts bit for bit what the saved one did.
+
+    Its random generator is a fresh one, seeded by the system. Raises FileFormatError, naming file, offset, expected
+    and found, for a file that is missing (it is a FileNotFoundError too), damaged in any bit, cut short or no fastnn
+    model.
+    """
+    saved = model_io.read(path)
+    *hidden, output = saved.activations
+    try:
+        model = MLP(
+            saved.sizes,
+            activation=hidden,
+            output=output,
+            loss=saved.loss,
+            init=saved.init,
+            bias=saved.bias,
+            dtype=saved.dtype,
+        )
+    except FastnnError as error:
+        raise model_io.unusable(path, error) from error
+    model.weights, model.biases = saved.weights, saved.biases
+    if saved.classes is not None:
+        model.learn_classes(np.array(saved.classes))
+    return model

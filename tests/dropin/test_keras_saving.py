@@ -11,7 +11,7 @@ import safetensors.numpy
 
 import fastnn
 from fastnn.dropin import keras
-from fastnn.dropin.keras import layers, losses, models, optimizers, saving
+from fastnn.dropin.keras import layers, losses, model_file, models, optimizers, saving
 from fastnn.io import tensor_file
 
 X = np.random.default_rng(0).random((40, 2, 3), np.float32)
@@ -150,9 +150,11 @@ def forged(path, change):
     model = model_of("adam")
     model.fit(X, LABELS, verbose=0)
     model.save(path)
-    config, arrays = tensor_file.read(path, saving._FORM)
+    config, arrays = tensor_file.read(path, model_file._FORM)
     change(config)
-    form = saving._FORM._replace(tensors=lambda _: [tensor_file.Tensor(name, a.shape) for name, a in arrays.items()])
+    form = model_file._FORM._replace(
+        tensors=lambda _: [tensor_file.Tensor(name, a.shape) for name, a in arrays.items()]
+    )
     tensor_file.write(path, form, json.loads(json.dumps(config)), arrays)
 
 

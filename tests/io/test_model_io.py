@@ -25,7 +25,6 @@ from PIL import Image
 import fastnn
 from fastnn.errors import FastnnError, FileFormatError, InvalidTypeError
 from fastnn.io import atomic as files
-from fastnn.io import model_io
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +140,7 @@ def test_every_flipped_bit_and_every_truncation_is_refused(tmp_path):
         for bit in range(8):
             path.write_bytes(data[:position] + bytes([data[position] ^ 1 << bit]) + data[position + 1 :])
             with pytest.raises(FileFormatError) as caught:
-                model_io.load(path)
+                fastnn.load(path)
             assert str(path) in str(caught.value)
             assert 0 <= caught.value.offset <= len(data)
             assert caught.value.expected
@@ -149,11 +148,11 @@ def test_every_flipped_bit_and_every_truncation_is_refused(tmp_path):
     for size in range(len(data)):
         path.write_bytes(data[:size])
         with pytest.raises(FileFormatError):
-            model_io.load(path)
+            fastnn.load(path)
     for more in (b"\0", b" ", data):
         path.write_bytes(data + more)
         with pytest.raises(FileFormatError):
-            model_io.load(path)
+            fastnn.load(path)
 
 
 @given(st.data())
@@ -166,10 +165,10 @@ def test_damage_of_any_kind_is_refused(tmp_path_factory, data):
     bad = good[:start] + data.draw(st.binary(max_size=40)) + good[stop:]
     path.write_bytes(bad)
     if bad == good:
-        model_io.load(path)
+        fastnn.load(path)
     else:
         with pytest.raises(FileFormatError):
-            model_io.load(path)
+            fastnn.load(path)
 
 
 @given(st.binary(max_size=200))
@@ -177,7 +176,7 @@ def test_any_header_is_refused_in_words(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "header"
     path.write_bytes(join(text, b""))
     with pytest.raises(FileFormatError):
-        model_io.load(path)
+        fastnn.load(path)
 
 
 @pytest.mark.parametrize("claim", [2**63, 2**40, 10**6])
@@ -186,7 +185,7 @@ def test_a_huge_header_length_allocates_nothing(tmp_path, claim):
     fastnn.MLP([2, 2]).save(path)
     path.write_bytes(claim.to_bytes(8, "little") + path.read_bytes()[8:])
     with pytest.raises(FileFormatError, match="a header of at most"):
-        model_io.load(path)
+        fastnn.load(path)
 
 
 def test_huge_sizes_allocate_nothing(tmp_path):
@@ -198,7 +197,7 @@ def test_huge_sizes_allocate_nothing(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(FileFormatError, match="4000000000000 bytes of tensors, found 4 bytes"):
-            model_io.load(path)
+            fastnn.load(path)
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
         tracemalloc.stop()
@@ -236,7 +235,7 @@ def test_faults_of_the_header(tmp_path, header, match):
     path = tmp_path / "model"
     path.write_bytes(join(header, b""))
     with pytest.raises(FileFormatError, match=match):
-        model_io.load(path)
+        fastnn.load(path)
 
 
 CONFIG = {
@@ -267,10 +266,10 @@ CONFIG = {
 def test_forged_configurations(tmp_path, change, match):
     tensors = {"weights.0": np.zeros((2, 2), np.float32)}
     safetensors.numpy.save_file(tensors, tmp_path / "good", signed(CONFIG, tensors))
-    model_io.load(tmp_path / "good")
+    fastnn.load(tmp_path / "good")
     safetensors.numpy.save_file(tensors, tmp_path / "bad", signed(CONFIG | change, tensors))
     with pytest.raises(FileFormatError, match=match):
-        model_io.load(tmp_path / "bad")
+        fastnn.load(tmp_path / "bad")
 
 
 @pytest.mark.parametrize(
@@ -293,13 +292,13 @@ def test_forged_tensors(tmp_path, entry, match):
     good = {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}
     header = {"__metadata__": signed(CONFIG, tensors), "weights.0": good}
     (tmp_path / "good").write_bytes(join(header, bytes(16)))
-    model_io.load(tmp_path / "good")
+    fastnn.load(tmp_path / "good")
     (tmp_path / "bad").write_bytes(join(header | {"weights.0": good | entry}, bytes(16)))
     with pytest.raises(FileFormatError, match=match):
-        model_io.load(tmp_path / "bad")
+        fastnn.load(tmp_path / "bad")
     (tmp_path / "bad").write_bytes(join({**header, "weights.1": good}, bytes(16)))
     with pytest.raises(FileFormatError, match=r"tensors weights\.0, found weights\.0, weights\.1"):
-        model_io.load(tmp_path / "bad")
+        fastnn.load(tmp_path / "bad")
 
 
 def test_not_a_file(tmp_path):
@@ -317,8 +316,6 @@ def test_not_a_file(tmp_path):
             fastnn.load(wrong)
         with pytest.raises(InvalidTypeError, match="path: expected a str"):
             fastnn.MLP([2, 2]).save(wrong)
-    with pytest.raises(InvalidTypeError, match="an MLP"):
-        model_io.save("model", tmp_path / "model")
 
 
 def saved(save, *arguments, **options) -> bytes:

@@ -10,7 +10,8 @@ import csv
 import math
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from ... import checks
 from ...errors import FastnnError, InvalidArgumentError
@@ -18,14 +19,23 @@ from ...io.atomic import StrPath, check_destination, check_path
 from ...kernels.spec import FloatArray
 from .subset import outside, refuse
 
-if TYPE_CHECKING:
-    from .models import Sequential
-
 __all__ = ["CSVLogger", "Callback", "EarlyStopping", "History", "ModelCheckpoint"]
 
 __getattr__ = outside(__name__, __all__)
 
 Logs = dict[str, float]
+
+
+class RunningModel(Protocol):
+    """What callbacks, and the loop that calls them, ask of a model."""
+
+    stop_training: bool
+
+    @property
+    def metrics_names(self) -> list[str]: ...
+    def get_weights(self) -> list[FloatArray]: ...
+    def set_weights(self, weights: Sequence[FloatArray]) -> None: ...
+    def save(self, filepath: StrPath) -> None: ...
 
 
 class Callback:
@@ -45,7 +55,7 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
 
-    def set_model(self, model: Sequential) -> None:
+    def set_model(self, model: RunningModel) -> None:
         self.model = model
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

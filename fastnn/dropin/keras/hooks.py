@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import Tick
-from .callbacks import Callback
-from .progress import ProgressBar
-
-if TYPE_CHECKING:
-    from .models import Sequential
+from .callbacks import Callback, RunningModel
 
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
@@ -38,15 +34,15 @@ def checked(callbacks: object) -> list[Callback]:
 
 
 class Hooks:
-    """Calls a hook of every callback; with ``verbose``, the last of them is the one that prints."""
+    """Calls a hook of every callback, and ``tick``, if there is one, with the number of batches finished."""
 
-    def __init__(self, callbacks: list[Callback], model: Sequential, verbose: object, epochs: int, steps: int) -> None:
-        self.model = model
-        self.progress = ProgressBar() if verbose else None
-        self.callbacks = [*callbacks, self.progress] if self.progress else callbacks
-        for callback in self.callbacks:
+    def __init__(
+        self, callbacks: list[Callback], model: RunningModel, params: dict[str, Any], tick: Tick | None = None
+    ) -> None:
+        self.callbacks, self.model, self.tick = callbacks, model, tick
+        for callback in callbacks:
             callback.set_model(model)
-            callback.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
+            callback.set_params(dict(params))
 
     def call(self, hook: str, *arguments: object) -> None:
         for callback in self.callbacks:
@@ -54,8 +50,8 @@ class Hooks:
 
     def ticker(self, first: int) -> Tick | None:
         """What shows that batches are finished, of a part of the epoch that begins with the batch ``first``."""
-        progress = self.progress
-        return None if progress is None else lambda done: progress.tick(first + done)
+        tick = self.tick
+        return None if tick is None else lambda done: tick(first + done)
 
     def wants_batches(self, run: str) -> bool:
         """Whether a callback listens to single batches of a run ("train", "test", "predict"); warns once if so."""

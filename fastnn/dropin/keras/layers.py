@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +16,6 @@ from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.spec import FloatArray
 from . import config
 from .subset import Part, UnsupportedError, outside, refuse
-
-if TYPE_CHECKING:
-    from .network import Network
 
 __all__ = ["Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer"]
 
@@ -138,6 +135,13 @@ def Input(shape: Sequence[int] | None = None, **options: Any) -> InputLayer:  # 
     return InputLayer(shape, **options)
 
 
+class Home(Protocol):
+    """A network in which Dense layers have their weights."""
+
+    def layer_views(self, index: int) -> list[FloatArray]:
+        """Kernel and, if there are biases, bias of one Dense layer."""
+
+
 class Dense(Layer):
     """activation(inputs @ kernel + bias).
 
@@ -164,7 +168,7 @@ class Dense(Layer):
         self.units = checks.integer("units", units, low=1)
         self.activation = checks.choice("activation", "linear" if activation is None else activation, _ACTIVATIONS)
         self.use_bias = checks.boolean("use_bias", use_bias)
-        self.home: tuple[Network, int] | None = None  # where its weights lie: the network and which layer of it
+        self.home: tuple[Home, int] | None = None  # where its weights lie: the network and which layer of it
 
     @property
     def weights(self) -> list[FloatArray]:

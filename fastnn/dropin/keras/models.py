@@ -14,13 +14,13 @@ from ...errors import FastnnError, InvalidArgumentError
 from ...io.atomic import StrPath
 from ...kernels.spec import FloatArray
 from ...nn.fit import HELD_OUT_NAMES
-from . import config, losses, optimizers, randomness, saving, summary
+from . import config, losses, model_file, optimizers, randomness, summary
 from .callbacks import History
 from .data import Samples, class_weights, rows_of, samples, split, validation_samples
 from .hooks import Hooks, checked, checked_verbose
 from .layers import Dense, InputLayer, Layer, Shape, checked_shape, own_name
 from .network import Network
-from .saving import load_model as load_model
+from .progress import ProgressBar
 from .subset import Part, UnsupportedError, outside, refuse
 from .trainer import Trainer, predict
 
@@ -68,13 +68,6 @@ class Sequential(Part):
             checks.unsupported("layers", "a list of layers", layers)
         for layer in layers or []:
             self.add(layer)
-
-    @classmethod
-    def of(cls, layers: list[Layer], network: Network, name: str) -> Sequential:
-        """A model of layers whose weights lie in a network already."""
-        model = cls(name=name)
-        model._layers, model.network, model._input_shape = layers, network, network.input_shape
-        return model
 
     def add(self, layer: Layer) -> None:
         """Put a layer on top. A layer belongs to one model."""
@@ -181,7 +174,16 @@ class Sequential(Part):
     ) -> None:
         """Print the layers, their output shapes and parameters, in Keras' table."""
         refuse("summary", {"positions": positions, **options}, expand_nested=False, show_trainable=False)
-        (print if print_fn is None else print_fn)(summary.table(self, line_length))
+        (print if print_fn is None else print_fn)(
+            summary.table(
+                self.name,
+                self._layers,
+                self._input_shape,
+                self.network,
+                self.optimizer,
+                line_length,
+            )
+        )
 
     def compile(
         self,
@@ -351,8 +353,18 @@ class Sequential(Part):
         return self.predict(x, verbose=0)
 
     def save(self, filepath: StrPath, overwrite: bool = True) -> None:
-        """Write the model to a file; see :func:`fastnn.dropin.keras.saving.save_model`."""
-        saving.save_model(self, filepath, overwrite)
+        """Write a built model with all that it needs to go on: layers, weights, and how it is compiled.
+
+        With an optimizer that has a state go that and the number of updates. The file is a safetensors file, whatever
+        its name ends in (".keras" will do): Keras cannot read it, nor does :func:`load_model` read Keras' own. Raises
+        FastnnError if it cannot be written, and leaves the old file or the new one.
+        """
+        refuse("save", {"overwrite": overwrite}, overwrite=True)
+        if self.network is None:
+            raise InvalidArgumentError("model", "one that is built", "one whose input shape is not known")
+        is_compiled = self.optimizer is not None and self.loss is not None
+        trainer = self._trainer() if is_compiled else None  # raises for what could not be loaded again
+        model_file.write(filepath, model_file.Saved(self.name, self._layers, self.network, trainer))
 
     def __call__(self, *inputs: object, **options: object) -> object:
         raise UnsupportedError(f"{self.name}: expected model.predict(x); found a model called")
@@ -377,13 +389,32 @@ class Sequential(Part):
         return Trainer(self._network(x), self.optimizer, self.loss, self.metrics)
 
     def _hooks(self, callbacks: list[Any], verbose: object, epochs: int, count: int, size: int) -> Hooks:
-        return Hooks(callbacks, self, checked_verbose(verbose), epochs, math.ceil(count / size))
+        params = {"verbose": checked_verbose(verbose), "epochs": epochs, "steps": math.ceil(count / size)}
+        if not params["verbose"]:
+            return Hooks(callbacks, self, params)
+        bar = ProgressBar()
+        return Hooks([*callbacks, bar], self, params, bar.tick)
 
     def _result(self, logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
         if return_dict:
             return logs
         figures = [logs[name] for name in self.metrics_names]
         return figures if self.metrics else figures[0]
+
+
+def load_model(filepath: StrPath, custom_objects: object = None, compile: bool = True, **options: Any) -> Sequential:
+    """Read a model that :meth:`Sequential.save` wrote; with ``compile``, training goes on as if it had not stopped.
+
+    Only the random stream is that of the present. Raises FileFormatError, naming file, offset, expected and found, for
+    a file that is missing, damaged in any bit, or not of this kind, such as Keras' own.
+    """
+    refuse("load_model", options | {"custom_objects": custom_objects}, safe_mode=True)
+    saved = model_file.read(filepath, checks.boolean("compile", compile))
+    model = Sequential(name=saved.name)
+    model._layers, model.network, model._input_shape = saved.layers, saved.network, saved.network.input_shape
+    if saved.trainer is not None:
+        model.optimizer, model.loss, model.metrics = saved.trainer.optimizer, saved.trainer.loss, saved.trainer.metrics
+    return model
 
 
 def _classes_weighted(given: Samples, class_weight: object) -> Samples:

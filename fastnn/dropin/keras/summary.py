@@ -4,37 +4,45 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ... import checks
-
-if TYPE_CHECKING:
-    from .layers import Shape
-    from .models import Sequential
+from .layers import Layer, Shape
+from .network import Network
+from .optimizers import Optimizer
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
 LEAST, MOST = 50, 88  # characters of a line
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
-def table(model: Sequential, line_length: int | None = None) -> str:
-    """The layers, their outputs' shapes and parameters, and the parameters in all."""
+def table(
+    name: str,
+    layers: Sequence[Layer],
+    input_shape: Shape | None,
+    network: Network | None,
+    optimizer: Optimizer | None,
+    line_length: int | None = None,
+) -> str:
+    """The layers, their outputs' shapes and parameters, and the parameters in all.
+
+    ``input_shape`` is None, and ``network`` too, for a model that is not built.
+    """
     if line_length is None:
         line_length = max(LEAST, min(MOST, shutil.get_terminal_size().columns - 4))
     length = checks.integer("line_length", line_length, low=LEAST)
     first, second = int(0.45 * length), int(0.8 * length)
     widths = [first - 3, second - first - 4, length - second - 3]  # of the text; borders and blanks take the rest
     lines = [_rule("┏━┳┓", widths), *_row(HEADER, widths, "┃"), _rule("┡━╇┩", widths)]
-    for i, cells in enumerate(_cells(model)):
+    for i, cells in enumerate(_cells(layers, input_shape)):
         lines += [_rule("├─┼┤", widths)] * (i > 0) + _row(cells, widths, "│")
-    return "\n".join([f'Model: "{model.name}"', *lines, _rule("└─┴┘", widths), *_totals(model)])
+    return "\n".join([f'Model: "{name}"', *lines, _rule("└─┴┘", widths), *_totals(layers, network, optimizer)])
 
 
-def _cells(model: Sequential) -> list[tuple[str, str, str]]:
+def _cells(layers: Sequence[Layer], shape: Shape | None) -> list[tuple[str, str, str]]:
     """Name and class, output shape and number of parameters of each layer."""
     cells: list[tuple[str, str, str]] = []
-    shape: Shape | None = model.input_shape[1:] if model.built else None  # type: ignore[assignment]  # no None after the first
-    for layer in model.layers:
+    for layer in layers:
         shape = None if shape is None else layer.shape_after(shape)
         output = "?" if shape is None else f"({', '.join(['None', *map(str, shape)])})"
         count = f"{layer.count_params():,}" + " (unbuilt)" * (shape is None)
@@ -42,9 +50,8 @@ def _cells(model: Sequential) -> list[tuple[str, str, str]]:
     return cells
 
 
-def _totals(model: Sequential) -> list[str]:
-    network, optimizer = model.network, model.optimizer
-    trained = model.count_params()
+def _totals(layers: Sequence[Layer], network: Network | None, optimizer: Optimizer | None) -> list[str]:
+    trained = sum(layer.count_params() for layer in layers)
     size = trained * (network.dtype.itemsize if network else 0)
     lines = [_total("Trainable", trained, size), _total("Non-trainable", 0, 0)]
     if network is None or optimizer is None or not optimizer.built:

@@ -1,10 +1,11 @@
-"""How :mod:`.layers` trains: its built-in functions, and epochs by the kernels, by compiled functions or by layers."""
+"""How :mod:`.layers` trains: epochs by the kernels, by compiled functions or layer by layer."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,61 +13,30 @@ from numpy.typing import ArrayLike
 from ... import checks
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
-from ...kernels.numpy.network import sigmoid as sigmoid
 from ...kernels.spec import LOSS_RULES, SGD, Rule
 from ...nn.fit import Data, packed, run_epoch
 from . import functions
-
-if TYPE_CHECKING:
-    from . import SimpleNetwork, _Slab
-
-
-def derivated_sigmoid(y: Any) -> Any:
-    """The derivative of the sigmoid whose value is y."""
-    return y * (1 - y)
+from .built_in import LOSSES, Loss, derivated_sigmoid, sigmoid
+from .layer import FullyConnectedLayer, Slab
 
 
-def loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802  # the book's name
-    """The sum of the squared errors of (m, outputs) predictions, divided by m."""
-    return np.sum(np.square(pred - target)) / pred.shape[0]
+class Network(Protocol):
+    """What a training asks of a SimpleNetwork."""
 
+    layers: list[FullyConnectedLayer]
+    loss_function: Callable[..., Any]
+    derivated_loss_function: Callable[..., Any]
 
-def derivated_loss_L2(pred: Any, target: Any) -> Any:  # noqa: N802  # the book's name
-    """2 (pred - target), not divided by the rows."""
-    return 2 * (pred - target)
-
-
-def cross_entropy(pred: Any, target: Any) -> Any:
-    """The binary cross-entropy, its mean over rows and outputs."""
-    return -np.mean(np.multiply(np.log(pred), target) + np.multiply(np.log(1 - pred), 1 - target))
-
-
-def derivated_cross_entropy(pred: Any, target: Any) -> Any:
-    """(pred - target) / (pred (1 - pred)), divided by neither rows nor outputs."""
-    return (pred - target) / (pred * (1 - pred))
-
-
-class _Loss(NamedTuple):
-    """A pair of loss functions as the kernels have it."""
-
-    name: str
-    step: float  # their gradient is so many times the kernels' for a batch of one
-    per_output: bool  # whether their loss is the mean over the outputs
-    factor: float  # their loss is so many times the kernels'
-
-
-LOSSES = {
-    (loss_L2, derivated_loss_L2): _Loss("quadratic", 2.0, False, 2.0),
-    (cross_entropy, derivated_cross_entropy): _Loss("binary_cross_entropy", 1.0, True, 1.0),
-}
+    def _together(self) -> Slab: ...
+    def forward(self, x: ArrayLike) -> Any: ...
+    def backward(self, dL_dy: ArrayLike) -> ArrayLike: ...
+    def optimize(self, epsilon: float) -> None: ...
 
 
 class Run:
     """A training: the data as kernels take them, and how an epoch of the network's functions runs."""
 
-    def __init__(
-        self, network: SimpleNetwork, X: ArrayLike, y: ArrayLike, batch_size: int, rate: float, epochs: int
-    ) -> None:
+    def __init__(self, network: Network, X: ArrayLike, y: ArrayLike, batch_size: int, rate: float, epochs: int) -> None:
         self.network, self.batch_size, self.rate = network, batch_size, rate
         slab, first, outputs = network._together(), network.layers[0], network.layers[-1].size
         rows = checks.inputs("X_train", X, first._width, first._dtype, uint8_scale=1.0)
@@ -93,7 +63,7 @@ class Run:
         if own:
             self.epoch = partial(self._by_own, own)
 
-    def _by_kernels(self, loss: _Loss) -> float:
+    def _by_kernels(self, loss: Loss) -> float:
         """Train once on all batches; return the mean of their losses."""
         slab, data, size = self._slab(), self.data, self.batch_size
         net = slab.net._replace(loss=LOSS_RULES.index(loss.name))
@@ -126,7 +96,7 @@ class Run:
             network.optimize(self.rate)
         return self._mean(total, self.batches)
 
-    def _slab(self) -> _Slab:
+    def _slab(self) -> Slab:
         for layer in self.network.layers:
             layer._forget()
         return self.network._together()
