@@ -26,6 +26,7 @@ _HOMES = {
     "DivergenceError": "errors",
     "datasets": "",
     "metrics": "",
+    "plots": "",
     "schedules": "",
 }
 
@@ -34,6 +35,7 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from . import datasets as datasets
     from . import metrics as metrics
+    from . import plots as plots
     from .errors import DivergenceError as DivergenceError
     from .errors import FastnnError as FastnnError
     from .kernels import backends as backends

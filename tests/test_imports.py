@@ -292,6 +292,7 @@ heavy = {"numba", "llvmlite", "sklearn", "scipy", "matplotlib", "pandas", "PIL"}
 print(sorted(heavy & set(sys.modules)))
 model = fastnn.MLP([2, 3], seed=0)
 model.fit([[1, 2]], [0], epochs=1)
+fastnn.plots.check_plot
 print(sorted(heavy & set(sys.modules)))
 """
     child = run_python(program)
