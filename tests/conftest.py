@@ -15,8 +15,18 @@ from fastnn.kernels import Kernels
 
 pytest.register_assert_rewrite("layer_twins", "point_sets", "problems", "script_runner")  # so that failures show values
 
+os.environ["PYTHONSAFEPATH"] = "1"  # children import the fastnn that is tested, not sources in their working directory
+
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a background job's, which its children would ignore as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
+    """Stop in one sentence where there are no compiled kernels, as in a clone whose own sources are imported."""
+    try:
+        fastnn.get_backend("native")
+    except fastnn.FastnnError as error:
+        raise pytest.UsageError(f"the tests need fastnn's compiled kernels; {error}") from None
 
 
 @pytest.fixture(params=["native", "numba", "numpy"])

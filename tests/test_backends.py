@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import os
+import re
 import sys
 import threading
 import warnings
@@ -16,6 +18,8 @@ from fastnn.errors import BackendError, InvalidArgumentError, InvalidTypeError
 from fastnn.kernels import native
 
 NAMES = ["native", "numba", "numpy"]
+SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
+EXTENSION = f"fastnn/kernels/native/native{SUFFIX}"
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +95,7 @@ def test_names_are_strings(call):
 
 def test_auto_falls_back_once_and_says_why(without):
     without("native")
-    with pytest.warns(UserWarning, match="slower numba backend: native: .*C compiler") as caught:
+    with pytest.warns(UserWarning, match="slower numba backend: native: the extension cannot be loaded") as caught:
         assert name_now() == "numba"
     assert len(caught) == 1
     with warnings.catch_warnings():
@@ -112,17 +116,31 @@ def test_auto_ends_at_numpy(without):
 def test_a_named_backend_does_not_fall_back(without, name):
     without(name)
     for call in (fastnn.get_backend, fastnn.set_backend, lambda name: fastnn.use(name).__enter__()):
-        with pytest.raises(BackendError, match=f"backend '{name}': .*{'C compiler' if name == 'native' else 'numba'}"):
+        with pytest.raises(BackendError, match=f"backend '{name}': .*{'extension' if name == 'native' else 'numba'}"):
             call(name)
     assert kernels._default.backend == "auto"
 
 
-def test_the_note_of_a_failed_build_is_the_reason(without, monkeypatch):
-    without("native")
-    monkeypatch.setattr(kernels.Path, "exists", lambda path: path.name == "native_failure.txt")
-    monkeypatch.setattr(kernels.Path, "read_text", lambda path: "compiling the extension failed: no gcc\n")
-    with pytest.raises(BackendError, match=r"compiling the extension failed: no gcc$"):
-        fastnn.get_backend("native")
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ([], r"has not been built \(why\); reinstall fastnn-cpu with a C compiler$"),
+        (["fastnn/kernels/native/native_failure.txt"], "^compiling the extension failed: no gcc$"),
+        ([EXTENSION], r"cannot be loaded \(why\); reinstall fastnn-cpu with a C compiler$"),
+        (["pyproject.toml"], r'has not been built \(why\); .* pip install -e "\.\[test\]" in '),
+        (["pyproject.toml", "fastnn/kernels/native/native_failure.txt"], "^compiling the extension failed: no gcc$"),
+        (["pyproject.toml", EXTENSION], r'cannot be loaded \(why\); .* pip install -e "\.\[test\]" in '),
+        (["pyproject.toml", EXTENSION.replace(SUFFIX, ".cpython-39-other.so")], "has not been built"),
+    ],
+)
+def test_why_native_is_missing(tmp_path, files, reason):
+    package = tmp_path / "fastnn" / "kernels" / "native"
+    package.mkdir(parents=True)
+    for file in files:
+        (tmp_path / file).write_text("compiling the extension failed: no gcc\n")
+    found = kernels._why_native_is_missing(package, ImportError("why"))
+    assert re.search(reason, found), found
+    assert found.endswith(f" in {tmp_path}") == ("pip install" in found)
 
 
 # ---- use

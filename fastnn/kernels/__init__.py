@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -67,13 +68,24 @@ def _try(name: str) -> Kernels | str:
 
 def _why_missing(name: str, error: Exception) -> str:
     if name == "numba":
-        return f'cannot use numba ({error}); install it with: pip install "fastnn[numba]"'
+        return f'cannot use numba ({error}); install it with: pip install "fastnn-cpu[numba]"'
     if name == "native":
-        note = Path(__file__).with_name("native") / "native_failure.txt"  # left by setup.py
-        if note.exists():
-            return note.read_text().strip()
-        return f"the extension was not built or cannot be loaded ({error}); reinstall with a C compiler"
+        return _why_native_is_missing(Path(__file__).with_name("native"), error)
     return str(error)
+
+
+def _why_native_is_missing(package: Path, error: Exception) -> str:
+    """What became of the extension in ``package``, the folder fastnn/kernels/native, and how to get it."""
+    built = any((package / f"native{suffix}").exists() for suffix in EXTENSION_SUFFIXES)
+    note = package / "native_failure.txt"  # left by setup.py
+    if note.exists() and not built:
+        return note.read_text().strip()
+    root = package.parents[2]
+    if (root / "pyproject.toml").exists():  # a clone or an unpacked sdist, where reinstalling changes nothing
+        remedy = f'an editable install builds it: run pip install -e ".[test]" in {root}'
+    else:
+        remedy = "reinstall fastnn-cpu with a C compiler"
+    return f"the extension {'cannot be loaded' if built else 'has not been built'} ({error}); {remedy}"
 
 
 def _check_name(name: object) -> str:
