@@ -102,7 +102,7 @@ def _new_figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure  # not pyplot: no window system, no global state
     except ImportError as error:
-        raise FastnnError(f'pictures need matplotlib ({error}); pip install "fastnn[plot]"') from None
+        raise FastnnError(f'pictures need matplotlib ({error}); pip install "fastnn-cpu[plot]"') from None
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -121,7 +121,7 @@ def test_without_matplotlib_and_without_pyplot(tmp_path):
         "import sys; sys.modules['matplotlib'] = None; from fastnn import plots\n"
         "try: plots.check_plot('a.png')\nexcept plots.FastnnError as error: print(error)"
     )
-    assert 'pip install "fastnn[plot]"' in run(missing)
+    assert 'pip install "fastnn-cpu[plot]"' in run(missing)
     headless = (
         "import sys; from fastnn import plots; plots.plot_confusion([[1]], 'a.png')\n"
         "print('matplotlib.pyplot' in sys.modules)"

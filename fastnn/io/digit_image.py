@@ -147,7 +147,7 @@ def _read_grey(path: StrPath) -> Grey:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
-        raise FastnnError(f'reading pictures needs Pillow ({error}); pip install "fastnn[image]"') from None
+        raise FastnnError(f'reading pictures needs Pillow ({error}); pip install "fastnn-cpu[image]"') from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata; what matters here raises

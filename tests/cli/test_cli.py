@@ -395,7 +395,7 @@ def test_backends_and_core_commands_need_neither_pillow_nor_matplotlib(data):
     environment = {**os.environ, "PYTHONPATH": ROOT}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 1"
-    assert 'pip install "fastnn[plot]"' in done.stderr
+    assert 'pip install "fastnn-cpu[plot]"' in done.stderr
     assert done.stderr.count("\n") == 1
 
 

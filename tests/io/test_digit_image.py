@@ -291,7 +291,7 @@ def test_without_pillow():
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(fastnn.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert 'pip install "fastnn[image]"' in done.stdout
+    assert 'pip install "fastnn-cpu[image]"' in done.stdout
 
 
 # ---- crops, frames, ruled paper, several digits
