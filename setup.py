@@ -18,11 +18,10 @@ SOURCES = NATIVE / "src"
 COMMON = ["-O3", "-g0", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 COMMON += ["-fvisibility=hidden"]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
-# Only these units may use more than the baseline instruction set; see src/unit_*.c.
-UNIT_FLAGS = {
-    "unit_avx2.c": ["-mavx2", "-mfma"],
-    "unit_avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
-}
+# Only these units may use more than the baseline instruction set; see src/simd/.
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+UNIT_FLAGS = {"avx512_f32.c": AVX512, "avx512_f64.c": AVX512, "avx2_f32.c": AVX2, "avx2_f64.c": AVX2}
 
 
 class BuildNative(build_ext):
@@ -63,12 +62,12 @@ class BuildNative(build_ext):
 
 
 def native_extension() -> Extension:
-    units = (sorted(UNIT_FLAGS, reverse=True) if X86 else []) + ["unit_generic.c"]  # what takes longest comes first
+    units = [f"simd/{name}" for name in ([*UNIT_FLAGS] if X86 else []) + ["generic_f32.c", "generic_f64.c"]]
     return Extension(
         "fastnn.kernels.native.native",
         sources=[
             str(NATIVE / "native.pyx"),
-            *(str(SOURCES / name) for name in [*units, "dispatch.c", "fields.c", "threads.c"]),
+            *(str(SOURCES / name) for name in [*units, "dispatch.c", "io/csv_fields.c", "threads.c"]),
         ],
         # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
         depends=[str(path) for path in (*NATIVE.glob("*.p*x*"), *SOURCES.glob("**/*.h"))],

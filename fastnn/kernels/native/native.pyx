@@ -18,7 +18,7 @@ from ...errors import InvalidArgumentError
 from .. import num_threads
 from ..spec import ACTIVATIONS, EpochResult, Lists
 
-cdef extern from "fastnn.h" nogil:
+cdef extern from "api.h" nogil:
     int EXPONENTIAL
 
     ctypedef struct fnn_net:

@@ -1,6 +1,6 @@
 /* Chooses the instruction set by what CPU and operating system support (CPUID and XGETBV, as GCC's runtime reads them).
  */
-#include "fastnn.h"
+#include "api.h"
 
 #include <string.h>
 #ifdef FASTNN_AMX
@@ -13,9 +13,13 @@ _Atomic int fnn_forced_form = -1, fnn_forced_split = -1, fnn_forced_threads = 0;
 int fnn_amx_wanted;
 uint64_t fnn_set_bits[256];
 
-extern const fnn_unit fnn_generic;
+extern const fnn_kernels fnn_generic_f32, fnn_generic_f64;
+static const fnn_unit generic = {"generic", &fnn_generic_f32, &fnn_generic_f64};
 #ifdef FASTNN_X86
-extern const fnn_unit fnn_avx2, fnn_avx512, fnn_amx;
+extern const fnn_kernels fnn_avx2_f32, fnn_avx2_f64, fnn_avx512_f32, fnn_avx512_f64;
+static const fnn_unit avx2 = {"avx2", &fnn_avx2_f32, &fnn_avx2_f64};
+static const fnn_unit avx512 = {"avx512", &fnn_avx512_f32, &fnn_avx512_f64};
+static const fnn_unit amx = {"amx", &fnn_avx512_f32, &fnn_avx512_f64}; /* AVX-512 whose byte tiles go by AMX */
 
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
@@ -50,9 +54,9 @@ const fnn_unit *fnn_select(const char *forced) {
 #ifdef FASTNN_X86
     __builtin_cpu_init();
     fnn_amx_wanted = (any || !strcmp(forced, "amx")) && has_amx();
-    if (fnn_amx_wanted) return &fnn_amx;
-    if ((any || !strcmp(forced, "avx512")) && has_avx512()) return &fnn_avx512;
-    if ((any || !strcmp(forced, "avx2")) && has_avx2()) return &fnn_avx2;
+    if (fnn_amx_wanted) return &amx;
+    if ((any || !strcmp(forced, "avx512")) && has_avx512()) return &avx512;
+    if ((any || !strcmp(forced, "avx2")) && has_avx2()) return &avx2;
 #endif
-    return any || !strcmp(forced, "generic") ? &fnn_generic : NULL;
+    return any || !strcmp(forced, "generic") ? &generic : NULL;
 }

@@ -1,7 +1,7 @@
 /* Threads that live for one call, so that nothing is left behind for a fork; the barrier they meet at; and when to do
    without them. */
 #define _GNU_SOURCE /* for the affinities */
-#include "fastnn.h"
+#include "api.h"
 
 #include <pthread.h>
 #include <sched.h>

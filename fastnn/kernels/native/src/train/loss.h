@@ -1,0 +1,162 @@
+/* The output layer's activation, loss, hits and delta. */
+#ifndef FNN_TRAIN_LOSS_H
+#define FNN_TRAIN_LOSS_H
+
+#include "activations.h"
+#include "inputs.h"
+
+/* One row of z becomes softmax(z); padding becomes 0. Returns sum_j exp(z_j - max z), and max z; a NaN makes the sum
+   one. */
+static real softmax_row(real *z, int64_t outputs, int64_t stride, real *highest) {
+    real top = z[0], sum = 0;
+    for (int64_t j = 1; j < outputs; j++) top = z[j] > top ? z[j] : top;
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const ivec padding = lane_numbers(j) >= (integer)outputs;
+        *(ivec *)(z + j) = (ivec)vexp(vload(z + j) - top) & ~padding;
+    }
+    for (int64_t j = 0; j < outputs; j++) sum += z[j];
+    for (int64_t j = 0; j < stride; j += LANES) vstore(z + j, vload(z + j) / sum);
+    *highest = top;
+    return sum;
+}
+
+/* The last layer's z become outputs. */
+static void activate_output(const fnn_net *net, real *z, int64_t m) {
+    const int64_t last = net->layers - 1, stride = net->strides[last];
+    real top;
+    if (net->activations[last] != SOFTMAX)
+        apply_activation(net->activations[last], z, m * stride);
+    else
+        for (int64_t s = 0; s < m; s++) softmax_row(z + s * stride, net->sizes[last + 1], stride, &top);
+}
+
+/* Sample i's targets from the j-th on, zeros after the last; a label stands for one-hot targets. */
+INLINE vec target_vec(const fnn_data *data, int64_t i, int64_t j, int64_t outputs) {
+    if (data->labels) return (vec)((lane_numbers(j) == (integer)data->labels[i]) & (ivec)vset(1));
+    return vload_some((const real *)data->targets + i * outputs + j, outputs - j);
+}
+
+/* Whether the class, the targets' first maximum, is the output's first maximum too. */
+INLINE int is_correct(const fnn_data *data, int64_t i, const real *a, int64_t outputs) {
+    const real *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
+    if (outputs == 1) return (a[0] > (real)0.5) == (y ? y[0] > (real)0.5 : data->labels[i] == 0);
+    int64_t class = y ? 0 : data->labels[i];
+    real most = y ? y[0] : 0;
+    for (int64_t j = 1; y && j < outputs; j++) { /* without branches: targets are not predictable */
+        const int more = y[j] > most;
+        class = more ? j : class;
+        most = more ? y[j] : most;
+    }
+    const vec best = vset(a[class]);
+    ivec beaten = {0};
+    for (int64_t j = 0; j < outputs; j += LANES) {
+        const vec value = vload(a + j);
+        const ivec number = lane_numbers(j);
+        beaten |= ((value > best) | ((value == best) & (number < (integer)class))) & (number < (integer)outputs);
+    }
+    return !vnonzero((vec)beaten); /* true is a NaN */
+}
+
+static real sample_weight(const fnn_data *data, int64_t i) { return data->weights ? ((const real *)data->weights)[i] : 1; }
+
+/* The losses of the outputs a (m, stride) themselves: returns the sum of weight (a - y)^2;
+   delta = dL/da = (a - y) * weight * factor. */
+static double squared_errors(const workspace *pass, const real *a, int64_t m, real factor, int64_t outputs,
+                                 int64_t stride) {
+    const fnn_data *data = pass->data;
+    double sum = 0;
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const ivec padding = lane_numbers(j) >= (integer)outputs;
+        real lanes[LANES] __attribute__((aligned(64)));
+        vec squares = {0};
+        for (int64_t s = 0, at = j; s < m; s++, at += stride) {
+            const int64_t i = sample(pass->in, s);
+            const real weight = sample_weight(data, i);
+            const vec error = (vec)((ivec)(vload(a + at) - target_vec(data, i, j, outputs)) & ~padding);
+            squares = vfma(error * weight, error, squares);
+            vstore(pass->delta + at, error * (weight * factor));
+        }
+        vstore(lanes, squares);
+        for (int64_t k = 0; k < LANES && j + k < outputs; k++) sum += (double)lanes[k];
+    }
+    return sum;
+}
+
+/* One sample of cross_entropy: z becomes softmax(z). Returns sum_j y_j (log sum exp(z) - z_j);
+   delta = (a sum_j y_j - y) * factor. */
+static double cross_entropy_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta, int64_t outputs,
+                                    int64_t stride) {
+    const real *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
+    double product = y ? 0 : (double)z[data->labels[i]];
+    real top, y_sum = y ? 0 : 1;
+    for (int64_t j = 0; y && j < outputs; j++) {
+        product += y[j] != 0 ? (double)y[j] * (double)z[j] : 0;
+        y_sum += y[j];
+    }
+    const real sum = softmax_row(z, outputs, stride, &top);
+    for (int64_t j = 0; j < stride; j += LANES)
+        vstore(delta + j, (vload(z + j) * y_sum - target_vec(data, i, j, outputs)) * factor);
+    return (double)y_sum * (log((double)sum) + (double)top) - product;
+}
+
+/* One sample of binary_cross_entropy: z becomes a = sigmoid(z). Returns sum_j max(z, 0) - z y + log(1 + e^-|z|);
+   delta = (a - y) * factor. */
+static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta,
+                                           int64_t outputs, int64_t stride) {
+    double loss = 0;
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const vec raw = vload(z + j);
+        const vec log_term = vlog1p_unit(vexp_bounded(vnegabs(raw)));
+        vstore(delta + j, vmax((vec){0}, raw) - raw * target_vec(data, i, j, outputs) + log_term);
+    }
+    for (int64_t j = 0; j < outputs; j++) loss += (double)delta[j];
+    apply_activation(SIGMOID, z, stride);
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const ivec padding = lane_numbers(j) >= (integer)outputs;
+        const vec error = vload(z + j) - target_vec(data, i, j, outputs);
+        vstore(delta + j, (vec)((ivec)error & ~padding) * factor);
+    }
+    return loss;
+}
+
+/* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. RASHID puts the
+   error that goes back, dL/da, in the outputs' place. */
+static void output_block(workspace *pass, int64_t m, int64_t samples) {
+    const fnn_net *net = pass->net;
+    const fnn_data *data = pass->data;
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int64_t activation = net->activations[last], loss = net->loss;
+    const double mean = 1.0 / (double)samples;
+    const real factor = (real)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
+    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR || loss == RASHID;
+    real *z = pass->a[last + 1], *delta = pass->delta;
+    double sum = 0;
+    int64_t correct = 0;
+    if (from_outputs) {
+        activate_output(net, z, m);
+        sum = squared_errors(pass, z, m, factor, outputs, stride);
+        sum *= loss == MEAN_SQUARED_ERROR ? 1.0 / (double)outputs : 0.5;
+    }
+    for (int64_t s = 0; s < m; s++, z += stride, delta += stride) {
+        const int64_t i = sample(pass->in, s);
+        const real weight = sample_weight(data, i);
+        if (loss == CROSS_ENTROPY)
+            sum += (double)weight * cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+        else if (loss == BINARY_CROSS_ENTROPY)
+            sum += (double)weight * binary_cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+        correct += is_correct(data, i, z, outputs);
+        if (from_outputs && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
+            real product = 0;
+            for (int64_t j = 0; j < outputs; j++) product += delta[j] * z[j];
+            for (int64_t j = 0; j < outputs; j++) delta[j] = z[j] * (delta[j] - product);
+        }
+    }
+    z = pass->a[last + 1];
+    if (loss == RASHID) memcpy(pass->before, pass->delta, m * stride * sizeof(real));
+    if (from_outputs && activation != SOFTMAX) apply_derivative(activation, z, 1, pass->delta, m * stride);
+    if (loss == RASHID) memcpy(z, pass->before, m * stride * sizeof(real));
+    pass->loss += sum;
+    pass->correct += correct;
+}
+
+#endif
