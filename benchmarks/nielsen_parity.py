@@ -28,7 +28,8 @@ import fastnn
 from fastnn.datasets import load_mnist
 from fastnn.dropin import mnist_loader, nielsen
 from fastnn.dropin.nielsen import pairs
-from fastnn.nn import fit as training
+from fastnn.kernels.spec import SGD, EpochArgs, Rule
+from fastnn.nn.fit import run_epoch
 
 SIZES = [784, 30, 10]
 
@@ -80,7 +81,7 @@ def forms() -> dict[str, list]:
 
 def conversion(repeats: int) -> None:
     """Time converting a list beside one epoch of the kernels on it, in turn; the least of each."""
-    kernels, dtype = fastnn.get_backend(), np.dtype(np.float64)
+    dtype = np.dtype(np.float64)
     net = nielsen.Network(SIZES)
     for name, data in forms().items():
         converting, epoch, whole = [], [], []
@@ -90,11 +91,9 @@ def conversion(repeats: int) -> None:
             converting.append(time.perf_counter() - start)
             slab = net._renew()
             order = np.random.permutation(len(data))
-            rule = training.Rule(0, learning_rate=3.0)
+            args = EpochArgs(order, 10, Rule(SGD, learning_rate=3.0))
             start = time.perf_counter()
-            training.run_epoch(
-                kernels, slab.net, slab.params, np.empty((0, slab.params.size)), rows.data, order, 10, rule
-            )
+            run_epoch(slab.net, slab.params, np.empty((0, slab.params.size)), rows.data, args)
             epoch.append(time.perf_counter() - start)
             del rows
             start = time.perf_counter()

@@ -37,6 +37,8 @@ from ..kernels.numpy.network import sigmoid
 from ..kernels.spec import (
     IDENTITY,
     SGD,
+    Data,
+    EpochArgs,
     FloatArray,
     Net,
     Rule,
@@ -45,7 +47,7 @@ from ..kernels.spec import (
     layout,
     weight_views,
 )
-from ..nn.fit import Data, run_epoch
+from ..nn.fit import run_epoch
 
 __all__ = ["Rows", "load_csv", "neuralNetwork", "neuralnetwork"]
 
@@ -178,9 +180,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
         order = _FIRST if rows == 1 else np.arange(rows)
         rule = Rule(SGD, self.lr * rows)  # kernels follow the mean
         try:
-            done = get_backend().train_epoch(
-                self._net, self._params, self._state, data.X, data.scale, data.y, order, rows, rule
-            )
+            done = get_backend().train_epoch(self._net, self._params, self._state, data, EpochArgs(order, rows, rule))
         finally:
             self._edition = object()
         if not done.batches:
@@ -200,10 +200,10 @@ class neuralNetwork:  # noqa: N801  # the book's name
                 for x, t in zip(data.X, data.y, strict=True):
                     self._train_slowly(x[np.newaxis] * data.scale, t[np.newaxis])
             return
-        order, rule = np.arange(len(data.X)), Rule(SGD, self.lr)
+        args = EpochArgs(np.arange(len(data.X)), 1, Rule(SGD, self.lr))
         for epoch in range(epochs):
             try:
-                run_epoch(get_backend(), self._net, self._params, self._state, data, order, 1, rule)
+                run_epoch(self._net, self._params, self._state, data, args)
             except DivergenceError as error:
                 raise DivergenceError(f"epoch {epoch}: {error}") from None
             finally:

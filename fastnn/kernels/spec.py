@@ -96,11 +96,40 @@ class Dropout(NamedTuple):
     scales: NDArray[np.float64]  # (hidden layers,)
 
 
-class Lists(NamedTuple):
-    """The inputs other than zero of every batch, for epochs that all take the same; as the native backend has them."""
+class BlockCSC(NamedTuple):
+    """The nonzeros of every batch of X by blocks of 4 inputs (columns): block-CSC, as the native backend lays it out.
 
-    entries: NDArray[np.uint8]
+    It is made once for a training whose epochs all take the same batches.
+    """
+
+    nonzeros: NDArray[np.uint8]
     scale: float  # the inputs are so many times their bytes
+
+
+class Data(NamedTuple):
+    """A data set as kernels take it: rows, labels or targets, and factors of the rows' losses.
+
+    uint8 rows are multiplied by ``scale``. Of the loss a batch takes the mean over its rows, whatever their factors.
+    """
+
+    X: NDArray[Any]  # (n, inputs) uint8 or of the parameters' dtype, C-contiguous
+    scale: float
+    y: NDArray[Any]  # (n,) int32 labels, or (n, outputs) targets of the parameters' dtype
+    weights: FloatArray | None = None  # (n,) factors, of the parameters' dtype
+    block_csc: BlockCSC | None = None  # of X in batches, to save work; see EpochArgs.order
+
+
+class EpochArgs(NamedTuple):
+    """How an epoch goes through its data: ``order`` in batches of ``batch_size``, of which the last may be smaller.
+
+    Where the data have ``block_csc``, it is that of batches of ``batch_size``, and ``order`` is ascending rows without
+    a gap, from the first of some batch to the last of another.
+    """
+
+    order: IntArray  # (rows to visit,)
+    batch_size: int
+    rule: Rule
+    dropout: Dropout | None = None
 
 
 class Codes(NamedTuple):
@@ -150,24 +179,14 @@ class Kernels(Protocol):
         net: Net,
         params: FloatArray,
         state: FloatArray,
-        X: NDArray[Any],
-        scale: float,
-        y: NDArray[Any],
-        order: IntArray,
-        batch_size: int,
-        rule: Rule,
+        data: Data,
+        epoch: EpochArgs,
         tick: Tick | None = None,
-        weights: FloatArray | None = None,
-        dropout: Dropout | None = None,
-        lists: Lists | None = None,
     ) -> EpochResult:
-        """Visit the rows ``order`` in batches, updating ``params`` and ``state`` (slots, params.size) in place.
+        """Visit the rows of ``epoch``, updating ``params`` and ``state`` (slots, params.size) in place batch by batch.
 
-        The last batch may be smaller. ``weights`` (n,) of the parameters' dtype are factors of the rows' losses; the
-        mean is still over the rows. ``lists`` may save work: those of X in batches of ``batch_size``, with ``order``
-        rows in order, from the first of some batch to the last of another. ``tick`` is called between batches, at least
-        every 0.1 s of work unless one batch takes longer, and may raise; the parameters are then those of the last
-        finished batch. A backend may take subnormal numbers for zeros.
+        ``tick`` is called between batches, at least every 0.1 s of work unless one batch takes longer, and may raise;
+        the parameters are then those of the last finished batch. A backend may take subnormal numbers for zeros.
         """
 
     def layer_grad(

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,12 +21,11 @@ from ..kernels.spec import (
     IDENTITY,
     OPTIMIZERS,
     SLOTS,
-    Dropout,
+    Data,
+    EpochArgs,
     EpochResult,
     FloatArray,
     IntArray,
-    Kernels,
-    Lists,
     Net,
     Rule,
     Tick,
@@ -43,16 +42,6 @@ LEAST_PACKED_WORK = 256  # and epochs times the first layer's outputs: it takes 
 LEAST_LISTED_BATCH = 32  # rows of batches that come again from which lists are made of them, if there are
 LEAST_LISTED_EPOCHS = 5  # so many epochs
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
-
-
-class Data(NamedTuple):
-    """A validated data set: rows, labels or targets, and factors of their losses, as the kernel table takes them."""
-
-    X: NDArray[Any]
-    scale: float
-    y: NDArray[Any]
-    weights: FloatArray | None = None
-    lists: Lists | None = None  # of X, for epochs of whole batches of its rows in order
 
 
 @dataclass
@@ -191,7 +180,7 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
     """The same, to a rounding, as ``epochs`` of training read it fastest; ``batch_size``: if it is not shuffled.
 
     Where all of X is k / 255, k / 256 or k of bytes k it becomes these, which are read in a fourth or an eighth of the
-    time; or, where batches come again, gets lists of what is not zero in each. On native alone, and for rows in memory
+    time; or, where batches come again, gets the block-CSC of each. On native alone, and for rows in memory
     alone.
     """
     X, kernels = data.X, get_backend()
@@ -201,9 +190,9 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
     if epochs * net.sizes[1] < LEAST_PACKED_WORK:
         return data
     if batch_size is not None and batch_size >= LEAST_LISTED_BATCH and epochs >= LEAST_LISTED_EPOCHS:
-        lists = list_rows(X, data.scale, batch_size)
-        if lists is not None:
-            return data._replace(lists=lists)
+        block_csc = list_rows(X, data.scale, batch_size)
+        if block_csc is not None:
+            return data._replace(block_csc=block_csc)
     if X.dtype == checks.UINT8:
         return data
     found = pack_rows(X)
@@ -216,53 +205,31 @@ def new_state(rule: Rule, params: FloatArray) -> FloatArray:
 
 
 def run_epoch(
-    kernels: Kernels,
     net: Net,
     params: FloatArray,
     state: FloatArray,
     data: Data,
-    order: IntArray,
-    batch_size: int,
-    rule: Rule,
+    epoch: EpochArgs,
     tick: Tick | None = None,
-    dropout: Dropout | None = None,
     first_params: FloatArray | None = None,
 ) -> EpochResult:
-    """Train on the rows ``order``, in place. ``first_params`` may be a copy of ``params`` that is there already.
+    """Train on the rows of ``epoch``, in place. ``first_params`` may be a copy of ``params`` that is there already.
 
     Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite, or
     :class:`~fastnn.errors.InvalidArgumentError` where the data are to blame; ``params`` and ``state`` are then those
     after the last update that left every weight finite. Whoever interrupts the search for that update, by Ctrl-C, is
     left with those after the last update that is known to be such.
     """
-    batches = -(-len(order) // batch_size)
+    kernels, batches = get_backend(), -(-len(epoch.order) // epoch.batch_size)
     first_params, first_state = params.copy() if first_params is None else first_params, state.copy()
-
-    def train(rows: IntArray, tick: Tick | None) -> EpochResult:
-        return kernels.train_epoch(
-            net,
-            params,
-            state,
-            data.X,
-            data.scale,
-            data.y,
-            rows,
-            batch_size,
-            rule,
-            tick,
-            data.weights,
-            dropout,
-            data.lists,
-        )
-
-    result = train(order, tick)
+    result = kernels.train_epoch(net, params, state, data, epoch, tick)
     if result.batches == batches and np.isfinite(params).all():
         return result
 
     # Epochs are deterministic: find the last finite weights by replaying ever narrower parts of this one.
     def replay(count: int) -> bool:
         params[:], state[:] = first_params, first_state
-        train(order[: count * batch_size], None)
+        kernels.train_epoch(net, params, state, data, epoch._replace(order=epoch.order[: count * epoch.batch_size]))
         return bool(np.isfinite(params).all())
 
     good, bad = 0, result.batches + 1
@@ -278,8 +245,9 @@ def run_epoch(
         params[:], state[:] = good_params, good_state
     checks.blame_nonfinite("X", data.X)
     checks.blame_nonfinite("y", data.y)
+    rate = epoch.rule.learning_rate
     raise DivergenceError(
-        f"training diverged after {good} of {batches} batches of the epoch (learning rate {rule.learning_rate:g}): "
+        f"training diverged after {good} of {batches} batches of the epoch (learning rate {rate:g}): "
         "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept"
     )
 
@@ -388,17 +356,9 @@ def fit(
         bar = _Progress(epoch + 1, epochs, batches) if verbose == 1 and sys.stderr.isatty() else None
         start = time.perf_counter()
         try:
-            result = run_epoch(
-                get_backend(),
-                net,
-                params,
-                state,
-                data,
-                next(orders),
-                batch_size,
-                rule._replace(learning_rate=rate, step=epoch * batches),
-                bar.tick if bar else None,
-            )
+            update = rule._replace(learning_rate=rate, step=epoch * batches)
+            args = EpochArgs(next(orders), batch_size, update)
+            result = run_epoch(net, params, state, data, args, bar.tick if bar else None)
         except FastnnError as error:
             if epoch == 0:
                 model.learn_classes(known)  # a first training that fails teaches none

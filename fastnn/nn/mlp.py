@@ -15,7 +15,7 @@ from ..errors import FastnnError, InvalidArgumentError, callers_depth
 from ..io import model_io
 from ..kernels import get_backend
 from ..kernels.numpy import network as reference
-from ..kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from ..kernels.spec import Data, FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from . import fit as training
 from .initializers import INITIALIZERS
 from .schedules import Schedule
@@ -149,16 +149,14 @@ class MLP:
         y: object,
         names: tuple[str, str] = ("X", "y"),
         classes: NDArray[Any] | None = None,
-    ) -> training.Data:
+    ) -> Data:
         """Validate rows (n, inputs) with targets (n, outputs) or labels (n,), of ``classes`` or else of the model's."""
         rows = self._rows(names[0], checks.numeric_array(names[0], X))
         y = checks.plain_array(names[1], y)
         classes = self._classes if classes is None else classes
-        return training.Data(
-            *rows, self._targets(names[1], y, self._labels(y, len(rows.X), classes), len(rows.X), classes)
-        )
+        return Data(*rows, self._targets(names[1], y, self._labels(y, len(rows.X), classes), len(rows.X), classes))
 
-    def check_training_data(self, X: object, y: object) -> tuple[training.Data, NDArray[Any]]:
+    def check_training_data(self, X: object, y: object) -> tuple[Data, NDArray[Any]]:
         """Validate rows (n, inputs) with targets (n, outputs) or labels (n,) to train with.
 
         Returns them and the classes, which are those of the labels where the model knows none yet. Warns where the rows
@@ -174,7 +172,7 @@ class MLP:
         if classes is None:
             count = self._class_count
             classes = np.arange(count) if labels is None else checks.learned_classes("y", labels, count)
-        data = training.Data(*rows, self._targets("y", y, labels, len(rows.X), classes))
+        data = Data(*rows, self._targets("y", y, labels, len(rows.X), classes))
         if doubt:
             warnings.warn(doubt, stacklevel=callers_depth())
         return data, classes

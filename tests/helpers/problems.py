@@ -17,10 +17,12 @@ from fastnn import MLP
 from fastnn.kernels.spec import (
     OPTIMIZERS,
     SLOTS,
+    BlockCSC,
+    Data,
     Dropout,
+    EpochArgs,
     EpochResult,
     Kernels,
-    Lists,
     Net,
     Rule,
     Tick,
@@ -242,26 +244,14 @@ def train(
     batch: int,
     rule: Rule,
     tick: Tick | None = None,
-    lists: Lists | None = None,
+    block_csc: BlockCSC | None = None,
 ) -> tuple[EpochResult, Array, Array]:
     """An epoch on copies; returns the result, the parameters and the state."""
     params, state = copied(problem.params), problem.state(rule)
     rows = np.array(order, dtype=np.int64)
-    result = kernels.train_epoch(
-        problem.net,
-        params,
-        state,
-        problem.X,
-        problem.scale,
-        problem.y,
-        rows,
-        batch,
-        rule,
-        tick,
-        problem.weights,
-        problem.dropout,
-        lists,
-    )
+    data = Data(problem.X, problem.scale, problem.y, problem.weights, block_csc)
+    epoch = EpochArgs(rows, batch, rule, problem.dropout)
+    result = kernels.train_epoch(problem.net, params, state, data, epoch, tick)
     return result, params, state
 
 

@@ -19,7 +19,7 @@ import pytest
 
 import fastnn
 from fastnn.kernels import native
-from fastnn.kernels.spec import aligned_zeros, layout
+from fastnn.kernels.spec import Data, EpochArgs, aligned_zeros, layout
 
 LIBC = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
 SETTINGS = {  # of the control bits: those to set and those to clear
@@ -157,8 +157,9 @@ def test_handlers_of_signals_within_a_long_batch_run_in_the_callers_environment(
             expected = environment()
             while not seen:  # a batch may end before the signal comes
                 signal.setitimer(signal.ITIMER_REAL, 0.1)
-                rows, labels = np.arange(len(X)), np.zeros(len(X), np.int32)
-                native.train_epoch(net, params, state, X, 1.0, labels, rows, len(X), problems.rule("sgd"))
+                data = Data(X, 1.0, np.zeros(len(X), np.int32))
+                epoch = EpochArgs(np.arange(len(X)), len(X), problems.rule("sgd"))
+                native.train_epoch(net, params, state, data, epoch)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
@@ -174,6 +175,7 @@ def test_training_takes_subnormals_for_zeros(problem, optimizer, batch):
     X[:, :16] = 0
     params, state = problems.copied(problem.params), problem.state(rule)
     state[0] = np.finfo(params.dtype).tiny
-    native.train_epoch(problem.net, params, state, X, problem.scale, problem.y, np.arange(600), batch, rule)
+    data, epoch = Data(X, problem.scale, problem.y), EpochArgs(np.arange(600), batch, rule)
+    native.train_epoch(problem.net, params, state, data, epoch)
     first = problem.net.weights[0]
     assert (state[0, first : first + 16 * problem.net.strides[0]] == 0).all()

@@ -34,8 +34,10 @@ def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
         with fastnn.use("native", num_threads=threads):
             made = native.list_rows(problem.X, problem.scale, batch)
             assert made is not None
-            for lists in (None, made):
-                result, params, state = problems.train(native, problem, order, batch, problems.RULES[rule], lists=lists)
+            for block_csc in (None, made):
+                result, params, state = problems.train(
+                    native, problem, order, batch, problems.RULES[rule], block_csc=block_csc
+                )
                 seen.add((result, params.tobytes(), state.tobytes()))
     assert len(seen) == 1
     assert result.batches == expected.batches
@@ -46,11 +48,13 @@ def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
 @pytest.mark.parametrize("batch", [30, 300])
 def test_lists_with_dropout_and_weights(many_cores, batch):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS, rates=(0.4, 0.2))
-    lists = native.list_rows(problem.X, problem.scale, batch)
+    block_csc = native.list_rows(problem.X, problem.scale, batch)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
     for threads in (1, 2, 4):
         with fastnn.use("native", num_threads=threads):
-            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], lists=lists)
+            _, params, _ = problems.train(
+                native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], block_csc=block_csc
+            )
         assert problems.distance(params, expected) <= 1e-13
 
 
@@ -59,9 +63,9 @@ def test_lists_with_dropout_and_weights(many_cores, batch):
 def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS)
     order = np.arange(ROWS)[first * batch : last * batch]
-    lists = native.list_rows(problem.X, problem.scale, batch)
+    block_csc = native.list_rows(problem.X, problem.scale, batch)
     _, expected, _ = problems.train(reference, problem, order, batch, problems.RULES["adam"])
-    _, params, _ = problems.train(native, problem, order, batch, problems.RULES["adam"], lists=lists)
+    _, params, _ = problems.train(native, problem, order, batch, problems.RULES["adam"], block_csc=block_csc)
     assert problems.distance(params, expected) <= 1e-13
 
 
@@ -70,10 +74,12 @@ def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
 def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
     problem = problems.make((width, 20, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=ROWS)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
-    lists = native.list_rows(problem.X, problem.scale, batch)
+    block_csc = native.list_rows(problem.X, problem.scale, batch)
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], lists=lists)
+            _, params, _ = problems.train(
+                native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], block_csc=block_csc
+            )
         assert problems.distance(params, expected) <= 1e-13
 
 
@@ -88,17 +94,17 @@ def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
 def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
     sizes = (inputs, outputs)
     problem = problems.make(sizes, ("tanh",), "quadratic", inputs="strokes", labels=False, rows=rows, seed=seed)
-    lists = native.list_rows(problem.X, problem.scale, batch)
+    block_csc = native.list_rows(problem.X, problem.scale, batch)
     groups = -(-inputs // 4)
     padded = np.pad(problem.X, ((0, -rows % batch), (0, 4 * groups - inputs))).reshape(-1, batch, groups, 4)
     most = padded.any(axis=3).sum(axis=(1, 2)).max()
     if most > 0.6 * batch * groups:
-        assert lists is None
-    if lists is None:
+        assert block_csc is None
+    if block_csc is None:
         assert most > 0.5 * batch * groups - batch  # short of room for a whole further list
         return
     _, expected, _ = problems.train(reference, problem, np.arange(rows), batch, problems.RULES["sgd"])
-    _, params, _ = problems.train(native, problem, np.arange(rows), batch, problems.RULES["sgd"], lists=lists)
+    _, params, _ = problems.train(native, problem, np.arange(rows), batch, problems.RULES["sgd"], block_csc=block_csc)
     np.testing.assert_allclose(params, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -107,13 +113,13 @@ def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
 def test_lists_of_reals_are_those_of_their_bytes(dtype, factor):
     pixels = problems.make(*NETS[0], inputs="strokes", rows=ROWS).X
     for batch in (30, 300):
-        lists = native.list_rows((pixels / factor).astype(dtype), 1.0, batch)
-        assert lists.scale == 1 / factor
+        block_csc = native.list_rows((pixels / factor).astype(dtype), 1.0, batch)
+        assert block_csc.scale == 1 / factor
         expected = native.list_rows(pixels, 1 / factor, batch)
         problem = problems.make(*NETS[0], dtype=dtype, inputs="strokes", rows=ROWS)
         found = {
-            problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], lists=some)[1].tobytes()
-            for some in (lists, expected)
+            problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], block_csc=some)[1].tobytes()
+            for some in (block_csc, expected)
         }
         assert len(found) == 1
 

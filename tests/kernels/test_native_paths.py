@@ -13,7 +13,7 @@ import pytest
 import fastnn
 from fastnn.kernels import native
 from fastnn.kernels.numpy import network as reference
-from fastnn.kernels.spec import aligned_zeros, layout, weight_views
+from fastnn.kernels.spec import Data, EpochArgs, aligned_zeros, layout, weight_views
 
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
@@ -174,13 +174,12 @@ def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch, inpu
     X[bad] = np.nan
     state = problem.state(problems.RULES["sgd"])
     params, cut = problems.copied(problem.params), problems.copied(problem.params)
-    arguments = (problem.scale, problem.y)
+    data = Data(problem.X, problem.scale, problem.y)
+    whole = EpochArgs(np.arange(ROWS), batch, problems.RULES["sgd"])
+    good = whole._replace(order=whole.order[: bad // batch * batch])
     with fastnn.use("native", num_threads=2):
-        result = native.train_epoch(
-            problem.net, params, state, X, *arguments, np.arange(ROWS), batch, problems.RULES["sgd"]
-        )
-        good = np.arange(bad // batch * batch)
-        native.train_epoch(problem.net, cut, state, problem.X, *arguments, good, batch, problems.RULES["sgd"])
+        result = native.train_epoch(problem.net, params, state, data._replace(X=X), whole)
+        native.train_epoch(problem.net, cut, state, data, good)
     assert result.batches == bad // batch
     assert np.isfinite(params).all()
     assert problems.distance(params, cut) <= 1e-14  # the clean run may end its last unit of work elsewhere
@@ -198,10 +197,11 @@ def test_ctrl_c_within_a_long_batch_leaves_the_parameters_as_they_were():
         raise KeyboardInterrupt
 
     previous = signal.signal(signal.SIGALRM, interrupt)
+    data, epoch = Data(X, 1.0, y), EpochArgs(np.arange(len(X)), len(X), problems.RULES["sgd"])
     signal.setitimer(signal.ITIMER_REAL, 0.01)  # the one batch is about a hundred thousand million multiply-adds
     try:
         with pytest.raises(KeyboardInterrupt):
-            native.train_epoch(net, params, state, X, 1.0, y, np.arange(len(X)), len(X), problems.RULES["sgd"])
+            native.train_epoch(net, params, state, data, epoch)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
@@ -268,8 +268,8 @@ def test_adam_rounds_square_roots_as_numpy_does(dtype):
     v[:3], v[3:9:2] = (0, np.inf, limits.max), 4 * limits.tiny
     halves = v / 2
     rule = problems.rule("adam", 0.25, beta1=0.5, beta2=0.5, epsilon=1e-30)
-    zeros = np.zeros((1, 300), real), 1.0, np.zeros((1, 1000), real)
-    native.train_epoch(net, params, state, *zeros, np.arange(1), 1, rule)
+    zeros = Data(np.zeros((1, 300), real), 1.0, np.zeros((1, 1000), real))
+    native.train_epoch(net, params, state, zeros, EpochArgs(np.arange(1), 1, rule))
     rate, epsilon = real.type(0.25 * np.sqrt(0.5) / 0.5), real.type(1e-30)
     assert (m == 0.5).all()
     assert (v == halves).all()

@@ -37,18 +37,13 @@ def test_parameters_may_be_given_by_name(backend):
     loss = backend.loss_grad(**shared, y=problem.y, grad=problems.copied(problem.params))
     assert type(loss) is float
     rule = problems.rule("momentum", momentum=0.9)
-    order = np.arange(4)
     result = backend.train_epoch(
-        **shared,
+        net=problem.net,
+        params=params,
         state=problem.state(rule),
-        y=problem.y,
-        order=order,
-        batch_size=3,
-        rule=rule,
+        data=spec.Data(problem.X, problem.scale, problem.y, weights=np.ones(4)),
+        epoch=spec.EpochArgs(np.arange(4), 3, rule),
         tick=None,
-        weights=np.ones(4),
-        dropout=None,
-        lists=None,
     )
     assert type(result) is spec.EpochResult
     assert [type(value) for value in result] == [float, int, int]

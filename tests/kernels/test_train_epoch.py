@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from problems import EPSILON
 
 from fastnn.kernels.numpy import network as reference
-from fastnn.kernels.spec import LOSSES, OPTIMIZERS
+from fastnn.kernels.spec import LOSSES, OPTIMIZERS, Data, EpochArgs
 
 NETS = [
     ((9, 7, 4), ("tanh", "softmax"), "cross_entropy"),
@@ -144,8 +144,8 @@ def test_training_in_two_halves_is_training_in_one(backend):
     params, state = problems.copied(problem.params), problem.state(rule)
     for done in (0, 2):
         order = np.arange(done * 3, done * 3 + 6)
-        half = rule._replace(step=done)
-        backend.train_epoch(problem.net, params, state, problem.X, problem.scale, problem.y, order, 3, half)
+        half = EpochArgs(order, 3, rule._replace(step=done))
+        backend.train_epoch(problem.net, params, state, Data(problem.X, problem.scale, problem.y), half)
     assert (params == whole).all()
 
 
@@ -162,8 +162,8 @@ def test_a_loss_that_is_not_finite_stops_before_its_update(backend, loss, batch,
     X[3 * batch - 1, 1] = bad  # the third batch's last row
     rule = RULES["momentum"]
     params, state = problems.copied(problem.params), problem.state(rule)
-    order = np.arange(len(X))
-    result = backend.train_epoch(problem.net, params, state, X, 1.0, problem.y, order, batch, rule)
+    epoch = EpochArgs(np.arange(len(X)), batch, rule)
+    result = backend.train_epoch(problem.net, params, state, Data(X, 1.0, problem.y), epoch)
     expected, good_params, good_state = problems.train(backend, problem, range(2 * batch), batch, rule)
     assert result == expected
     assert result.batches == 2
@@ -174,10 +174,9 @@ def test_a_loss_that_is_not_finite_stops_before_its_update(backend, loss, batch,
 def test_a_loss_that_is_not_finite_at_once_changes_nothing(backend):
     problem = problems.make(*NETS[0])
     params, state = problems.copied(problem.params), problem.state(RULES["adam"])
-    X, ticks = np.full_like(problem.X, np.nan), []
-    result = backend.train_epoch(
-        problem.net, params, state, X, 1.0, problem.y, np.arange(10), 4, RULES["adam"], ticks.append
-    )
+    data, epoch = Data(np.full_like(problem.X, np.nan), 1.0, problem.y), EpochArgs(np.arange(10), 4, RULES["adam"])
+    ticks = []
+    result = backend.train_epoch(problem.net, params, state, data, epoch, ticks.append)
     assert result == (0.0, 0, 0)
     assert ticks == []
     assert (params == problem.params).all()
@@ -210,8 +209,9 @@ def test_an_exception_in_tick_leaves_the_finished_batches(backend, long_work):
             raise RuntimeError("enough")
 
     params, state = problems.copied(long_work.params), long_work.state(rule)
+    data, epoch = Data(long_work.X, 1.0, long_work.y), EpochArgs(order, 10, rule)
     with pytest.raises(RuntimeError, match="enough"):
-        backend.train_epoch(long_work.net, params, state, long_work.X, 1.0, long_work.y, order, 10, rule, tick)
+        backend.train_epoch(long_work.net, params, state, data, epoch, tick)
     done = ticks[-1]
     assert 3 <= done < 500_000
     _, expected, expected_state = problems.train(backend, long_work, order[: 10 * done], 10, rule)

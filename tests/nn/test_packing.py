@@ -15,6 +15,7 @@ from fastnn import MLP
 from fastnn.dropin import keras, layers, scratch
 from fastnn.errors import DivergenceError
 from fastnn.kernels import native
+from fastnn.kernels.spec import Data
 from fastnn.nn import fit as training
 
 REALS = [np.float32, np.float64]
@@ -42,7 +43,7 @@ def labels():
 
 
 def data(X):
-    return training.Data(X, 1.0, np.zeros(len(X), np.int64))
+    return Data(X, 1.0, np.zeros(len(X), np.int64))
 
 
 # ---- which rows are packed
@@ -123,13 +124,13 @@ def test_batches_that_come_again_are_listed(images, strokes, tmp_path):
     for X, scale in ((strokes, 1.0), (strokes / 255, 1 / 255)):
         found = training.packed(data(X), NET, 5, 32)
         assert found.X is X
-        assert found.lists.scale == scale
+        assert found.block_csc.scale == scale
         for epochs, batch_size in ((5, None), (5, 31), (4, 32)):
-            assert training.packed(data(X), NET, epochs, batch_size).lists is None
-        assert training.packed(data(X[:100]), NET, 5, 32).lists is None
+            assert training.packed(data(X), NET, epochs, batch_size).block_csc is None
+        assert training.packed(data(X[:100]), NET, 5, 32).block_csc is None
         for backend in ("numba", "numpy"):
             with fastnn.use(backend):
-                assert training.packed(data(X), NET, 5, 32).lists is None
+                assert training.packed(data(X), NET, 5, 32).block_csc is None
     assert training.packed(data(images / 255), NET, 5, 32).X.dtype == np.uint8  # most groups of pixels are active
     strokes.tofile(tmp_path / "X")
     on_disk = data(np.memmap(tmp_path / "X", np.uint8, "r", shape=strokes.shape))

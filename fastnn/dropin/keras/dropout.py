@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...kernels.spec import Dropout, IntArray
-from ...nn.fit import Data
+from ...kernels.spec import Data, Dropout, IntArray
 from .network import Network
 
 MOST_BYTES = 256 << 20  # of masks at a time

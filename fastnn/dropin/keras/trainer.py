@@ -12,9 +12,9 @@ from ... import checks
 from ...checks import Inputs
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
-from ...kernels.spec import EpochResult, FloatArray, IntArray, Net, Tick
+from ...kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
 from ...nn import fit as training
-from ...nn.fit import HELD_OUT_NAMES, Data
+from ...nn.fit import HELD_OUT_NAMES
 from . import dropout, randomness
 from .data import Samples, rows_of
 from .hooks import Hooks
@@ -134,9 +134,8 @@ class Trainer:
     def _run(self, step: dropout.Part, batch_size: int, tick: Tick | None) -> EpochResult:
         optimizer, network = self.optimizer, self.network
         state, rule = optimizer.state_for(network), optimizer.rule()
-        result = training.run_epoch(
-            get_backend(), self.net, network.params, state, step.data, step.order, batch_size, rule, tick, step.masks
-        )
+        epoch = EpochArgs(step.order, batch_size, rule, step.masks)
+        result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
         optimizer.iterations += result.batches
         return result
 

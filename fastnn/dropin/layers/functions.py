@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import callers_depth
 from ...kernels import backend_name, get_backend
-from ...kernels.spec import FloatArray, IntArray, Net
-from ...nn.fit import Data
+from ...kernels.spec import Data, FloatArray, IntArray, Net
 
 Function = Callable[..., Any]
 Four = tuple[Function, Function, Function, Function]
@@ -51,7 +50,7 @@ def train_epoch(
     """See :func:`fastnn.kernels.numba.user_functions.train_epoch`."""
     from ...kernels.numba import user_functions as jit_functions
 
-    return jit_functions.train_epoch(four, net, params, data.X, data.scale, data.y, order, batch_size, rate)
+    return jit_functions.train_epoch(four, net, params, data, order, batch_size, rate)
 
 
 def _is_ours(function: Function) -> bool:

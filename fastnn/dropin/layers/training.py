@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike
 
 from ... import checks
 from ...errors import DivergenceError, InvalidArgumentError
-from ...kernels import get_backend
-from ...kernels.spec import LOSS_RULES, SGD, Rule
-from ...nn.fit import Data, packed, run_epoch
+from ...kernels.spec import LOSS_RULES, SGD, Data, EpochArgs, Rule
+from ...nn.fit import packed, run_epoch
 from . import functions
 from .built_in import LOSSES, Loss, derivated_sigmoid, sigmoid
 from .layer import FullyConnectedLayer, Slab
@@ -65,12 +64,12 @@ class Run:
 
     def _by_kernels(self, loss: Loss) -> float:
         """Train once on all batches; return the mean of their losses."""
-        slab, data, size = self._slab(), self.data, self.batch_size
+        slab, data = self._slab(), self.data
         net = slab.net._replace(loss=LOSS_RULES.index(loss.name))
-        rule = Rule(SGD, self.rate * loss.step * size)  # the kernels follow the mean
+        rule = Rule(SGD, self.rate * loss.step * self.batch_size)  # the kernels follow the mean
         state = np.empty((0, slab.params.size), slab.params.dtype)
         try:
-            total = run_epoch(get_backend(), net, slab.params, state, data, self.order, size, rule).loss
+            total = run_epoch(net, slab.params, state, data, EpochArgs(self.order, self.batch_size, rule)).loss
         except InvalidArgumentError:  # of NaN or infinity in the data
             self._blame_data()
             raise

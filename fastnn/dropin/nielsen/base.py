@@ -22,6 +22,8 @@ from ...errors import DivergenceError, InvalidArgumentError, callers_depth
 from ...kernels import get_backend
 from ...kernels.spec import (
     SGD,
+    Data,
+    EpochArgs,
     FloatArray,
     Net,
     Rule,
@@ -32,7 +34,7 @@ from ...kernels.spec import (
     layout,
     weight_views,
 )
-from ...nn.fit import Data, run_epoch
+from ...nn.fit import run_epoch
 from . import pairs as pair_data
 
 Function = Callable[[Any], Any]
@@ -269,9 +271,7 @@ class BookNetwork:
         net, state = slab.net._replace(loss=self._loss()), np.empty((0, slab.params.size), self._dtype)
         order, rule = np.array(rows.places, np.int64), Rule(SGD, learning_rate=eta, l2=l2)
         try:
-            run_epoch(
-                get_backend(), net, slab.params, state, rows.data, order, batch_size, rule, first_params=old.params
-            )
+            run_epoch(net, slab.params, state, rows.data, EpochArgs(order, batch_size, rule), first_params=old.params)
         except DivergenceError:
             raise
         except InvalidArgumentError:  # NaN or infinity in the data: say in which pair

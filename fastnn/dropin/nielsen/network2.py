@@ -24,8 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 from ... import checks
 from ...errors import FileFormatError, InvalidArgumentError, access_error
 from ...io.atomic import write_atomically
-from ...kernels.spec import BINARY_CROSS_ENTROPY, QUADRATIC, FloatArray
-from ...nn.fit import Data
+from ...kernels.spec import BINARY_CROSS_ENTROPY, QUADRATIC, Data, FloatArray
 from . import pairs as pair_data
 from .base import BookNetwork, originals, sigmoid, vectorized_result
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels import get_backend
-from ...nn.fit import Data
+from ...kernels.spec import Data
 
 CHUNK = 64  # columns that change their type together: small enough for the cache
 

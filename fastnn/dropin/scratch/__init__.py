@@ -52,6 +52,8 @@ from ...kernels.spec import (
     RELU,
     SGD,
     SOFTMAX,
+    Data,
+    EpochArgs,
     FloatArray,
     IntArray,
     Net,
@@ -61,7 +63,7 @@ from ...kernels.spec import (
     layout,
     weight_views,
 )
-from ...nn.fit import Data, packed, run_epoch
+from ...nn.fit import packed, run_epoch
 from .neighbors import forget, knn, knn_batch
 
 __all__ = [
@@ -304,13 +306,13 @@ def _fit(
     for drawn in weights[::2]:
         drawn[:] = np.random.randn(*drawn.shape) * math.sqrt(2 / len(drawn))
     data = packed(data, net, epochs, len(images))
-    order, state, rule = np.arange(len(images)), np.empty((0, count)), Rule(SGD, lr)
+    state, args = np.empty((0, count)), EpochArgs(np.arange(len(images)), len(images), Rule(SGD, lr))
     for epoch in range(1, epochs + 1):
         shown = epoch == 1 or epoch % 10 == 0
         # the printed loss is that before the update
         outputs = _outputs(net, params, data.X, data.scale)[0] if shown else None
         try:
-            run_epoch(get_backend(), net, params, state, data, order, len(order), rule)
+            run_epoch(net, params, state, data, args)
         except DivergenceError:
             message = f"epoch {epoch}: expected a finite loss and finite weights, found NaN or infinity (lr {lr:g})"
             raise DivergenceError(message, weights) from None

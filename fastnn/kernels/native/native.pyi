@@ -3,7 +3,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec import Codes, Dropout, EpochResult, FloatArray, IntArray, Lists, Net, Rule, Tick
+from ..spec import BlockCSC, Codes, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
 
 simd: str
 matrices: bool
@@ -27,16 +27,9 @@ def train_epoch(
     net: Net,
     params: FloatArray,
     state: FloatArray,
-    X: NDArray[Any],
-    scale: float,
-    y: NDArray[Any],
-    order: IntArray,
-    batch_size: int,
-    rule: Rule,
+    data: Data,
+    epoch: EpochArgs,
     tick: Tick | None = None,
-    weights: FloatArray | None = None,
-    dropout: Dropout | None = None,
-    lists: Lists | None = None,
 ) -> EpochResult: ...
 def neighbors(
     metric: int,
@@ -59,7 +52,7 @@ def encode(
     errors: NDArray[np.float32],
 ) -> None: ...
 def pack_rows(X: FloatArray) -> tuple[NDArray[np.uint8], float] | None: ...
-def list_rows(X: NDArray[Any], scale: float, batch_size: int) -> Lists | None: ...
+def list_rows(X: NDArray[Any], scale: float, batch_size: int) -> BlockCSC | None: ...
 def parse_fields(text: bytes, columns: int) -> NDArray[np.uint8] | None: ...
 def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InvalidArgumentError
 from .. import num_threads
-from ..spec import ACTIVATIONS, EpochResult, Lists
+from ..spec import ACTIVATIONS, BlockCSC, EpochResult
 
 cdef extern from "api.h" nogil:
     int EXPONENTIAL
@@ -307,10 +307,13 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
         PyErr_CheckSignals()
 
 
-def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, double scale, cnp.ndarray y,
-                cnp.ndarray order, int64_t batch_size, rule, tick=None, cnp.ndarray weights=None, dropout=None,
-                lists=None):
+def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=None):
     """See fastnn.kernels.spec.Kernels.train_epoch."""
+    cdef cnp.ndarray X, y, weights, order
+    cdef double scale
+    cdef int64_t batch_size
+    X, scale, y, weights, block_csc = data
+    order, batch_size, rule, dropout = epoch
     cdef Net shape = Net(net)
     cdef const fnn_kernels *kernels = table(params)
     cdef void *parameters = cnp.PyArray_DATA(params)
@@ -324,24 +327,24 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, cnp.ndarray X, doubl
     memset(&result, 0, sizeof(result))
     if count == 0:
         return EpochResult(0.0, 0, 0)
-    cdef fnn_data data = data_of(X, scale, y)
+    cdef fnn_data samples = data_of(X, scale, y)
     cdef const uint8_t[:, ::1] kept
     cdef const double[::1] scales
     if weights is not None:
-        data.weights = cnp.PyArray_DATA(weights)
+        samples.weights = cnp.PyArray_DATA(weights)
     if dropout is not None and shape.c.layers > 1:
         kept, scales = dropout.kept, dropout.scales
-        data.kept, data.kept_width, data.scales = &kept[0, 0], kept.shape[1], &scales[0]
-    if lists is not None:
-        data.lists, data.lists_scale = cnp.PyArray_DATA(lists.entries), lists.scale
+        samples.kept, samples.kept_width, samples.scales = &kept[0, 0], kept.shape[1], &scales[0]
+    if block_csc is not None:
+        samples.lists, samples.lists_scale = cnp.PyArray_DATA(block_csc.nonzeros), block_csc.scale
     cdef int threads = threads_for(count * shape.work, FNN_TRAIN_THREAD_WORK)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, LEADING)
                              + kernels.arena_bytes(&shape.c, batch_size, TRAINING) * (threads - 1))
     cdef Interrupt interrupt = Interrupt()
     while result.batches < batches and not result.diverged:
         with nogil:
-            kernels.train(&shape.c, parameters, slots, &data, rows, count, batch_size, &update, SLICE_SECONDS, &result,
-                          arena.start, threads, &interrupt.c)
+            kernels.train(&shape.c, parameters, slots, &samples, rows, count, batch_size, &update, SLICE_SECONDS,
+                          &result, arena.start, threads, &interrupt.c)
         interrupt.end()
         if tick is not None and not result.diverged:
             tick(result.batches)

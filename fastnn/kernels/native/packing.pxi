@@ -43,7 +43,7 @@ def pack_rows(cnp.ndarray X):
 
 
 def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
-    """spec's Lists of rows (n, inputs) of uint8, times ``scale``, or of float32 or float64, in batches of so many.
+    """spec's BlockCSC of rows (n, inputs) of uint8, times ``scale``, or of float32 or float64, in batches of so many.
 
     None if pack_rows would not pack the reals, or if half of the inputs are other than zero in some batch.
     """
@@ -67,7 +67,7 @@ def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
                 break
             PyErr_CheckSignals()
         if fits:
-            return Lists(np.asarray(lists), scale if is_uint8 else 1 / factor)
+            return BlockCSC(np.asarray(lists), scale if is_uint8 else 1 / factor)
         if is_uint8:  # which take none of the factors
             break
     return None

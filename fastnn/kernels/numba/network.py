@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from .. import spec
 from ..spec import (
     Codes,
+    Data,
     Dropout,
+    EpochArgs,
     EpochResult,
     FloatArray,
     IntArray,
-    Lists,
     Net,
     Rule,
     Tick,
@@ -313,31 +314,18 @@ def layer_grad(
 
 
 def train_epoch(
-    net: Net,
-    params: FloatArray,
-    state: FloatArray,
-    X: NDArray[Any],
-    scale: float,
-    y: NDArray[Any],
-    order: IntArray,
-    batch_size: int,
-    rule: Rule,
-    tick: Tick | None = None,
-    weights: FloatArray | None = None,
-    dropout: Dropout | None = None,
-    lists: Lists | None = None,
+    net: Net, params: FloatArray, state: FloatArray, data: Data, epoch: EpochArgs, tick: Tick | None = None
 ) -> EpochResult:
-    net, X, scale, y, order = plain(net, X, scale, y, order)
-    rule = Rule._make([int(rule.optimizer), *map(float, rule[1:-1]), int(rule.step)])
-    work, extras = (
-        new_work(net, params.dtype, min(BLOCK, batch_size, len(order))),
-        _extras(params.dtype, weights, dropout),
-    )
+    net, X, scale, y, order = plain(net, data.X, data.scale, data.y, epoch.order)
+    rule = Rule._make([int(epoch.rule.optimizer), *map(float, epoch.rule[1:-1]), int(epoch.rule.step)])
+    batch_size = int(epoch.batch_size)
+    work = new_work(net, params.dtype, min(BLOCK, batch_size, len(order)))
+    extras = _extras(params.dtype, data.weights, epoch.dropout)
     grad = aligned_zeros(params.size, params.dtype)
     total, correct, batches = 0.0, 0, 0
     for first, last in portions(-(-len(order) // batch_size)):
         loss, hits, done = _train(
-            net, params, state, grad, X, scale, y, order, int(batch_size), rule, first, last, extras, work
+            net, params, state, grad, X, scale, y, order, batch_size, rule, first, last, extras, work
         )
         total, correct, batches = total + loss, correct + hits, batches + done
         if tick is not None and done:

@@ -21,9 +21,8 @@ from weakref import WeakKeyDictionary
 import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from numpy.typing import NDArray
 
-from ..spec import FloatArray, IntArray, Net
+from ..spec import Data, FloatArray, IntArray, Net
 from . import layers as step
 from . import network as jit
 
@@ -244,9 +243,7 @@ def train_epoch(
     functions: tuple[Function, Function, Function, Function],
     net: Net,
     params: FloatArray,
-    X: NDArray[Any],
-    scale: float,
-    y: FloatArray,
+    data: Data,
     order: IntArray,
     batch_size: int,
     rate: float,
@@ -257,7 +254,7 @@ def train_epoch(
     parameters move by -rate times the gradient that follows. Returns the sum of the batches' losses and the number of
     batches done: all, or those before the first whose loss is not finite.
     """
-    net, X, scale, y, order = jit.plain(net, X, scale, y, order)
+    net, X, scale, y, order = jit.plain(net, data.X, data.scale, data.y, order)
     work = jit.new_work(net, params.dtype, batch_size)
     total, batches = 0.0, 0
     for first, last in jit.portions(len(order) // batch_size):

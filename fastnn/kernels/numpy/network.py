@@ -24,11 +24,12 @@ from ..spec import (
     SIGMOID,
     SOFTMAX,
     TANH,
+    Data,
     Dropout,
+    EpochArgs,
     EpochResult,
     FloatArray,
     IntArray,
-    Lists,
     Net,
     Rule,
     Tick,
@@ -231,33 +232,21 @@ def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: ND
 
 
 def train_epoch(
-    net: Net,
-    params: FloatArray,
-    state: FloatArray,
-    X: NDArray[Any],
-    scale: float,
-    y: NDArray[Any],
-    order: IntArray,
-    batch_size: int,
-    rule: Rule,
-    tick: Tick | None = None,
-    weights: FloatArray | None = None,
-    dropout: Dropout | None = None,
-    lists: Lists | None = None,
+    net: Net, params: FloatArray, state: FloatArray, data: Data, epoch: EpochArgs, tick: Tick | None = None
 ) -> EpochResult:
     grad = np.zeros_like(params)
     total, correct, batches = 0.0, 0, 0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            x = _rows(X, rows, scale, params.dtype)
-            targets = target_rows(y, rows, int(net.sizes[-1]), params.dtype)
-            factors = 1.0 if weights is None else weights[rows, np.newaxis]
-            masks = _masks(net, dropout, rows, params.dtype)
+        for start in range(0, len(epoch.order), epoch.batch_size):
+            rows = epoch.order[start : start + epoch.batch_size]
+            x = _rows(data.X, rows, data.scale, params.dtype)
+            targets = target_rows(data.y, rows, int(net.sizes[-1]), params.dtype)
+            factors = 1.0 if data.weights is None else data.weights[rows, np.newaxis]
+            masks = _masks(net, epoch.dropout, rows, params.dtype)
             loss, hits = _backward(net, params, x, targets, grad, factors, masks)
             if not math.isfinite(loss):
                 break
-            _update(net, params, state, grad, rule, rule.step + batches + 1)
+            _update(net, params, state, grad, epoch.rule, epoch.rule.step + batches + 1)
             total, correct, batches = total + loss, correct + hits, batches + 1
             if tick is not None:
                 tick(batches)
