@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from .kernels import set_backend as set_backend
     from .kernels import set_num_threads as set_num_threads
     from .kernels import use as use
-    from .neighbors.index import Neighbors as Neighbors
-    from .neighbors.index import cross_validate_k as cross_validate_k
+    from .neighbors import Neighbors as Neighbors
+    from .neighbors import cross_validate_k as cross_validate_k
     from .nn import schedules as schedules
     from .nn.fit import EarlyStopping as EarlyStopping
     from .nn.fit import History as History

@@ -1,11 +1,10 @@
-"""Exact k nearest neighbours: index, search, radius search, votes and the choice of k."""
+"""The index of exact nearest neighbours: search, radius search, classes and graphs."""
 
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +15,7 @@ from ..kernels import get_backend
 from ..kernels.spec import EUCLIDEAN, MANHATTAN, METRICS, IntArray
 from . import codes as pruning
 from .codes import Pruning
+from .votes import Weights, check_weights, vote, vote_weights
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 QUERIES_AT_A_TIME = 4096  # per call of the kernel: bounds what the queries' codes take, and how long progress is silent
 FEW_QUERIES = 16  # which short codes answer first even with a matrix unit: reading whole rows takes longer
 FLOAT32_END = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity
-MOST_WEIGHT = np.float64(1e300)  # of a vote, so that no sum overflows; NumPy would narrow Python's number to float32
-DISTANCE_WEIGHT = 2.0**-100  # of a vote, divided by the distance: no power of two changes the outcome, 1 overflows
 FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
-Weights = str | Callable[[NDArray[np.floating[Any]]], ArrayLike]
 Progress = Callable[[int], None]  # called with the number of queries answered
 
 
@@ -92,7 +89,7 @@ class Neighbors:
         queries answered so far.
         """
         rows = self._fitted()
-        _check_later(progress)
+        check_progress(progress)
         ks = checks.counts("k", k, len(rows))
         queries = checks.points("Q", Q, like=rows)
         distances, indices = self._search(queries, max(ks), progress=progress)
@@ -149,7 +146,8 @@ class Neighbors:
         infinite sums are equal. Where all weights of a query are 0 nobody votes, which is an error. With a list of k's
         one search serves all, and the result is a list.
         """
-        _check_later(progress, weights)
+        check_progress(progress)
+        check_weights(weights)
         found = self.search(Q, [k] if not isinstance(k, Iterable) else k, progress=progress)
         votes = [self._vote(distances, indices, weights) for distances, indices in found]
         return votes if isinstance(k, Iterable) else votes[0]
@@ -268,113 +266,7 @@ class Neighbors:
         return csr_matrix((entries, indices.astype(np.int64), starts), shape=(len(counts), len(self._fitted())))
 
 
-def _check_later(progress: object, weights: object = "uniform") -> None:
-    """Refuse before a search what is of no use after it."""
+def check_progress(progress: object) -> None:
+    """Refuse before a search what could not be called after it."""
     if progress is not None and not callable(progress):
         checks.unsupported("progress", "a function of how many are done", progress)
-    if not callable(weights):
-        checks.choice("weights", weights, ("uniform", "distance"))
-
-
-def vote_weights(distances: NDArray[Any], weights: Weights) -> NDArray[Any]:
-    """The weight (q, k) of each neighbour's vote; see :meth:`Neighbors.classify`."""
-    if callable(weights):
-        return _weights_by(weights, distances.copy())  # which it may change
-    if weights == "uniform":
-        return np.ones(distances.shape)
-    zero = distances == 0
-    with np.errstate(divide="ignore"):
-        inverse = DISTANCE_WEIGHT / distances.astype(np.float64)
-    return np.where(zero.any(axis=1, keepdims=True), zero, inverse)
-
-
-def _weights_by(function: Callable[[NDArray[np.floating[Any]]], ArrayLike], distances: NDArray[Any]) -> NDArray[Any]:
-    """What a caller's function makes of distances (q, k), if that can be votes."""
-    what, shape = "weights(distances)", distances.shape
-    try:
-        found = function(distances)
-    except (TypeError, ValueError) as error:  # as of math.exp and int, which take one number
-        if type(error) not in (TypeError, ValueError):  # the function's own
-            raise
-        problem = f"{type(error).__name__}: {error}"
-        raise InvalidArgumentError(what, f"a function of an array of distances {shape}", problem) from error
-    result = checks.numeric_array(what, found)
-    if result.shape != shape:
-        raise InvalidArgumentError(what, f"shape {shape}", f"shape {result.shape}")
-    if np.isnan(result).any():
-        raise InvalidArgumentError(what, "numbers", "NaN")
-    wrong = (result < -MOST_WEIGHT) | ((result > MOST_WEIGHT) & (result < np.inf))
-    if wrong.any():
-        raise InvalidArgumentError(what, f"numbers from {-MOST_WEIGHT:g} to {MOST_WEIGHT:g}, or inf", result[wrong][0])
-    without = np.flatnonzero(~result.any(axis=1))
-    if len(without):
-        raise InvalidArgumentError(what, "some weight other than 0 for each query", f"none for query {without[0]}")
-    return result
-
-
-def vote(labels: IntArray, weights: NDArray[Any]) -> IntArray:
-    """The label of each row (q, k) that has the greatest sum of weights (q, k), of equal sums the lowest."""
-    order = np.argsort(labels, axis=1, kind="stable")
-    ordered = np.take_along_axis(labels, order, axis=1)
-    starts = np.ones(ordered.shape, bool)  # where a run of equal labels begins
-    starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    sums = np.full(ordered.shape, -np.inf)
-    weights = np.take_along_axis(weights, order, axis=1).ravel()
-    sums[starts] = np.add.reduceat(weights, np.flatnonzero(starts), dtype=np.float64)
-    winners: IntArray = np.take_along_axis(ordered, sums.argmax(axis=1, keepdims=True), axis=1)[:, 0]
-    return winners
-
-
-class Scores(NamedTuple):
-    """What :func:`cross_validate_k` returns."""
-
-    ks: tuple[int, ...]
-    accuracy: NDArray[np.float64]  # (ks, folds) share of the held-out rows that are classified rightly
-
-    @property
-    def best_k(self) -> int:
-        """The k with the highest mean accuracy, the lowest of equals."""
-        means = self.accuracy.mean(axis=1)
-        return min(k for k, mean in zip(self.ks, means, strict=True) if mean == means.max())
-
-
-def cross_validate_k(
-    X: ArrayLike,
-    y: ArrayLike,
-    ks: Sequence[int],
-    folds: int | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
-    *,
-    metric: str = "euclidean",
-    weights: Weights = "uniform",
-    progress: Progress | None = None,
-) -> Scores:
-    """Which k is best? Score every k of ``ks`` by cross-validation, with one search per fold.
-
-    ``folds`` is a number of stratified folds, where each class's rows go to the folds in turn, or pairs of training and
-    test indices as scikit-learn's splitters yield. ``progress`` is called with the number of folds done.
-    """
-    rows = checks.points("X", X)
-    labels = checks.labels("y", y, len(rows))
-    if isinstance(folds, numbers.Integral):
-        splits = _stratified(labels, folds)
-    else:
-        splits = checks.folds("folds", folds, len(rows))
-    counts = checks.counts("ks", ks, min(len(train) for train, _ in splits))
-    _check_later(progress, weights)
-    columns = []
-    for done, (train, test) in enumerate(splits):
-        predictions = Neighbors(metric).fit(rows[train], labels[train]).classify(rows[test], counts, weights)
-        columns.append([float(np.mean(prediction == labels[test])) for prediction in predictions])
-        if progress is not None:
-            progress(done + 1)
-    return Scores(tuple(counts), np.array(columns).T)
-
-
-def _stratified(labels: NDArray[Any], folds: numbers.Integral) -> list[tuple[IntArray, IntArray]]:
-    count = checks.integer("folds", folds, low=2)
-    if count > len(labels):
-        raise InvalidArgumentError("folds", f"at most {len(labels)}, one per row", count)
-    by_class = np.argsort(labels, kind="stable")
-    fold_of = np.empty(len(labels), np.int64)
-    fold_of[by_class] = np.arange(len(labels)) % count
-    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(count)]

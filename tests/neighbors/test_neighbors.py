@@ -16,9 +16,10 @@ from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 import fastnn
+from fastnn import neighbors
 from fastnn.errors import InvalidArgumentError
 from fastnn.kernels.spec import METRICS
-from fastnn.neighbors import index as neighbors
+from fastnn.neighbors.index import QUERIES_AT_A_TIME
 
 each_metric = pytest.mark.parametrize("metric", METRICS)
 each_pruning = pytest.mark.parametrize("pruning", ["auto", "always", "never"])
@@ -128,14 +129,14 @@ def test_no_queries():
 
 def test_more_queries_than_the_kernel_takes_at_a_time():
     rng = np.random.default_rng(0)
-    X, Q = rng.normal(size=(40, 2)), rng.normal(size=(neighbors.QUERIES_AT_A_TIME * 2 + 5, 2))
+    X, Q = rng.normal(size=(40, 2)), rng.normal(size=(QUERIES_AT_A_TIME * 2 + 5, 2))
     steps = []
     index = fastnn.Neighbors(pruning="always").fit(X)
     distances, indices = index.search(Q, 2, progress=steps.append)
     expected, expected_indices = theirs("euclidean", X, n_neighbors=2).kneighbors(Q)
     np.testing.assert_array_equal(indices, expected_indices)
     np.testing.assert_allclose(distances, expected, rtol=1e-12)
-    assert steps == [neighbors.QUERIES_AT_A_TIME, 2 * neighbors.QUERIES_AT_A_TIME, len(Q)]
+    assert steps == [QUERIES_AT_A_TIME, 2 * index.QUERIES_AT_A_TIME, len(Q)]
 
 
 def test_fitting_again_forgets_what_was_before():

@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.spec import IntArray
-from ...neighbors.index import Neighbors, vote
+from ...neighbors import Neighbors, vote
 
 __all__ = ["forget", "knn", "knn_batch"]
 
