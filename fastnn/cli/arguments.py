@@ -2,7 +2,7 @@
 
 Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed (a closed stdout
 included), 2 for wrong usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses
-arguments and reports failures; what is slow to import, and the work, is in :mod:`fastnn.commands`.
+arguments and reports failures; what a command does is ``run`` in the module of its name.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import importlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
 from .. import __version__
@@ -75,11 +76,10 @@ def _run(argv: Sequence[str] | None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold anything
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        from . import commands
-
-        run: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
+        module = importlib.import_module(f".{arguments.command}", __package__)  # only now, as it imports NumPy
         try:
-            return run(arguments)
+            code: int = module.run(arguments)
+            return code
         except InvalidArgumentError as error:
             raise _of_flag(error, arguments) from error
 

@@ -19,7 +19,7 @@ from PIL import Image
 import fastnn
 from fastnn import cli, digit_image
 from fastnn.cli import arguments as options
-from fastnn.cli import commands
+from fastnn.cli import train as training_command
 from fastnn.kernels import NAMES, spec
 from fastnn.nn import fit as training
 from fastnn.nn.initializers import INITIALIZERS
@@ -102,7 +102,7 @@ def test_held_out_images_are_not_trained_on(data, capsys):
     assert train(data, "--validation", "0.25", "--epochs", "1") == 0
     assert "450 training images; val_loss and val_accuracy are of the 150 images held out" in capsys.readouterr().out
     X = np.arange(40, dtype=np.uint8).reshape(20, 2)
-    (rest, _), held_out = commands._hold_out((X, np.arange(20, dtype=np.uint8)), 0.3, seed=1)
+    (rest, _), held_out = training_command._hold_out((X, np.arange(20, dtype=np.uint8)), 0.3, seed=1)
     assert held_out is not None
     assert (len(rest), len(held_out[0])) == (14, 6)
     assert sorted(np.concatenate([rest, held_out[0]]).tolist()) == X.tolist()
@@ -355,7 +355,7 @@ def test_exit_codes_of_interruptions(monkeypatch, capsys, error, code, message):
     def fail(_arguments: argparse.Namespace) -> int:
         raise error
 
-    monkeypatch.setattr(commands, "backends", fail)
+    monkeypatch.setattr("fastnn.cli.backends.run", fail)
     assert cli.main(["backends"]) == code
     assert capsys.readouterr().err == message
 
@@ -368,7 +368,7 @@ def test_a_warning_is_one_line_on_stderr(data, monkeypatch, capsys):
         warnings.warn("fastnn runs on the slower numpy backend", stacklevel=1)
         return 0
 
-    monkeypatch.setattr(commands, "backends", slow)
+    monkeypatch.setattr("fastnn.cli.backends.run", slow)
     assert cli.main(["backends"]) == 0
     assert capsys.readouterr() == ("", "fastnn: warning: fastnn runs on the slower numpy backend\n")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from bars import TESTING, TRAINING, bars, idx, write_bars
 from PIL import Image
 
 import fastnn
-from fastnn import cli
+from fastnn import cli, datasets
 from fastnn.cli import arguments as options
-from fastnn.cli import commands
+from fastnn.cli import knn as command
+from fastnn.neighbors.votes import NAMED_WEIGHTS
 
 
 def noisy(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +157,7 @@ def test_weights(capsys, tmp_path):
     for weights, accuracy in (("uniform", 0.0), ("distance", 1.0)):  # votes 1 against 2, and 1 against 1/2 + 1/3
         flags = ["--train", train, "--query", query, "--k", "3", "--weights", weights]
         assert result(capsys, *flags)["accuracy"] == [accuracy]
-    assert options.VOTE_WEIGHTS == ("uniform", "distance")
+    assert options.VOTE_WEIGHTS == NAMED_WEIGHTS
 
 
 def test_only_classes_that_occur_are_in_the_table(capsys, tmp_path):
@@ -248,9 +250,9 @@ def test_labels_are_found_beside_the_images(tmp_path, name, ending):
     images = tmp_path / name
     labels = tmp_path / (name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1") + ending)
     images.write_bytes(idx(TEST[0].reshape(-1, 28, 28)))
-    assert commands._read_rows(str(images), 0)[1] is None
+    assert command._read_rows(str(images), 0)[1] is None
     labels.write_bytes(idx(TEST[1]))
-    X, y = commands._read_rows(str(images), 0)
+    X, y = command._read_rows(str(images), 0)
     np.testing.assert_array_equal(X, TEST[0])
     np.testing.assert_array_equal(y, TEST[1])
 
@@ -298,7 +300,7 @@ def test_csv_columns_go_by_their_names(data, capsys, tmp_path):
 @pytest.mark.parametrize("flags", [[], ["--json"]])
 def test_progress_is_shown_on_a_terminal(data, capsys, monkeypatch, terminal, flags):
     monkeypatch.setattr(fastnn.neighbors.index, "QUERIES_AT_A_TIME", 80)
-    monkeypatch.setattr(commands.sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     assert knn("--data", data, *flags) == 0
     err = capsys.readouterr().err
     if not terminal or flags:
@@ -320,7 +322,7 @@ def test_progress_is_wiped_out_when_interrupted(data, capsys, monkeypatch):
     def interrupt(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands.sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(fastnn.Neighbors, "classify", interrupt)
     assert knn("--data", data) == 130
     assert capsys.readouterr().err.endswith("\r\033[Kfastnn: interrupted\n")
@@ -331,7 +333,7 @@ def test_embedded_mnist_is_the_default(monkeypatch, capsys):
         assert path is None
         return TRAIN, TEST
 
-    monkeypatch.setattr(commands.datasets, "load_mnist", small)
+    monkeypatch.setattr(datasets, "load_mnist", small)
     assert result(capsys)["rows"] == TRAINING
 
 

@@ -1,0 +1,30 @@
+"""The images of digits that networks are trained and tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FastnnError, InvalidArgumentError
+from ..nn import fit as training
+from ..nn.mlp import MLP
+
+Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+PIXELS, CLASSES = 784, 10  # of MNIST, and of every set that load_mnist reads
+
+
+def check_sizes(where: str, sizes: Sequence[int]) -> None:
+    """The images have 784 pixels and 10 classes; a model file of other sizes is not at fault, but cannot be used."""
+    if len(sizes) < 2 or sizes[0] != PIXELS or sizes[-1] != CLASSES:
+        expected, found = f"{PIXELS} inputs and {CLASSES} outputs for these images", "-".join(map(str, sizes)) or "none"
+        if where.startswith("--"):
+            raise InvalidArgumentError(where, expected, found)
+        raise FastnnError(f"{where}: expected {expected}, found {found}")
+
+
+def loss_and_accuracy(model: MLP, test: Split) -> tuple[float, float]:
+    """Loss and accuracy; a regressor on one-hot targets has an accuracy too."""
+    return training.evaluate(model.net, model.params, model.check_data(*test))

@@ -1,0 +1,166 @@
+"""``fastnn knn``: classify rows by their nearest neighbours, and show what they confuse."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checks, datasets, kernels, plots
+from ..datasets.csv_file import read_csv_rows
+from ..datasets.idx import read_idx_split
+from ..errors import FastnnError, InvalidArgumentError
+from ..metrics import confusion_matrix
+from ..neighbors import Neighbors
+from .images import CLASSES, Split
+from .output import check_outputs, print_json, print_worst_pairs
+
+Rows = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]  # labels may be missing
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify test rows by their neighbours; score every k and show what the best confuses, or print the classes."""
+    check_outputs(arguments)
+    (X, y), (queries, truth) = _search_data(arguments)
+    ks = checks.counts("--k", [k for part in arguments.k for k in part], len(X))
+    if truth is None and len(ks) > 1:
+        raise InvalidArgumentError("--k", "one number for queries without labels", f"{len(ks)} of them")
+    if truth is None and arguments.plot is not None:
+        raise InvalidArgumentError("--plot", "queries with labels", f"none beside {arguments.query}")
+    if truth is not None and not arguments.json:
+        print(f"{len(X):,} training rows, {len(queries):,} queries, {arguments.metric}, {arguments.weights} votes")
+        sys.stdout.flush()
+    with kernels.use(arguments.backend, num_threads=arguments.threads):
+        start = time.perf_counter()
+        index = Neighbors(arguments.metric).fit(X, y)
+        fitted = time.perf_counter()
+        with _search_progress(len(queries), quiet=arguments.json) as progress:
+            predictions = index.classify(queries, ks, arguments.weights, progress=progress)
+        seconds = fitted - start, time.perf_counter() - fitted
+        if truth is None:
+            _print_classes(predictions[0], as_json=arguments.json)
+        else:
+            _report_search(arguments, ks, predictions, truth, len(X), seconds)
+    return 0
+
+
+def _search_data(arguments: argparse.Namespace) -> tuple[Split, Rows]:
+    """The rows to search among, and the queries."""
+    train: Rows
+    test: Rows
+    if arguments.train is None or arguments.query is None:
+        train, test = datasets.load_mnist(arguments.data)
+    if arguments.train is not None:
+        train = _read_rows(arguments.train, 0)
+    if arguments.query is not None:
+        test = _read_rows(arguments.query, 1)
+    (X, y), (queries, truth) = train, test
+    if y is None:
+        raise FastnnError(f"{arguments.train}: expected a file of labels beside it, found none")
+    if queries.shape[1] != X.shape[1]:
+        expected, found = "training rows and queries of one width", f"{X.shape[1]} and {queries.shape[1]} pixels"
+        raise FastnnError(f"{arguments.query or arguments.train}: expected {expected}, found {found}")
+    return (X, y), (queries, truth)
+
+
+def _read_rows(path: str, split: int) -> Rows:
+    """Rows and labels from a file; ``split`` is 0 for the training and 1 for the test half of a file that has both."""
+    name = os.path.basename(path).lower().removesuffix(".gz")
+    if name.endswith(".csv"):  # only queries may lack labels
+        return datasets.read_csv(path) if split == 0 else read_csv_rows(path)
+    if name.endswith((".pkl", ".pickle")):
+        return datasets.load_mnist(path)[split]
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8] | None = None
+    if name.endswith(".npz"):
+        images, labels = datasets.read_npz(path)[split]
+    elif (beside := _labels_beside(path)) is not None:
+        images, labels = read_idx_split(path, beside)
+    else:
+        images = datasets.read_idx(path)
+    return images.reshape(len(images), -1), labels
+
+
+def _labels_beside(path: str) -> str | None:
+    """t10k-labels-idx1-ubyte for t10k-images-idx3-ubyte, each of them raw or .gz; None where there is no such file."""
+    folder, name = os.path.split(path.removesuffix(".gz"))
+    other = name.replace("images", "labels").replace("idx3", "idx1")
+    candidates = [os.path.join(folder, other + ending) for ending in ("", ".gz")] if other != name else []
+    return next((candidate for candidate in candidates if os.path.lexists(candidate)), None)
+
+
+def _print_classes(classes: NDArray[Any], *, as_json: bool) -> None:
+    for row, label in enumerate(classes.tolist()):
+        if as_json:
+            print_json(**{"row": row, "class": label})
+        else:
+            print(label)
+
+
+def _report_search(
+    arguments: argparse.Namespace,
+    ks: Sequence[int],
+    predictions: Sequence[NDArray[Any]],
+    truth: NDArray[np.uint8],
+    rows: int,
+    seconds: tuple[float, float],
+) -> None:
+    right = [int((predicted == truth).sum()) for predicted in predictions]
+    accuracies = [count / len(truth) for count in right]
+    best = max(range(len(ks)), key=lambda i: (right[i], -ks[i]))
+    classes = max(CLASSES, 1 + int(truth.max()), 1 + int(predictions[best].max()))
+    confusion = confusion_matrix(truth, predictions[best], labels=range(classes))
+    seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
+    if arguments.plot is not None:
+        title = f"k = {ks[best]}: {accuracies[best]:.2%} of {len(truth):,} queries"
+        names = [str(label) for label in seen]
+        plots.plot_confusion(confusion[np.ix_(seen, seen)], arguments.plot, classes=names, title=title)
+    if arguments.json:
+        print_json(
+            k=list(ks),
+            accuracy=accuracies,
+            best_k=ks[best],
+            rows=rows,
+            queries=len(truth),
+            fit_seconds=seconds[0],
+            search_seconds=seconds[1],
+            backend=kernels.backend_name(kernels.get_backend()),
+            confusion=confusion.tolist(),
+        )
+        return
+    for k, count, accuracy in zip(ks, right, accuracies, strict=True):
+        print(f"k = {k}: accuracy {accuracy:.2%} ({count:,} of {len(truth):,} queries)")
+    print(f"fit {seconds[0]:.2f} s, search {seconds[1]:.2f} s ({len(truth) / seconds[1]:,.0f} queries/s)")
+    print(f"Confusion with k = {ks[best]}, a line for each true class:")
+    cells = [["", *map(str, seen)]]
+    cells += [[str(i), *(f"{confusion[i, j]:,}" if confusion[i, j] else "." for j in seen)] for i in seen]
+    width = max(len(cell) for line in cells for cell in line)
+    for first, *others in cells:
+        print("  " + first.rjust(max(2, len(cells[-1][0]))) + "".join(cell.rjust(width + 2) for cell in others))
+    print_worst_pairs(confusion)
+
+
+@contextmanager
+def _search_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """What shows on stderr, where that is a terminal, how many queries are answered; it is wiped out in the end."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    start = time.perf_counter()
+
+    def show(done: int) -> None:
+        left = f", {(time.perf_counter() - start) / done * (total - done):.0f} s left" if done else ""
+        print(f"\r\033[K{done:,} of {total:,} queries{left} ", end="", file=sys.stderr, flush=True)
+
+    show(0)
+    try:
+        yield show
+    finally:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,52 @@
+"""What several commands print, and the files that they write."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import plots
+from ..errors import FastnnError, InvalidArgumentError
+from ..io.atomic import check_destination
+
+WORST_PAIRS = 5
+
+
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Raise now, not when the work is done, if the file that a flag asks for cannot be written."""
+    for flag, check in (("save", check_destination), ("plot", plots.check_plot)):
+        path = getattr(arguments, flag, None)
+        if path is None:
+            continue
+        try:
+            check(path)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"--{flag}", error.expected, error.found) from error
+        except FastnnError as error:
+            raise FastnnError(f"--{flag}: {error}") from error
+
+
+def accuracy_line(loss: float, accuracy: float, count: int) -> str:
+    return f"Test accuracy {accuracy:.2%} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}"
+
+
+def print_worst_pairs(confusion: NDArray[np.int64]) -> None:
+    for digit, taken_for, count in _worst_pairs(confusion):
+        print(f"  {digit} taken for {taken_for}: {count:,} of {confusion[digit].sum():,}")
+
+
+def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """The commonest mistakes, most frequent first: class, what it was taken for, how often."""
+    pairs = [(i, j, int(n)) for i, row in enumerate(confusion) for j, n in enumerate(row) if i != j and n]
+    return sorted(pairs, key=lambda pair: -pair[2])[:WORST_PAIRS]
+
+
+def print_json(**values: Any) -> None:
+    """One object on one line; JSON has no NaN, so an undefined figure is null."""
+    clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+    print(json.dumps(clean, allow_nan=False), flush=True)

@@ -1,0 +1,116 @@
+"""``fastnn train``: train a network, test it, save it and draw its curves."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from .. import checks, datasets, kernels, plots
+from ..errors import InvalidArgumentError
+from ..nn import fit as training
+from ..nn.fit import History
+from ..nn.mlp import MLP
+from .images import Split, check_sizes, loss_and_accuracy
+from .output import accuracy_line, check_outputs, print_json
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train a network, testing it after every epoch; save it and draw its curves if asked to."""
+    sizes = [size for part in arguments.sizes for size in part]
+    check_sizes("--sizes", sizes)
+    names = arguments.activation
+    model = MLP(
+        sizes,
+        activation=names[0] if len(names) == 1 else names,
+        output=arguments.output,
+        loss=arguments.loss,
+        init=arguments.init,
+        dtype=arguments.dtype,
+        seed=arguments.seed,
+    )
+    check_outputs(arguments)
+    train, test = datasets.load_mnist(arguments.data)
+    with kernels.use(arguments.backend, num_threads=arguments.threads):
+        history = _fit(arguments, model, train, test)
+        if arguments.save is not None:
+            model.save(arguments.save)
+        if arguments.plot is not None:
+            held_out = "validation" if arguments.validation else "test"
+            plots.plot_history(history, arguments.plot, held_out=held_out, title=_describe(model))
+        _report_training(arguments, model, history, test)
+    return 0
+
+
+def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> History:
+    train, held_out = _hold_out(train, arguments.validation, arguments.seed)
+    count = len(train[0])
+    rule = training.optimizer_rule(
+        arguments.optimizer, arguments.learning_rate, arguments.momentum, False, arguments.l2
+    )
+    if not arguments.json:
+        shown = f"{len(held_out[0]):,} images held out" if held_out else f"{len(test[0]):,} test images"
+        how = f"{arguments.optimizer}, learning rate {rule.learning_rate:g}, batches of {arguments.batch_size}"
+        print(f"{_describe(model)}, {how}")
+        print(f"{count:,} training images; val_loss and val_accuracy are of the {shown}", flush=True)
+
+    def print_epoch(_model: MLP, history: History) -> None:
+        print_json(
+            event="epoch",
+            epoch=len(history),
+            loss=history.loss[-1],
+            accuracy=history.accuracy[-1],
+            val_loss=history.val_loss[-1],
+            val_accuracy=history.val_accuracy[-1],
+            samples_per_second=count / max(history.seconds[-1], 1e-9),
+            seconds=history.seconds[-1],
+        )
+
+    return model.fit(
+        *train,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        optimizer=arguments.optimizer,
+        momentum=arguments.momentum,
+        l2=arguments.l2,
+        validation_data=held_out or test,
+        callbacks=[print_epoch] if arguments.json else (),
+        verbose=0 if arguments.json else 1,
+    )
+
+
+def _hold_out(train: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
+    """Split a random ``fraction`` off the training images; None where it is 0."""
+    if checks.number("--validation", fraction, low=0, high=1, below=True) == 0:
+        return train, None
+    X, y = train
+    order = np.random.default_rng(seed).permutation(len(X))
+    count = round(fraction * len(X))
+    if not 0 < count < len(X):
+        raise InvalidArgumentError(
+            "--validation", f"a share of the {len(X)} images that leaves some for each", fraction
+        )
+    first, rest = order[:count], np.sort(order[count:])
+    return (X[rest], y[rest]), (X[first], y[first])
+
+
+def _report_training(arguments: argparse.Namespace, model: MLP, history: History, test: Split) -> None:
+    loss, accuracy = loss_and_accuracy(model, test)
+    if arguments.json:
+        print_json(
+            event="result",
+            test_loss=loss,
+            test_accuracy=accuracy,
+            seconds=sum(history.seconds),
+            backend=kernels.backend_name(kernels.get_backend()),
+            model=arguments.save,
+        )
+        return
+    print(accuracy_line(loss, accuracy, len(test[0])))
+    if arguments.save is not None:
+        print(f"Saved to {arguments.save}")
+
+
+def _describe(model: MLP) -> str:
+    return f"{'-'.join(map(str, model.sizes))} {'-'.join(model.activations)}, {model.loss}"
