@@ -20,8 +20,8 @@ packing  images given as reals, trained on as they are or as bytes (LEAST_PACKED
          type and epochs
 listing  digits in order, with lists of what is active in each batch or without (LEAST_LISTED_BATCH,
          LEAST_LISTED_EPOCHS; fastnn/nn/fit.py), by width, type, batch size and epochs
-queries  a plain search of bytes with the queries dense or in teams (LEAST_ARRANGED, MOST_ACTIVE_QUERIES; searcher.h),
-         by rows, queries and share of active pixels
+queries  a plain search of bytes with the queries in tiles or micro-batches (LEAST_MICRO_BATCH_ROWS,
+         MOST_ACTIVE_BLOCKS; plan_search.c), by rows, queries and share of active pixels
 """
 
 from __future__ import annotations
@@ -207,9 +207,13 @@ def searcher(X: np.ndarray, Q: np.ndarray, way: str | None) -> Callable[[], floa
     index = fastnn.Neighbors(pruning="never").fit(X)
 
     def search() -> float:
-        with fastnn.use("native"), forced(way):
-            start = time.perf_counter()
-            index.search(Q)
+        native.force_queries(way)
+        try:
+            with fastnn.use("native"):
+                start = time.perf_counter()
+                index.search(Q)
+        finally:
+            native.force_queries(None)
         return time.perf_counter() - start
 
     return search
@@ -221,7 +225,7 @@ def queries(rounds: int) -> Iterator[dict[str, object]]:
         share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
         for rows in (500, 1000, 2000, 10_000):
             for count in (4, 100, 2000):
-                ways = {way or "rule": searcher(X[:rows], X[-count:], way) for way in ("dense", "teams", None)}
+                ways = {way or "rule": searcher(X[:rows], X[-count:], way) for way in ("tiles", "micro-batches", None)}
                 yield measure(f"{count} queries among {rows}, {share:.0%} of quads active", ways, "rule", rounds)
 
 

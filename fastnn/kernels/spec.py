@@ -152,6 +152,31 @@ class Codes(NamedTuple):
     finer_queries: NDArray[np.uint8] | None = None  # (q, finer width)
 
 
+class SearchPlan(NamedTuple):
+    """How the native backend searches; see its ``plan_search``. The words are those of plan_search.h."""
+
+    scan: str  # what rows are compared by: "codes", "bytes", "reals" (tiles of products) or "pairs" (one by one)
+    plain_scan: str  # the same without codes, and where these turn out to rule out too little
+    queries: str  # of the scan: "one by one", in whole "tiles" or in "micro-batches"
+    plain_queries: str
+    most_active: float  # micro-batches only where less than this share of their byte blocks is not zero
+    dot: str  # what multiplies bytes and codes: "madd", "vnni" or "amx"
+    tile_queries: int  # queries of a tile
+    seeds: int  # rows with the nearest codes that each query looks at first
+    refines: bool  # whether there are finer codes
+    most_verified: float  # the share of a query's rows left by the codes above which these are given up, once there are
+    grace: float  # more than so many
+    refine_cost: float  # of comparing finer codes, in terms of computing a distance
+    buffer: int  # rows that wait to be selected from; 0: each is inserted among the k best
+    seed_buffer: int
+    unit_rows: int  # rows whose unit vectors are kept at a time, for the cosine metric
+    split: str  # what threads share out: blocks of "queries", or the "rows"
+    threads: int
+    block: int  # queries that are compared with a tile of rows at a time
+    blocks: int
+    parts: int  # of the rows
+
+
 Tick = Callable[[int], None]  # called now and then with the number of batches finished
 
 

@@ -1,6 +1,6 @@
 """Native searches give the same bits with any number of threads, with codes and without, on every instruction set.
 
-And queries of bytes in teams that skip what is zero, or all together, find the same.
+And queries of bytes in micro-batches that skip what is zero, or in whole tiles, find the same.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ def test_the_bits_do_not_depend_on_the_instruction_set(digests):
         assert not different, simd
 
 
-@pytest.fixture(params=["dense", "teams"])
-def form(request):
-    native.force_form(request.param)
+@pytest.fixture(params=["tiles", "micro-batches"])
+def grouping(request):
+    native.force_queries(request.param)
     yield
-    native.force_form(None)
+    native.force_queries(None)
 
 
 @pytest.mark.parametrize("kind", ["random", "sparse", "zeros", "equal"])
 @pytest.mark.parametrize("size", [*point_sets.SIZES, (40, 300, 30), (20, 1025, 9)], ids=str)
-@pytest.mark.usefixtures("form")
-def test_queries_of_bytes_in_either_form(size, kind):
+@pytest.mark.usefixtures("grouping")
+def test_queries_of_bytes_in_either_grouping(size, kind):
     points = point_sets.make(kind, "uint8", *size)
     for k in (1, min(5, size[0])):
         point_sets.check(point_sets.search(native, points, "euclidean", k), points, "euclidean", k)
 
 
-@pytest.mark.parametrize("form", [None, "dense", "teams"], indirect=True)
-@pytest.mark.usefixtures("form")
-def test_teams_go_by_the_zeros_of_many_queries():
-    """Enough rows for the rule to look for teams; the queries' order must not show."""
+@pytest.mark.parametrize("grouping", [None, "tiles", "micro-batches"], indirect=True)
+@pytest.mark.usefixtures("grouping")
+def test_micro_batches_go_by_the_zeros_of_many_queries():
+    """Enough rows for the rule to look for micro-batches; the queries' order must not show."""
     rng = np.random.default_rng(1)
     patterns = rng.random((6, 130)) < 0.3
     both = rng.integers(0, 9, (2600, 130), dtype=np.uint8) * patterns[rng.integers(0, 6, 2600)]

@@ -5,6 +5,7 @@ from .native import (
     describe,
     encode,
     force_form,
+    force_queries,
     force_split,
     force_threads,
     forward,
@@ -16,6 +17,7 @@ from .native import (
     pack_pairs,
     pack_rows,
     parse_fields,
+    plan_search,
     simd,
     train_epoch,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "describe",
     "encode",
     "force_form",
+    "force_queries",
     "force_split",
     "force_threads",
     "forward",
@@ -36,6 +39,7 @@ __all__ = [
     "pack_pairs",
     "pack_rows",
     "parse_fields",
+    "plan_search",
     "simd",
     "train_epoch",
 ]

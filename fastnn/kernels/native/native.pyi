@@ -1,9 +1,9 @@
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from ..spec import BlockCSC, Codes, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
+from ..spec import BlockCSC, Codes, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, SearchPlan, Tick
 
 simd: str
 matrices: bool
@@ -40,6 +40,21 @@ def neighbors(
     values: NDArray[np.float64],
     indices: IntArray,
 ) -> None: ...
+def plan_search(
+    metric: str,
+    rows: int,
+    queries: int,
+    columns: int,
+    k: int,
+    dtype: DTypeLike,
+    *,
+    code_width: int = 0,
+    finer_width: int = 0,
+    most_verified: float = ...,
+    threads: int | None = None,
+    simd: str | None = None,
+    dot: str | None = None,
+) -> SearchPlan: ...
 def encode(
     rows: NDArray[Any],
     projected: FloatArray,
@@ -59,5 +74,6 @@ def pack_pairs(
 ) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...
 def activate(activation: str, x: FloatArray, out: FloatArray) -> None: ...
 def force_form(form: Literal["dense", "lists", "teams"] | None) -> None: ...
+def force_queries(grouping: Literal["tiles", "micro-batches"] | None) -> None: ...
 def force_threads(forced: bool) -> None: ...
 def force_split(split: Literal["inputs", "outputs"] | None) -> None: ...

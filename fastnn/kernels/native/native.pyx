@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InvalidArgumentError
 from .. import num_threads
-from ..spec import ACTIVATIONS, BlockCSC, EpochResult
+from ..spec import ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan
 
 cdef extern from "api.h" nogil:
     int EXPONENTIAL
@@ -55,6 +55,35 @@ cdef extern from "api.h" nogil:
         int64_t batches
         int diverged, interrupted
 
+    ctypedef enum fnn_int8_dot:
+        DOT_MADD
+
+    ctypedef struct fnn_search_request:
+        int64_t metric, rows, queries, columns, k
+        int is_uint8, real_bytes
+        int64_t code_width, finer_width
+        double most_verified
+        int threads, vector_bytes
+        fnn_int8_dot dot
+        int forced_queries, forced_threads
+
+    ctypedef struct fnn_search_plan:
+        int scan, plain_scan, queries, plain_queries
+        double most_active
+        int dot
+        int64_t tile_queries, seeds
+        int refines
+        double most_verified, grace, refine_cost
+        int64_t buffer, seed_buffer, unit_rows
+        int split, threads
+        int64_t block, blocks, parts
+
+    fnn_search_plan fnn_plan_search(const fnn_search_request *) noexcept
+    const char *const *fnn_names_of_scans
+    const char *const *fnn_names_of_query_groupings
+    const char *const *fnn_names_of_dots
+    const char *const *fnn_names_of_search_splits
+
     ctypedef struct fnn_search:
         int64_t metric, rows, queries, columns, k
         const void *x
@@ -71,7 +100,8 @@ cdef extern from "api.h" nogil:
         int64_t finer_width
         const uint8_t *finer_rows
         const uint8_t *finer_queries
-        double scale, most_verified
+        double scale
+        const fnn_search_plan *plan
 
     ctypedef struct fnn_encoding:
         int64_t rows, columns, axes, width
@@ -104,8 +134,8 @@ cdef extern from "api.h" nogil:
         size_t (*lists_bytes)(int64_t, int64_t, int64_t, size_t *) noexcept nogil
         int (*list_rows)(const void *, int, int64_t, int64_t, int64_t, int64_t, double, void *, void *,
                          int) noexcept nogil
-        size_t (*search_bytes)(const fnn_search *, int) noexcept nogil
-        int (*search)(const fnn_search *, void *, int, fnn_interrupt *) noexcept nogil
+        size_t (*search_bytes)(const fnn_search *) noexcept nogil
+        int (*search)(const fnn_search *, void *, fnn_interrupt *) noexcept nogil
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
         void (*encode)(const fnn_encoding *, void *) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
@@ -117,12 +147,12 @@ cdef extern from "api.h" nogil:
 
     int64_t fnn_parse_fields(const uint8_t *, int64_t, int64_t, uint8_t *) noexcept
     const fnn_unit *fnn_select(const char *) noexcept
+    fnn_int8_dot fnn_dot_of(const fnn_unit *) noexcept
     fnn_interrupt fnn_new_interrupt(int (*)(fnn_interrupt *) noexcept, void *)
     int fnn_forced_form, fnn_forced_split, fnn_forced_threads
     int FORWARD, TRAINING, LEADING
     const double FNN_FORWARD_THREAD_WORK
     const double FNN_TRAIN_THREAD_WORK
-    const double FNN_SEARCH_THREAD_WORK
 
 cnp.import_array()
 
@@ -141,6 +171,10 @@ if unit == NULL:
     )
 
 simd = unit.name.decode()
+VECTOR_BYTES = {"generic": 16, "avx2": 32, "avx512": 64, "amx": 64}  # of each instruction set
+BEST_DOT = {"generic": "madd", "avx2": "madd", "avx512": "vnni", "amx": "amx"}
+DOTS = [fnn_names_of_dots[i].decode() for i in range(3)]
+QUERY_GROUPINGS = [fnn_names_of_query_groupings[i].decode() for i in range(3)]
 matrices = simd == "amx"  # whether tiles of bytes go by a matrix unit, several times as fast as all else
 
 
@@ -357,7 +391,7 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     cdef fnn_search search = fnn_search(
         metric, cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Q, 0), cnp.PyArray_DIM(X, 1), values.shape[1],
         cnp.PyArray_DATA(X), cnp.PyArray_DATA(Q), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, limit,
-        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0)
+        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, NULL)
     cdef const uint8_t[:, ::1] row_codes, query_codes, finer_rows, finer_queries
     cdef const float[::1] row_errors, query_errors
     if search.queries == 0 or search.k == 0:
@@ -369,20 +403,85 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
         search.width = row_codes.shape[1]
         search.row_codes, search.query_codes = &row_codes[0, 0], &query_codes[0, 0]
         search.row_errors, search.query_errors = &row_errors[0], &query_errors[0]
-        search.scale, search.most_verified = codes.scale, codes.most_verified
+        search.scale = codes.scale
         if codes.finer_rows is not None:
             finer_rows, finer_queries = codes.finer_rows, codes.finer_queries
             search.finer_width = finer_rows.shape[1]
             search.finer_rows, search.finer_queries = &finer_rows[0, 0], &finer_queries[0, 0]
+    cdef fnn_search_request request = request_of(metric, search.rows, search.queries, search.columns, search.k, X.dtype)
+    if codes is not None:
+        request.code_width, request.finer_width, request.most_verified = (
+            search.width, search.finer_width, codes.most_verified)
+    cdef fnn_search_plan plan = fnn_plan_search(&request)
+    search.plan = &plan
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
-    cdef int64_t width = search.width if codes is not None else search.columns
-    cdef double work = <double>search.rows * <double>search.queries * <double>width
-    cdef int threads = threads_for(work, FNN_SEARCH_THREAD_WORK)
-    cdef Arena arena = Arena(kernels.search_bytes(&search, threads))
+    cdef Arena arena = Arena(kernels.search_bytes(&search))
     cdef Interrupt interrupt = Interrupt()
     with nogil:
-        kernels.search(&search, arena.start, threads, &interrupt.c)
+        kernels.search(&search, arena.start, &interrupt.c)
     interrupt.end()
+
+
+cdef int forced_queries = -1  # see force_queries
+
+
+cdef fnn_search_request request_of(int64_t metric, int64_t rows, int64_t queries, int64_t columns, int64_t k, dtype):
+    """What a search's plan depends on, without codes, on this machine."""
+    return fnn_search_request(
+        metric, rows, queries, columns, k, dtype == np.uint8, 8 if dtype == np.float64 else 4, 0, 0, 0, num_threads(),
+        VECTOR_BYTES[simd], fnn_dot_of(unit), forced_queries, fnn_forced_threads)
+
+
+def plan_search(metric, int64_t rows, int64_t queries, int64_t columns, int64_t k, dtype, *, int64_t code_width=0,
+                int64_t finer_width=0, double most_verified=float("inf"), threads=None, simd=None, dot=None):
+    """How :func:`neighbors` goes, or would go, about one call with X (rows, columns), Q (queries, columns) and k.
+
+    ``metric`` is a name of spec.METRICS and ``dtype`` that of X and Q. Codes, if any, have ``code_width`` and
+    ``finer_width`` bytes and spec.Codes' ``most_verified``. Another machine than this may be asked for: by the most
+    ``threads`` of a call, by ``simd`` ("generic", "avx2", "avx512", "amx") and by what multiplies bytes, ``dot``
+    ("madd", "vnni", "amx"; by default the best that such a CPU may have). Returns a spec.SearchPlan; nothing is
+    computed, and the arrays need not exist.
+    """
+    cdef fnn_search_request request = request_of(METRICS.index(metric), rows, queries, columns, k, np.dtype(dtype))
+    request.code_width, request.finer_width, request.most_verified = code_width, finer_width, most_verified
+    if threads is not None:
+        request.threads = threads
+    if simd is not None:
+        request.vector_bytes = VECTOR_BYTES[simd]
+    if dot is not None or simd is not None:
+        request.dot = DOTS.index(dot if dot is not None else BEST_DOT[simd])
+    cdef fnn_search_plan plan = fnn_plan_search(&request)
+    return SearchPlan(
+        scan=fnn_names_of_scans[plan.scan].decode(),
+        plain_scan=fnn_names_of_scans[plan.plain_scan].decode(),
+        queries=fnn_names_of_query_groupings[plan.queries].decode(),
+        plain_queries=fnn_names_of_query_groupings[plan.plain_queries].decode(),
+        most_active=plan.most_active,
+        dot=fnn_names_of_dots[plan.dot].decode(),
+        tile_queries=plan.tile_queries,
+        seeds=plan.seeds,
+        refines=plan.refines != 0,
+        most_verified=plan.most_verified,
+        grace=plan.grace,
+        refine_cost=plan.refine_cost,
+        buffer=plan.buffer,
+        seed_buffer=plan.seed_buffer,
+        unit_rows=plan.unit_rows,
+        split=fnn_names_of_search_splits[plan.split].decode(),
+        threads=plan.threads,
+        block=plan.block,
+        blocks=plan.blocks,
+        parts=plan.parts,
+    )
+
+
+def force_queries(grouping):
+    """Let plain searches of bytes take queries in "tiles" or in "micro-batches", whatever suits them; None: as suits.
+
+    For the tests and the benchmark of the rule.
+    """
+    global forced_queries
+    forced_queries = -1 if grouping is None else QUERY_GROUPINGS.index(grouping)
 
 
 def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const real[::1] low, double scale,
@@ -419,7 +518,6 @@ def force_form(form):
     """Let first layers take their inputs "dense", in "lists" or in "teams" whatever the rules say; None: by the rules.
 
     For the tests and the benchmark of these rules. Runs of online batches have groups in place of lists and teams.
-    "dense" and "teams" also say how exact searches take queries of uint8.
     """
     global fnn_forced_form
     fnn_forced_form = -1 if form is None else ("dense", "lists", "teams").index(form)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plan_search.h"
+
 /* Codes: the positions in spec.ACTIVATIONS, LOSS_RULES and OPTIMIZERS. */
 enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */
 enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, RASHID };
@@ -72,7 +74,8 @@ typedef struct {
     const float *row_errors, *query_errors;
     int64_t finer_width; /* of the finer ones */
     const uint8_t *finer_rows, *finer_queries;
-    double scale, most_verified;
+    double scale;
+    const fnn_search_plan *plan;
 } fnn_search;
 
 /* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off; see fastnn/neighbors/codes.py. */
@@ -140,7 +143,6 @@ void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a
    milliseconds of work, as below that a thread costs more than it saves wherever other programs use the cores. */
 #define FNN_FORWARD_THREAD_WORK 4e7
 #define FNN_TRAIN_THREAD_WORK 4e7
-#define FNN_SEARCH_THREAD_WORK 1e7 /* bytes of codes, or columns, of all pairs: about a millisecond */
 
 /* What a pass is for: outputs; gradients too; or also for what the threads of a training share. */
 enum { FORWARD, TRAINING, LEADING };
@@ -186,9 +188,9 @@ typedef struct {
                      double factor, void *lists, void *arena, int threads);
 
     /* Searches; returns 1 where the interrupt came, and values and indices are then of no use. The arena has
-       search_bytes(search, threads) bytes. */
-    size_t (*search_bytes)(const fnn_search *search, int threads);
-    int (*search)(const fnn_search *search, void *arena, int threads, fnn_interrupt *interrupt);
+       search_bytes(search) bytes. */
+    size_t (*search_bytes)(const fnn_search *search);
+    int (*search)(const fnn_search *search, void *arena, fnn_interrupt *interrupt);
 
     /* The codes of rows. The arena has encode_bytes(encoding) bytes. */
     size_t (*encode_bytes)(const fnn_encoding *encoding);
@@ -225,9 +227,11 @@ extern uint64_t fnn_set_bits[256];
 #define FASTNN_AMX 1
 #endif
 #endif
-extern int fnn_amx_wanted;
 
 /* dispatch.c: the unit for this CPU, or the one that `forced` (of FASTNN_SIMD) names; NULL where it cannot run. */
 const fnn_unit *fnn_select(const char *forced);
+
+/* What the unit multiplies bytes by on this CPU. */
+fnn_int8_dot fnn_dot_of(const fnn_unit *unit);
 
 #endif

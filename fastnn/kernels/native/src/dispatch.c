@@ -10,7 +10,6 @@
 #endif
 
 _Atomic int fnn_forced_form = -1, fnn_forced_split = -1, fnn_forced_threads = 0;
-int fnn_amx_wanted;
 uint64_t fnn_set_bits[256];
 
 extern const fnn_kernels fnn_generic_f32, fnn_generic_f64;
@@ -53,10 +52,18 @@ const fnn_unit *fnn_select(const char *forced) {
     }
 #ifdef FASTNN_X86
     __builtin_cpu_init();
-    fnn_amx_wanted = (any || !strcmp(forced, "amx")) && has_amx();
-    if (fnn_amx_wanted) return &amx;
+    if ((any || !strcmp(forced, "amx")) && has_amx()) return &amx;
     if ((any || !strcmp(forced, "avx512")) && has_avx512()) return &avx512;
     if ((any || !strcmp(forced, "avx2")) && has_avx2()) return &avx2;
 #endif
     return any || !strcmp(forced, "generic") ? &generic : NULL;
+}
+
+fnn_int8_dot fnn_dot_of(const fnn_unit *unit) {
+#ifdef FASTNN_X86
+    if (unit == &amx) return DOT_AMX;
+    if (unit == &avx512 && __builtin_cpu_supports("avx512vnni")) return DOT_VNNI;
+#endif
+    (void)unit;
+    return DOT_MADD;
 }

@@ -92,13 +92,14 @@ TARGET("amx-tile,amx-int8")
 END_TARGET
 #endif
 
-static const bytes_kernels *best_bytes(void) {
+static const bytes_kernels *kernels_of(fnn_int8_dot dot) {
 #if VECTOR_BYTES == 64 && defined(FASTNN_AMX)
-    if (fnn_amx_wanted) return &amx_kernels;
+    if (dot == DOT_AMX) return &amx_kernels;
 #endif
 #if VECTOR_BYTES == 64
-    if (__builtin_cpu_supports("avx512vnni")) return &vnni_kernels;
+    if (dot == DOT_VNNI) return &vnni_kernels;
 #endif
+    (void)dot;
     return &pairs_kernels;
 }
 

@@ -9,12 +9,6 @@
 
 #include "searcher.h"
 
-#define MOST_AHEAD 4096       /* bytes of a row that are prefetched */
-#define FEW_NEAREST 32        /* neighbours up to which each new row is inserted into a query's list, */
-#define FEW_NEAREST_CODED 256 /* or if codes let few rows in, which cost a look at memory each; */
-#define WAITING_SHARE 2       /* of more, up to half as many rows wait until the best of all are selected */
-#define REFINED_VALUES 0.1    /* values that take as long to compute as to compare one pair of finer codes */
-
 /* Makes the hits of a visit from the masks, and their squares from exact scores. */
 static void take_hits(searcher *here, uint32_t valid, int exact) {
     const int32_t *scores = here->found;
@@ -60,7 +54,7 @@ static void sift(searcher *here, const uint8_t *query_codes, const uint8_t *row_
 INLINE void fetch_row(const searcher *here, int64_t row) {
     const char *start = point_at(here->job->search, here->job->search->x, row);
     const int64_t bytes = (const char *)point_at(here->job->search, here->job->search->x, row + 1) - start;
-    for (int64_t at = 0; at < bytes && at < MOST_AHEAD; at += 64) __builtin_prefetch(start + at);
+    for (int64_t at = 0; at < bytes && at < MOST_PREFETCHED; at += 64) __builtin_prefetch(start + at);
 }
 
 /* Lets the rows' codes reach as far as their errors are above the least: by so much more, at most, than (own + least)^2
@@ -89,7 +83,7 @@ static void relax(searcher *here, int64_t row, int64_t height) {
 static void scan_bytes(searcher *here, int64_t row, int64_t height, uint32_t valid) {
     const fnn_search *s = here->job->search;
     const bytes_kernels *bytes = here->job->bytes;
-    const int by_codes = here->form == BY_CODES, plain = here->form == BY_BYTES;
+    const int by_codes = here->form == SCAN_CODES, plain = here->form == SCAN_BYTES;
     const uint8_t *queries = plain ? s->q : s->query_codes, *rows = plain ? s->x : s->row_codes;
     const int64_t width = plain ? s->columns : s->width, groups = here->groups;
     if (here->alone) {
@@ -113,7 +107,7 @@ static void scan_bytes(searcher *here, int64_t row, int64_t height, uint32_t val
     }
     if (!by_codes) return;
     here->refined = here->hit_count;
-    if (s->finer_width) sift(here, s->finer_queries, s->finer_rows, s->finer_width, row);
+    if (here->job->plan->refines) sift(here, s->finer_queries, s->finer_rows, s->finer_width, row);
     for (int64_t h = 0; h < here->hit_count; h++) fetch_row(here, row + here->hits[h].row);
 }
 
@@ -186,15 +180,10 @@ static void scan_reals(searcher *here, int64_t row, int64_t height, uint32_t val
     take_hits(here, valid, 0);
 }
 
-/* How many rows wait, of a search for k neighbours in some form. */
-static int64_t waiting_room(int form, int64_t k) {
-    return k > (form == BY_CODES ? FEW_NEAREST_CODED : FEW_NEAREST) ? k / WAITING_SHARE : 0;
-}
-
-/* Begins with these lists. */
-static void use_lists(searcher *here, int form, double *values, int64_t *indices, int64_t k) {
+/* Begins with these lists; `room`: how many rows wait. */
+static void use_lists(searcher *here, int64_t room, double *values, int64_t *indices, int64_t k) {
     here->k = k;
-    here->room = waiting_room(form, k);
+    here->room = room;
     here->values = values;
     here->indices = indices;
     memset(here->taken, 0, here->count * sizeof *here->taken);
@@ -247,7 +236,7 @@ INLINE int offer(searcher *here, int64_t query, double value, int64_t index) {
 /* Takes the hits of a visit into the lists. */
 static void settle(searcher *here, int64_t row) {
     const fnn_search *s = here->job->search;
-    const int measured = here->form == SEEDING || here->form == BY_BYTES;
+    const int measured = here->form == SCAN_SEEDS || here->form == SCAN_BYTES;
     const int by_squares = measured || (s->is_uint8 && s->metric == EUCLIDEAN);
     if (by_squares && !measured) measure(here, s->q, s->x, s->columns, row);
     for (int64_t h = 0; h < here->hit_count; h++) {
@@ -264,13 +253,13 @@ static void scan_rows(searcher *here, int64_t row, int64_t height) {
 
 /* Compares the block with the next rows before `high`; returns how many these are. */
 static int64_t visit(searcher *here, int64_t row, int64_t high) {
-    const int64_t most = here->form == BY_REALS ? REAL_ROWS : INT_ROWS;
+    const int64_t most = here->form == SCAN_REALS ? REAL_ROWS : INT_ROWS;
     const int64_t height = high - row < most ? high - row : most;
     const uint32_t valid = ~(uint32_t)0 >> (32 - height);
     here->hit_count = here->refined = 0;
-    if (here->form == BY_ROWS)
+    if (here->form == SCAN_PAIRS)
         scan_rows(here, row, height);
-    else if (here->form == BY_REALS)
+    else if (here->form == SCAN_REALS)
         scan_reals(here, row, height, valid);
     else
         scan_bytes(here, row, height, valid);

@@ -4,32 +4,21 @@
 
 #include "scan.h"
 
-#define MOST_QUERIES 1032     /* of a block, which share the costs of fetching and packing rows */
-#define BLOCK_BYTES (1 << 22) /* of the elements of a block's queries, where MOST_QUERIES would need more */
-#define FEW_QUERIES 64        /* for each thread, below which the threads share out the rows */
-#define MOST_ALONE 2          /* queries that are faster one by one than by packing rows for all of them */
-#define GRACE 256             /* hits of a query that are no reason to give up the codes; of few rows, one in GRACE */
-#define MOST_SEEDED 256       /* neighbours up to which it is worth the memory to look for good rows first */
-#define SEED_STRIDE 8         /* of the visits, one in so many looks for them */
-#define POLL_VISITS 16
-
 /* Lets signals be heard; is the search to stop? */
 static int is_stopped(search_job *job, int thread) {
     if (thread == 0 && fnn_interrupted(job->interrupt)) __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
     return __atomic_load_n(&job->stop, __ATOMIC_RELAXED);
 }
 
-static int64_t seed_count(const fnn_search *s) { return s->width && s->k <= MOST_SEEDED ? 2 * s->k : 0; }
-
 /* Caps what the queries want by the k-th best of twice as many rows, those whose codes are nearest: else most hits are
    rows that come before any good ones. */
 static void seed(searcher *here, int64_t low, int64_t high) {
-    const int64_t k = here->job->search->k, seeds = seed_count(here->job->search);
+    const int64_t k = here->job->search->k, seeds = here->job->plan->seeds;
     for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY; /* any codes will do */
-    use_lists(here, SEEDING, here->seed_values, here->seed_indices, seeds);
-    enter_form(here, SEEDING);
+    use_lists(here, here->job->plan->seed_buffer, here->seed_values, here->seed_indices, seeds);
+    enter_form(here, SCAN_SEEDS);
     for (int64_t row = low, visits = 0; row < high; row += SEED_STRIDE * INT_ROWS, visits++) {
-        if (visits % POLL_VISITS == 0 && is_stopped(here->job, here->thread)) return;
+        if (visits % POLL_TILES == 0 && is_stopped(here->job, here->thread)) return;
         visit(here, row, high);
     }
     for (int64_t i = 0; i < here->count; i++) {
@@ -44,28 +33,26 @@ static void seed(searcher *here, int64_t low, int64_t high) {
 /* Compares a block of queries with the rows low..high; values and indices (count, k) are what it fills. */
 static void search_item(searcher *here, int64_t low, int64_t high, double *values, int64_t *indices) {
     const fnn_search *s = here->job->search;
-    const double grace = (double)(high - low < GRACE * GRACE ? (high - low) / GRACE : GRACE);
-    const int64_t seeds = seed_count(s);
-    const int form = s->width ? BY_CODES : plain_form(s);
+    const fnn_search_plan *plan = here->job->plan;
     double computed = 0;
     for (int64_t i = 0; i < here->count && s->metric == COSINE; i++)
         find_length(s, point_at(s, s->q, here->first + i), &here->q, i);
     for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY;
-    if (seeds && high - low >= 16 * seeds) seed(here, low, high); /* so that the lists fill */
+    if (plan->seeds) seed(here, low, high); /* so that the lists fill */
     for (int64_t i = 0; i < here->count; i++)
         if (s->limit < here->cap[i]) here->cap[i] = s->limit;
-    use_lists(here, form, values, indices, s->k);
-    enter_form(here, form);
+    use_lists(here, plan->buffer, values, indices, s->k);
+    enter_form(here, plan->scan);
     for (int64_t row = low, visits = 0; row < high; visits++) {
-        if (visits % POLL_VISITS == 0) {
+        if (visits % POLL_TILES == 0) {
             if (is_stopped(here->job, here->thread)) return;
             here->narrowed = 1;
         }
         row += visit(here, row, high);
-        computed += (double)here->hit_count + REFINED_VALUES * (double)here->refined;
+        computed += (double)here->hit_count + plan->refine_cost * (double)here->refined;
         const double compared = (double)(here->count * (row - low));
-        if (here->form == BY_CODES && computed > s->most_verified * compared + grace * (double)here->count)
-            enter_form(here, plain_form(s));
+        if (here->form == SCAN_CODES && computed > plan->most_verified * compared + plan->grace * (double)here->count)
+            enter_form(here, plan->plain_scan);
     }
     for (int64_t i = 0; i < here->count && !is_stopped(here->job, here->thread); i++) {
         if (here->taken[i] > s->k) select_best(here, i);
@@ -82,29 +69,30 @@ static void place_lengths(cosine_norms *lengths, int64_t count, int64_t unit, ar
 /* Lays a thread's memory out; returns its size. */
 static size_t place_searcher(searcher *here, const search_job *job, char *arena) {
     const fnn_search *s = job->search;
-    const int plain = plain_form(s);
-    const int64_t padded = padded_queries(job->block);
-    const int64_t width = plain == BY_REALS ? s->columns : 0;
-    const int64_t columns = plain == BY_BYTES && s->columns > s->width ? s->columns : s->width;
+    const fnn_search_plan *plan = job->plan;
+    const fnn_scan plain = plan->plain_scan;
+    const int64_t padded = padded_queries(plan->block);
+    const int64_t width = plain == SCAN_REALS ? s->columns : 0;
+    const int64_t columns = plain == SCAN_BYTES && s->columns > s->width ? s->columns : s->width;
     const int64_t fours = (columns + 3) / 4, groups = job->bytes->groups(4 * fours);
-    const int64_t most = seed_count(s) > s->k ? seed_count(s) : s->k;
-    const int64_t room = waiting_room(s->width && s->k == most ? BY_CODES : plain, most);
+    const int64_t most = plan->seeds > s->k ? plan->seeds : s->k;
+    const int64_t room = plan->seed_buffer > plan->buffer ? plan->seed_buffer : plan->buffer;
     arena_cursor at = {arena, 0};
     here->waiting_values = arena_take(&at, padded * room * sizeof(double));
     here->waiting_indices = arena_take(&at, padded * room * sizeof(int64_t));
     here->taken = arena_take(&at, padded * sizeof(int64_t));
     here->all_values = arena_take(&at, (most + room) * sizeof(double));
     here->all_indices = arena_take(&at, (most + room) * sizeof(int64_t));
-    here->seed_values = arena_take(&at, padded * seed_count(s) * sizeof(double));
-    here->seed_indices = arena_take(&at, padded * seed_count(s) * sizeof(int64_t));
+    here->seed_values = arena_take(&at, padded * plan->seeds * sizeof(double));
+    here->seed_indices = arena_take(&at, padded * plan->seeds * sizeof(int64_t));
     here->cap = arena_take(&at, padded * sizeof(double));
     here->reach = arena_take(&at, padded * sizeof(double));
     here->norm = arena_take(&at, padded * sizeof(double));
     if (s->metric == COSINE) {
-        const int64_t unit = s->is_uint8 ? 0 : s->columns, fit = UNIT_BYTES / (unit * (int64_t)sizeof(double) + 1);
-        here->cached = fit < 1 ? 1 : fit < INT_ROWS ? fit : INT_ROWS;
+        const int64_t unit = s->is_uint8 ? 0 : s->columns;
+        here->cached = plan->unit_rows;
         here->cached_row = arena_take(&at, here->cached * sizeof(int64_t));
-        place_lengths(&here->q, job->block, unit, &at);
+        place_lengths(&here->q, plan->block, unit, &at);
         place_lengths(&here->x, here->cached, unit, &at);
     }
     here->own = arena_take(&at, padded * sizeof(double));
@@ -115,7 +103,7 @@ static size_t place_searcher(searcher *here, const search_job *job, char *arena)
     here->kept = arena_take(&at, columns);
     here->fours = arena_take(&at, fours * sizeof(int32_t));
     here->byte_queries = arena_take(&at, padded * groups * sizeof(int32_t));
-    if (plain == BY_BYTES) {
+    if (plain == SCAN_BYTES) {
         here->listed = arena_take(&at, padded / QUERY_TEAM * groups * sizeof(int32_t));
         here->listed_count = arena_take(&at, padded / QUERY_TEAM * sizeof(int64_t));
         here->active = arena_take(&at, padded * active_words(s->columns) * sizeof(uint64_t));
@@ -134,16 +122,17 @@ static size_t place_searcher(searcher *here, const search_job *job, char *arena)
 static void search_thread(void *argument, int thread, int threads) {
     search_job *job = argument;
     const fnn_search *s = job->search;
+    const int64_t block = job->plan->block, parts = job->plan->parts;
     searcher here = {.job = job, .thread = thread};
     place_searcher(&here, job, job->arena + thread * job->thread_bytes);
     for (int64_t i = 0; i < here.cached; i++) here.cached_row[i] = -1;
     while (!__atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const int64_t item = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
-        if (item >= job->blocks * job->parts) break;
-        const int64_t part = item % job->parts, left = s->queries - (here.first = item / job->parts * job->block);
-        here.count = left < job->block ? left : job->block;
+        if (item >= job->plan->blocks * parts) break;
+        const int64_t part = item % parts, left = s->queries - (here.first = item / parts * block);
+        here.count = left < block ? left : block;
         const int64_t at = (part * s->queries + here.first) * s->k;
-        search_item(&here, s->rows * part / job->parts, s->rows * (part + 1) / job->parts, job->values + at,
+        search_item(&here, s->rows * part / parts, s->rows * (part + 1) / parts, job->values + at,
                         job->indices + at);
     }
     __atomic_fetch_add(&job->finished, 1, __ATOMIC_RELEASE);
@@ -158,7 +147,7 @@ static void join_parts(const search_job *job, int64_t query) {
     const fnn_search *s = job->search;
     const int64_t k = s->k;
     int64_t count = 0;
-    for (int64_t part = 0; part < job->parts; part++) {
+    for (int64_t part = 0; part < job->plan->parts; part++) {
         const int64_t at = (part * s->queries + query) * k;
         for (int64_t j = 0; j < k && job->indices[at + j] >= 0; j++, count++)
             job->all_values[count] = job->values[at + j], job->all_indices[count] = job->indices[at + j];
@@ -169,50 +158,37 @@ static void join_parts(const search_job *job, int64_t query) {
     memcpy(s->indices + query * k, job->all_indices, k * sizeof(int64_t));
 }
 
-/* Shares the work out: by blocks of queries, or, where there are too few, by parts of the rows too. Returns the bytes
-   needed by all. */
-static size_t plan_search(search_job *job, const fnn_search *s, int threads, char *arena) {
-    const int64_t bytes = plain_form(s) == BY_REALS ? s->columns * (int64_t)sizeof(real) : s->columns;
-    int64_t most = BLOCK_BYTES / bytes < MOST_QUERIES ? BLOCK_BYTES / bytes : MOST_QUERIES;
-    *job = (search_job){.search = s, .bytes = best_bytes(), .arena = arena};
-    const int by_bytes = s->width || plain_form(s) == BY_BYTES, alone = s->queries <= MOST_ALONE && by_bytes;
-    const int64_t tile = by_bytes ? job->bytes->queries : TILE_ROWS;
-    most = most < tile ? tile : most / tile * tile;
-    if (alone) most = 1;
-    if (most > s->queries) most = s->queries;
-    job->parts = s->queries < FEW_QUERIES * threads ? threads : 1;
-    const int64_t sharers = job->parts > 1 ? 1 : threads, rounds = (s->queries + most * sharers - 1) / (most * sharers);
-    job->block = (s->queries + rounds * sharers - 1) / (rounds * sharers); /* about equal, for all to end together */
-    if (!alone) job->block = (job->block + tile - 1) / tile * tile;
-    job->blocks = (s->queries + job->block - 1) / job->block;
+/* Lays all memory out; returns its size. */
+static size_t place_job(search_job *job, const fnn_search *s, char *arena) {
+    *job = (search_job){.search = s, .plan = s->plan, .bytes = kernels_of(s->plan->dot), .arena = arena};
     job->thread_bytes = place_searcher(&(searcher){.job = job}, job, NULL);
-    arena_cursor at = {arena, threads * job->thread_bytes};
-    const int64_t lists = job->parts > 1 ? job->parts * s->queries : 0;
+    arena_cursor at = {arena, job->plan->threads * job->thread_bytes};
+    const int64_t parts = job->plan->parts, lists = parts > 1 ? parts * s->queries : 0;
     job->centre = arena_take(&at, s->columns * sizeof(real));
     job->values = arena_take(&at, lists * s->k * sizeof(double));
     job->indices = arena_take(&at, lists * s->k * sizeof(int64_t));
-    job->all_values = arena_take(&at, (lists > 0) * job->parts * s->k * sizeof(double));
-    job->all_indices = arena_take(&at, (lists > 0) * job->parts * s->k * sizeof(int64_t));
-    if (job->parts == 1) job->values = s->values, job->indices = s->indices;
+    job->all_values = arena_take(&at, (lists > 0) * parts * s->k * sizeof(double));
+    job->all_indices = arena_take(&at, (lists > 0) * parts * s->k * sizeof(int64_t));
+    if (parts == 1) job->values = s->values, job->indices = s->indices;
     return at.used;
 }
 
-static size_t search_room(const fnn_search *s, int threads) {
+static size_t search_room(const fnn_search *s) {
     search_job job;
-    return plan_search(&job, s, threads, NULL);
+    return place_job(&job, s, NULL);
 }
 
-static int search_all(const fnn_search *s, void *arena, int threads, fnn_interrupt *interrupt) {
+static int search_all(const fnn_search *s, void *arena, fnn_interrupt *interrupt) {
     search_job job;
-    plan_search(&job, s, threads, arena);
-    if (plain_form(s) == BY_REALS) find_centre(&job);
+    place_job(&job, s, arena);
+    if (s->plan->plain_scan == SCAN_REALS) find_centre(&job);
     job.interrupt = interrupt;
     job.least_error = INFINITY;
     for (int64_t r = 0; r < s->rows && s->width; r++)
         if (s->row_errors[r] < job.least_error) job.least_error = s->row_errors[r];
-    fnn_parallel(search_thread, &job, threads);
+    fnn_parallel(search_thread, &job, s->plan->threads);
     if (job.stop) return 1;
-    if (job.parts == 1) return 0;
+    if (s->plan->parts == 1) return 0;
     for (int64_t i = 0; i < s->queries && !is_stopped(&job, 0); i++) join_parts(&job, i);
     return job.stop;
 }

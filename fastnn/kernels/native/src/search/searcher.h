@@ -10,24 +10,13 @@
 #include "query_order.h"
 #include "../arena.h"
 
-enum {
-    SEEDING,  /* tiles of codes, for the rows with the nearest codes */
-    BY_CODES, /* tiles of codes, whose bound leaves few hits */
-    BY_BYTES, /* tiles of uint8 rows, exact */
-    BY_REALS, /* tiles of reals, with a margin for their rounding */
-    BY_ROWS   /* every pair by itself: absolute differences of bytes are one instruction for 64 of them */
-};
-
-#define LEAST_ARRANGED 700 /* rows that make up for looking for queries that go together, */
-#define MOST_ACTIVE_QUERIES 0.7 /* if no more than this share of their bytes is left */
 #define SAMPLED 15      /* rows that tell where the data lie */
-#define UNIT_BYTES (1 << 18) /* of the unit vectors of rows that are kept, in the second-level cache */
 
 typedef struct {
     const fnn_search *search;
+    const fnn_search_plan *plan;
     const bytes_kernels *bytes;
-    int64_t block, blocks, parts; /* queries of a block; the work is blocks * parts items */
-    int64_t next;                 /* item */
+    int64_t next; /* of the work's blocks * parts items */
     double *values;               /* (parts, queries, k), of one part search->values */
     int64_t *indices;
     double *all_values; /* (parts * k) of one query */
@@ -51,7 +40,8 @@ typedef struct {
 /* One thread's block of queries. Lists have an entry a query, padded to whole tiles. */
 typedef struct {
     search_job *job;
-    int thread, form;
+    int thread;
+    fnn_scan form;
     int64_t first, count;
     int64_t tiles, tile_rows, in_teams; /* of queries, in the form; whether its tiles are teams */
     int32_t *order, *place; /* order[i]: which query is in the tiles' i-th place; and each query's place */
@@ -63,7 +53,7 @@ typedef struct {
     int64_t *taken;      /* how many there are of both */
     double *all_values;  /* (k + room) of one query, from which the best are selected */
     int64_t *all_indices;
-    double *seed_values; /* (block, seeds), the lists of SEEDING */
+    double *seed_values; /* (block, seeds), the lists of SCAN_SEEDS */
     int64_t *seed_indices;
     double *cap;      /* no row with a greater value is among the k best; once there are k, the worst of them at most */
     double *reach;    /* the greatest distance, or in tiles of bytes value, that is still wanted; below 0: none */
@@ -97,12 +87,6 @@ typedef struct {
     int64_t *squares; /* of their distances */
     int64_t hit_count, refined; /* refined: hits whose finer codes were compared */
 } searcher;
-
-static int plain_form(const fnn_search *s) {
-    if (!s->is_uint8 || s->metric == COSINE) return BY_REALS;
-    if (s->metric == MANHATTAN) return BY_ROWS;
-    return s->columns <= MOST_BYTES ? BY_BYTES : BY_REALS;
-}
 
 /* Queries in whole tiles and teams of any size. */
 static int64_t padded_queries(int64_t queries) { return (queries + 95) / 96 * 96; }
@@ -202,7 +186,7 @@ static void aim(searcher *here, int64_t query) {
     const search_job *job = here->job;
     const fnn_search *s = job->search;
     const int full = here->taken[query] >= here->k;
-    const int exact = here->form == BY_BYTES || here->form == SEEDING;
+    const int exact = here->form == SCAN_BYTES || here->form == SCAN_SEEDS;
     double reach = here->cap[query];
     int32_t *byte_limit = here->byte_limit + here->place[query];
     /* rows come in ascending order: one of the same value as the worst is no better */
@@ -211,10 +195,10 @@ static void aim(searcher *here, int64_t query) {
         const double least = floor((here->norm[query] - reach) / 2);
         *byte_limit = reach < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
     } else if (reach >= 0) {
-        const int as_distance = here->form == BY_CODES || s->metric == EUCLIDEAN;
+        const int as_distance = here->form == SCAN_CODES || s->metric == EUCLIDEAN;
         if (as_distance) reach = sqrt(s->metric == COSINE ? 2 * reach : reach) * (1 + 1e-14);
     }
-    if (here->form == BY_CODES) {
+    if (here->form == SCAN_CODES) {
         const double own = (reach / s->scale + s->query_errors[here->first + query]) * (1 + 1e-6);
         const double least = floor((here->norm[query] - (own + job->least_error) * (own + job->least_error)) / 2) - 2;
         here->own[query] = reach < 0 ? -INFINITY : own;
@@ -224,18 +208,18 @@ static void aim(searcher *here, int64_t query) {
     here->reach[query] = reach;
 }
 
-/* Whether the block's queries of bytes go in teams; these are arranged then. Codes have no zeros to skip. */
+/* Whether the block's queries go in teams; these are arranged then. */
 static int arrange_teams(searcher *here, const uint8_t *q, int64_t width) {
-    if (here->form != BY_BYTES || fnn_forced_form == DENSE || !here->job->bytes->team) return 0;
-    if (fnn_forced_form != TEAMED && here->job->search->rows < LEAST_ARRANGED) return 0;
-    const double active = arrange(q, here->count, width, here->active, here->order);
-    return fnn_forced_form == TEAMED || active < MOST_ACTIVE_QUERIES;
+    const fnn_search_plan *plan = here->job->plan;
+    const fnn_query_grouping grouping = here->form == plan->scan ? plan->queries : plan->plain_queries;
+    if (here->form == SCAN_SEEDS || grouping != QUERIES_IN_MICRO_BATCHES) return 0;
+    return arrange(q, here->count, width, here->active, here->order) < plan->most_active;
 }
 
 /* byte_queries = the block's queries of bytes, in teams if enough of these are zero. */
 static void pack_byte_queries(searcher *here, const uint8_t *q, int64_t width) {
     const bytes_kernels *bytes = here->job->bytes;
-    here->alone = here->count == 1;
+    here->alone = here->job->plan->queries == QUERIES_ONE_BY_ONE;
     if (here->alone) return;
     const int64_t fours = keep_fours(q, here->count, width, here->kept, here->fours), groups = bytes->groups(4 * fours);
     here->groups = groups;
@@ -260,7 +244,7 @@ static void pack_byte_queries(searcher *here, const uint8_t *q, int64_t width) {
 }
 
 /* Makes the block's queries ready for a form. */
-static void enter_form(searcher *here, int form) {
+static void enter_form(searcher *here, fnn_scan form) {
     const search_job *job = here->job;
     const fnn_search *s = job->search;
     const int64_t padded = padded_queries(here->count), width = s->columns;
@@ -273,11 +257,11 @@ static void enter_form(searcher *here, int form) {
         here->real_limit[i] = INFINITY;
         here->reach[i] = -1;
     }
-    if (form == BY_CODES || form == SEEDING) {
+    if (form == SCAN_CODES || form == SCAN_SEEDS) {
         pack_byte_queries(here, s->query_codes + here->first * s->width, s->width);
-    } else if (form == BY_BYTES) {
+    } else if (form == SCAN_BYTES) {
         pack_byte_queries(here, (const uint8_t *)s->q + here->first * width, width);
-    } else if (form == BY_REALS) {
+    } else if (form == SCAN_REALS) {
         memset(here->real_queries, 0, padded * width * sizeof(real));
         for (int64_t i = 0; i < here->count; i++) {
             real *to = here->real_queries + i / TILE_ROWS * width * TILE_ROWS + i % TILE_ROWS;

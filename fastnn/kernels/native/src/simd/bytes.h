@@ -5,7 +5,6 @@
 
 #include "target.h"
 
-#define MOST_BYTES 16384 /* columns for which the tiles' int32 cannot overflow */
 #define INT_LANES (VECTOR_BYTES / 4)
 #define INT_ROWS (2 * INT_LANES) /* rows of a tile, side by side in two vectors */
 #define QUERY_TEAM 4             /* queries of a tile that skips what is zero in all of them */

@@ -1,0 +1,99 @@
+/* How a search for nearest neighbours is run. fnn_plan_search is a pure function of the search's shape and of the machine:
+   native.pyx asks it for the plan of a call, or of one that is only imagined, and search/ does what the plan says.
+   No plan changes what is found. */
+#ifndef FNN_PLAN_SEARCH_H
+#define FNN_PLAN_SEARCH_H
+
+#include <stdint.h>
+
+/* The ways in which queries are compared with rows. */
+typedef enum {
+    SCAN_CODES, /* tiles of integer products of codes, whose bound on the distance leaves few candidates */
+    SCAN_BYTES, /* tiles of integer products of uint8 rows, exact */
+    SCAN_REALS, /* tiles of floating-point products or differences, with a margin for their rounding */
+    SCAN_PAIRS, /* the metric's value of every pair: one instruction sums absolute differences of 64 bytes */
+    SCAN_SEEDS  /* as SCAN_CODES, of some rows, for those whose codes are nearest: they come before a scan of codes */
+} fnn_scan;
+
+/* What multiplies bytes: pmaddwd, with bytes widened to 16 bits; vpdpbusd; or AMX's matrix unit. */
+typedef enum { DOT_MADD, DOT_VNNI, DOT_AMX } fnn_int8_dot;
+
+/* How a block's queries are taken together. */
+typedef enum {
+    QUERIES_ONE_BY_ONE,      /* each by itself, without packing rows */
+    QUERIES_IN_TILES,        /* as they come, and a tile skips what is zero in all of the block */
+    QUERIES_IN_MICRO_BATCHES /* QUERY_MICRO_BATCH that are zero in about the same places, and what is zero in these is skipped */
+} fnn_query_grouping;
+
+/* What threads share out. */
+typedef enum { SPLIT_QUERIES, SPLIT_ROWS } fnn_search_split;
+
+/* Codes narrow what the plan knows of a search: its arrays' contents do not enter. */
+typedef struct {
+    int64_t metric, rows, queries, columns, k; /* metric: of api.h's codes */
+    int is_uint8;                              /* rows and queries are bytes, else reals */
+    int real_bytes;                            /* of the kernels' type: 4 or 8 */
+    int64_t code_width, finer_width;           /* bytes of a code and of a finer one; 0: there is none */
+    double most_verified;                      /* see spec.Codes */
+    int threads;                               /* that the call may use */
+    int vector_bytes;                          /* of the instruction set: 16, 32 or 64 */
+    fnn_int8_dot dot;
+    int forced_queries; /* for tests: QUERIES_IN_TILES or QUERIES_IN_MICRO_BATCHES for bytes, whatever suits; -1: as suits */
+    int forced_threads; /* for tests: all threads, however little the work is */
+} fnn_search_request;
+
+typedef struct {
+    fnn_scan scan;       /* what the search begins by, */
+    fnn_scan plain_scan; /* and, if it is codes, what takes their place where these rule out too little */
+    fnn_query_grouping queries, plain_queries; /* of either scan; of reals and pairs always tiles */
+    double most_active; /* a block has micro-batches if less than this share of their byte blocks is not zero, else tiles */
+    fnn_int8_dot dot;
+    int64_t tile_queries; /* the block's size is a multiple of the queries in a tile, unless they go one by one */
+    int64_t seeds;        /* rows whose codes are nearest that every query looks at first; 0: none */
+    int refines;          /* candidates by codes go through finer codes */
+    double most_verified; /* the codes are given up once a query has, for each row compared, more candidates than this, */
+    double grace;         /* not counting so many of them; */
+    double refine_cost;   /* comparing finer codes counts as so much of a candidate */
+    int64_t buffer;       /* rows that wait, for each query, until the k best of all are selected; 0: each new one is */
+    int64_t seed_buffer;  /* inserted in its place. And the same of seeds */
+    int64_t unit_rows;    /* by cosine: rows of which the unit vector is kept for the block's next query */
+    fnn_search_split split;
+    int threads;           /* to use */
+    int64_t block, blocks; /* queries that go together, and how many such blocks there are */
+    int64_t parts;         /* of the rows; every block is compared with every part by itself */
+} fnn_search_plan;
+
+fnn_search_plan fnn_plan_search(const fnn_search_request *request);
+
+/* The words for the plan's values: spec.SearchPlan has them. */
+extern const char *const fnn_names_of_scans[], *const fnn_names_of_dots[], *const fnn_names_of_query_groupings[],
+    *const fnn_names_of_search_splits[];
+
+/* Columns up to which no sum of products of bytes overflows 32 bits. */
+#define MOST_INT8_COLUMNS 16384
+
+/* Queries of a tile of reals, or of bytes but for AMX: the accumulators, two vectors a query, must fit the registers
+   beside two operands. */
+#ifdef __aarch64__
+#define BASELINE_TILE_QUERIES 8
+#else
+#define BASELINE_TILE_QUERIES 4
+#endif
+#define TILE_QUERIES_OF(vector_bytes) ((vector_bytes) == 64 ? 12 : (vector_bytes) == 32 ? 6 : BASELINE_TILE_QUERIES)
+#define AMX_TILE_QUERIES 16 /* a matrix's rows: with more queries, the rows would not stay in the first-level cache */
+#define QUERY_MICRO_BATCH 4 /* queries that share an index of active byte blocks; whatever the instruction set */
+
+/* How scans look for signals, fetch and sort; what follows does not depend on the search. */
+
+/* Of how many tiles of rows one looks for seeds. Set by benchmarks/compare_neighbors.py's uint8-k5. */
+#define SEED_STRIDE 8
+/* Tiles of rows between two looks at the interrupt: a small part of the 0.1 s within which signals are heard. */
+#define POLL_TILES 16
+/* Bytes of a candidate row that are prefetched at most. Set by benchmarks/compare_neighbors.py's uint8-k5. */
+#define MOST_PREFETCHED 4096
+/* Rows up to which sorting is by insertion. Set by benchmarks/compare_neighbors.py's uint8-k50. */
+#define MOST_INSERTED 12
+/* Rows of which the median says where the data lie. More would not move it much. */
+#define CENTRE_ROWS 15
+
+#endif
