@@ -15,8 +15,8 @@ _HOMES = {
     "load": "nn.mlp",
     "Neighbors": "neighbors",
     "cross_validate_k": "neighbors",
-    "EarlyStopping": "nn.fit",
-    "History": "nn.fit",
+    "EarlyStopping": "nn.stopping",
+    "History": "nn.history",
     "get_backend": "kernels",
     "set_backend": "kernels",
     "backends": "kernels",
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from .neighbors import Neighbors as Neighbors
     from .neighbors import cross_validate_k as cross_validate_k
     from .nn import schedules as schedules
-    from .nn.fit import EarlyStopping as EarlyStopping
-    from .nn.fit import History as History
+    from .nn.history import History as History
     from .nn.mlp import MLP as MLP
     from .nn.mlp import load as load
+    from .nn.stopping import EarlyStopping as EarlyStopping
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import checks
 from .errors import InvalidArgumentError, InvalidTypeError
 from .kernels.spec import IntArray
-from .nn import fit as training
+from .nn.evaluate import evaluate
 from .nn.mlp import MLP
 
 __all__ = ["accuracy_score", "confusion_matrix", "cost", "precision_recall_fscore_support"]
@@ -83,7 +83,7 @@ def cost(model: MLP, X: ArrayLike, y: ArrayLike) -> float:
         checks.unsupported("model", "an MLP", model)
     data = model.check_data(X, y)
     checks.nonempty("X", len(data.X))
-    return training.evaluate(model.net, model.params, data)[0]
+    return evaluate(model.net, model.params, data)[0]
 
 
 class _Coded(NamedTuple):

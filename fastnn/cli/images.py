@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FastnnError, InvalidArgumentError
-from ..nn import fit as training
+from ..nn.evaluate import evaluate
 from ..nn.mlp import MLP
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -27,4 +27,4 @@ def check_sizes(where: str, sizes: Sequence[int]) -> None:
 
 def loss_and_accuracy(model: MLP, test: Split) -> tuple[float, float]:
     """Loss and accuracy; a regressor on one-hot targets has an accuracy too."""
-    return training.evaluate(model.net, model.params, model.check_data(*test))
+    return evaluate(model.net, model.params, model.check_data(*test))

@@ -33,7 +33,7 @@ from ..datasets.csv_file import read_digits
 from ..datasets.stream import StrPath
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
-from ..kernels.numpy.network import sigmoid
+from ..kernels.formulas import sigmoid
 from ..kernels.spec import (
     IDENTITY,
     SGD,

@@ -1,4 +1,4 @@
-"""Training: epochs, shuffling, schedules, early stopping, callbacks and history, over one kernel call an epoch."""
+"""Training: the loop over epochs, one kernel call each, with what is checked before and measured after."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -16,9 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
-from ..kernels.numpy import network as reference
 from ..kernels.spec import (
-    IDENTITY,
     OPTIMIZERS,
     SLOTS,
     Data,
@@ -30,58 +27,20 @@ from ..kernels.spec import (
     Rule,
     Tick,
     aligned_zeros,
-    weight_views,
 )
+from .evaluate import evaluate, penalty
+from .history import History
+from .progress import ProgressBar, epoch_line
 from .schedules import Schedule
+from .stopping import BestEpoch, EarlyStopping, checked_stopping
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # where fit is given none
 MOMENTUM = 0.9  # of the optimizers "momentum" and "nesterov" where fit is given none
-EVALUATION_ROWS = 8192  # rows scored at a time
 LEAST_PACKED = 1 << 20  # elements, more than a cache holds as reals, from which rows are packed,
 LEAST_PACKED_WORK = 256  # and epochs times the first layer's outputs: it takes memory, and a read of all of X
 LEAST_LISTED_BATCH = 32  # rows of batches that come again from which lists are made of them, if there are
 LEAST_LISTED_EPOCHS = 5  # so many epochs
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
-
-
-@dataclass
-class History:
-    """What ``fit`` measured, one entry an epoch in every list.
-
-    ``loss`` and ``accuracy`` are means over the epoch's samples, each measured before its batch's update (as Keras
-    reports them), the loss with the L2 penalty at the epoch's end added. ``accuracy`` is NaN for regression. The
-    validation lists are empty without validation data. ``seconds`` is the time spent in training alone.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
-    learning_rate: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    stopped: str = ""  # why training ended before its last epoch; empty if it did not
-
-    def __len__(self) -> int:
-        return len(self.loss)
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """Stop once ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
-
-    ``monitor`` is "val_loss" or "val_accuracy". With ``restore_best`` the model gets back the weights of the best
-    epoch when training stops, and also when it runs out of epochs.
-    """
-
-    patience: int = 5
-    min_delta: float = 0.0
-    monitor: str = "val_loss"
-    restore_best: bool = True
-
-    def __post_init__(self) -> None:
-        checks.integer("patience", self.patience, low=1)
-        checks.number("min_delta", self.min_delta, low=0)
-        checks.choice("monitor", self.monitor, ("val_loss", "val_accuracy"))
 
 
 class Trainable(Protocol):
@@ -105,48 +64,6 @@ class Trainable(Protocol):
 
 
 Model = TypeVar("Model", bound=Trainable)
-
-
-class _BestEpoch:
-    """Follows the monitored figure and keeps the best parameters."""
-
-    def __init__(self, rule: EarlyStopping, params: FloatArray) -> None:
-        self.rule, self.params = rule, params
-        self.best, self.best_params, self.waited = math.inf, params.copy(), 0
-
-    def exhausted(self, history: History) -> bool:
-        figure = history.val_loss[-1] if self.rule.monitor == "val_loss" else -history.val_accuracy[-1]
-        if figure < self.best - self.rule.min_delta:
-            self.best, self.waited = figure, 0
-            self.best_params[:] = self.params
-        else:
-            self.waited += 1
-        return self.waited >= self.rule.patience
-
-    def restore(self) -> None:
-        if self.rule.restore_best:
-            self.params[:] = self.best_params
-
-
-class _Progress:
-    """A bar on stderr, where that is a terminal, for epochs that take longer than a blink."""
-
-    def __init__(self, epoch: int, epochs: int, batches: int) -> None:
-        self.label, self.batches, self.start, self.shown = f"Epoch {epoch}/{epochs}", batches, time.perf_counter(), 0.0
-
-    def tick(self, done: int) -> None:
-        now = time.perf_counter()
-        if now - max(self.shown, self.start) < 0.1:
-            return
-        self.shown = now
-        filled = 30 * done // self.batches
-        left = (now - self.start) / done * (self.batches - done)
-        bar = "=" * filled + "." * (30 - filled)
-        print(f"\r{self.label} [{bar}] {done}/{self.batches} {left:.0f} s left ", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        if self.shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, nesterov: object, l2: object) -> Rule:
@@ -252,51 +169,6 @@ def run_epoch(
     )
 
 
-def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = ("X", "y")) -> tuple[float, float]:
-    """Mean loss (weighted, without penalty) and the share of rows whose largest output is their class.
-
-    A loss beyond float64 is infinite. Raises InvalidArgumentError where the data are not finite or the outputs are NaN.
-    """
-    kernels, outputs = get_backend(), int(net.sizes[-1])
-    last = int(net.activations[-1])
-    to_z = net._replace(activations=np.append(net.activations[:-1], IDENTITY))
-    total, correct = 0.0, 0
-    for start in range(0, len(data.X), EVALUATION_ROWS):
-        rows = slice(start, start + EVALUATION_ROWS)
-        y = reference.target_rows(data.y, rows, outputs, params.dtype)
-        z = np.empty((len(y), outputs), params.dtype)
-        kernels.forward(to_z, params, data.X[rows], data.scale, z)
-        with np.errstate(over="ignore", invalid="ignore"):
-            a = reference.activate(z, last)
-            losses = reference.losses(z, a, y, net.loss)
-            total += float((losses if data.weights is None else losses * data.weights[rows]).sum())
-        correct += reference.count_correct(a, y)
-    if not math.isfinite(total):
-        checks.blame_nonfinite(names[0], data.X)
-        checks.blame_nonfinite(names[1], data.y)
-    if math.isnan(total):
-        raise InvalidArgumentError(names[0], checks.FINITE_OUTPUTS, "NaN")
-    return total / len(data.X), correct / len(data.X)
-
-
-def penalty(net: Net, params: FloatArray, l2: float) -> float:
-    """l2 / 2 times the sum of the squared weights."""
-    if not l2:
-        return 0.0
-    with np.errstate(over="ignore"):  # what is beyond float64 is infinite
-        return 0.5 * l2 * sum(float(np.square(w, dtype=np.float64).sum()) for w in weight_views(net, params))
-
-
-def _early_stopping(early_stopping: object, has_validation: bool) -> EarlyStopping | None:
-    if early_stopping is None:
-        return None
-    if not isinstance(early_stopping, EarlyStopping):
-        early_stopping = EarlyStopping(patience=checks.integer("early_stopping", early_stopping, low=1))
-    if not has_validation:
-        raise InvalidArgumentError("early_stopping", "validation_data=(X, y) or validation_split to watch", "none")
-    return early_stopping
-
-
 def _orders(count: int, shuffle: bool, rng: np.random.Generator) -> Iterator[IntArray]:
     while True:
         yield rng.permutation(count) if shuffle else np.arange(count)
@@ -334,7 +206,7 @@ def fit(
     epochs = checks.integer("epochs", epochs, low=0)
     batch_size = min(checks.integer("batch_size", batch_size, low=1), len(data.X))
     rule = optimizer_rule(optimizer, learning_rate, momentum, nesterov, l2)
-    stopping = _early_stopping(early_stopping, held_out is not None)
+    stopping = checked_stopping(early_stopping, held_out is not None)
     callbacks = checks.functions("callbacks", callbacks)
     shuffle = checks.boolean("shuffle", shuffle)
     if schedule is not None and not callable(schedule):
@@ -346,14 +218,14 @@ def fit(
     net, params = model.net, model.params
     data = packed(data, net, epochs, None if shuffle else batch_size)
     state = new_state(rule, params)
-    best = _BestEpoch(stopping, params) if stopping else None
+    best = BestEpoch(stopping, params) if stopping else None
     orders = _orders(len(data.X), shuffle, model.rng)
     history = History()
     for epoch in range(epochs):
         rate = rule.learning_rate if schedule is None else schedule(epoch, rule.learning_rate)
         rate = checks.number("the schedule's learning rate", rate, low=0)
         batches = -(-len(data.X) // batch_size)
-        bar = _Progress(epoch + 1, epochs, batches) if verbose == 1 and sys.stderr.isatty() else None
+        bar = ProgressBar(epoch + 1, epochs, batches) if verbose == 1 and sys.stderr.isatty() else None
         start = time.perf_counter()
         try:
             update = rule._replace(learning_rate=rate, step=epoch * batches)
@@ -377,7 +249,7 @@ def fit(
             history.val_loss.append(val_loss + penalty(net, params, rule.l2))
             history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
         if verbose:
-            print(_line(epoch, epochs, history, len(data.X)), flush=True)
+            print(epoch_line(epoch, epochs, history, len(data.X)), flush=True)
         if best and best.exhausted(history):
             history.stopped = f"{best.rule.monitor} has not improved for {best.rule.patience} epochs"
         for callback in callbacks:
@@ -414,16 +286,3 @@ def _hold_out_last(data: Data, split: float) -> tuple[Data, Data]:
                 stacklevel=callers_depth(),
             )
     return train, held_out
-
-
-def _line(epoch: int, epochs: int, history: History, samples: int) -> str:
-    parts = [f"Epoch {epoch + 1}/{epochs}", f"loss {history.loss[-1]:.4f}"]
-    if not math.isnan(history.accuracy[-1]):
-        parts.append(f"accuracy {history.accuracy[-1]:.4f}")
-    if history.val_loss:
-        parts.append(f"val_loss {history.val_loss[-1]:.4f}")
-        if not math.isnan(history.val_accuracy[-1]):
-            parts.append(f"val_accuracy {history.val_accuracy[-1]:.4f}")
-    seconds = max(history.seconds[-1], 1e-9)
-    parts.append(f"{samples / seconds:,.0f} samples/s")
-    return "  ".join(parts)

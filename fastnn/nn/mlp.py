@@ -14,13 +14,16 @@ from .. import checks
 from ..errors import FastnnError, InvalidArgumentError, callers_depth
 from ..io import model_io
 from ..kernels import get_backend
-from ..kernels.numpy import network as reference
+from ..kernels.formulas import target_rows
 from ..kernels.spec import Data, FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
 from . import fit as training
+from .evaluate import evaluate
+from .history import History
 from .initializers import INITIALIZERS
 from .schedules import Schedule
+from .stopping import EarlyStopping
 
-Callback = Callable[["MLP", training.History], object]
+Callback = Callable[["MLP", History], object]
 
 
 class MLP:
@@ -236,11 +239,11 @@ class MLP:
         shuffle: bool = True,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
-        early_stopping: int | training.EarlyStopping | None = None,
+        early_stopping: int | EarlyStopping | None = None,
         schedule: Schedule | None = None,
         callbacks: Iterable[Callback] = (),
         verbose: bool | int = 0,
-    ) -> training.History:
+    ) -> History:
         """Train, going on from the present weights with a fresh optimizer state.
 
         Parameters
@@ -352,8 +355,8 @@ class MLP:
         data = self.check_data(X, y)
         checks.nonempty("X", len(data.X))
         if self.is_classifier:
-            return training.evaluate(self.net, self.params, data)[1]
-        targets = reference.target_rows(data.y, slice(None), self.sizes[-1], self.dtype)
+            return evaluate(self.net, self.params, data)[1]
+        targets = target_rows(data.y, slice(None), self.sizes[-1], self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             residual = np.square(targets - self.forward(data.X), dtype=np.float64).sum(axis=0)
             spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)

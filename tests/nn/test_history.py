@@ -11,7 +11,7 @@ from problems import make_mlp as make
 from problems import naive_network
 
 from fastnn import History
-from fastnn.nn import fit as training
+from fastnn.nn.evaluate import evaluate
 
 
 def test_history_has_one_entry_an_epoch(data):
@@ -72,9 +72,9 @@ def test_validation_data_changes_nothing_in_training(data):
 def test_many_validation_rows_are_scored_in_parts(monkeypatch, data):
     X, y = data
     model = make()
-    whole = training.evaluate(model.net, model.params, model.check_data(X, y))
-    monkeypatch.setattr(training, "EVALUATION_ROWS", 7)
-    loss, accuracy = training.evaluate(model.net, model.params, model.check_data(X, y))
+    whole = evaluate(model.net, model.params, model.check_data(X, y))
+    monkeypatch.setattr("fastnn.nn.evaluate.EVALUATION_ROWS", 7)
+    loss, accuracy = evaluate(model.net, model.params, model.check_data(X, y))
     assert loss == pytest.approx(whole[0], rel=1e-14)
     assert accuracy == whole[1]
 

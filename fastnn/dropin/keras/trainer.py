@@ -14,6 +14,7 @@ from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
 from ...kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
 from ...nn import fit as training
+from ...nn.evaluate import evaluate
 from ...nn.fit import HELD_OUT_NAMES
 from . import dropout, randomness
 from .data import Samples, rows_of
@@ -149,7 +150,7 @@ class Trainer:
                 hooks.call("on_test_batch_begin", batch, {})
             part = dropout.taken(data, rows)
             with _blaming(data, names):
-                loss, accuracy = training.evaluate(self.net, self.network.params, part, names)
+                loss, accuracy = evaluate(self.net, self.network.params, part, names)
             figures.add(loss * len(part.X), accuracy * len(part.X), len(part.X))
             if batchwise:
                 hooks.call("on_test_batch_end", batch, figures.logs())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels.numpy.network import sigmoid as sigmoid
+from ...kernels.formulas import sigmoid as sigmoid
 
 
 def derivated_sigmoid(y: Any) -> Any:

@@ -47,7 +47,7 @@ from ...datasets.stream import StrPath
 from ...errors import DivergenceError, FileFormatError, InvalidArgumentError, InvalidTypeError
 from ...io.text_image import text_rows
 from ...kernels import get_backend
-from ...kernels.numpy.network import activate, target_rows, times_derivative
+from ...kernels.formulas import activate, target_rows, times_derivative
 from ...kernels.spec import (
     RELU,
     SGD,

@@ -1,0 +1,64 @@
+"""Early stopping: when a training has stopped improving, and the parameters of its best epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .. import checks
+from ..errors import InvalidArgumentError
+from ..kernels.spec import FloatArray
+from .history import History
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop once ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
+
+    ``monitor`` is "val_loss" or "val_accuracy". With ``restore_best`` the model gets back the weights of the best
+    epoch when training stops, and also when it runs out of epochs.
+    """
+
+    patience: int = 5
+    min_delta: float = 0.0
+    monitor: str = "val_loss"
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        checks.integer("patience", self.patience, low=1)
+        checks.number("min_delta", self.min_delta, low=0)
+        checks.choice("monitor", self.monitor, ("val_loss", "val_accuracy"))
+
+
+class BestEpoch:
+    """Follows the monitored figure and keeps the best parameters."""
+
+    def __init__(self, rule: EarlyStopping, params: FloatArray) -> None:
+        self.rule, self.params = rule, params
+        self.best, self.best_params, self.waited = math.inf, params.copy(), 0
+
+    def exhausted(self, history: History) -> bool:
+        """Whether the patience is over after the last epoch of ``history``."""
+        figure = history.val_loss[-1] if self.rule.monitor == "val_loss" else -history.val_accuracy[-1]
+        if figure < self.best - self.rule.min_delta:
+            self.best, self.waited = figure, 0
+            self.best_params[:] = self.params
+        else:
+            self.waited += 1
+        return self.waited >= self.rule.patience
+
+    def restore(self) -> None:
+        """Give the best parameters back, if the rule says so."""
+        if self.rule.restore_best:
+            self.params[:] = self.best_params
+
+
+def checked_stopping(early_stopping: object, has_validation: bool) -> EarlyStopping | None:
+    """What fit's argument asks for: an EarlyStopping, a patience or None."""
+    if early_stopping is None:
+        return None
+    if not isinstance(early_stopping, EarlyStopping):
+        early_stopping = EarlyStopping(patience=checks.integer("early_stopping", early_stopping, low=1))
+    if not has_validation:
+        raise InvalidArgumentError("early_stopping", "validation_data=(X, y) or validation_split to watch", "none")
+    return early_stopping
