@@ -1,8 +1,8 @@
-"""Seconds an epoch of fastnn and of the tools people use today, on MNIST; writes results.json and README's table.
+"""Seconds an epoch of fastnn and of the tools people use today, on MNIST; writes results.json and a table.
 
     python benchmarks/compare.py                 # measure everything that is installed, print
     python benchmarks/compare.py --only A D      # some workloads: A stands for A-f32, A-f64 and A-gaussian
-    python benchmarks/compare.py --write         # and rewrite benchmarks/results.json and the table in README.md
+    python benchmarks/compare.py --write         # and rewrite results.json, its table and what README shows of it
 
 All contenders of a workload train in turn, one epoch each, `--rounds` times; a ratio is the median of the rounds'
 ratios, with the least and the greatest. Everyone gets the same network, initial weights, batches, optimizer and dtype,
@@ -24,8 +24,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import roofline
+import summary
 from contenders import Contender, UnavailableError, blas_settings, seconds_alone, tuned, with_blas_threads
-from reports import HERE, Report, Timing, arguments, begin, cell, timing, write_json, write_readme
+from reports import HERE, TABLES, Report, Timing, arguments, begin, cell, timing, write_between, write_json
 from rivals import RIVALS
 from workloads import Data, Parameters, Workload, as_floats, chosen, load, parameters_of
 
@@ -226,7 +227,7 @@ def limits(work: Workload, data: Data, seconds: float) -> dict[str, float] | Non
 
 
 def table(report: Report) -> str:
-    """README's table: the milliseconds of an epoch; where another contender beats native, that is said too."""
+    """docs/benchmarks.md's table: milliseconds an epoch; where another contender beats native, that is said too."""
     shown = {name: title for name, title in COLUMNS.items() if any(name in w["results"] for w in report["workloads"])}
     lines = [
         "| ms an epoch (native is faster by) | " + " | ".join(shown.values()) + " |",
@@ -248,7 +249,8 @@ def write(report: Report) -> None:
         f"Medians of {rounds} epochs each, taken in turn, on MNIST. A native epoch is a whole call of `fit`; the NumPy "
         f"programs run in float64.\n\nHardware: {report['hardware']}."
     )
-    write_readme(START, END, f"{table(report)}\n\n{notes}")
+    write_between(TABLES, START, END, f"{table(report)}\n\n{notes}")
+    summary.write()
 
 
 def main() -> int:

@@ -1,10 +1,10 @@
-"""Seconds of the tutorials' programs, with their own modules and with fastnn.dropin's; writes README's table.
+"""Seconds of the tutorials' programs, with their own modules and with fastnn.dropin's; writes a table.
 
     python benchmarks/compare_dropins.py                  # measure everything that is installed, print
     python benchmarks/compare_dropins.py --only layers    # the rows whose name begins so
-    python benchmarks/compare_dropins.py --write          # and rewrite results_dropins.json and README's table
+    python benchmarks/compare_dropins.py --write          # and rewrite results_dropins.json and its table
 
-The originals are the NumPy programs that the tests hold the drop-ins to (tests/*_oracle.py), in float64, and Keras,
+The originals are the NumPy programs that the tests hold the drop-ins to (tests/oracles), in float64, and Keras,
 where it is installed, on the backend that KERAS_BACKEND names. Both sides of a row do the same work on the same data,
 in turn, `--rounds` times; a ratio is the median of the rounds' ratios, with the least and the greatest. The BLAS of
 the originals has the faster of one and all threads. Afterwards their weights are compared, or, where the two shuffle
@@ -27,14 +27,15 @@ from typing import Any
 
 import numpy as np
 import roofline
+import summary
 from contenders import UnavailableError, blas_settings, fastest_setting, seconds_alone, with_blas_threads
 from numpy.typing import NDArray
-from reports import HERE, Report, arguments, begin, timing, write_json, write_readme
+from reports import HERE, TABLES, Report, arguments, begin, timing, write_between, write_json
 
 import fastnn
 from fastnn.dropin import layers, rashid, scratch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
 
 import layers_oracle
 import mnist_oracle
@@ -375,7 +376,8 @@ def main() -> None:
         write_json(options.json, report)
     if options.write:
         write_json(RESULTS, report)
-        write_readme(START, END, table(report))
+        write_between(TABLES, START, END, table(report))
+        summary.write()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Seconds of exact nearest neighbours, fastnn's and those of the tools people use today; writes README's table.
+"""Seconds of exact nearest neighbours, fastnn's and those of the tools people use today; writes a table.
 
     python benchmarks/compare_neighbors.py                     # measure everything that is installed, print
     python benchmarks/compare_neighbors.py --only uint8-k5 program
     python benchmarks/compare_neighbors.py --contenders native plain FAISS
     python benchmarks/compare_neighbors.py --large             # 1,000,000 rows too, for which it takes 3 GB
-    python benchmarks/compare_neighbors.py --write             # and rewrite results_neighbors.json and README's table
+    python benchmarks/compare_neighbors.py --write             # and rewrite results_neighbors.json and its table
 
 uint8-k5, uint8-k50, float32-k5   MNIST, 10,000 images among 60,000: fit (FAISS: add), then search
 gaussian-k5                       as many rows of standard normal numbers
@@ -31,12 +31,25 @@ from dataclasses import asdict, dataclass
 
 import neighbor_data
 import roofline
+import summary
 from contenders import UnavailableError
 from neighbor_data import Points, Truth
 from neighbor_parts import PARTS
 from neighbor_rivals import RIVALS, TRIAL_QUERIES, Task
 from neighbor_turns import BOTH, FACTORIES, FIT, SEARCH, Turn, join, right
-from reports import HERE, Report, Timing, arguments, begin, cell, milliseconds, timing, write_json, write_readme
+from reports import (
+    HERE,
+    TABLES,
+    Report,
+    Timing,
+    arguments,
+    begin,
+    cell,
+    milliseconds,
+    timing,
+    write_between,
+    write_json,
+)
 
 RESULTS = HERE / "results_neighbors.json"
 START = "<!-- neighbours table: written by benchmarks/compare_neighbors.py -->"
@@ -71,7 +84,7 @@ CASES = [
     ),
 ]
 NAMES = [*(case.name for case in CASES), *PARTS]
-ROWS = [  # of README's table
+ROWS = [  # of the table in docs/benchmarks.md
     ("uint8-k5", BOTH),
     ("uint8-k5", SEARCH),
     ("uint8-k5", FIT),
@@ -211,7 +224,7 @@ def losses(report: Report) -> list[str]:
 
 
 def table(report: Report) -> str:
-    """README's table: milliseconds; where another contender beats native, that is said too."""
+    """docs/benchmarks.md's table: milliseconds; where another contender beats native, that is said too."""
     cases = {case["name"]: case for case in report["cases"]}
     shown = {name: title for name, title in COLUMNS.items() if any(name in case["results"] for case in cases.values())}
     lines = ["| ms (native is faster by) | " + " | ".join(shown.values()) + " |", "|---|" + "---|" * len(shown)]
@@ -247,7 +260,8 @@ def write(report: Report) -> None:
             f"Among 1,000,000 rows a pair takes {report['large']['native'][SEARCH]['times']:.2f} times what it takes "
             "among 60,000."
         )
-    write_readme(START, END, f"{table(report)}\n\n{' '.join(notes)}\n\nHardware: {report['hardware']}.")
+    write_between(TABLES, START, END, f"{table(report)}\n\n{' '.join(notes)}\n\nHardware: {report['hardware']}.")
+    summary.write()
 
 
 def main() -> int:

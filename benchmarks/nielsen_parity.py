@@ -4,7 +4,7 @@
 
 784-30-10 on MNIST / 255, mini-batches of 10, eta 3.0, float64. The same seeds start both, but after an epoch the digits
 of the two have nothing in common (see the docstring of fastnn.dropin.nielsen): only their distributions can agree.
-The original's side is tests/book_oracle.py, in NumPy sample by sample.
+The original's side is tests/oracles/book_oracle.py, in NumPy sample by sample.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
 
 import book_oracle
 

@@ -14,7 +14,7 @@ import numpy as np
 from contenders import Contender, with_blas_threads
 from workloads import Data, FloatArray, Workload
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
 
 import book_oracle
 
@@ -24,7 +24,7 @@ def sigmoid(z: FloatArray) -> FloatArray:
 
 
 def book(work: Workload, data: Data, *, threads: int | None) -> Contender:
-    """Nielsen's network.py: sample by sample on columns, as tests/book_oracle.py has it."""
+    """Nielsen's network.py: sample by sample on columns, as tests/oracles/book_oracle.py has it."""
     network = book_oracle.Network(list(work.sizes))
     network.weights = [weights.T.astype(float) for weights, _ in work.initial()]
     network.biases = [biases[:, None].astype(float) for _, biases in work.initial()]

@@ -1,4 +1,4 @@
-"""What the comparisons print and write alike: medians and ratios, the machine, JSON and README's tables."""
+"""What the comparisons print and write alike: medians and ratios, the machine, JSON and the tables in docs/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contenders import UnavailableError
 Report = dict[str, Any]  # as JSON
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
+TABLES = HERE.parent / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def arguments(description: str | None, names: str, written: str) -> argparse.Arg
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=names)
     parser.add_argument("--json", type=Path, help="write the report to this file")
-    parser.add_argument("--write", action="store_true", help=f"rewrite {written} and the table in README.md")
+    parser.add_argument("--write", action="store_true", help=f"rewrite {written} and what is drawn from it")
     return parser
 
 
@@ -89,7 +89,7 @@ def write_json(path: Path, report: Report) -> None:
     path.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def write_readme(start: str, end: str, text: str) -> None:
-    """Put ``text`` between two marks of README.md."""
-    before, rest = README.read_text().split(start)
-    README.write_text(f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}")
+def write_between(path: Path, start: str, end: str, text: str) -> None:
+    """Put ``text`` between two marks of a page."""
+    before, rest = path.read_text().split(start)
+    path.write_text(f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}")
