@@ -11,6 +11,7 @@ import fastnn
 from fastnn import kernels
 from fastnn.dropin import layers, nielsen, rashid, scratch
 from fastnn.kernels import native
+from fastnn.kernels.spec import Capabilities
 
 
 def unaligned(array):
@@ -27,7 +28,7 @@ def checked(monkeypatch):
     """The native kernels, which count their calls and refuse arrays that C may not read."""
     calls = []
 
-    def check(name):
+    def check(name, function):
         def call(*arguments, **named):
             for argument in (*arguments, *named.values()):
                 for part in argument if isinstance(argument, tuple) else [argument]:
@@ -35,12 +36,16 @@ def checked(monkeypatch):
                         assert part.flags.aligned, name
                         assert part.flags.c_contiguous or name == "encode", name
             calls.append(name)
-            return getattr(native, name)(*arguments, **named)
+            return function(*arguments, **named)
 
         return call
 
-    names = ("forward", "loss_grad", "train_epoch", "layer_grad", "neighbors", "encode", "list_rows", "pack_rows")
-    table = types.SimpleNamespace(**{name: check(name) for name in names}, __name__=native.__name__, matrices=False)
+    names = ("forward", "loss_grad", "train_epoch", "layer_grad", "neighbors")
+    capabilities = native.capabilities._asdict() | {"matrix_unit": False}
+    for name in ("encode", "block_csc", "pack_rows"):
+        capabilities[name] = check(name, capabilities[name])
+    functions = {name: check(name, getattr(native, name)) for name in names}
+    table = types.SimpleNamespace(**functions, name="native", capabilities=Capabilities(**capabilities))
     monkeypatch.setitem(kernels._loaded, "native", table)
     return calls
 

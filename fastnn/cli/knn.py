@@ -131,7 +131,7 @@ def _report_search(
             queries=len(truth),
             fit_seconds=seconds[0],
             search_seconds=seconds[1],
-            backend=kernels.backend_name(kernels.get_backend()),
+            backend=kernels.get_backend().name,
             confusion=confusion.tolist(),
         )
         return

@@ -101,7 +101,7 @@ def _report_training(arguments: argparse.Namespace, model: MLP, history: History
             test_loss=loss,
             test_accuracy=accuracy,
             seconds=sum(history.seconds),
-            backend=kernels.backend_name(kernels.get_backend()),
+            backend=kernels.get_backend().name,
             model=arguments.save,
         )
         return

@@ -125,12 +125,6 @@ def get_backend(name: str | None = None) -> Kernels:
     raise AssertionError("the numpy backend always loads")
 
 
-def backend_name(table: Kernels) -> str:
-    """The name under which :func:`get_backend` gives this table."""
-    module = getattr(table, "__name__", "")
-    return next(name for name, suffix in _MODULES.items() if module == __name__ + suffix)
-
-
 def backends() -> dict[str, BackendStatus]:
     """Every backend by name, fastest first: whether it can run here and, if it cannot, why."""
     found = {}

@@ -177,7 +177,44 @@ class SearchPlan(NamedTuple):
     parts: int  # of the rows
 
 
+class Grid(NamedTuple):
+    """What the bytes of codes stand for: byte c in place j of u(v) for low[j] + c * scale; see neighbors/codes.py."""
+
+    mean: FloatArray  # (d,) of the rows: v is what they are less it; (0,) where they are v already
+    low: FloatArray  # (width,), whose dtype is that of the arithmetic
+    scale: float
+    offset: float  # |mean|
+
+
 Tick = Callable[[int], None]  # called now and then with the number of batches finished
+
+
+class Capabilities(NamedTuple):
+    """What only some backends can do. Where one is None or False, callers do without, with the same results."""
+
+    # pack_rows(X): reals (n, inputs) as bytes and a scale, whose product is X to a rounding. None if some value is
+    # neither k / 255, nor k / 256, nor k, for a whole 0 <= k <= 255 and one rule for all.
+    pack_rows: Callable[[FloatArray], tuple[NDArray[np.uint8], float] | None] | None = None
+
+    # pack_pairs(pairs, inputs, outputs): the bytes, scale, targets and places of a list of columns (x, y); see native.
+    pack_pairs: (
+        Callable[[list[Any], int, int], tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None] | None
+    ) = None
+
+    # block_csc(X, scale, batch_size): of rows (n, inputs) in batches. None where reading the rows should be as fast.
+    block_csc: Callable[[NDArray[Any], float, int], BlockCSC | None] | None = None
+
+    # encode(rows, projected, grid, codes, finer, errors): write the codes of rows, or of R v with ``projected`` (n, m).
+    encode: (
+        Callable[
+            [NDArray[Any], FloatArray, Grid, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]],
+            None,
+        ]
+        | None
+    ) = None
+
+    # Whether products of bytes go by a matrix unit, several times as fast as all else.
+    matrix_unit: bool = False
 
 
 class Kernels(Protocol):
@@ -187,6 +224,9 @@ class Kernels(Protocol):
     y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype. ``params``, ``state`` and
     ``grad`` start at 64-byte boundaries, as :func:`aligned_zeros` makes them.
     """
+
+    name: str  # under which get_backend gives it
+    capabilities: Capabilities
 
     def describe(self) -> str:
         """Say in a few words what the kernels run on."""

@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import backend_name, get_backend, num_threads, use
-from ..kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Kernels, aligned_copy, unit_vectors
+from ..kernels import get_backend, num_threads, use
+from ..kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Grid, Kernels, aligned_copy, unit_vectors
 from .projection import (
     Layer,
     linear,
@@ -91,7 +91,7 @@ class Pruning:
 
     def pays(self, k: int, kernels: Kernels) -> bool:
         """Whether codes should save time in a search for the k nearest. Only native compares whole rows as fast."""
-        return k <= self.most_neighbors or backend_name(kernels) != "native"
+        return k <= self.most_neighbors or kernels.name != "native"
 
     def of(self, queries: NDArray[Any]) -> Codes:
         """The codes for one call of the kernel."""
@@ -149,7 +149,7 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
 def prefers_long(X: NDArray[Any], metric: int) -> bool:
     """Whether many queries are compared faster by bytes of whole rows, without axes: with a matrix unit."""
     coded = X.shape[1] <= MOST_CODED and (metric == EUCLIDEAN or X.dtype != np.uint8)
-    return coded and getattr(get_backend(), "matrices", False)
+    return coded and get_backend().capabilities.matrix_unit
 
 
 def _without_outliers(sample: FloatArray) -> FloatArray:
@@ -280,8 +280,8 @@ def _encode(
     finer = np.empty((n, total - 1 if total > width else 0), np.uint8)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
     kernels = get_backend()  # looked up here, as threads have no settings of their own
-    compiled = getattr(kernels, "encode", None)  # only native has it, and searches so fast as to need it
-    mean = pruning.mean if pruning.raw else pruning.mean[:0]
+    compiled = kernels.capabilities.encode
+    grid = Grid(pruning.mean if pruning.raw else pruning.mean[:0], pruning.low, pruning.scale, pruning.offset)
 
     def encode(start: int) -> None:
         here = slice(start, start + step)
@@ -292,7 +292,7 @@ def _encode(
                 projected = project(kernels, pruning.layer, v)
             block = codes[here], finer[here], errors[here]
             if compiled:
-                compiled(v, projected, mean, pruning.low, pruning.scale, pruning.offset, *block)
+                compiled(v, projected, grid, *block)
             else:
                 _encode_block(pruning, v, projected, *block)
 

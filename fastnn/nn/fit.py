@@ -97,22 +97,21 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
     """The same, to a rounding, as ``epochs`` of training read it fastest; ``batch_size``: if it is not shuffled.
 
     Where all of X is k / 255, k / 256 or k of bytes k it becomes these, which are read in a fourth or an eighth of the
-    time; or, where batches come again, gets the block-CSC of each. On native alone, and for rows in memory
-    alone.
+    time; or, where batches come again, gets the block-CSC of each. Where the backend can, and for rows in
+    memory alone.
     """
-    X, kernels = data.X, get_backend()
-    list_rows, pack_rows = getattr(kernels, "list_rows", None), getattr(kernels, "pack_rows", None)
-    if list_rows is None or pack_rows is None or X.size < LEAST_PACKED or checks.is_on_disk(X):
+    X, can = data.X, get_backend().capabilities
+    if can.block_csc is None or can.pack_rows is None or X.size < LEAST_PACKED or checks.is_on_disk(X):
         return data
     if epochs * net.sizes[1] < LEAST_PACKED_WORK:
         return data
     if batch_size is not None and batch_size >= LEAST_LISTED_BATCH and epochs >= LEAST_LISTED_EPOCHS:
-        block_csc = list_rows(X, data.scale, batch_size)
-        if block_csc is not None:
-            return data._replace(block_csc=block_csc)
+        made = can.block_csc(X, data.scale, batch_size)
+        if made is not None:
+            return data._replace(block_csc=made)
     if X.dtype == checks.UINT8:
         return data
-    found = pack_rows(X)
+    found = can.pack_rows(X)
     return data._replace(X=found[0], scale=found[1]) if found else data
 
 

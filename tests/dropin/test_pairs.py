@@ -168,7 +168,7 @@ class TestPackPairs:
         pairs = with_targets(columns)
         if shuffled:
             random.Random(2).shuffle(pairs)
-        X, scale, y, places = native.pack_pairs(pairs, 6, 2)
+        X, scale, y, places = native.capabilities.pack_pairs(pairs, 6, 2)
         assert X.dtype == np.uint8
         for place, (x, target) in zip(places, pairs, strict=True):
             np.testing.assert_allclose(X[place] * scale, x[:, 0].astype(np.float64), rtol=2.3e-16, atol=0)
@@ -180,11 +180,11 @@ class TestPackPairs:
         images = (pixels / 256).astype(dtype)
         with np.errstate(over="ignore"):
             images[37, 4] = value
-        assert native.pack_pairs(with_targets(list(images[:, :, None])), 6, 2) is None
+        assert native.capabilities.pack_pairs(with_targets(list(images[:, :, None])), 6, 2) is None
 
     def test_float32_of_a_255th_is_not_a_multiple_of_anything(self, pixels):
         images = pixels.astype(np.float32) / np.float32(255)
-        assert native.pack_pairs(with_targets(list(images[:, :, None])), 6, 2) is None
+        assert native.capabilities.pack_pairs(with_targets(list(images[:, :, None])), 6, 2) is None
 
     @pytest.mark.parametrize(
         "spoil",
@@ -204,7 +204,7 @@ class TestPackPairs:
     @pytest.mark.parametrize("place", [0, 20])
     def test_anything_but_plain_columns_is_declined(self, pixels, spoil, place):
         pairs = with_targets(list((pixels / 256)[:, :, None]))
-        assert native.pack_pairs(pairs, 6, 2) is not None
+        assert native.capabilities.pack_pairs(pairs, 6, 2) is not None
         pairs[place] = spoil(pairs[place])
-        assert native.pack_pairs(pairs, 6, 2) is None
-        assert native.pack_pairs([], 6, 2) is None
+        assert native.capabilities.pack_pairs(pairs, 6, 2) is None
+        assert native.capabilities.pack_pairs([], 6, 2) is None

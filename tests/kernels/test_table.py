@@ -8,6 +8,7 @@ import numpy as np
 import problems
 import pytest
 
+import fastnn
 from fastnn.kernels import spec
 
 FUNCTIONS = [name for name in vars(spec.Kernels) if not name.startswith("_")]
@@ -20,6 +21,14 @@ def shape(function):
 
 def test_the_table_is_what_the_design_names():
     assert FUNCTIONS == ["describe", "forward", "loss_grad", "train_epoch", "layer_grad", "neighbors"]
+
+
+def test_every_table_says_its_name_and_what_it_can_do(backend):
+    assert backend is fastnn.get_backend(backend.name)
+    assert type(backend.capabilities) is spec.Capabilities
+    assert all(backend.capabilities[:4]) is (backend.name == "native")
+    if backend.name != "native":
+        assert backend.capabilities == spec.Capabilities()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

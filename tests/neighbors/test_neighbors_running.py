@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.kernels import backend_name, native
+from fastnn.kernels import native
 
 # ---- MNIST
 
@@ -118,7 +118,7 @@ for metric, dtype, q, coded in (
     print(metric, dtype, coded, took)
 """
     threads = dict.fromkeys(("FASTNN_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    child = run_python(program, backend_name(backend), **threads)
+    child = run_python(program, backend.name, **threads)
     assert child.returncode == 0, child.stderr
     assert len(child.stdout.splitlines()) == 5
 
@@ -147,7 +147,7 @@ for _ in range(20):
     assert result() == expected
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
-    child = run_python(program, backend_name(backend))
+    child = run_python(program, backend.name)
     assert child.returncode == 0, child.stderr
 
 
@@ -161,7 +161,7 @@ def test_threads_may_search_the_same_index_at_once(backend):
     together = threading.Barrier(4)
 
     def work(number):
-        with fastnn.use(backend_name(backend)):
+        with fastnn.use(backend.name):
             together.wait()
             for _ in range(3):
                 found[number] = index.search(Q[number], 5)
@@ -190,7 +190,7 @@ def test_native_leaves_codes_out_for_many_neighbours(monkeypatch, name):
         seen.append(codes is not None)
         kernels.neighbors(metric, X, Q, codes, *rest)
 
-    watched = types.SimpleNamespace(neighbors=neighbors, __name__=kernels.__name__)
+    watched = types.SimpleNamespace(neighbors=neighbors, name=kernels.name)
     monkeypatch.setattr("fastnn.neighbors.index.get_backend", lambda: watched)
     index.search(Q[:3], 4)
     index.search(Q[:3], 5)
@@ -202,7 +202,7 @@ def test_native_leaves_codes_out_for_many_neighbours(monkeypatch, name):
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
 def test_what_a_matrix_unit_compares(monkeypatch, metric, dtype):
     """Many queries meet bytes of whole rows, few short codes that these searches make; all find the same."""
-    monkeypatch.setattr(native, "matrices", True)
+    monkeypatch.setattr(native, "capabilities", native.capabilities._replace(matrix_unit=True))
     (X, _), (Q, _) = fastnn.datasets.load_mnist()
     X, Q = (np.ascontiguousarray(some).astype(dtype) for some in (X[:5000], Q[:40]))
     index, seen = fastnn.Neighbors(metric).fit(X), []
@@ -211,7 +211,7 @@ def test_what_a_matrix_unit_compares(monkeypatch, metric, dtype):
         seen.append(None if codes is None else codes.rows.shape[1])
         native.neighbors(metric, X, Q, codes, *rest)
 
-    watched = types.SimpleNamespace(neighbors=neighbors, __name__=native.__name__)
+    watched = types.SimpleNamespace(neighbors=neighbors, name=native.name)
     monkeypatch.setattr("fastnn.neighbors.index.get_backend", lambda: watched)
     expected = fastnn.Neighbors(metric, pruning="never").fit(X).search(Q, 5)
     assert seen.pop() is None

@@ -90,7 +90,7 @@ def test_threads_may_train_their_own_models(backend, data):
     expected.fit(*data, epochs=30, batch_size=3)
 
     def work(model):
-        with fastnn.use(fastnn.kernels.backend_name(backend)):
+        with fastnn.use(backend.name):
             model.fit(*data, epochs=30, batch_size=3)
 
     threads = [threading.Thread(target=work, args=[model]) for model in models]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import callers_depth
-from ...kernels import backend_name, get_backend
+from ...kernels import get_backend
 from ...kernels.spec import Data, FloatArray, IntArray, Net
 
 Function = Callable[..., Any]
@@ -60,7 +60,7 @@ def _is_ours(function: Function) -> bool:
 def _try(calls: list[tuple[Function, tuple[NDArray[Any], ...]]]) -> list[Function] | str:
     """All functions compiled for such arguments, or why one is not."""
     names = tuple(_name(function) for function, _ in calls if not _is_ours(function))
-    if backend_name(get_backend()) == "numpy":
+    if get_backend().name == "numpy":
         return "the numpy backend was chosen"  # by the caller, who need not be told
     jit_functions = _compiler()
     if isinstance(jit_functions, str):

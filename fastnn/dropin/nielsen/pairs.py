@@ -50,7 +50,7 @@ def vector_rows(argument: str, pairs: Sequence[Any], inputs: int, outputs: int, 
     """Pairs of an input column (inputs, 1) and a target column (outputs, 1)."""
     if len(pairs) == 1 and (row := _single_row(pairs[0], inputs, outputs, dtype)):
         return row
-    pack_pairs = getattr(get_backend(), "pack_pairs", None)  # only native has it, and epochs so fast as to need it
+    pack_pairs = get_backend().capabilities.pack_pairs
     packed = pack_pairs(pairs, inputs, outputs) if pack_pairs and type(pairs) is list else None
     if packed is not None:
         X, scale, y, places = packed

@@ -1,7 +1,9 @@
 """The compiled kernels, Cython and C; ImportError where they were not built."""
 
+from ..spec import Capabilities
 from .native import (
     activate,
+    block_csc,
     describe,
     encode,
     force_form,
@@ -10,9 +12,7 @@ from .native import (
     force_threads,
     forward,
     layer_grad,
-    list_rows,
     loss_grad,
-    matrices,
     neighbors,
     pack_pairs,
     pack_rows,
@@ -24,22 +24,22 @@ from .native import (
 
 __all__ = [
     "activate",
+    "capabilities",
     "describe",
-    "encode",
     "force_form",
     "force_queries",
     "force_split",
     "force_threads",
     "forward",
     "layer_grad",
-    "list_rows",
     "loss_grad",
-    "matrices",
+    "name",
     "neighbors",
-    "pack_pairs",
-    "pack_rows",
     "parse_fields",
     "plan_search",
     "simd",
     "train_epoch",
 ]
+
+name = "native"
+capabilities = Capabilities(pack_rows, pack_pairs, block_csc, encode, matrix_unit=simd == "amx")

@@ -3,10 +3,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..spec import BlockCSC, Codes, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, SearchPlan, Tick
+from ..spec import BlockCSC, Codes, Data, EpochArgs, EpochResult, FloatArray, Grid, IntArray, Net, SearchPlan, Tick
 
 simd: str
-matrices: bool
 
 def describe() -> str: ...
 def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool: ...
@@ -58,16 +57,13 @@ def plan_search(
 def encode(
     rows: NDArray[Any],
     projected: FloatArray,
-    mean: FloatArray,
-    low: FloatArray,
-    scale: float,
-    offset: float,
+    grid: Grid,
     codes: NDArray[np.uint8],
     finer: NDArray[np.uint8],
     errors: NDArray[np.float32],
 ) -> None: ...
 def pack_rows(X: FloatArray) -> tuple[NDArray[np.uint8], float] | None: ...
-def list_rows(X: NDArray[Any], scale: float, batch_size: int) -> BlockCSC | None: ...
+def block_csc(X: NDArray[Any], scale: float, batch_size: int) -> BlockCSC | None: ...
 def parse_fields(text: bytes, columns: int) -> NDArray[np.uint8] | None: ...
 def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int

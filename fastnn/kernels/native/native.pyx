@@ -156,10 +156,6 @@ cdef extern from "api.h" nogil:
 
 cnp.import_array()
 
-ctypedef fused real:
-    float
-    double
-
 # Between two looks at pending signals: seconds of training, multiply-adds of a forward pass.
 cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
@@ -175,7 +171,6 @@ VECTOR_BYTES = {"generic": 16, "avx2": 32, "avx512": 64, "amx": 64}  # of each i
 BEST_DOT = {"generic": "madd", "avx2": "madd", "avx512": "vnni", "amx": "amx"}
 DOTS = [fnn_names_of_dots[i].decode() for i in range(3)]
 QUERY_GROUPINGS = [fnn_names_of_query_groupings[i].decode() for i in range(3)]
-matrices = simd == "amx"  # whether tiles of bytes go by a matrix unit, several times as fast as all else
 
 
 def describe():
@@ -484,22 +479,25 @@ def force_queries(grouping):
     forced_queries = -1 if grouping is None else QUERY_GROUPINGS.index(grouping)
 
 
-def encode(cnp.ndarray rows, cnp.ndarray projected, const real[::1] mean, const real[::1] low, double scale,
-           double offset, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer, float[::1] errors):
-    """Code some rows for fastnn.pruning: v (n, d) of the type of ``low``, or with a ``mean`` (d,) what is v less it.
+def encode(cnp.ndarray rows, cnp.ndarray projected, grid, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer,
+           float[::1] errors):
+    """Code some rows (n, d) on spec's Grid for fastnn.neighbors.codes; see spec.Capabilities.encode.
 
-    ``projected`` (n, m) is R v; m = 0: the rows as they are. ``low`` is what code 0 stands for in each place of u(v),
-    ``offset`` is |mean|. Writes codes (n, width), finer ones (n, m + 1) if m >= width, and the errors (n,).
+    ``projected`` (n, m) is R v; m = 0: the rows as they are. Writes codes (n, width), finer ones (n, m + 1) if
+    m >= width, and the errors (n,).
     """
+    cdef cnp.ndarray mean, low
+    cdef double scale, offset
+    mean, low, scale, offset = grid
     cdef fnn_encoding e = fnn_encoding(
         cnp.PyArray_DIM(rows, 0), cnp.PyArray_DIM(rows, 1), cnp.PyArray_DIM(projected, 1), codes.shape[1],
         cnp.PyArray_DATA(rows), cnp.PyArray_TYPE(rows) == cnp.NPY_UINT8, cnp.PyArray_DATA(projected), NULL,
-        &low[0], scale, offset, &codes[0, 0], NULL, &errors[0])
-    if mean.shape[0]:
-        e.mean = &mean[0]
+        cnp.PyArray_DATA(low), scale, offset, &codes[0, 0], NULL, &errors[0])
+    if cnp.PyArray_DIM(mean, 0):
+        e.mean = cnp.PyArray_DATA(mean)
     if finer.shape[1]:
         e.finer = &finer[0, 0]
-    cdef const fnn_kernels *kernels = unit.f32 if real is float else unit.f64
+    cdef const fnn_kernels *kernels = table(low)
     cdef Arena arena = Arena(kernels.encode_bytes(&e))
     with nogil:
         kernels.encode(&e, arena.start)

@@ -42,7 +42,7 @@ def pack_rows(cnp.ndarray X):
     return None
 
 
-def list_rows(cnp.ndarray X, double scale, int64_t batch_size):
+def block_csc(cnp.ndarray X, double scale, int64_t batch_size):
     """spec's BlockCSC of rows (n, inputs) of uint8, times ``scale``, or of float32 or float64, in batches of so many.
 
     None if pack_rows would not pack the reals, or if half of the inputs are other than zero in some batch.

@@ -1,5 +1,9 @@
 """The Numba kernels, compiled on first use and cached on disk."""
 
+from ..spec import Capabilities
 from .network import describe, forward, layer_grad, loss_grad, neighbors, train_epoch
 
-__all__ = ["describe", "forward", "layer_grad", "loss_grad", "neighbors", "train_epoch"]
+__all__ = ["capabilities", "describe", "forward", "layer_grad", "loss_grad", "name", "neighbors", "train_epoch"]
+
+name = "numba"
+capabilities = Capabilities()
