@@ -34,6 +34,7 @@ from ..datasets.stream import StrPath
 from ..errors import DivergenceError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.formulas import sigmoid
+from ..kernels.params import OwnsParameters, Parameters, aligned_zeros
 from ..kernels.spec import (
     IDENTITY,
     SGD,
@@ -42,10 +43,7 @@ from ..kernels.spec import (
     FloatArray,
     Net,
     Rule,
-    aligned_copy,
-    aligned_zeros,
     layout,
-    weight_views,
 )
 from ..nn.fit import run_epoch
 
@@ -72,7 +70,7 @@ def _logit(y: ArrayLike) -> NDArray[Any]:
         return np.log(y) - np.log1p(-y)
 
 
-class neuralNetwork:  # noqa: N801  # the book's name
+class neuralNetwork(OwnsParameters):  # noqa: N801  # the book's name
     """A network of one hidden layer with sigmoid outputs and no biases, trained online.
 
     Parameters
@@ -110,9 +108,9 @@ class neuralNetwork:  # noqa: N801  # the book's name
         self._dtype = checks.float_dtype(dtype)
         # one row more than there are inputs: the sum of the others, for queries
         net, count = layout([inputnodes + 1, *sizes[1:]], ["sigmoid", "sigmoid"], "rashid", False, self._dtype)
-        self._net = net._replace(sizes=np.array(sizes))
-        self._summed_net = self._net._replace(sums=inputnodes * int(net.strides[0]))
-        self._params = aligned_zeros(count, self._dtype)
+        net = net._replace(sizes=np.array(sizes))
+        self._summed_net = net._replace(sums=inputnodes * int(net.strides[0]))
+        self._parameters = Parameters(net, aligned_zeros(count, self._dtype))
         self._state = np.empty((0, count), self._dtype)
         self._forget_sums()
         self.activation_function: Function = _sigmoid
@@ -128,10 +126,10 @@ class neuralNetwork:  # noqa: N801  # the book's name
     def wih(self) -> FloatArray:
         lent = self._lent()
         if lent is None:  # NumPy lets all views of views refer to this one, as what it views is no array
-            lent = np.frombuffer(self._params.data, self._dtype)
+            lent = np.frombuffer(self._parameters.vector.data, self._dtype)
             self._lent = weakref.ref(lent)
         self._edition = object()
-        return weight_views(self._net, lent)[0].T
+        return Parameters(self._parameters.net, lent).weights[0].T
 
     @wih.setter
     def wih(self, weights: ArrayLike) -> None:
@@ -139,7 +137,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
 
     @property
     def who(self) -> FloatArray:
-        return weight_views(self._net, self._params)[1].T
+        return self._parameters.weights[1].T
 
     @who.setter
     def who(self, weights: ArrayLike) -> None:
@@ -157,13 +155,13 @@ class neuralNetwork:  # noqa: N801  # the book's name
         """
         edition = self._edition
         if self._lent() is not None:
-            return self._net
+            return self._parameters.net
         if self._summed is not edition:
-            net, start = self._net, self._summed_net.sums
+            net, start = self._parameters.net, self._summed_net.sums
             first = Net(net.sizes[:2], _IDENTITY, net.loss, net.weights[:1], net.biases[:1], net.strides[:1])
             ones = np.ones((1, self.inodes), self._dtype)
-            sums = self._params[np.newaxis, start : start + self.hnodes]
-            get_backend().forward(first, self._params, ones, 1.0, sums)
+            sums = self._parameters.vector[np.newaxis, start : start + self.hnodes]
+            get_backend().forward(first, self._parameters.vector, ones, 1.0, sums)
             self._summed = edition
         return self._summed_net
 
@@ -180,7 +178,9 @@ class neuralNetwork:  # noqa: N801  # the book's name
         order = _FIRST if rows == 1 else np.arange(rows)
         rule = Rule(SGD, self.lr * rows)  # kernels follow the mean
         try:
-            done = get_backend().train_epoch(self._net, self._params, self._state, data, EpochArgs(order, rows, rule))
+            done = get_backend().train_epoch(
+                self._parameters.net, self._parameters.vector, self._state, data, EpochArgs(order, rows, rule)
+            )
         finally:
             self._edition = object()
         if not done.batches:
@@ -203,7 +203,7 @@ class neuralNetwork:  # noqa: N801  # the book's name
         args = EpochArgs(np.arange(len(data.X)), 1, Rule(SGD, self.lr))
         for epoch in range(epochs):
             try:
-                run_epoch(self._net, self._params, self._state, data, args)
+                run_epoch(self._parameters.net, self._parameters.vector, self._state, data, args)
             except DivergenceError as error:
                 raise DivergenceError(f"epoch {epoch}: {error}") from None
             finally:
@@ -220,8 +220,8 @@ class neuralNetwork:  # noqa: N801  # the book's name
             function = self.activation_function
             return np.asarray(function(np.dot(self.who, function(np.dot(self.wih, X.T * scale)))))
         out = np.empty((len(X), self.onodes), self._dtype)
-        net = self._net_of_one() if len(X) == 1 else self._net
-        if not get_backend().forward(net, self._params, X, scale, out):
+        net = self._net_of_one() if len(X) == 1 else self._parameters.net
+        if not get_backend().forward(net, self._parameters.vector, X, scale, out):
             checks.blame_nonfinite("inputs_list", X)
         return out.T
 
@@ -288,9 +288,8 @@ class neuralNetwork:  # noqa: N801  # the book's name
         return {name: value for name, value in self.__dict__.items() if name != "_lent"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         self._forget_sums()
-        self._params = aligned_copy(self._params)  # what was copied or unpickled need not be aligned
 
 
 neuralnetwork = neuralNetwork

@@ -5,7 +5,6 @@ This module imports numpy alone. A backend receives these tuples and trusts them
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
@@ -222,7 +221,7 @@ class Kernels(Protocol):
 
     X is (n, sizes[0]), C-contiguous, either of the parameters' dtype or uint8; uint8 is multiplied by ``scale``.
     y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype. ``params``, ``state`` and
-    ``grad`` start at 64-byte boundaries, as :func:`aligned_zeros` makes them.
+    ``grad`` start at 64-byte boundaries, as :func:`fastnn.kernels.params.aligned_zeros` makes them.
     """
 
     name: str  # under which get_backend gives it
@@ -316,30 +315,6 @@ def layout(
     return net, end
 
 
-def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
-    """Zeros whose first element lies on a 64-byte boundary."""
-    return _aligned(np.zeros, shape, dtype)
-
-
-def aligned_empty(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
-    """The same with whatever is in memory, for what is written before it is read."""
-    return _aligned(np.empty, shape, dtype)
-
-
-def _aligned(make: Callable[..., NDArray[np.uint8]], shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
-    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * dtype.itemsize
-    raw = make(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
-
-
-def aligned_copy(vector: FloatArray) -> FloatArray:
-    """A copy whose first element lies on a 64-byte boundary."""
-    result = aligned_empty(vector.shape, vector.dtype)
-    result[:] = vector
-    return result
-
-
 def unit_vectors(rows: NDArray[Any]) -> NDArray[np.float64]:
     """Rows (n, d) divided by their norms, in float64; those of zeros stay zero.
 
@@ -353,21 +328,3 @@ def unit_vectors(rows: NDArray[Any]) -> NDArray[np.float64]:
     norms = np.sqrt(np.einsum("ij,ij->i", v, v))[:, np.newaxis]
     np.divide(v, norms, out=v, where=norms > 0)
     return v
-
-
-def weight_views(net: Net, params: FloatArray) -> list[FloatArray]:
-    """One (fan_in, fan_out) writable view of ``params`` per layer."""
-    sizes, strides = net.sizes.tolist(), net.strides.tolist()  # with plain integers a view takes half the time
-    return [
-        params[start : start + fan_in * stride].reshape(fan_in, stride)[:, :fan_out]
-        for start, stride, fan_in, fan_out in zip(net.weights.tolist(), strides, sizes[:-1], sizes[1:], strict=True)
-    ]
-
-
-def bias_views(net: Net, params: FloatArray) -> list[FloatArray]:
-    """One (fan_out,) writable view of ``params`` per layer; empty without biases."""
-    return [
-        params[start : start + fan_out]
-        for start, fan_out in zip(net.biases.tolist(), net.sizes[1:].tolist(), strict=True)
-        if start >= 0
-    ]

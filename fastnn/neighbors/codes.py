@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import get_backend, num_threads, use
-from ..kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Grid, Kernels, aligned_copy, unit_vectors
+from ..kernels.params import Parameters
+from ..kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Grid, Kernels, unit_vectors
 from .projection import (
-    Layer,
     linear,
     narrowed,
     principal_axes,
@@ -69,7 +69,7 @@ class Pruning:
     metric: int
     raw: bool  # rows are coded as they come: the kernel skips the zeros of bytes, or takes off the mean in passing
     mean: FloatArray  # (d,)
-    layer: Layer | None  # computes R v of prepared rows v, or of raw ones; None: u(v) = v
+    layer: Parameters | None  # computes R v of prepared rows v, or of raw ones; None: u(v) = v
     low: FloatArray  # (width,) what code 0 stands for
     scale: float
     most_verified: float
@@ -83,11 +83,6 @@ class Pruning:
     def offset(self) -> float:
         """|mean|"""
         return float(np.linalg.norm(self.mean))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if self.layer is not None:  # what was copied or unpickled need not be aligned
-            self.__dict__["layer"] = self.layer[0], aligned_copy(self.layer[1])
 
     def pays(self, k: int, kernels: Kernels) -> bool:
         """Whether codes should save time in a search for the k nearest. Only native compares whole rows as fast."""
@@ -134,7 +129,7 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
         raw,
         mean,
         layer,
-        *_grid(u, None if layer else -mean),
+        *_grid(u, -mean if layer is None else None),
         math.inf if always else max(plain - choice.tiles, 0) / verify,
         math.inf if always else most_neighbors,
         choice.width or d,

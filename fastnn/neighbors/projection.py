@@ -13,27 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import get_backend
-from ..kernels.spec import FloatArray, Kernels, Net, aligned_zeros, bias_views, layout, weight_views
+from ..kernels.params import Parameters
+from ..kernels.spec import FloatArray, Kernels
 
 SPARE_AXES, ITERATIONS, TURNS = 8, 2, 4  # of the subspace iteration
 
-Layer = tuple[Net, FloatArray]  # a linear one, and its parameters
 
-
-def linear(axes: FloatArray, mean: FloatArray | None = None) -> Layer:
+def linear(axes: FloatArray, mean: FloatArray | None = None) -> Parameters:
     """The layer whose forward pass is the product of rows (n, d), less ``mean``, and ``axes`` (d, m)."""
-    net, count = layout(axes.shape, ("identity",), "mean_squared_error", mean is not None, axes.dtype)
-    params = aligned_zeros(count, axes.dtype)
-    weight_views(net, params)[0][:] = axes
+    layer = Parameters.zeros(axes.shape, ("identity",), "mean_squared_error", mean is not None, axes.dtype)
+    layer.weights[0][:] = axes
     if mean is not None:
-        bias_views(net, params)[0][:] = -product(mean[np.newaxis].astype(np.float64), axes.astype(np.float64))[0]
-    return net, params
+        layer.biases[0][:] = -product(mean[np.newaxis].astype(np.float64), axes.astype(np.float64))[0]
+    return layer
 
 
-def project(kernels: Kernels, layer: Layer, rows: NDArray[Any]) -> FloatArray:
-    net, params = layer
-    out = np.empty((len(rows), net.sizes[-1]), params.dtype)
-    kernels.forward(net, params, rows, 1.0, out)
+def project(kernels: Kernels, layer: Parameters, rows: NDArray[Any]) -> FloatArray:
+    out = np.empty((len(rows), layer.net.sizes[-1]), layer.vector.dtype)
+    kernels.forward(layer.net, layer.vector, rows, 1.0, out)
     return out
 
 

@@ -10,7 +10,8 @@ from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.formulas import activate, count_correct, losses, target_rows
-from ..kernels.spec import IDENTITY, Data, FloatArray, Net, weight_views
+from ..kernels.params import weight_views
+from ..kernels.spec import IDENTITY, Data, FloatArray, Net
 
 EVALUATION_ROWS = 8192  # rows scored at a time
 

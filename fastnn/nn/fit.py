@@ -15,19 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
-from ..kernels.spec import (
-    OPTIMIZERS,
-    SLOTS,
-    Data,
-    EpochArgs,
-    EpochResult,
-    FloatArray,
-    IntArray,
-    Net,
-    Rule,
-    Tick,
-    aligned_zeros,
-)
+from ..kernels.params import aligned_zeros
+from ..kernels.spec import OPTIMIZERS, SLOTS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from .evaluate import evaluate, penalty
 from .history import History
 from .progress import ProgressBar, epoch_line

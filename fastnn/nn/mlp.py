@@ -15,7 +15,8 @@ from ..errors import FastnnError, InvalidArgumentError, callers_depth
 from ..io import model_io
 from ..kernels import get_backend
 from ..kernels.formulas import target_rows
-from ..kernels.spec import Data, FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from ..kernels.params import OwnsParameters, Parameters
+from ..kernels.spec import Data, FloatArray, Net
 from . import fit as training
 from .evaluate import evaluate
 from .history import History
@@ -26,7 +27,7 @@ from .stopping import EarlyStopping
 Callback = Callable[["MLP", History], object]
 
 
-class MLP:
+class MLP(OwnsParameters):
     """A multilayer perceptron, trained by mini-batch gradient descent.
 
     Parameters
@@ -87,8 +88,7 @@ class MLP:
         except (TypeError, ValueError):
             raise InvalidArgumentError("seed", "an integer >= 0, a numpy Generator or None", repr(seed)) from None
         try:
-            self.net, count = layout(self.sizes, self.activations, self.loss, bias, self.dtype)
-            self.params: FloatArray = aligned_zeros(count, self.dtype)
+            self._parameters = Parameters.zeros(self.sizes, self.activations, self.loss, bias, self.dtype)
             self._draw_parameters()
         except (MemoryError, OverflowError, ValueError):
             raise InvalidArgumentError("sizes", "a network that fits in memory", list(self.sizes)) from None
@@ -102,12 +102,22 @@ class MLP:
                 biases[:] = self.rng.normal(size=biases.shape)
 
     @property
+    def net(self) -> Net:
+        """The network as the kernels take it."""
+        return self._parameters.net
+
+    @property
+    def params(self) -> FloatArray:
+        """All parameters in one vector, as the kernels take them."""
+        return self._parameters.vector
+
+    @property
     def weights(self) -> tuple[FloatArray, ...]:
         """One (inputs, outputs) array per layer: writable views, so editing them edits the model.
 
         Assign a sequence of such arrays to replace all of them.
         """
-        return tuple(weight_views(self.net, self.params))
+        return tuple(self._parameters.weights)
 
     @weights.setter
     def weights(self, values: Sequence[ArrayLike]) -> None:
@@ -116,7 +126,7 @@ class MLP:
     @property
     def biases(self) -> tuple[FloatArray, ...]:
         """One (outputs,) array per layer, as for ``weights``; empty without biases."""
-        return tuple(bias_views(self.net, self.params))
+        return tuple(self._parameters.biases)
 
     @biases.setter
     def biases(self, values: Sequence[ArrayLike]) -> None:
@@ -386,13 +396,6 @@ class MLP:
             self.biases,
         )
         model_io.write(path, saved)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__.copy()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.params = aligned_copy(self.params)  # what was copied or unpickled need not be aligned
 
     def __repr__(self) -> str:
         return f"MLP({list(self.sizes)}, activations={list(self.activations)}, loss={self.loss!r}, dtype={self.dtype})"

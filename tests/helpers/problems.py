@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnn import MLP
+from fastnn.kernels.params import aligned_zeros
 from fastnn.kernels.spec import (
     OPTIMIZERS,
     SLOTS,
@@ -26,7 +27,6 @@ from fastnn.kernels.spec import (
     Net,
     Rule,
     Tick,
-    aligned_zeros,
     layout,
 )
 

@@ -19,7 +19,8 @@ import pytest
 
 import fastnn
 from fastnn.kernels import native
-from fastnn.kernels.spec import Data, EpochArgs, aligned_zeros, layout
+from fastnn.kernels.params import aligned_zeros
+from fastnn.kernels.spec import Data, EpochArgs, layout
 
 LIBC = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
 SETTINGS = {  # of the control bits: those to set and those to clear

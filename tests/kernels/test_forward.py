@@ -10,7 +10,7 @@ from problems import EPSILON
 
 import fastnn
 from fastnn.kernels.numpy import network as reference
-from fastnn.kernels.spec import aligned_zeros, weight_views
+from fastnn.kernels.params import aligned_zeros, weight_views
 
 TOLERANCE = 16  # units of rounding; the largest measured is 4.1
 NETS = [

@@ -90,7 +90,7 @@ def test_a_gradient_that_is_stopped_says_so(run_python):
     program = (
         COMMON
         + """
-from fastnn.kernels.spec import aligned_zeros
+from fastnn.kernels.params import aligned_zeros
 X, y = rng.random((60_000, 200)), (np.arange(60_000) % 3).astype(np.int32)
 model = fastnn.MLP([200, 600, 3], dtype="float64", seed=0)
 grad = aligned_zeros(model.params.size, model.dtype)

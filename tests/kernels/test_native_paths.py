@@ -13,7 +13,8 @@ import pytest
 import fastnn
 from fastnn.kernels import native
 from fastnn.kernels.numpy import network as reference
-from fastnn.kernels.spec import Data, EpochArgs, aligned_zeros, layout, weight_views
+from fastnn.kernels.params import aligned_zeros, weight_views
+from fastnn.kernels.spec import Data, EpochArgs, layout
 
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),

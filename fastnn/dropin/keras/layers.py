@@ -6,13 +6,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
+from ...kernels.params import Parameters
 from ...kernels.spec import FloatArray
 from . import config
 from .subset import Part, UnsupportedError, outside, refuse
@@ -135,13 +136,6 @@ def Input(shape: Sequence[int] | None = None, **options: Any) -> InputLayer:  # 
     return InputLayer(shape, **options)
 
 
-class Home(Protocol):
-    """A network in which Dense layers have their weights."""
-
-    def layer_views(self, index: int) -> list[FloatArray]:
-        """Kernel and, if there are biases, bias of one Dense layer."""
-
-
 class Dense(Layer):
     """activation(inputs @ kernel + bias).
 
@@ -168,11 +162,11 @@ class Dense(Layer):
         self.units = checks.integer("units", units, low=1)
         self.activation = checks.choice("activation", "linear" if activation is None else activation, _ACTIVATIONS)
         self.use_bias = checks.boolean("use_bias", use_bias)
-        self.home: tuple[Home, int] | None = None  # where its weights lie: the network and which layer of it
+        self.home: tuple[Parameters, int] | None = None  # where its weights lie: in which layer of a network's
 
     @property
     def weights(self) -> list[FloatArray]:
-        return [] if self.home is None else self.home[0].layer_views(self.home[1])
+        return [] if self.home is None else self.home[0].layer(self.home[1])
 
     @property
     def built(self) -> bool:

@@ -10,7 +10,8 @@ from ...errors import FastnnError, InvalidArgumentError
 from ...io import tensor_file
 from ...io.atomic import StrPath
 from ...io.tensor_file import Config, Form, Tensor, layer_arrays, layer_tensors
-from ...kernels.spec import FloatArray, bias_views, weight_views
+from ...kernels.params import bias_views, weight_views
+from ...kernels.spec import FloatArray
 from . import losses, optimizers
 from .layers import Dense, Dropout, Flatten, Layer, checked_shape
 from .network import Network, Plan, plan

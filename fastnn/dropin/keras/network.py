@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...errors import InvalidArgumentError
-from ...kernels.spec import FloatArray, aligned_copy, aligned_zeros, bias_views, layout, weight_views
+from ...kernels.params import Parameters
+from ...kernels.spec import FloatArray, Net
 from ...nn.initializers import INITIALIZERS
 from .layers import ACTIVATIONS, Dense, Dropout, Layer, Shape
 
@@ -49,8 +50,6 @@ class Network:
     Attributes
     ----------
     plan, dtype : what was built.
-    net : the kernels' description, with the layers' own activations (and a loss that means nothing yet).
-    params : all weights and biases.
     """
 
     def __init__(
@@ -62,38 +61,25 @@ class Network:
         self.dtype = np.dtype(dtype)
         sizes, activations, bias, _ = self.plan
         try:
-            self.net, count = layout(sizes, activations, "mean_squared_error", bias, self.dtype)
-            self.params = aligned_zeros(count, self.dtype)
+            self._parameters = Parameters.zeros(sizes, activations, "mean_squared_error", bias, self.dtype)
         except (MemoryError, OverflowError, ValueError):
             raise InvalidArgumentError("layers", "a network that fits in memory", f"sizes {sizes}") from None
         dense = [layer for layer in layers if isinstance(layer, Dense)]
         for index, layer in enumerate(dense):
-            views = self.layer_views(index)
+            views = self._parameters.layer(index)
             if layer.built:
                 for view, array in zip(views, layer.weights, strict=True):
                     view[:] = array
             elif rng is not None:
                 views[0][:] = INITIALIZERS["glorot"][0](rng, *views[0].shape)
-            layer.home = (self, index)
+            layer.home = (self._parameters, index)
 
     @property
-    def weights(self) -> list[FloatArray]:
-        """One (inputs, units) view per Dense layer."""
-        return weight_views(self.net, self.params)
+    def net(self) -> Net:
+        """The kernels' description, with the layers' own activations and a loss that means nothing yet."""
+        return self._parameters.net
 
     @property
-    def biases(self) -> list[FloatArray]:
-        """One (units,) view per Dense layer, or none."""
-        return bias_views(self.net, self.params)
-
-    def layer_views(self, index: int) -> list[FloatArray]:
-        """Kernel and, if there are biases, bias of one Dense layer."""
-        return [views[index] for views in (self.weights, self.biases) if views]
-
-    def count_params(self) -> int:
-        """The number of single weights and biases."""
-        return sum(array.size for array in self.weights + self.biases)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.params = aligned_copy(self.params)  # what was copied or unpickled need not be aligned
+    def params(self) -> FloatArray:
+        """All weights and biases in one vector."""
+        return self._parameters.vector

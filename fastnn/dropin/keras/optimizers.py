@@ -10,7 +10,8 @@ from typing import Any
 
 from ... import checks
 from ...errors import InvalidArgumentError
-from ...kernels.spec import ADAM, MOMENTUM, NESTEROV, SLOTS, FloatArray, Rule, aligned_copy
+from ...kernels.params import aligned_copy
+from ...kernels.spec import ADAM, MOMENTUM, NESTEROV, SLOTS, FloatArray, Rule
 from ...kernels.spec import SGD as PLAIN
 from ...nn.fit import new_state
 from .network import Network

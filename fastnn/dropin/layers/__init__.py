@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -40,7 +40,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ... import checks
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
-from ...kernels.spec import FloatArray, aligned_zeros, layout
+from ...kernels.params import Parameters
+from ...kernels.spec import FloatArray
 from .built_in import (
     cross_entropy,
     derivated_cross_entropy,
@@ -49,7 +50,7 @@ from .built_in import (
     loss_L2,
     sigmoid,
 )
-from .layer import FullyConnectedLayer, Function, Neuron, Slab, checked_function
+from .layer import FullyConnectedLayer, Function, Neuron, checked_function
 from .training import Run
 
 __all__ = [
@@ -63,6 +64,13 @@ __all__ = [
     "loss_L2",
     "sigmoid",
 ]
+
+
+class _Slab(NamedTuple):
+    """The parameters of all layers of a network, as if all were sigmoid layers, in one vector."""
+
+    parameters: Parameters
+    parts: list[FloatArray]  # each layer's part of the vector
 
 
 class SimpleNetwork:
@@ -93,14 +101,14 @@ class SimpleNetwork:
         ]
         self.loss_function = checked_function("loss_function", loss_function)
         self.derivated_loss_function = checked_function("derivated_loss_function", derivated_loss_function)
-        self._slab: Slab | None = None
+        self._slab: _Slab | None = None
         self._together()
 
-    def _together(self) -> Slab:
+    def _together(self) -> Parameters:
         """All layers' parameters in one vector, to which they are moved where the list of layers has changed."""
         layers, slab = self.layers, self._slab
         if slab and len(layers) == len(slab.parts) and all(map(_lies_in, layers, slab.parts)):
-            return slab
+            return slab.parameters
         if not layers:
             raise InvalidArgumentError("layers", "at least one layer", "none")
         first = layers[0]
@@ -109,14 +117,13 @@ class SimpleNetwork:
                 expected = f"{before.size} inputs of {first._dtype}, as the layer before it has outputs"
                 raise InvalidArgumentError("layers", expected, f"{layer._width} of {layer._dtype}")
         sizes = [first._width, *(layer.size for layer in layers)]
-        net, count = layout(sizes, ["sigmoid"] * len(layers), "quadratic", True, first._dtype)
-        params = aligned_zeros(count, first._dtype)
-        parts = np.split(params, np.cumsum([layer._params.size for layer in layers])[:-1])
+        parameters = Parameters.zeros(sizes, ["sigmoid"] * len(layers), "quadratic", True, first._dtype)
+        parts = np.split(parameters.vector, np.cumsum([layer._parameters.vector.size for layer in layers])[:-1])
         for layer, part in zip(layers, parts, strict=True):
-            part[:] = layer._params
-            layer._params = part
-        self._slab = Slab(net, params, parts)
-        return self._slab
+            part[:] = layer._parameters.vector
+            layer._parameters = Parameters(layer._parameters.net, part)
+        self._slab = _Slab(parameters, parts)
+        return parameters
 
     def forward(self, x: ArrayLike) -> Any:
         """The outputs (n, num_outputs) for rows (n, num_inputs), or (num_outputs,) for one sample (num_inputs,)."""
@@ -134,14 +141,14 @@ class SimpleNetwork:
 
     def _outputs(self, argument: str, x: ArrayLike) -> NDArray[Any]:
         """The outputs (n, num_outputs) for rows or one sample."""
-        slab, layers = self._together(), self.layers
+        parameters, layers = self._together(), self.layers
         rows = checks.sample_or_rows(argument, x, layers[0]._width, layers[0]._dtype)
         if not all(layer._is_sigmoid for layer in layers):
             for layer in layers:
                 rows = checks.Inputs(layer._activated(*rows), 1.0)
             return rows.X
-        out = np.empty((len(rows.X), layers[-1].size), slab.params.dtype)
-        if not get_backend().forward(slab.net, slab.params, rows.X, rows.scale, out):
+        out = np.empty((len(rows.X), layers[-1].size), parameters.vector.dtype)
+        if not get_backend().forward(parameters.net, parameters.vector, rows.X, rows.scale, out):
             checks.blame_nonfinite(argument, rows.X)
         return out
 
@@ -208,4 +215,4 @@ class SimpleNetwork:
 
 
 def _lies_in(layer: FullyConnectedLayer, part: FloatArray) -> bool:
-    return layer._params is part
+    return layer._parameters.vector is part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -11,28 +11,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ... import checks
 from ...errors import FastnnError, InvalidArgumentError, InvalidTypeError
 from ...kernels import get_backend
-from ...kernels.spec import (
-    FloatArray,
-    Net,
-    aligned_copy,
-    aligned_empty,
-    aligned_zeros,
-    bias_views,
-    layout,
-    weight_views,
-)
+from ...kernels.params import OwnsParameters, Parameters, aligned_empty
+from ...kernels.spec import FloatArray, layout
 from . import functions
 from .built_in import derivated_sigmoid, sigmoid
 
 Function = Callable[..., Any]
-
-
-class Slab(NamedTuple):
-    """The parameters of all layers of a network in one vector."""
-
-    net: Net  # sigmoid layers
-    params: FloatArray
-    parts: list[FloatArray]  # each layer's
 
 
 class Neuron:
@@ -52,7 +36,7 @@ class Neuron:
         return functions.apply(self.activation_function, np.dot(x, self.W) + self.b, x.size // len(self.W))
 
 
-class FullyConnectedLayer:
+class FullyConnectedLayer(OwnsParameters):
     """A layer of ``layer_size`` neurons.
 
     Parameters
@@ -87,9 +71,8 @@ class FullyConnectedLayer:
             checked_function("derivated_activation_function", derivated_activation_function)
         self._dtype = checks.float_dtype(dtype)
         # identity: z for a caller's function; and where the derivative is another, dL/dz as it is handed in
-        self._linear, count = layout([num_inputs, layer_size], ["identity"], "quadratic", True, self._dtype)
+        self._parameters = Parameters.zeros([num_inputs, layer_size], ["identity"], "quadratic", True, self._dtype)
         self._sigmoid, _ = layout([num_inputs, layer_size], ["sigmoid"], "quadratic", True, self._dtype)
-        self._params = aligned_zeros(count, self._dtype)
         self.W[:] = np.random.standard_normal((num_inputs, layer_size))
         self.b[:] = np.random.standard_normal(layer_size)
         self._forget()
@@ -102,7 +85,7 @@ class FullyConnectedLayer:
 
     @property
     def W(self) -> FloatArray:  # noqa: N802  # the book's name
-        return weight_views(self._linear, self._params)[0]
+        return self._parameters.weights[0]
 
     @W.setter
     def W(self, values: ArrayLike) -> None:  # noqa: N802  # the book's name
@@ -110,7 +93,7 @@ class FullyConnectedLayer:
 
     @property
     def b(self) -> FloatArray:
-        return bias_views(self._linear, self._params)[0]
+        return self._parameters.biases[0]
 
     @b.setter
     def b(self, values: ArrayLike) -> None:
@@ -129,8 +112,8 @@ class FullyConnectedLayer:
     def _activated(self, X: NDArray[Any], scale: float) -> Any:
         """The outputs (n, layer_size) of rows."""
         out = np.empty((len(X), self.size), self._dtype)
-        net = self._sigmoid if self._is_sigmoid else self._linear
-        if not get_backend().forward(net, self._params, X, scale, out):
+        net = self._sigmoid if self._is_sigmoid else self._parameters.net
+        if not get_backend().forward(net, self._parameters.vector, X, scale, out):
             checks.blame_nonfinite("x", X)
         if self._is_sigmoid:
             return out
@@ -155,10 +138,10 @@ class FullyConnectedLayer:
         if not is_built_in:
             slopes = slopes * functions.apply(derivative, y, len(y))
         y, slopes = (checks.for_kernels(values, self._dtype) for values in (y, slopes))
-        grad, input_grad = aligned_empty(self._params.size, self._dtype), np.empty(X.shape, self._dtype)
-        net = self._sigmoid if is_built_in else self._linear
-        get_backend().layer_grad(net, self._params, X, scale, y, slopes, grad, input_grad)
-        self.dL_dW, self.dL_db = weight_views(net, grad)[0], bias_views(net, grad)[0]
+        net, vector = self._sigmoid if is_built_in else self._parameters.net, self._parameters.vector
+        grad, input_grad = Parameters(net, aligned_empty(vector.size, self._dtype)), np.empty(X.shape, self._dtype)
+        get_backend().layer_grad(net, vector, X, scale, y, slopes, grad.vector, input_grad)
+        self.dL_dW, self.dL_db = grad.weights[0], grad.biases[0]
         return input_grad[0] if np.ndim(self.x) == 1 else input_grad
 
     def optimize(self, epsilon: float) -> None:
@@ -168,10 +151,6 @@ class FullyConnectedLayer:
             raise FastnnError("optimize: expected a backward pass before it, found none")
         for parameters, gradient in ((self.W, self.dL_dW), (self.b, self.dL_db)):
             parameters -= epsilon * gradient
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._params = aligned_copy(self._params)  # what was copied or unpickled need not be aligned
 
 
 def checked_function(argument: str, value: Function) -> Function:

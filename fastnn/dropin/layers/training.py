@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 
 from ... import checks
 from ...errors import DivergenceError, InvalidArgumentError
+from ...kernels.params import Parameters
 from ...kernels.spec import LOSS_RULES, SGD, Data, EpochArgs, Rule
 from ...nn.fit import packed, run_epoch
 from . import functions
 from .built_in import LOSSES, Loss, derivated_sigmoid, sigmoid
-from .layer import FullyConnectedLayer, Slab
+from .layer import FullyConnectedLayer
 
 
 class Network(Protocol):
@@ -26,7 +27,7 @@ class Network(Protocol):
     loss_function: Callable[..., Any]
     derivated_loss_function: Callable[..., Any]
 
-    def _together(self) -> Slab: ...
+    def _together(self) -> Parameters: ...
     def forward(self, x: ArrayLike) -> Any: ...
     def backward(self, dL_dy: ArrayLike) -> ArrayLike: ...
     def optimize(self, epsilon: float) -> None: ...
@@ -37,7 +38,7 @@ class Run:
 
     def __init__(self, network: Network, X: ArrayLike, y: ArrayLike, batch_size: int, rate: float, epochs: int) -> None:
         self.network, self.batch_size, self.rate = network, batch_size, rate
-        slab, first, outputs = network._together(), network.layers[0], network.layers[-1].size
+        parameters, first, outputs = network._together(), network.layers[0], network.layers[-1].size
         rows = checks.inputs("X_train", X, first._width, first._dtype, uint8_scale=1.0)
         y = checks.numeric_array("y_train", y)
         if y.shape != (len(rows.X), outputs):
@@ -56,20 +57,20 @@ class Run:
             return  # layers of several kinds; or without a derivative, of which ``backward`` will complain
         if (activation, derivative) == (sigmoid, derivated_sigmoid) and pair in LOSSES:
             self.epoch = partial(self._by_kernels, LOSSES[pair])
-            self.data = packed(self.data, slab.net, epochs, batch_size)
+            self.data = packed(self.data, parameters.net, epochs, batch_size)
             return
-        own = functions.compiled_for_training(activation, derivative, *pair, outputs, slab.params.dtype)
+        own = functions.compiled_for_training(activation, derivative, *pair, outputs, parameters.vector.dtype)
         if own:
             self.epoch = partial(self._by_own, own)
 
     def _by_kernels(self, loss: Loss) -> float:
         """Train once on all batches; return the mean of their losses."""
-        slab, data = self._slab(), self.data
-        net = slab.net._replace(loss=LOSS_RULES.index(loss.name))
+        parameters, data = self._parameters(), self.data
+        net, vector = parameters.net._replace(loss=LOSS_RULES.index(loss.name)), parameters.vector
         rule = Rule(SGD, self.rate * loss.step * self.batch_size)  # the kernels follow the mean
-        state = np.empty((0, slab.params.size), slab.params.dtype)
+        state = np.empty((0, vector.size), vector.dtype)
         try:
-            total = run_epoch(net, slab.params, state, data, EpochArgs(self.order, self.batch_size, rule)).loss
+            total = run_epoch(net, vector, state, data, EpochArgs(self.order, self.batch_size, rule)).loss
         except InvalidArgumentError:  # of NaN or infinity in the data
             self._blame_data()
             raise
@@ -77,8 +78,8 @@ class Run:
 
     def _by_own(self, own: functions.Four) -> float:
         """The same with the caller's functions, compiled."""
-        slab = self._slab()
-        arguments = slab.net, slab.params, self.data, self.order, self.batch_size, self.rate
+        parameters = self._parameters()
+        arguments = parameters.net, parameters.vector, self.data, self.order, self.batch_size, self.rate
         return self._mean(*functions.train_epoch(own, *arguments))
 
     def _layer_by_layer(self) -> float:
@@ -95,7 +96,7 @@ class Run:
             network.optimize(self.rate)
         return self._mean(total, self.batches)
 
-    def _slab(self) -> Slab:
+    def _parameters(self) -> Parameters:
         for layer in self.network.layers:
             layer._forget()
         return self.network._together()

@@ -12,6 +12,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -20,20 +21,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ... import checks
 from ...errors import DivergenceError, InvalidArgumentError, callers_depth
 from ...kernels import get_backend
-from ...kernels.spec import (
-    SGD,
-    Data,
-    EpochArgs,
-    FloatArray,
-    Net,
-    Rule,
-    aligned_copy,
-    aligned_empty,
-    aligned_zeros,
-    bias_views,
-    layout,
-    weight_views,
-)
+from ...kernels.params import Parameters, aligned_empty
+from ...kernels.spec import SGD, Data, EpochArgs, FloatArray, Rule
 from ...nn.fit import run_epoch
 from . import pairs as pair_data
 
@@ -58,28 +47,27 @@ def sigmoid(z: Any) -> Any:
 
 
 class _Slab(NamedTuple):
-    """One aligned vector of parameters, and views of it in the book's shapes."""
+    """Parameters, and views of them in the book's shapes."""
 
-    net: Net
-    params: FloatArray
+    parameters: Parameters
     weights: list[FloatArray]  # (y, x) per layer
     biases: list[FloatArray]  # (y, 1) per layer
     inputs: int
     outputs: int
 
 
-def _arrays(net: Net, params: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
+def _arrays(parameters: Parameters) -> tuple[list[FloatArray], list[FloatArray]]:
     """Weights and biases in the book's shapes."""
-    return [w.T for w in weight_views(net, params)], [b[:, np.newaxis] for b in bias_views(net, params)]
+    return [w.T for w in parameters.weights], [b[:, np.newaxis] for b in parameters.biases]
 
 
-def _views(net: Net, params: FloatArray) -> _Slab:
-    return _Slab(net, params, *_arrays(net, params), int(net.sizes[0]), int(net.sizes[-1]))
+def _views(parameters: Parameters) -> _Slab:
+    sizes = parameters.net.sizes
+    return _Slab(parameters, *_arrays(parameters), int(sizes[0]), int(sizes[-1]))
 
 
 def _new_slab(sizes: Sequence[int], dtype: np.dtype[Any]) -> _Slab:
-    net, count = layout(sizes, ["sigmoid"] * (len(sizes) - 1), "quadratic", True, dtype)
-    return _views(net, aligned_zeros(count, dtype))
+    return _views(Parameters.zeros(sizes, ["sigmoid"] * (len(sizes) - 1), "quadratic", True, dtype))
 
 
 def _same(items: Sequence[Any], views: Sequence[Any]) -> bool:
@@ -140,7 +128,7 @@ class BookNetwork:
         if not weights or any(w.ndim != 2 for w in weights):
             raise InvalidArgumentError("weights", "arrays of shape (y, x), one per layer", [w.shape for w in weights])
         sizes = [weights[0].shape[1], *(w.shape[0] for w in weights)]
-        if not self._spare or self._spare.net.sizes.tolist() != sizes:
+        if not self._spare or self._spare.parameters.net.sizes.tolist() != sizes:
             self._spare = _new_slab(sizes, self._dtype)
         checks.parameters("weights", weights, self._spare.weights)
         checks.parameters("biases", list(self.biases), self._spare.biases)
@@ -152,7 +140,7 @@ class BookNetwork:
         Returns the old slab and the new one.
         """
         old = self._current()
-        slab = _views(old.net, aligned_copy(old.params))
+        slab = _views(copy(old.parameters))
         self._publish(slab)
         return old, slab
 
@@ -181,7 +169,7 @@ class BookNetwork:
     def _outputs(self, slab: _Slab, X: NDArray[Any], scale: float) -> FloatArray:
         """The outputs (n, outputs) of all rows."""
         out = np.empty((len(X), slab.outputs), self._dtype)
-        get_backend().forward(slab.net, slab.params, X, scale, out)
+        get_backend().forward(slab.parameters.net, slab.parameters.vector, X, scale, out)
         return out
 
     def _slow_outputs(self) -> Function | None:
@@ -219,10 +207,10 @@ class BookNetwork:
             self._warn(names)
             return self._slow_backprop(x, y)
         slab = self._current()
-        data = self._vectors("(x, y)", [(x, y)], slab).data
-        net, grad = slab.net._replace(loss=self._loss()), aligned_empty(slab.params.size, self._dtype)
-        get_backend().loss_grad(net, slab.params, data.X, data.scale, data.y, grad)
-        nabla_w, nabla_b = _arrays(net, grad)
+        data, vector = self._vectors("(x, y)", [(x, y)], slab).data, slab.parameters.vector
+        net, grad = slab.parameters.net._replace(loss=self._loss()), aligned_empty(vector.size, self._dtype)
+        get_backend().loss_grad(net, vector, data.X, data.scale, data.y, grad)
+        nabla_w, nabla_b = _arrays(Parameters(net, grad))
         return [b.copy() for b in nabla_b], nabla_w  # whoever keeps the biases' part keeps no more than that
 
     def _vectors(self, argument: str, pairs: list[Any], slab: _Slab) -> pair_data.Rows:
@@ -268,10 +256,13 @@ class BookNetwork:
         """Train on the rows in the order of ``rows.places``."""
         before = self._slab, self.weights, self.biases
         old, slab = self._renew()
-        net, state = slab.net._replace(loss=self._loss()), np.empty((0, slab.params.size), self._dtype)
+        net, vector = slab.parameters.net._replace(loss=self._loss()), slab.parameters.vector
+        state = np.empty((0, vector.size), self._dtype)
         order, rule = np.array(rows.places, np.int64), Rule(SGD, learning_rate=eta, l2=l2)
         try:
-            run_epoch(net, slab.params, state, rows.data, EpochArgs(order, batch_size, rule), first_params=old.params)
+            run_epoch(
+                net, vector, state, rows.data, EpochArgs(order, batch_size, rule), first_params=old.parameters.vector
+            )
         except DivergenceError:
             raise
         except InvalidArgumentError:  # NaN or infinity in the data: say in which pair

@@ -48,6 +48,7 @@ from ...errors import DivergenceError, FileFormatError, InvalidArgumentError, In
 from ...io.text_image import text_rows
 from ...kernels import get_backend
 from ...kernels.formulas import activate, target_rows, times_derivative
+from ...kernels.params import Parameters, aligned_zeros
 from ...kernels.spec import (
     RELU,
     SGD,
@@ -58,10 +59,7 @@ from ...kernels.spec import (
     IntArray,
     Net,
     Rule,
-    aligned_zeros,
-    bias_views,
     layout,
-    weight_views,
 )
 from ...nn.fit import packed, run_epoch
 from .neighbors import forget, knn, knn_batch
@@ -300,25 +298,25 @@ def _fit(
     epochs = checks.integer("epochs", epochs, low=0)
     hidden_node = checks.integer("hidden_node", hidden_node, low=1)
 
-    net, count = _layout(program, (images.shape[1], hidden_node, CLASSES))
-    params = aligned_zeros(count, FLOAT64)
-    weights = _views(net, params)
+    parameters = _zeros(program, (images.shape[1], hidden_node, CLASSES))
+    net, vector = parameters.net, parameters.vector
+    weights = _views(parameters)
     for drawn in weights[::2]:
         drawn[:] = np.random.randn(*drawn.shape) * math.sqrt(2 / len(drawn))
     data = packed(data, net, epochs, len(images))
-    state, args = np.empty((0, count)), EpochArgs(np.arange(len(images)), len(images), Rule(SGD, lr))
+    state, args = np.empty((0, vector.size)), EpochArgs(np.arange(len(images)), len(images), Rule(SGD, lr))
     for epoch in range(1, epochs + 1):
         shown = epoch == 1 or epoch % 10 == 0
         # the printed loss is that before the update
-        outputs = _outputs(net, params, data.X, data.scale)[0] if shown else None
+        outputs = _outputs(parameters, data.X, data.scale)[0] if shown else None
         try:
-            run_epoch(net, params, state, data, args)
+            run_epoch(net, vector, state, data, args)
         except DivergenceError:
             message = f"epoch {epoch}: expected a finite loss and finite weights, found NaN or infinity (lr {lr:g})"
             raise DivergenceError(message, weights) from None
         if outputs is not None:
             print(f"Epoch {epoch}/{epochs}, Loss: {_loss(program, outputs, data.y):.4f}")
-    _remember(net, params, weights)
+    _remember(parameters, weights)
     return weights
 
 
@@ -331,9 +329,9 @@ def _loss(program: _Program, outputs: FloatArray, targets: FloatArray) -> float:
 
 def _predict(program: _Program, test_data: ArrayLike, weights: Sequence[ArrayLike]) -> IntArray:
     images = checks.pixels("test_data", test_data)
-    net, params, _ = _known(weights) or _copied(program, weights)
-    X, scale = checks.sample_or_rows("test_data", images, int(net.sizes[0]), FLOAT64)
-    outputs, finite = _outputs(net, params, X, scale)
+    parameters = _known(weights) or _copied(program, weights)
+    X, scale = checks.sample_or_rows("test_data", images, int(parameters.net.sizes[0]), FLOAT64)
+    outputs, finite = _outputs(parameters, X, scale)
     if not finite:
         for name, values in zip(("test_data", *WEIGHTS), (images, *weights), strict=True):
             checks.blame_nonfinite(name, np.asarray(values))
@@ -350,10 +348,10 @@ def _inputs(program: _Program, images: NDArray[Any]) -> checks.Inputs:
     return checks.Inputs(checks.for_kernels(X, FLOAT64), 1.0)
 
 
-def _outputs(net: Net, params: FloatArray, X: NDArray[Any], scale: float) -> tuple[FloatArray, bool]:
+def _outputs(parameters: Parameters, X: NDArray[Any], scale: float) -> tuple[FloatArray, bool]:
     """The outputs (n, classes), and whether all are finite."""
-    out = np.empty((len(X), int(net.sizes[-1])))
-    return out, get_backend().forward(net, params, X, scale, out)
+    out = np.empty((len(X), int(parameters.net.sizes[-1])))
+    return out, get_backend().forward(parameters.net, parameters.vector, X, scale, out)
 
 
 # Parameters: one vector, of which the caller has views
@@ -364,46 +362,48 @@ def _layout(program: _Program, sizes: tuple[int, ...]) -> tuple[Net, int]:
     return layout(sizes, ["relu", program.output], program.loss, True, FLOAT64)
 
 
-def _views(net: Net, params: FloatArray) -> Weights:
-    (w1, w2), (b1, b2) = weight_views(net, params), bias_views(net, params)
+def _zeros(program: _Program, sizes: tuple[int, ...]) -> Parameters:
+    net, count = _layout(program, sizes)
+    return Parameters(net, aligned_zeros(count, FLOAT64))
+
+
+def _views(parameters: Parameters) -> Weights:
+    (w1, w2), (b1, b2) = parameters.weights, parameters.biases
     return w1, b1[np.newaxis], w2, b2[np.newaxis]
 
 
 class _Known(NamedTuple):
-    """A network whose parameters the kernels can take."""
+    """What ``fit`` has returned views of."""
 
-    net: Net
-    params: FloatArray
+    parameters: Parameters
     others: tuple[FloatArray, ...]  # the views b1, w2, b2
 
 
 _fitted: dict[int, _Known] = {}  # by the id of w1, as long as that lives
 
 
-def _remember(net: Net, params: FloatArray, weights: Weights) -> None:
+def _remember(parameters: Parameters, weights: Weights) -> None:
     """Let ``predict`` know these views again, for to copy all weights takes longer than the outputs of an image."""
     w1, *others = weights
-    _fitted[id(w1)] = _Known(net, params, tuple(others))
+    _fitted[id(w1)] = _Known(parameters, tuple(others))
     weakref.finalize(w1, _fitted.pop, id(w1), None)
 
 
-def _known(weights: Sequence[ArrayLike]) -> _Known | None:
+def _known(weights: Sequence[ArrayLike]) -> Parameters | None:
     w1, *others = weights
     known = _fitted.get(id(w1))
-    return known if known and all(map(operator.is_, known.others, others)) else None
+    return known.parameters if known and all(map(operator.is_, known.others, others)) else None
 
 
-def _copied(program: _Program, weights: Sequence[ArrayLike]) -> _Known:
+def _copied(program: _Program, weights: Sequence[ArrayLike]) -> Parameters:
     arrays = [np.atleast_2d(checks.numeric_array(*named)) for named in zip(WEIGHTS, weights, strict=True)]
     w1, _, w2, _ = arrays
     for name, array in (("w1", w1), ("w2", w2)):
         if array.ndim != 2 or not array.size:
             raise InvalidArgumentError(name, "shape (inputs, outputs)", f"shape {array.shape}")
-    net, count = _layout(program, (*w1.shape, w2.shape[1]))
-    params = aligned_zeros(count, FLOAT64)
-    views = _views(net, params)
-    for name, array, view in zip(WEIGHTS, arrays, views, strict=True):
+    parameters = _zeros(program, (*w1.shape, w2.shape[1]))
+    for name, array, view in zip(WEIGHTS, arrays, _views(parameters), strict=True):
         if array.shape != view.shape:
             raise InvalidArgumentError(name, f"shape {view.shape}", f"shape {array.shape}")
         view[:] = array
-    return _Known(net, params, views[1:])
+    return parameters

@@ -17,19 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import spec
-from ..spec import (
-    Codes,
-    Data,
-    Dropout,
-    EpochArgs,
-    EpochResult,
-    FloatArray,
-    IntArray,
-    Net,
-    Rule,
-    Tick,
-    aligned_zeros,
-)
+from ..params import aligned_zeros
+from ..spec import Codes, Data, Dropout, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from . import layers as step
 from . import search as near
 

@@ -13,7 +13,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec import ALIGNMENT, COSINE, EUCLIDEAN, MANHATTAN, IntArray, aligned_zeros
+from ..params import aligned_zeros
+from ..spec import ALIGNMENT, COSINE, EUCLIDEAN, MANHATTAN, IntArray
 from . import layers as step
 
 TILE = 4  # rows at a time

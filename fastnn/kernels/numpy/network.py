@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formulas import activate, count_correct, losses, output_delta, target_rows, times_derivative
+from ..params import bias_views, weight_views
 from ..spec import (
     ADAM,
     MOMENTUM,
@@ -24,8 +25,6 @@ from ..spec import (
     Net,
     Rule,
     Tick,
-    bias_views,
-    weight_views,
 )
 from .search import neighbors as neighbors
 
