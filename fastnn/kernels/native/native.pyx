@@ -92,7 +92,7 @@ cdef extern from "api.h" nogil:
         double limit
         double *values
         int64_t *indices
-        int64_t width
+        int64_t code_width
         const uint8_t *row_codes
         const uint8_t *query_codes
         const float *row_errors
@@ -100,7 +100,7 @@ cdef extern from "api.h" nogil:
         int64_t finer_width
         const uint8_t *finer_rows
         const uint8_t *finer_queries
-        double scale
+        double code_scale
         const fnn_search_plan *plan
 
     ctypedef struct fnn_encoding:
@@ -114,6 +114,8 @@ cdef extern from "api.h" nogil:
         uint8_t *codes
         uint8_t *finer
         float *errors
+
+    ctypedef void fnn_work(void *, int, int) noexcept nogil
 
     ctypedef struct fnn_interrupt:
         int stopped
@@ -134,8 +136,8 @@ cdef extern from "api.h" nogil:
         size_t (*lists_bytes)(int64_t, int64_t, int64_t, size_t *) noexcept nogil
         int (*list_rows)(const void *, int, int64_t, int64_t, int64_t, int64_t, double, void *, void *,
                          int) noexcept nogil
-        size_t (*search_bytes)(const fnn_search *) noexcept nogil
-        int (*search)(const fnn_search *, void *, fnn_interrupt *) noexcept nogil
+        size_t (*begin_search)(const fnn_search *, void *, fnn_interrupt *) noexcept nogil
+        fnn_work *search_thread
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
         void (*encode)(const fnn_encoding *, void *) noexcept nogil
         void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
@@ -148,6 +150,7 @@ cdef extern from "api.h" nogil:
     int64_t fnn_parse_fields(const uint8_t *, int64_t, int64_t, uint8_t *) noexcept
     const fnn_unit *fnn_select(const char *) noexcept
     fnn_int8_dot fnn_dot_of(const fnn_unit *) noexcept
+    void fnn_parallel(fnn_work *, void *, int)
     fnn_interrupt fnn_new_interrupt(int (*)(fnn_interrupt *) noexcept, void *)
     int fnn_forced_form, fnn_forced_split, fnn_forced_threads
     int FORWARD, TRAINING, LEADING
@@ -395,10 +398,10 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     if codes is not None:
         row_codes, query_codes = codes.rows, codes.queries
         row_errors, query_errors = codes.row_errors, codes.query_errors
-        search.width = row_codes.shape[1]
+        search.code_width = row_codes.shape[1]
         search.row_codes, search.query_codes = &row_codes[0, 0], &query_codes[0, 0]
         search.row_errors, search.query_errors = &row_errors[0], &query_errors[0]
-        search.scale = codes.scale
+        search.code_scale = codes.scale
         if codes.finer_rows is not None:
             finer_rows, finer_queries = codes.finer_rows, codes.finer_queries
             search.finer_width = finer_rows.shape[1]
@@ -406,14 +409,15 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     cdef fnn_search_request request = request_of(metric, search.rows, search.queries, search.columns, search.k, X.dtype)
     if codes is not None:
         request.code_width, request.finer_width, request.most_verified = (
-            search.width, search.finer_width, codes.most_verified)
+            search.code_width, search.finer_width, codes.most_verified)
     cdef fnn_search_plan plan = fnn_plan_search(&request)
     search.plan = &plan
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
-    cdef Arena arena = Arena(kernels.search_bytes(&search))
     cdef Interrupt interrupt = Interrupt()
+    cdef Arena arena = Arena(kernels.begin_search(&search, NULL, &interrupt.c))
     with nogil:
-        kernels.search(&search, arena.start, &interrupt.c)
+        kernels.begin_search(&search, arena.start, &interrupt.c)
+        fnn_parallel(kernels.search_thread, arena.start, plan.threads)
     interrupt.end()
 
 

@@ -69,12 +69,12 @@ typedef struct {
     double limit;
     double *values;   /* (queries, k) */
     int64_t *indices; /* (queries, k) */
-    int64_t width;    /* of the codes; 0: there are none */
+    int64_t code_width; /* 0: there are no codes */
     const uint8_t *row_codes, *query_codes;
     const float *row_errors, *query_errors;
     int64_t finer_width; /* of the finer ones */
     const uint8_t *finer_rows, *finer_queries;
-    double scale;
+    double code_scale;
     const fnn_search_plan *plan;
 } fnn_search;
 
@@ -89,7 +89,7 @@ typedef struct {
     float *errors;                      /* (rows) */
 } fnn_encoding;
 
-/* fields.c */
+/* io/csv_fields.c */
 int64_t fnn_parse_fields(const uint8_t *text, int64_t size, int64_t columns, uint8_t *values);
 
 /* One call's interrupt record, so that no call ever sees another's interrupt. `check` runs the handlers of signals that
@@ -187,10 +187,11 @@ typedef struct {
     int (*list_rows)(const void *x, int is_uint8, int64_t from, int64_t to, int64_t inputs, int64_t batch_size,
                      double factor, void *lists, void *arena, int threads);
 
-    /* Searches; returns 1 where the interrupt came, and values and indices are then of no use. The arena has
-       search_bytes(search) bytes. */
-    size_t (*search_bytes)(const fnn_search *search);
-    int (*search)(const fnn_search *search, void *arena, fnn_interrupt *interrupt);
+    /* A search is the work search_thread of as many threads as the plan says, with the arena for their job. First
+       begin_search makes the arena ready, for which it has the size that begin_search returns; with NULL for the arena
+       that is all it does. Where the interrupt came, values and indices are of no use. */
+    size_t (*begin_search)(const fnn_search *search, void *arena, fnn_interrupt *interrupt);
+    fnn_work *search_thread;
 
     /* The codes of rows. The arena has encode_bytes(encoding) bytes. */
     size_t (*encode_bytes)(const fnn_encoding *encoding);

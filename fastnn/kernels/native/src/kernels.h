@@ -122,7 +122,7 @@ static int forward_rows(const fnn_net *net, const void *params, const fnn_data *
 
 const fnn_kernels TABLE = {
     workspace_bytes, forward_rows, loss_and_grad, layer_room, layer_grad,
-    train, quantise_columns, stored_csc_bytes, store_csc, search_room, search_all, encode_room,
+    train, quantise_columns, stored_csc_bytes, store_csc, begin_search, search_thread, encode_room,
     encode_rows,      activate_array};
 
 #endif

@@ -1,148 +1,129 @@
-/* Exact nearest neighbours: blocks of queries against all rows, or several parts of the rows at once. */
+/* Exact nearest neighbours: the k rows of X (rows, columns) with the least values of every query of Q (queries, columns).
+
+   native.pyx has begin_search lay out memory and then lets every thread run search_thread. The threads take blocks of
+   queries, or a block's parts of the rows, until none are left; they write the search's values and indices (queries, k)
+   and the arena, and read everything else. */
 #ifndef FNN_SEARCH_SEARCH_H
 #define FNN_SEARCH_SEARCH_H
 
+#include "amx.h"
 #include "scan.h"
 
-/* Lets signals be heard; is the search to stop? */
-static int is_stopped(search_job *job, int thread) {
-    if (thread == 0 && fnn_interrupted(job->interrupt)) __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
-    return __atomic_load_n(&job->stop, __ATOMIC_RELAXED);
+static const byte_kernels *byte_kernels_of(fnn_int8_dot dot) {
+#if VECTOR_BYTES == 64 && defined(FASTNN_AMX)
+    if (dot == DOT_AMX) return &amx_kernels;
+#endif
+#if VECTOR_BYTES == 64
+    if (dot == DOT_VNNI) return &vnni_kernels;
+#endif
+    (void)dot;
+    return &madd_kernels;
 }
 
-/* Caps what the queries want by the k-th best of twice as many rows, those whose codes are nearest: else most hits are
-   rows that come before any good ones. */
-static void seed(searcher *here, int64_t low, int64_t high) {
-    const int64_t k = here->job->search->k, seeds = here->job->plan->seeds;
-    for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY; /* any codes will do */
-    use_lists(here, here->job->plan->seed_buffer, here->seed_values, here->seed_indices, seeds);
-    enter_form(here, SCAN_SEEDS);
-    for (int64_t row = low, visits = 0; row < high; row += SEED_STRIDE * INT_ROWS, visits++) {
-        if (visits % POLL_TILES == 0 && is_stopped(here->job, here->thread)) return;
-        visit(here, row, high);
-    }
-    for (int64_t i = 0; i < here->count; i++) {
-        select_best(here, i);
-        for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) fetch_row(here, here->indices[j]);
-        for (int64_t j = i * seeds; j < (i + 1) * seeds; j++) here->values[j] = value_of(here, i, here->indices[j]);
-        select_row(here->values + i * seeds, here->indices + i * seeds, seeds, k - 1);
-        here->cap[i] = here->values[i * seeds + k - 1];
-    }
-}
-
-/* Compares a block of queries with the rows low..high; values and indices (count, k) are what it fills. */
-static void search_item(searcher *here, int64_t low, int64_t high, double *values, int64_t *indices) {
-    const fnn_search *s = here->job->search;
-    const fnn_search_plan *plan = here->job->plan;
-    double computed = 0;
-    for (int64_t i = 0; i < here->count && s->metric == COSINE; i++)
-        find_length(s, point_at(s, s->q, here->first + i), &here->q, i);
-    for (int64_t i = 0; i < here->count; i++) here->cap[i] = INFINITY;
-    if (plan->seeds) seed(here, low, high); /* so that the lists fill */
-    for (int64_t i = 0; i < here->count; i++)
-        if (s->limit < here->cap[i]) here->cap[i] = s->limit;
-    use_lists(here, plan->buffer, values, indices, s->k);
-    enter_form(here, plan->scan);
-    for (int64_t row = low, visits = 0; row < high; visits++) {
-        if (visits % POLL_TILES == 0) {
-            if (is_stopped(here->job, here->thread)) return;
-            here->narrowed = 1;
-        }
-        row += visit(here, row, high);
-        computed += (double)here->hit_count + plan->refine_cost * (double)here->refined;
-        const double compared = (double)(here->count * (row - low));
-        if (here->form == SCAN_CODES && computed > plan->most_verified * compared + plan->grace * (double)here->count)
-            enter_form(here, plan->plain_scan);
-    }
-    for (int64_t i = 0; i < here->count && !is_stopped(here->job, here->thread); i++) {
-        if (here->taken[i] > s->k) select_best(here, i);
-        finish_list(values + i * s->k, indices + i * s->k, here->taken[i], s->k);
-    }
-}
-
-static void place_lengths(cosine_norms *lengths, int64_t count, int64_t unit, arena_cursor *at) {
-    lengths->largest = arena_take(at, count * sizeof(double));
-    lengths->square = arena_take(at, count * sizeof(double));
-    lengths->unit = arena_take(at, count * unit * sizeof(double));
+static void take_norms(cosine_norms *norms, int64_t count, int64_t unit, arena_cursor *at) {
+    norms->largest = arena_take(at, count * sizeof(double));
+    norms->square = arena_take(at, count * sizeof(double));
+    norms->unit = arena_take(at, count * unit * sizeof(double));
 }
 
 /* Lays a thread's memory out; returns its size. */
-static size_t place_searcher(searcher *here, const search_job *job, char *arena) {
+static size_t lay_block_out(query_block *block, const search_job *job, char *memory) {
     const fnn_search *s = job->search;
     const fnn_search_plan *plan = job->plan;
-    const fnn_scan plain = plan->plain_scan;
-    const int64_t padded = padded_queries(plan->block);
-    const int64_t width = plain == SCAN_REALS ? s->columns : 0;
-    const int64_t columns = plain == SCAN_BYTES && s->columns > s->width ? s->columns : s->width;
-    const int64_t fours = (columns + 3) / 4, groups = job->bytes->groups(4 * fours);
-    const int64_t most = plan->seeds > s->k ? plan->seeds : s->k;
+    const int64_t queries = padded_queries(plan->block), micro_batches = queries / QUERY_MICRO_BATCH;
+    const int64_t real_width = plan->plain_scan == SCAN_REALS ? s->columns : 0;
+    const int64_t plain_width = plan->plain_scan == SCAN_BYTES ? s->columns : 0;
+    const int64_t width = plain_width > s->code_width ? plain_width : s->code_width;
+    const int64_t byte_blocks = (width + BYTE_BLOCK - 1) / BYTE_BLOCK, words = job->bytes->words(BYTE_BLOCK * byte_blocks);
+    const int64_t k = plan->seeds > s->k ? plan->seeds : s->k;
     const int64_t room = plan->seed_buffer > plan->buffer ? plan->seed_buffer : plan->buffer;
-    arena_cursor at = {arena, 0};
-    here->waiting_values = arena_take(&at, padded * room * sizeof(double));
-    here->waiting_indices = arena_take(&at, padded * room * sizeof(int64_t));
-    here->taken = arena_take(&at, padded * sizeof(int64_t));
-    here->all_values = arena_take(&at, (most + room) * sizeof(double));
-    here->all_indices = arena_take(&at, (most + room) * sizeof(int64_t));
-    here->seed_values = arena_take(&at, padded * plan->seeds * sizeof(double));
-    here->seed_indices = arena_take(&at, padded * plan->seeds * sizeof(int64_t));
-    here->cap = arena_take(&at, padded * sizeof(double));
-    here->reach = arena_take(&at, padded * sizeof(double));
-    here->norm = arena_take(&at, padded * sizeof(double));
+    arena_cursor at = {memory, 0};
+    top_k *best = &block->best;
+    best->buffer_values = arena_take(&at, queries * room * sizeof(double));
+    best->buffer_indices = arena_take(&at, queries * room * sizeof(int64_t));
+    best->count = arena_take(&at, queries * sizeof(int64_t));
+    best->all_values = arena_take(&at, (k + room) * sizeof(double));
+    best->all_indices = arena_take(&at, (k + room) * sizeof(int64_t));
+    best->threshold = arena_take(&at, queries * sizeof(double));
+    block->seed_values = arena_take(&at, queries * plan->seeds * sizeof(double));
+    block->seed_indices = arena_take(&at, queries * plan->seeds * sizeof(int64_t));
+    block->norm = arena_take(&at, queries * sizeof(double));
     if (s->metric == COSINE) {
         const int64_t unit = s->is_uint8 ? 0 : s->columns;
-        here->cached = plan->unit_rows;
-        here->cached_row = arena_take(&at, here->cached * sizeof(int64_t));
-        place_lengths(&here->q, plan->block, unit, &at);
-        place_lengths(&here->x, here->cached, unit, &at);
+        block->cosines.kept = plan->unit_rows;
+        block->cosines.row = arena_take(&at, plan->unit_rows * sizeof(int64_t));
+        take_norms(&block->cosines.q, plan->block, unit, &at);
+        take_norms(&block->cosines.x, plan->unit_rows, unit, &at);
     }
-    here->own = arena_take(&at, padded * sizeof(double));
-    here->byte_limit = arena_take(&at, padded * sizeof(int32_t));
-    here->real_limit = arena_take(&at, padded * sizeof(real));
-    here->order = arena_take(&at, padded * sizeof(int32_t));
-    here->place = arena_take(&at, padded * sizeof(int32_t));
-    here->kept = arena_take(&at, columns);
-    here->fours = arena_take(&at, fours * sizeof(int32_t));
-    here->byte_queries = arena_take(&at, padded * groups * sizeof(int32_t));
-    if (plain == SCAN_BYTES) {
-        here->listed = arena_take(&at, padded / QUERY_TEAM * groups * sizeof(int32_t));
-        here->listed_count = arena_take(&at, padded / QUERY_TEAM * sizeof(int64_t));
-        here->active = arena_take(&at, padded * active_words(s->columns) * sizeof(uint64_t));
+    byte_tiles *tiles = &block->tiles;
+    tiles->queries = arena_take(&at, queries * words * sizeof(int32_t));
+    if (plain_width) {
+        tiles->index = arena_take(&at, micro_batches * words * sizeof(int32_t));
+        tiles->index_count = arena_take(&at, micro_batches * sizeof(int64_t));
+        block->active = arena_take(&at, queries * active_words(plain_width) * sizeof(uint64_t));
     }
-    here->real_queries = arena_take(&at, padded * width * sizeof(real));
-    here->byte_rows = arena_take(&at, (groups + 2) * INT_ROWS * sizeof(int32_t)); /* and one four that is not kept */
-    here->real_rows = arena_take(&at, (width + 3) * REAL_ROWS * sizeof(real));
-    here->four_rows = arena_take(&at, 4 * (width + 3) * sizeof(real));
-    here->masks = arena_take(&at, (padded + INT_LANES) * sizeof(uint32_t));
-    here->found = arena_take(&at, (padded + 1) * INT_ROWS * sizeof(int32_t));
-    here->hits = arena_take(&at, padded * INT_ROWS * sizeof *here->hits);
-    here->squares = arena_take(&at, padded * INT_ROWS * sizeof(int64_t));
+    tiles->rows = arena_take(&at, (words + 2) * INT_ROWS * sizeof(int32_t)); /* and one byte block that is not kept */
+    tiles->start = arena_take(&at, INT_ROWS * sizeof(int32_t));
+    tiles->threshold = arena_take(&at, queries * sizeof(int32_t));
+    tiles->masks = arena_take(&at, (queries + INT_LANES) * sizeof(uint32_t));
+    tiles->scores = arena_take(&at, (queries + 1) * INT_ROWS * sizeof(int32_t));
+    block->order = arena_take(&at, queries * sizeof(int32_t));
+    block->place = arena_take(&at, queries * sizeof(int32_t));
+    block->kept = arena_take(&at, width);
+    block->byte_blocks = arena_take(&at, byte_blocks * sizeof(int32_t));
+    block->code_distance = arena_take(&at, queries * sizeof(double));
+    block->distance = arena_take(&at, queries * sizeof(double));
+    block->real_queries = arena_take(&at, queries * real_width * sizeof(real));
+    block->real_rows = arena_take(&at, (real_width + 3) * REAL_ROWS * sizeof(real));
+    block->real_start = arena_take(&at, REAL_ROWS * sizeof(real));
+    block->real_threshold = arena_take(&at, queries * sizeof(real));
+    block->four_rows = arena_take(&at, 4 * (real_width + 3) * sizeof(real));
+    block->candidates = arena_take(&at, queries * INT_ROWS * sizeof *block->candidates);
+    block->squares = arena_take(&at, queries * INT_ROWS * sizeof(int64_t));
     return at.used;
 }
 
-static void search_thread(void *argument, int thread, int threads) {
-    search_job *job = argument;
-    const fnn_search *s = job->search;
-    const int64_t block = job->plan->block, parts = job->plan->parts;
-    searcher here = {.job = job, .thread = thread};
-    place_searcher(&here, job, job->arena + thread * job->thread_bytes);
-    for (int64_t i = 0; i < here.cached; i++) here.cached_row[i] = -1;
-    while (!__atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
-        const int64_t item = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
-        if (item >= job->plan->blocks * parts) break;
-        const int64_t part = item % parts, left = s->queries - (here.first = item / parts * block);
-        here.count = left < block ? left : block;
-        const int64_t at = (part * s->queries + here.first) * s->k;
-        search_item(&here, s->rows * part / parts, s->rows * (part + 1) / parts, job->values + at,
-                        job->indices + at);
-    }
-    __atomic_fetch_add(&job->finished, 1, __ATOMIC_RELEASE);
-    for (int64_t turn = 0; thread == 0 && __atomic_load_n(&job->finished, __ATOMIC_ACQUIRE) < threads; turn++) {
-        fnn_rest(turn);
-        is_stopped(job, thread); /* signals come to it alone */
-    }
+/* Lays the arena out, first the job that search_thread is given, and computes what all threads need. Returns the arena's
+   size; without one that is all it does. */
+static size_t begin_search(const fnn_search *s, void *arena, fnn_interrupt *interrupt) {
+    search_job job = {.search = s, .plan = s->plan, .bytes = byte_kernels_of(s->plan->dot), .interrupt = interrupt};
+    const int64_t parts = s->plan->parts, lists = parts > 1 ? parts * s->queries : 0;
+    arena_cursor at = {arena, 0};
+    search_job *place = arena_take(&at, sizeof job);
+    job.scale.centre = arena_take(&at, s->columns * sizeof(real));
+    job.values = arena_take(&at, lists * s->k * sizeof(double));
+    job.indices = arena_take(&at, lists * s->k * sizeof(int64_t));
+    job.all_values = arena_take(&at, (lists > 0) * parts * s->k * sizeof(double));
+    job.all_indices = arena_take(&at, (lists > 0) * parts * s->k * sizeof(int64_t));
+    job.thread_bytes = lay_block_out(&(query_block){.job = &job}, &job, NULL);
+    job.thread_memory = arena_take(&at, s->plan->threads * job.thread_bytes);
+    if (!arena) return at.used;
+    if (parts == 1) job.values = s->values, job.indices = s->indices;
+    if (s->plan->plain_scan == SCAN_REALS) find_row_scale(s, &job.scale);
+    job.least_error = INFINITY;
+    for (int64_t r = 0; r < s->rows && s->code_width; r++)
+        if (s->row_errors[r] < job.least_error) job.least_error = s->row_errors[r];
+    *place = job;
+    return at.used;
 }
 
-/* Of a query's lists, one for each part of the rows, the best. */
+/* Takes the next item of work: the block's queries, the rows *from..*to, and where the results go. Is there one? */
+static int take_item(query_block *block, int64_t *from, int64_t *to, double **values, int64_t **indices) {
+    search_job *job = block->job;
+    const fnn_search *s = job->search;
+    const int64_t parts = job->plan->parts, size = job->plan->block;
+    const int64_t item = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED), part = item % parts;
+    if (item >= job->plan->blocks * parts) return 0;
+    block->first = item / parts * size;
+    block->count = s->queries - block->first < size ? s->queries - block->first : size;
+    *from = s->rows * part / parts;
+    *to = s->rows * (part + 1) / parts;
+    *values = job->values + (part * s->queries + block->first) * s->k;
+    *indices = job->indices + (part * s->queries + block->first) * s->k;
+    return 1;
+}
+
+/* Of a query's best rows of each part, the best. */
 static void join_parts(const search_job *job, int64_t query) {
     const fnn_search *s = job->search;
     const int64_t k = s->k;
@@ -158,39 +139,56 @@ static void join_parts(const search_job *job, int64_t query) {
     memcpy(s->indices + query * k, job->all_indices, k * sizeof(int64_t));
 }
 
-/* Lays all memory out; returns its size. */
-static size_t place_job(search_job *job, const fnn_search *s, char *arena) {
-    *job = (search_job){.search = s, .plan = s->plan, .bytes = kernels_of(s->plan->dot), .arena = arena};
-    job->thread_bytes = place_searcher(&(searcher){.job = job}, job, NULL);
-    arena_cursor at = {arena, job->plan->threads * job->thread_bytes};
-    const int64_t parts = job->plan->parts, lists = parts > 1 ? parts * s->queries : 0;
-    job->centre = arena_take(&at, s->columns * sizeof(real));
-    job->values = arena_take(&at, lists * s->k * sizeof(double));
-    job->indices = arena_take(&at, lists * s->k * sizeof(int64_t));
-    job->all_values = arena_take(&at, (lists > 0) * parts * s->k * sizeof(double));
-    job->all_indices = arena_take(&at, (lists > 0) * parts * s->k * sizeof(int64_t));
-    if (parts == 1) job->values = s->values, job->indices = s->indices;
-    return at.used;
+/* What the first thread does once there is no work left: it alone hears signals, and joins what parts found. */
+static void end_search(search_job *job, int threads) {
+    for (int64_t turn = 0; __atomic_load_n(&job->finished, __ATOMIC_ACQUIRE) < threads; turn++) {
+        fnn_rest(turn);
+        is_stopped(job, 0);
+    }
+    if (job->plan->parts == 1) return;
+    for (int64_t i = 0; i < job->search->queries && !is_stopped(job, 0); i++) join_parts(job, i);
 }
 
-static size_t search_room(const fnn_search *s) {
-    search_job job;
-    return place_job(&job, s, NULL);
-}
-
-static int search_all(const fnn_search *s, void *arena, fnn_interrupt *interrupt) {
-    search_job job;
-    place_job(&job, s, arena);
-    if (s->plan->plain_scan == SCAN_REALS) find_centre(&job);
-    job.interrupt = interrupt;
-    job.least_error = INFINITY;
-    for (int64_t r = 0; r < s->rows && s->width; r++)
-        if (s->row_errors[r] < job.least_error) job.least_error = s->row_errors[r];
-    fnn_parallel(search_thread, &job, s->plan->threads);
-    if (job.stop) return 1;
-    if (s->plan->parts == 1) return 0;
-    for (int64_t i = 0; i < s->queries && !is_stopped(&job, 0); i++) join_parts(&job, i);
-    return job.stop;
+/* One thread's share of a search; `arena` is what begin_search laid out. */
+static void search_thread(void *arena, int thread, int threads) {
+    search_job *job = arena;
+    const fnn_search *s = job->search;
+    const fnn_search_plan *plan = job->plan;
+    query_block block = {.job = job, .thread = thread};
+    top_k *best = &block.best;
+    int64_t from, to, *indices;
+    double *values;
+    lay_block_out(&block, job, job->thread_memory + thread * job->thread_bytes);
+    for (int64_t i = 0; i < block.cosines.kept; i++) block.cosines.row[i] = -1;
+    while (!is_stopped(job, thread) && take_item(&block, &from, &to, &values, &indices)) {
+        for (int64_t i = 0; i < block.count && s->metric == COSINE; i++)
+            find_norm(s, point_at(s, s->q, block.first + i), &block.cosines.q, i);
+        for (int64_t i = 0; i < block.count; i++) best->threshold[i] = INFINITY;
+        if (plan->seeds) {
+            begin_top_k(best, block.count, plan->seeds, plan->seed_buffer, block.seed_values, block.seed_indices);
+            begin_scan(&block, SCAN_SEEDS); /* any codes will do */
+            scan_bytes(&block, from, to, SEED_STRIDE);
+            if (is_stopped(job, thread)) break;
+            use_seeds(&block);
+        }
+        for (int64_t i = 0; i < block.count; i++)
+            if (s->limit < best->threshold[i]) best->threshold[i] = s->limit;
+        begin_top_k(best, block.count, s->k, plan->buffer, values, indices);
+        begin_scan(&block, plan->scan);
+        if (plan->scan == SCAN_CODES) {
+            from = scan_bytes(&block, from, to, 1);
+            if (from < to) begin_scan(&block, plan->plain_scan);
+        }
+        if (block.scan == SCAN_BYTES) scan_bytes(&block, from, to, 1);
+        if (block.scan == SCAN_REALS) scan_reals(&block, from, to);
+        if (block.scan == SCAN_PAIRS) scan_pairs(&block, from, to);
+        for (int64_t i = 0; i < block.count && !is_stopped(job, thread); i++) {
+            if (best->count[i] > s->k) select_best(best, i);
+            finish_list(values + i * s->k, indices + i * s->k, best->count[i], s->k);
+        }
+    }
+    __atomic_fetch_add(&job->finished, 1, __ATOMIC_RELEASE);
+    if (thread == 0) end_search(job, threads);
 }
 
 #endif
