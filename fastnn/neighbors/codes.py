@@ -40,26 +40,29 @@ from .projection import (
     turned,
 )
 
-# Elements of codes and of finer ones: one less of R v, and r(v)
-WIDTHS = ((16, 0), (32, 0), (64, 0), (96, 0), (32, 64), (48, 96), (64, 96))
-MOST_AXES = max(map(max, WIDTHS)) - 1
-MEMORY = 5  # the bytes of a row over those that codes of more than 16 elements and finer ones may take
-MOST_CODED = 16_384  # columns that codes without R may have
+# Whether rows are coded at all, and from what
 FEWEST_ROWS = 2048  # for which a code pays
+MOST_CODED = 16_384  # columns that codes without R may have
 SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the widths are chosen
-CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
+CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
 BLOCK_ELEMENTS = 1_600_000  # that are coded at a time
 FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
 
-# Costs are cycles of native's for a pair of vectors; each multiplies 64 bytes or 16 float32
+# What plan_codes chooses from: elements of codes and of finer ones, one less of R v, and r(v)
+WIDTHS = ((16, 0), (32, 0), (64, 0), (96, 0), (32, 64), (48, 96), (64, 96))
+MOST_AXES = max(map(max, WIDTHS)) - 1
+MEMORY = 5  # the bytes of a row over those that codes of more than 16 elements and finer ones may take
+
+# And by: costs are cycles of native's for a pair of vectors; each multiplies 64 bytes or 16 float32. They are set by
+# benchmarks/compare_neighbors.py, where "native" is to be no slower than "plain"
 SEEDING = 9 / 8  # of the codes are compared with seeds
 LOOSE = 1.5  # times as many pairs are left as if the distance of the last neighbour were known
 REFINE = 60  # to compare finer codes
 VERIFY, VERIFY_BYTES = 100, 4  # to compute a distance, and the bytes of a row that take one cycle more
 USUAL_NEIGHBORS = 10  # for which the codes are chosen; the sample tells what several of it cost
 SEVERAL = 8
-MOST_ACTIVE = 0.7  # share of fours of bytes that are not zero up to which native skips the others
+MOST_ACTIVE = 0.7  # share of byte blocks that are not zero up to which native skips the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,27 +115,24 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
     prepared -= mean
     axes = np.empty((d, 0), dtype) if long else principal_axes(prepared, min(MOST_AXES, *prepared.shape))
     projected = prepared[:, :0] if long else product(prepared, axes)
-    plain = {1: d / 64, 4: d / 16, 8: d / 8}[X.itemsize] * (_active_share(sample) if X.dtype == np.uint8 else 1)
-    verify = VERIFY + d * X.itemsize / VERIFY_BYTES
-    room = d * X.itemsize // MEMORY
-    choice = _choose(prepared, projected, verify, USUAL_NEIGHBORS * size / n, room, exact=X.dtype == np.uint8)
-    most_neighbors = choice.most_near(plain) * n / size
-    if most_neighbors < 1 and not always:
+    active = _active_share(sample) if X.dtype == np.uint8 else 1.0
+    plan = plan_codes(prepared, projected, size, n, X.itemsize, active)
+    if plan.most_neighbors < 1 and not always:
         return None
-    raw = metric == EUCLIDEAN and (X.dtype == np.uint8 or (X.dtype == dtype and not choice.width))
+    raw = metric == EUCLIDEAN and (X.dtype == np.uint8 or (X.dtype == dtype and not plan.width))
     u, layer = prepared, None
-    if choice.width:
-        layer = linear(narrowed(turned(axes, *choice[:2])), mean if raw else None)
-        u = _shorten(squares(prepared), turned(projected, *choice[:2]), choice.width, d)[0]
+    if plan.width:
+        layer = linear(narrowed(turned(axes, plan.width, plan.finer)), mean if raw else None)
+        u = _shorten(squares(prepared), turned(projected, plan.width, plan.finer), plan.width, d)[0]
     empty = Pruning(
         metric,
         raw,
         mean,
         layer,
         *_grid(u, -mean if layer is None else None),
-        math.inf if always else max(plain - choice.tiles, 0) / verify,
-        math.inf if always else most_neighbors,
-        choice.width or d,
+        math.inf if always else plan.most_verified,
+        math.inf if always else plan.most_neighbors,
+        plan.width or d,
         np.empty((0, 0), np.uint8),
         np.empty(0, np.float32),
         None,
@@ -173,8 +173,35 @@ class Choice(NamedTuple):
         return (max(cost - self.tiles, 0) / self.one) ** (1 / self.growth)
 
 
+class CodesPlan(NamedTuple):
+    """What :func:`plan_codes` decides."""
+
+    width: int  # elements of the codes; 0: the vectors as they are
+    finer: int  # of finer codes; 0: there are none
+    most_neighbors: float  # for more, native should compare all rows as they are as fast; below 1 codes never pay
+    most_verified: float  # see Codes
+
+
+def plan_codes(
+    sample: FloatArray, projected: FloatArray, sampled: int, rows: int, itemsize: int, active: float
+) -> CodesPlan:
+    """Which codes should be fastest for so many ``rows``, and when they pay: a pure function.
+
+    ``sample`` (.., d) are prepared vectors, most of ``sampled`` rows, and ``projected`` (.., m) the same on all axes.
+    An element of a row takes ``itemsize`` bytes, 1 for uint8, and native multiplies the share ``active`` of them.
+    """
+    d = sample.shape[1]
+    plain = {1: d / 64, 4: d / 16, 8: d / 8}[itemsize] * active
+    verify = VERIFY + d * itemsize / VERIFY_BYTES
+    choice = _choose(
+        sample, projected, verify, USUAL_NEIGHBORS * sampled / rows, d * itemsize // MEMORY, exact=itemsize == 1
+    )
+    most_neighbors = choice.most_near(plain) * rows / sampled
+    return CodesPlan(choice.width, choice.finer, most_neighbors, max(plain - choice.tiles, 0) / verify)
+
+
 def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: float, room: int, *, exact: bool) -> Choice:
-    """The codes that should be fastest for so many near vectors. ``projected`` (n, m) is the sample on all axes."""
+    """The codes that should be fastest for so many near vectors, in so many bytes a row at most."""
     d, m = sample.shape[1], projected.shape[1]
     square, count = squares(sample), min(SAMPLE_QUERIES, len(sample) // 8 or 1)
     whole = squared_distances(sample[:count], sample)
@@ -211,10 +238,12 @@ def _choose(sample: FloatArray, projected: FloatArray, verify: float, near: floa
 
 
 def _active_share(rows: NDArray[np.uint8]) -> float:
-    """Share of a row's fours of bytes, about, that native multiplies when it skips zeros; 1 if it does not."""
-    fours = (rows[:, : rows.shape[1] // 4 * 4] != 0).reshape(len(rows), rows.shape[1] // 4, 4).any(axis=2)
-    teams = fours[: len(rows) // 4 * 4].reshape(len(rows) // 4, 4, fours.shape[1]).any(axis=1)
-    share = float(fours.mean() + teams.mean()) / 2 if teams.size else 1.0  # teams are chosen, but not equal
+    """Share of a row's byte blocks, about, that native multiplies when it skips zeros; 1 if it does not."""
+    blocks = (rows[:, : rows.shape[1] // 4 * 4] != 0).reshape(len(rows), rows.shape[1] // 4, 4).any(axis=2)
+    batches = blocks[: len(rows) // 4 * 4].reshape(len(rows) // 4, 4, blocks.shape[1]).any(axis=1)
+    share = (
+        float(blocks.mean() + batches.mean()) / 2 if batches.size else 1.0
+    )  # micro-batches are chosen, but not equal
     return share if share < MOST_ACTIVE else 1.0
 
 
