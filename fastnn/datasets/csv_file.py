@@ -78,7 +78,7 @@ def read_csv_rows(path: StrPath, largest_label: int = 255) -> tuple[Pixels, Labe
             if columns is None:
                 columns, block = _read_columns(path, block)
                 line += columns.named
-            rows = parse(_without_indices(block, columns), columns.fields - len(columns.indices))
+            rows = parse(_without_indices(block, columns), len(columns.kept))
             if rows is None:
                 rows = _parse_line_by_line(path, line, block, columns)
             parts.append(rows)
@@ -92,7 +92,8 @@ def read_csv_rows(path: StrPath, largest_label: int = 255) -> tuple[Pixels, Labe
             check_unnamed(path, data)
         if not columns.labels:
             return data, None
-        images, labels = np.ascontiguousarray(np.delete(data, columns.labels, axis=1)), _labels(path, data, columns)
+        is_label = np.isin(columns.kept, columns.labels)
+        images, labels = np.compress(~is_label, data, axis=1), _labels(path, data[:, is_label], columns)
         if (outside := labels > largest_label).any():
             row = int(outside.argmax())
             expected = f"a label, an integer from 0 to {largest_label}"
@@ -100,8 +101,8 @@ def read_csv_rows(path: StrPath, largest_label: int = 255) -> tuple[Pixels, Labe
         return images, labels
 
 
-def _labels(path: StrPath, data: Pixels, columns: Columns) -> Labels:
-    found = data[:, columns.labels]
+def _labels(path: StrPath, found: Pixels, columns: Columns) -> Labels:
+    """The labels (n,) in the fields of the labels (n, 1), or in those of the classes (n, classes)."""
     if not columns.classes:
         return found[:, 0].copy()
     if not (right := is_one_hot(found)).all():
@@ -153,7 +154,7 @@ def _without_indices(block: bytes, columns: Columns) -> bytes:
         return block
     *lines, end = block.split(b"\n")
     dropped, first, last = set(columns.indices), columns.indices[0], columns.indices[-1]
-    keep = [place not in dropped for place in range(columns.fields)]
+    keep = [field not in dropped for field in range(columns.fields)]
     if last < columns.fields - first:  # cut from the nearer end; what is beyond the last cut stays one part
         keep = keep[: last + 1] + [True] * (last + 1 < columns.fields)
         parts_of_lines = (line.split(b",", last + 1) for line in lines)
@@ -197,18 +198,17 @@ def _parse(block: bytes, columns: int) -> NDArray[np.uint8] | None:
 
 def _parse_line_by_line(path: StrPath, first_line: int, block: bytes, columns: Columns) -> NDArray[np.uint8]:
     """The slow twin of _parse, which names the line and the field that is at fault."""
-    dropped = set(columns.indices)
-    kept = [place for place in range(columns.fields) if place not in dropped]
+    kept = columns.kept
     rows = []
     for number, line in enumerate(block.split(b"\n")[:-1], first_line):
         decode(path, number, line)
         fields = line.split(b",")
         if len(fields) != columns.fields:
             raise FileFormatError(path, number, f"{columns.fields} fields, as in line 1", len(fields), unit="line")
-        for column, place in enumerate(kept):
+        for place in kept:
             field = fields[place]
             if not INTEGER.fullmatch(field) or int(field) > 255:
-                what = "a label" if column in columns.labels else "a pixel"
+                what = "a label" if place in columns.labels else "a pixel"
                 expected = f"{what}, an integer from 0 to 255, in field {place + 1}"
                 raise FileFormatError(path, number, expected, repr(field[:20].decode(errors="replace")), unit="line")
         rows.append([int(fields[place]) for place in kept])

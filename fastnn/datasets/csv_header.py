@@ -32,13 +32,19 @@ TELLING_COLUMNS = 10  # A line of this many numbers 0, 1, 2, ... is hardly ever 
 
 
 class Columns(NamedTuple):
-    """Where the fields of a line belong: those at `labels` of what is left without those at `indices` are no pixels."""
+    """What the fields of a line are, by their numbers from 0; those that are neither indices nor labels are pixels."""
 
     fields: int  # of a line
     named: bool  # by a header
-    indices: tuple[int, ...] = ()  # fields that number or name the rows; they are dropped unread
-    labels: tuple[int, ...] = ()  # places without the indices: of the labels, or of one column a class (one-hot)
-    classes: tuple[int, ...] = ()  # the label that each one-hot column stands for
+    indices: tuple[int, ...] = ()  # the fields that number or name the rows; they are dropped unread
+    labels: tuple[int, ...] = ()  # the field of the labels, or one for each class (one-hot)
+    classes: tuple[int, ...] = ()  # the label that each one-hot field stands for
+
+    @property
+    def kept(self) -> list[int]:
+        """The fields that are read, in order: the columns of what is read."""
+        dropped = set(self.indices)
+        return [field for field in range(self.fields) if field not in dropped]
 
 
 def decode(path: StrPath, line: int, text: bytes) -> str:
@@ -86,8 +92,7 @@ def read_header(path: StrPath, line: bytes) -> Columns | None:
         if classes[-1] > 255:
             raise _fault(path, "classes from 0 to 255", [names[labels[-1]]])
     _check_pixels(path, names, kinds, has_labels=bool(labels))
-    left = [i for i in range(len(names)) if i not in indices]
-    return Columns(len(names), True, tuple(sorted(indices)), tuple(left.index(i) for i in labels), tuple(classes))
+    return Columns(len(names), True, tuple(sorted(indices)), tuple(labels), tuple(classes))
 
 
 def _names(path: StrPath, line: bytes) -> list[str] | None:
