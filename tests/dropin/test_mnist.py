@@ -2,21 +2,17 @@
 
 import gzip
 import io
-import struct
 import zipfile
 
 import mnist_oracle
 import numpy as np
 import pytest
+from bars import idx
 
 import fastnn
 from fastnn.dropin import mnist
 
 NAMES = {"train": ("train_images", "train_labels"), "t10k": ("test_images", "test_labels")}
-
-
-def idx(array):
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import gzip
 import math
 import pickle
 import random
-import struct
 
 import numpy as np
 import pytest
 import scratch_oracle as oracle
+from bars import idx
 
 import fastnn
 from fastnn.dropin import scratch, scratch_mse
@@ -213,10 +213,6 @@ def test_get_gradient_is_that_of_the_mean_squared_error(hidden):
     )
     slope = sum((g * d).sum() for g, d in zip(found, direction, strict=True))
     np.testing.assert_allclose((ahead - behind) / 2e-6, slope, rtol=1e-7)
-
-
-def idx(array):
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.fixture
