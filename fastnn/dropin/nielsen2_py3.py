@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..kernels.spec import QUADRATIC
 from .nielsen import network2 as nielsen2
-from .nielsen.base import sigmoid, vectorized_result
+from .nielsen.base import derivative_in, sigmoid, vectorized_result
 from .nielsen.network2 import CrossEntropyCost
 
 __all__ = [
@@ -31,10 +31,7 @@ __all__ = [
 ]
 
 
-def sigmoid_prime(z: Any) -> Any:
-    """The derivative of :func:`sigmoid`."""
-    s = sigmoid(z)
-    return s * (1 - s)
+sigmoid_prime = derivative_in(__name__)
 
 
 class QuadraticCost(nielsen2.QuadraticCost):

@@ -8,18 +8,13 @@ of the caller's list, which keeps its order, and prints ``Epoch 0 : 9123 / 10000
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import nielsen
-from .nielsen.base import sigmoid
+from .nielsen.base import derivative_in, sigmoid
 
 __all__ = ["Network", "sigmoid", "sigmoid_prime"]
 
 
-def sigmoid_prime(z: Any) -> Any:
-    """The derivative of :func:`sigmoid`."""
-    s = sigmoid(z)
-    return s * (1 - s)
+sigmoid_prime = derivative_in(__name__)
 
 
 class Network(nielsen.Network):

@@ -1,5 +1,6 @@
 """fastnn.dropin.nielsen_py3 and nielsen2_py3 against book_oracle: what the port does otherwise than the book."""
 
+import pickle
 import random
 
 import book_oracle
@@ -140,3 +141,10 @@ def test_the_names_of_the_ports_modules():
     for module in (nielsen_py3, nielsen2_py3):
         np.testing.assert_array_equal(module.sigmoid(z), book_oracle.sigmoid(z))
         np.testing.assert_array_equal(module.sigmoid_prime(z), book_oracle.sigmoid_prime(z))
+
+
+@pytest.mark.parametrize("module", [nielsen, nielsen2, nielsen_py3, nielsen2_py3])
+def test_each_module_has_a_sigmoid_prime_of_its_own(module):
+    own = module.sigmoid_prime
+    assert pickle.loads(pickle.dumps(own)) is own
+    assert own.__module__ == module.__name__

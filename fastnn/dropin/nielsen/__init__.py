@@ -70,7 +70,7 @@ from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import QUADRATIC, FloatArray
 from . import pairs as pair_data
-from .base import ACTIVATION, BookNetwork, originals, sigmoid, vectorized_result
+from .base import ACTIVATION, BookNetwork, derivative_in, originals, sigmoid, vectorized_result
 from .network2 import CrossEntropyCost, QuadraticCost
 
 __all__ = [
@@ -85,10 +85,7 @@ __all__ = [
 ]
 
 
-def sigmoid_prime(z: Any) -> Any:
-    """The derivative of :func:`sigmoid`."""
-    s = sigmoid(z)
-    return s * (1 - s)
+sigmoid_prime = derivative_in(__name__)
 
 
 class Network(BookNetwork):

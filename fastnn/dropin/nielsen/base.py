@@ -1,8 +1,9 @@
 """What the book's two programs share: parameters as lists of columns and matrices, and training by the kernels.
 
 Each module of a program (:mod:`.nielsen`, :mod:`.nielsen2`, and the Python 3 port's :mod:`.nielsen_py3` and
-:mod:`.nielsen2_py3`) has a ``sigmoid_prime`` of its own, as that calls the module's ``sigmoid``, which may be replaced.
-The loops per sample here are the slower path, for networks of which the caller has replaced a part.
+:mod:`.nielsen2_py3`) has a ``sigmoid_prime`` of its own, as that calls the module's ``sigmoid``, which may be replaced:
+:func:`derivative_in` makes it. The loops per sample here are the slower path, for networks of which the caller has
+replaced a part.
 """
 
 from __future__ import annotations
@@ -44,6 +45,18 @@ def sigmoid(z: Any) -> Any:
     """1 / (1 + exp(-z)), elementwise."""
     with np.errstate(over="ignore"):  # exp(-z) = inf gives the right 0
         return 1.0 / (1.0 + np.exp(-z))
+
+
+def derivative_in(module: str) -> Function:
+    """The function ``sigmoid_prime`` of a module, which is by the module's own ``sigmoid`` at each call."""
+
+    def sigmoid_prime(z: Any) -> Any:
+        """The derivative of :func:`sigmoid`."""
+        s = sys.modules[module].sigmoid(z)
+        return s * (1 - s)
+
+    sigmoid_prime.__module__, sigmoid_prime.__qualname__ = module, "sigmoid_prime"  # under which pickle looks for it
+    return sigmoid_prime
 
 
 class _Slab(NamedTuple):

@@ -26,7 +26,7 @@ from ...errors import FileFormatError, InvalidArgumentError, access_error
 from ...io.atomic import write_atomically
 from ...kernels.spec import BINARY_CROSS_ENTROPY, QUADRATIC, Data, FloatArray
 from . import pairs as pair_data
-from .base import BookNetwork, originals, sigmoid, vectorized_result
+from .base import BookNetwork, derivative_in, originals, sigmoid, vectorized_result
 
 __all__ = [
     "CrossEntropyCost",
@@ -39,10 +39,7 @@ __all__ = [
 ]
 
 
-def sigmoid_prime(z: Any) -> Any:
-    """The derivative of :func:`sigmoid`."""
-    s = sigmoid(z)
-    return s * (1 - s)
+sigmoid_prime = derivative_in(__name__)
 
 
 class QuadraticCost:
