@@ -107,9 +107,10 @@ class neuralNetwork(OwnsParameters):  # noqa: N801  # the book's name
         self.lr = checks.number("learningrate", learningrate, low=0)
         self._dtype = checks.float_dtype(dtype)
         # one row more than there are inputs: the sum of the others, for queries
-        net, count = layout([inputnodes + 1, *sizes[1:]], ["sigmoid", "sigmoid"], "rashid", False, self._dtype)
-        net = net._replace(sizes=np.array(sizes))
-        self._summed_net = net._replace(sums=inputnodes * int(net.strides[0]))
+        net, count = layout([inputnodes + 1, *sizes[1:]], ["sigmoid", "sigmoid"], "quadratic", False, self._dtype)
+        # The book's errors of the hidden layer are who^T (t - o): the outputs' derivative is left out on the way back.
+        net = net._replace(sizes=np.array(sizes), propagates_error=True)
+        self._summed_net = net._replace(row_sums=inputnodes * int(net.strides[0]))
         self._parameters = Parameters(net, aligned_zeros(count, self._dtype))
         self._state = np.empty((0, count), self._dtype)
         self._forget_sums()
@@ -157,7 +158,7 @@ class neuralNetwork(OwnsParameters):  # noqa: N801  # the book's name
         if self._lent() is not None:
             return self._parameters.net
         if self._summed is not edition:
-            net, start = self._parameters.net, self._summed_net.sums
+            net, start = self._parameters.net, self._summed_net.row_sums
             first = Net(net.sizes[:2], _IDENTITY, net.loss, net.weights[:1], net.biases[:1], net.strides[:1])
             ones = np.ones((1, self.inodes), self._dtype)
             sums = self._parameters.vector[np.newaxis, start : start + self.hnodes]

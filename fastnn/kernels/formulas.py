@@ -14,7 +14,6 @@ from .spec import (
     LEAKY_SLOPE,
     MEAN_SQUARED_ERROR,
     QUADRATIC,
-    RASHID,
     RELU,
     SIGMOID,
     SOFTMAX,
@@ -66,7 +65,7 @@ def losses(z: FloatArray, a: FloatArray, y: FloatArray, loss: int) -> NDArray[np
     The two cross-entropies come from z, so that neither log(0) nor 0 * inf can occur; they imply their own output
     activation (sigmoid, softmax).
     """
-    if loss in (QUADRATIC, RASHID):
+    if loss == QUADRATIC:
         return 0.5 * np.square(a - y, dtype=np.float64).sum(axis=1)
     if loss == MEAN_SQUARED_ERROR:
         return np.square(a - y, dtype=np.float64).mean(axis=1)
@@ -80,15 +79,19 @@ def losses(z: FloatArray, a: FloatArray, y: FloatArray, loss: int) -> NDArray[np
     return (y * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
 
 
+def output_error(a: FloatArray, y: FloatArray, loss: int) -> FloatArray:
+    """dL/da (m, outputs) of the batch's mean loss L, for losses that are computed from a."""
+    m, outputs = a.shape
+    return (a - y) * a.dtype.type(1 / m if loss == QUADRATIC else 2 / (m * outputs))
+
+
 def output_delta(a: FloatArray, y: FloatArray, loss: int, activation: int) -> FloatArray:
     """dL/dz (m, outputs) of the batch's mean loss L."""
-    m, outputs = a.shape
     if loss == CROSS_ENTROPY:
-        return (a * y.sum(axis=1, keepdims=True) - y) / m
+        return (a * y.sum(axis=1, keepdims=True) - y) / len(a)
     if loss == BINARY_CROSS_ENTROPY:
-        return (a - y) / m
-    factor = 1 / m if loss in (QUADRATIC, RASHID) else 2 / (m * outputs)
-    return times_derivative((a - y) * a.dtype.type(factor), a, activation)
+        return (a - y) / len(a)
+    return times_derivative(output_error(a, y, loss), a, activation)
 
 
 def count_correct(a: FloatArray, y: FloatArray) -> int:

@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
 LOSSES = ("quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy")
-LOSS_RULES = (*LOSSES, "rashid")  # see RASHID
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
 
 IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX = range(6)
-QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, RASHID = range(5)
-# RASHID is no loss of an MLP but the rule of the class in Rashid, Make Your Own Neural Network, part 1: the quadratic
-# loss and its step for the last layer, whose activation is elementwise; but the error a - y itself goes back to the
-# layer before, not dL/dz. What loss_grad then returns is what training follows, and no gradient of anything.
+QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(4)
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 
 SLOTS = (0, 1, 1, 2)  # parameter-sized state vectors of each optimizer
@@ -46,13 +42,18 @@ class Net(NamedTuple):
 
     sizes: IntArray  # (layers + 1,)
     activations: IntArray  # (layers,) codes into ACTIVATIONS
-    loss: int  # code into LOSS_RULES
+    loss: int  # code into LOSSES
     weights: IntArray  # (layers,) offset of each weight matrix
     biases: IntArray  # (layers,) offset of each bias vector, -1 where there is none
     strides: IntArray  # (layers,) elements from one input's row to the next
-    # Offset of the sum of the first layer's rows (strides[0],), -1 where there is none. It is the caller's to keep;
-    # ``forward`` of a single row, and nothing else, may use it in place of rows whose inputs are all alike.
-    sums: int = -1
+    # Offset of the row sums of W0, sum_i W0[i] (strides[0],), -1 where there are none: a cache that is the caller's to
+    # keep. For a row x of which most inputs are c, x W0 = c sum_i W0[i] + sum_i (x_i - c) W0[i], whose last sum reads
+    # few rows. ``forward`` of a single row may use it, and nothing else does.
+    row_sums: int = -1
+    # Whether the error dL/da of the outputs itself goes back through the last layer's weights, in place of
+    # delta = dL/dz: of a loss that is computed from a, with an elementwise activation. What loss_grad returns is then
+    # what training follows, and no gradient of anything.
+    propagates_error: bool = False
 
 
 class Rule(NamedTuple):
@@ -311,7 +312,7 @@ def layout(
     def array(values: Sequence[int]) -> IntArray:
         return np.array(values, dtype=np.int64)
 
-    net = Net(array(sizes), array(codes), LOSS_RULES.index(loss), array(weights), array(biases), array(strides))
+    net = Net(array(sizes), array(codes), LOSSES.index(loss), array(weights), array(biases), array(strides))
     return net, end
 
 

@@ -98,7 +98,9 @@ def make(
     With ``rates``, at which hidden layers drop outputs, samples have weights too.
     """
     rng, real = np.random.default_rng(seed), np.dtype(dtype)
-    net, count = layout(sizes, activations, loss, bias, real)
+    propagates_error = loss == "rashid"  # so the oracle calls the quadratic loss where the error itself goes back
+    net, count = layout(sizes, activations, "quadratic" if propagates_error else loss, bias, real)
+    net = net._replace(propagates_error=propagates_error)
     params = aligned_zeros(count, real)
     inside = ~padding(net, count)
     params[inside] = rng.normal(size=int(inside.sum()))

@@ -109,7 +109,7 @@ def with_sums(problem, sums):
     params = aligned_zeros(end + net.strides[0], problem.params.dtype)
     params[:end] = problem.params
     params[end : end + net.sizes[1]] = sums
-    return net._replace(sums=end), params
+    return net._replace(row_sums=end), params
 
 
 def one_row(problem, background, seed=5):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import problems
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from problems import EPSILON
 
 from fastnn.kernels.numpy import network as reference
-from fastnn.kernels.spec import ACTIVATIONS
+from fastnn.kernels.spec import ACTIVATIONS, MEAN_SQUARED_ERROR
 
 GRADIENT = 24  # units of rounding; the largest measured is 7.8 (sums that cancel in the smallest nets)
 LOSS = 8  # 3.2
@@ -45,6 +47,17 @@ def test_every_kind_of_input(backend, dtype, net, inputs, labels, bias, tmp_path
     assert loss == pytest.approx(problem.naive_loss, rel=LOSS * EPSILON[dtype])
     assert problems.distance(grad, problem.naive_gradient) <= GRADIENT * EPSILON[dtype]
     assert problems.distance(grad, loss_and_gradient(reference, problem)[1]) <= GRADIENT * EPSILON[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_error_that_goes_back_follows_the_loss(backend, dtype):
+    """mean_squared_error is 2 / outputs times the quadratic loss, and so is all that is computed from its error."""
+    problem = problems.make((9, 7, 4), ("tanh", "sigmoid"), "rashid", dtype=dtype)
+    mean = copy.copy(problem)
+    mean.net = problem.net._replace(loss=MEAN_SQUARED_ERROR)
+    assert problems.distance(loss_and_gradient(backend, mean)[1], problem.naive_gradient / 2) <= (
+        GRADIENT * EPSILON[dtype]
+    )
 
 
 @pytest.mark.parametrize("inputs", ["bytes", "sparse", "dense"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import ACTIVATIONS as KERNEL_ACTIVATIONS
-from ...kernels.spec import LOSS_RULES, Net
+from ...kernels.spec import LOSSES, Net
 from .layers import ACTIVATIONS
 from .network import Network
 from .subset import UnsupportedError, outside, refuse
@@ -51,7 +51,7 @@ class Loss:
             raise InvalidArgumentError("loss", "at least two outputs for softmax", "one")
         activations = network.net.activations.copy()
         activations[-1] = KERNEL_ACTIVATIONS.index(output)
-        return network.net._replace(loss=LOSS_RULES.index(self.rule), activations=activations)
+        return network.net._replace(loss=LOSSES.index(self.rule), activations=activations)
 
     def targets(self, argument: str, y: NDArray[Any], count: int, outputs: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Targets (count, outputs) of ``dtype`` from such, or from (count,) for one output."""

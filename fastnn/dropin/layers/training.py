@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from ... import checks
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels.params import Parameters
-from ...kernels.spec import LOSS_RULES, SGD, Data, EpochArgs, Rule
+from ...kernels.spec import LOSSES as KERNEL_LOSSES
+from ...kernels.spec import SGD, Data, EpochArgs, Rule
 from ...nn.fit import packed, run_epoch
 from . import functions
 from .built_in import LOSSES, Loss, derivated_sigmoid, sigmoid
@@ -66,7 +67,7 @@ class Run:
     def _by_kernels(self, loss: Loss) -> float:
         """Train once on all batches; return the mean of their losses."""
         parameters, data = self._parameters(), self.data
-        net, vector = parameters.net._replace(loss=LOSS_RULES.index(loss.name)), parameters.vector
+        net, vector = parameters.net._replace(loss=KERNEL_LOSSES.index(loss.name)), parameters.vector
         rule = Rule(SGD, self.rate * loss.step * self.batch_size)  # the kernels follow the mean
         state = np.empty((0, vector.size), vector.dtype)
         try:

@@ -29,7 +29,8 @@ cdef extern from "api.h" nogil:
         const int64_t *biases
         const int64_t *strides
         int64_t loss
-        int64_t sums
+        int64_t row_sums
+        int propagates_error
 
     ctypedef struct fnn_data:
         const void *x
@@ -242,10 +243,10 @@ cdef class Net:
     cdef double work  # multiply-adds of one sample's forward pass
 
     def __cinit__(self, net):
-        sizes, activations, loss, weights, biases, strides, sums = net
+        sizes, activations, loss, weights, biases, strides, row_sums, propagates_error = net
         self.net = net
         self.c = fnn_net(len(strides), integers(sizes), integers(activations), integers(weights), integers(biases),
-                         integers(strides), loss, sums)
+                         integers(strides), loss, row_sums, propagates_error)
         self.work = 0
         for layer in range(self.c.layers):
             self.work += <double>self.c.sizes[layer] * self.c.strides[layer]

@@ -226,7 +226,7 @@ def output_loss(z: Any, a: Any, y: Any, rows: Any, m: int, loss: int, activation
     total, correct, block = 0.0, 0, len(rows)
     for s in range(block):
         total_before = total
-        if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:
+        if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR:
             # sum_j (a_j - y_j)^2 / 2 and sum_j (a_j - y_j)^2 / outputs
             share = 1.0 / outputs if loss == spec.MEAN_SQUARED_ERROR else 0.5
             slope, squares = a.dtype.type(2 * share / m), 0.0
@@ -259,16 +259,16 @@ def output_loss(z: Any, a: Any, y: Any, rows: Any, m: int, loss: int, activation
             correct += (a[s, 0] > half) == (y[s, 0] > half)
         else:
             correct += _argmax(a, s, outputs) == _argmax(y, s, outputs)
-    if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR or loss == spec.RASHID:
+    if loss == spec.QUADRATIC or loss == spec.MEAN_SQUARED_ERROR:
         times_derivative(delta, a, a.dtype.type(1), block, outputs, activation)
     return total, correct
 
 
 @inner
-def output_error(a: Any, y: Any, rows: Any, m: int, weights: Any) -> None:
-    """a = (a - y) / m times the weight, the error that spec.RASHID passes back."""
+def output_error(a: Any, y: Any, rows: Any, m: int, loss: int, weights: Any) -> None:
+    """a = dL/da times the weight, the error that goes back in place of dL/dz where Net.propagates_error."""
     for s in range(len(rows)):
-        share = a.dtype.type(1 / m)
+        share = a.dtype.type(1 / m if loss == spec.QUADRATIC else 2 / (m * y.shape[1]))
         if len(weights) > 0:
             share *= weights[rows[s]]
         for j in range(y.shape[1]):

@@ -115,9 +115,9 @@ def _backward(
         size, weights, stride, delta = net.sizes[layer], net.weights[layer], net.strides[layer], work.delta[layer]
         if layer > 0:
             g, back = work.delta[layer - 1], delta
-            if net.loss == spec.RASHID and layer == len(net.activations) - 1:
+            if net.propagates_error and layer == len(net.activations) - 1:
                 back = work.a[layer]  # the outputs are not needed any more
-                step.output_error(back, work.targets, rows, m, extras.weights)
+                step.output_error(back, work.targets, rows, m, net.loss, extras.weights)
             step.propagate(g, block, size, stride, params, weights, back)
             undo = params.dtype.type(1)
             if len(extras.scales) > 0:
@@ -257,7 +257,7 @@ def plain(net: Net, X: NDArray[Any], scale: float, *arrays: NDArray[Any]) -> tup
     sizes, activations, weights, biases, strides, X, *rest = (
         _read_only(a) for a in (net.sizes, net.activations, net.weights, net.biases, net.strides, X, *arrays)
     )
-    net = Net(sizes, activations, int(net.loss), weights, biases, strides)
+    net = Net(sizes, activations, int(net.loss), weights, biases, strides, -1, bool(net.propagates_error))
     return net, X, float(scale) if X.dtype == np.uint8 else 1.0, *rest
 
 

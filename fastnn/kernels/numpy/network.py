@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..formulas import activate, count_correct, losses, output_delta, target_rows, times_derivative
+from ..formulas import (
+    activate,
+    count_correct,
+    losses,
+    output_delta,
+    output_error,
+    target_rows,
+    times_derivative,
+)
 from ..params import bias_views, weight_views
 from ..spec import (
     ADAM,
     MOMENTUM,
     NESTEROV,
-    RASHID,
     SGD,
     Data,
     Dropout,
@@ -86,8 +93,8 @@ def _backward(
         weight_grads[layer][:] = _masked(outputs, masks, layer).T @ delta
         if bias_grads:
             bias_grads[layer][:] = delta.sum(axis=0)
-        if layer == len(weights) - 1 and net.loss == RASHID:
-            delta = (outputs[-1] - y) * params.dtype.type(1 / len(y)) * factors
+        if layer == len(weights) - 1 and net.propagates_error:
+            delta = output_error(outputs[-1], y, net.loss) * factors
         if layer:
             back = delta @ weights[layer].T
             back = back * masks[layer - 1] if masks else back

@@ -7,9 +7,9 @@
 
 #include "plan_search.h"
 
-/* Codes: the positions in spec.ACTIVATIONS, LOSS_RULES and OPTIMIZERS. */
+/* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
 enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */
-enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, RASHID };
+enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY };
 enum { SGD, MOMENTUM, NESTEROV, ADAM };
 
 typedef struct {
@@ -20,7 +20,8 @@ typedef struct {
     const int64_t *biases;      /* (layers) offsets into params, or -1 */
     const int64_t *strides;     /* (layers) elements per weight row, a multiple of 64 bytes */
     int64_t loss;
-    int64_t sums; /* offset into params of the sum of the first layer's rows, (strides[0]), or -1; for a single row */
+    int64_t row_sums;     /* offset into params of the sum of the first layer's rows, (strides[0]), or -1 */
+    int propagates_error; /* whether dL/da goes back through the last layer, in place of dL/dz; see spec.Net */
 } fnn_net;
 
 typedef struct {

@@ -141,7 +141,7 @@ static void plan_inputs(workspace *pass, const fnn_data *data, const int64_t *or
 
 /* A planned pass of one row takes it less its background, the value of its first input and its last. */
 static void take_background(workspace *pass) {
-    const int64_t width = pass->net->sizes[0], sums = pass->net->sums;
+    const int64_t width = pass->net->sizes[0], sums = pass->net->row_sums;
     const real *row = pass->data->x, value = pass->data->is_uint8 ? 0 : row[0];
     if (sums < 0 || pass->form != TEAMED || value == 0 || !isfinite(value) || row[width - 1] != value) return;
     for (int64_t i = 0; i < width; i++) pass->usual.row[i] = value;

@@ -57,7 +57,8 @@ static void take_columns(workspace *pass, int64_t slots) {
         if (l > 1) weights[l] = all->weights[l] + moved;
         biases[l] = all->biases[l] < 0 ? -1 : all->biases[l] + moved;
     }
-    pass->own_net = (fnn_net){layers, sizes, all->activations, weights, biases, strides, all->loss, -1};
+    pass->own_net =
+        (fnn_net){layers, sizes, all->activations, weights, biases, strides, all->loss, -1, all->propagates_error};
     pass->net = &pass->own_net;
     pass->cut = pass->left;
     pass->in_strips = pass->form == LISTED;

@@ -119,8 +119,8 @@ static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real fac
     return loss;
 }
 
-/* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. RASHID puts the
-   error that goes back, dL/da, in the outputs' place. */
+/* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. Where the
+   error dL/da is what goes back, it takes the outputs' place. */
 static void output_block(workspace *pass, int64_t m, int64_t samples) {
     const fnn_net *net = pass->net;
     const fnn_data *data = pass->data;
@@ -128,7 +128,7 @@ static void output_block(workspace *pass, int64_t m, int64_t samples) {
     const int64_t activation = net->activations[last], loss = net->loss;
     const double mean = 1.0 / (double)samples;
     const real factor = (real)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
-    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR || loss == RASHID;
+    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
     real *z = pass->a[last + 1], *delta = pass->delta;
     double sum = 0;
     int64_t correct = 0;
@@ -152,9 +152,9 @@ static void output_block(workspace *pass, int64_t m, int64_t samples) {
         }
     }
     z = pass->a[last + 1];
-    if (loss == RASHID) memcpy(pass->before, pass->delta, m * stride * sizeof(real));
+    if (net->propagates_error) memcpy(pass->before, pass->delta, m * stride * sizeof(real));
     if (from_outputs && activation != SOFTMAX) apply_derivative(activation, z, 1, pass->delta, m * stride);
-    if (loss == RASHID) memcpy(z, pass->before, m * stride * sizeof(real));
+    if (net->propagates_error) memcpy(z, pass->before, m * stride * sizeof(real));
     pass->loss += sum;
     pass->correct += correct;
 }

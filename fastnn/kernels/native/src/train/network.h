@@ -191,11 +191,11 @@ static void transpose_weights(workspace *pass) {
 }
 
 /* delta of layer l - 1 from that of layer l: (delta W^T) * activation'(z), of the first layer in the thread's columns.
-   RASHID's last layer passes back dL/da in place of delta. */
+   The last layer passes back dL/da in place of delta where the net says so. */
 static void delta_before(workspace *pass, int64_t l, int64_t m) {
     const fnn_net *net = pass->net;
     const int64_t stride = net->strides[l - 1], left = l == 1 ? pass->left : 0, right = l == 1 ? pass->right : stride;
-    const real *back = net->loss == RASHID && l == net->layers - 1 ? pass->a[l + 1] : pass->delta;
+    const real *back = net->propagates_error && l == net->layers - 1 ? pass->a[l + 1] : pass->delta;
     const real factor = (real)(pass->data->kept ? 1 / pass->data->scales[l - 1] : 1);
     gemm(FROM_ZERO, m, right - left, net->sizes[l + 1],
                 (gemm_operands){back, net->strides[l], 1, pass->transposed[l] + left, stride, NULL,

@@ -175,7 +175,7 @@ static size_t layout_workspace(workspace *pass, const fnn_net *net, int64_t rows
         if (here.by_outputs) here.own_numbers = arena_take(&at, 4 * (net->layers + 1) * sizeof(int64_t));
         here.tail = arena_take(&at, here.tail_slot * sizeof(real));
         here.tail_state = arena_take(&at, 2 * here.tail_slot * sizeof(real));
-    } else if (rows == 1 && net->sums >= 0) {
+    } else if (rows == 1 && net->row_sums >= 0) {
         here.usual.row = arena_take(&at, inputs * sizeof(real));
         here.usual.z = arena_take(&at, net->strides[0] * sizeof(real));
     }
