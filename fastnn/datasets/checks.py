@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.stream import StrPath
-from fastnn.errors import FileFormatError
+from ..errors import FileFormatError
+from .stream import StrPath
 
 
 def check_labels(

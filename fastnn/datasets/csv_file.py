@@ -10,7 +10,8 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.csv_header import (
+from ..errors import FileFormatError
+from .csv_header import (
     Columns,
     check_unnamed,
     decode,
@@ -19,8 +20,7 @@ from fastnn.datasets.csv_header import (
     read_header,
     unnamed_columns,
 )
-from fastnn.datasets.stream import CHUNK_BYTES, ByteStream, StrPath
-from fastnn.errors import FileFormatError
+from .stream import CHUNK_BYTES, ByteStream, StrPath
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -168,7 +168,7 @@ def _without_indices(block: bytes, columns: Columns) -> bytes:
 def _parser() -> Callable[[bytes, int], NDArray[np.uint8] | None]:
     """The compiled _parse, if there is one."""
     try:
-        from fastnn.kernels.native import parse_fields
+        from ..kernels.native import parse_fields
     except ImportError:
         return _parse
     return parse_fields

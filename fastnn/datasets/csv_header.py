@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.stream import StrPath
-from fastnn.errors import FileFormatError
+from ..errors import FileFormatError
+from .stream import StrPath
 
 # Names are compared by their letters and digits alone, in lower case.
 LABEL_NAMES = frozenset(

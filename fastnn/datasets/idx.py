@@ -8,8 +8,8 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.checks import check_labels
-from fastnn.datasets.stream import ByteStream, StrPath
+from .checks import check_labels
+from .stream import ByteStream, StrPath
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 3

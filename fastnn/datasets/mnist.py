@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.checks import check_labels
-from fastnn.datasets.csv_file import read_digits
-from fastnn.datasets.idx import read_idx_split
-from fastnn.datasets.npz import read_npz
-from fastnn.datasets.pickled import read_mnist_pickle_pixels
-from fastnn.datasets.stream import ByteStream, StrPath, check_path
-from fastnn.errors import FileFormatError, MissingFileError
+from ..errors import FileFormatError, MissingFileError
+from .checks import check_labels
+from .csv_file import read_digits
+from .idx import read_idx_split
+from .npz import read_npz
+from .pickled import read_mnist_pickle_pixels
+from .stream import ByteStream, StrPath, check_path
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

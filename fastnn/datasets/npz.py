@@ -12,9 +12,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.checks import check_labels
-from fastnn.datasets.stream import MAX_DEFLATE_RATIO, ByteStream, StrPath
-from fastnn.errors import FileFormatError
+from ..errors import FileFormatError
+from .checks import check_labels
+from .stream import MAX_DEFLATE_RATIO, ByteStream, StrPath
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

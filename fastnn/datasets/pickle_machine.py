@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.pickle_reader import MAX_SHORT_LINE, PickleReader
-from fastnn.datasets.stream import ByteStream
+from .pickle_reader import MAX_SHORT_LINE, PickleReader
+from .stream import ByteStream
 
 MAX_PROTOCOL = 5
 MAX_OPCODES = 10_000  # six arrays take about 250

@@ -9,8 +9,8 @@ import codecs
 import pickletools
 import re
 
-from fastnn.datasets.stream import CHUNK_BYTES, ByteStream
-from fastnn.errors import FileFormatError
+from ..errors import FileFormatError
+from .stream import CHUNK_BYTES, ByteStream
 
 OPCODE_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 MAX_SHORT_LINE = 100  # integers, memo keys and names

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn.datasets.checks import check_labels
-from fastnn.datasets.pickle_machine import PickledArray, PickleMachine
-from fastnn.datasets.stream import ByteStream, StrPath
-from fastnn.errors import FileFormatError
+from ..errors import FileFormatError
+from .checks import check_labels
+from .pickle_machine import PickledArray, PickleMachine
+from .stream import ByteStream, StrPath
 
 FloatSplit = tuple[NDArray[np.float32], NDArray[np.int64]]
 PixelSplit = tuple[NDArray[np.uint8], NDArray[np.uint8]]

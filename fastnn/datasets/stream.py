@@ -12,7 +12,7 @@ from io import BufferedIOBase
 from types import TracebackType
 from typing import Self
 
-from fastnn.errors import FileFormatError, InvalidTypeError, access_error
+from ..errors import FileFormatError, InvalidTypeError, access_error
 
 StrPath = str | os.PathLike[str]
 
