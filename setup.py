@@ -67,7 +67,10 @@ def native_extension() -> Extension:
         "fastnn.kernels.native.native",
         sources=[
             str(NATIVE / "native.pyx"),
-            *(str(SOURCES / name) for name in [*units, "dispatch.c", "plan_search.c", "io/csv_fields.c", "threads.c"]),
+            *(
+                str(SOURCES / name)
+                for name in [*units, "dispatch.c", "io/csv_fields.c", "plan_search.c", "plan_train.c", "threads.c"]
+            ),
         ],
         # also what puts them into the sdist: there, sources has the generated C instead of native.pyx
         depends=[str(path) for path in (*NATIVE.glob("*.p*x*"), *SOURCES.glob("**/*.h"))],

@@ -45,9 +45,9 @@ def many_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     native = fastnn.get_backend("native")
-    native.force_threads(True)
+    native.override_plan(all_threads=True)
     yield
-    native.force_threads(False)
+    native.override_plan(all_threads=None)
 
 
 @pytest.fixture(scope="session")

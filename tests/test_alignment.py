@@ -42,7 +42,7 @@ def checked(monkeypatch):
 
     names = ("forward", "loss_grad", "train_epoch", "layer_grad", "neighbors")
     capabilities = native.capabilities._asdict() | {"matrix_unit": False}
-    for name in ("encode", "block_csc", "pack_rows"):
+    for name in ("encode", "prepare_rows"):
         capabilities[name] = check(name, capabilities[name])
     functions = {name: check(name, getattr(native, name)) for name in names}
     table = types.SimpleNamespace(**functions, name="native", capabilities=Capabilities(**capabilities))
@@ -96,4 +96,4 @@ def test_drop_ins(checked):
     network.backward(unaligned(np.ones((60, 3))))
     weights = scratch.fit(unaligned(REALS), np.arange(60) % 10, 0.1, 1, 4)
     scratch.predict(unaligned(REALS), *weights)
-    assert set(checked) == {"forward", "loss_grad", "train_epoch", "layer_grad"}
+    assert set(checked) == {"forward", "loss_grad", "train_epoch", "layer_grad", "prepare_rows"}

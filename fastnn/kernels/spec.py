@@ -132,6 +132,27 @@ class EpochArgs(NamedTuple):
     dropout: Dropout | None = None
 
 
+class TrainPlan(NamedTuple):
+    """How the native backend trains; see its ``plan_training``. The words are those of plan_train.h."""
+
+    purpose: str  # "training", "gradient", "outputs", "layer gradient"
+    regime: str  # "online blocks", "short batches", "long batches", "blocks"
+    inputs: str  # "dense", "block-CSC", "stored block-CSC", "micro-batches", "online micro-batches"
+    offset: str  # "none", "column offset", "constant offset"
+    split: str  # "nothing", "inputs" (K), "outputs" (N), "samples"
+    splits: int
+    weights: str  # "in place", "packed panels", "thread-local", "thread-local panels"
+    update: str  # "none", "fused SGD", "fused optimizer", "reduce then apply", "deferred", "added to the gradient"
+    reads_ahead: bool  # the next batch's inputs while threads wait for one another
+    multiplies_ahead: bool  # and their first layer along with the update
+    threads: int
+    block: int  # samples that go through the network together
+    span: int  # online blocks from one deferred update to the next
+    samples_sharing: int  # samples that share an index of active inputs, in the densities
+    density: float | None  # share of active input blocks, None where it did not matter
+    offset_density: float | None  # the same less the column offset
+
+
 class Codes(NamedTuple):
     """A short code of every row x and every query q, which bounds distances from below:
 
@@ -192,17 +213,16 @@ Tick = Callable[[int], None]  # called now and then with the number of batches f
 class Capabilities(NamedTuple):
     """What only some backends can do. Where one is None or False, callers do without, with the same results."""
 
-    # pack_rows(X): reals (n, inputs) as bytes and a scale, whose product is X to a rounding. None if some value is
-    # neither k / 255, nor k / 256, nor k, for a whole 0 <= k <= 255 and one rule for all.
-    pack_rows: Callable[[FloatArray], tuple[NDArray[np.uint8], float] | None] | None = None
+    # prepare_rows(X, scale, outputs, epochs, batch_size): (X, scale, block_csc), the same rows to a rounding, as
+    # `epochs` of training `outputs` units read them fastest; batch_size: of batches that come again every epoch, or 0.
+    prepare_rows: Callable[[NDArray[Any], float, int, int, int], tuple[NDArray[Any], float, BlockCSC | None]] | None = (
+        None
+    )
 
     # pack_pairs(pairs, inputs, outputs): the bytes, scale, targets and places of a list of columns (x, y); see native.
     pack_pairs: (
         Callable[[list[Any], int, int], tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None] | None
     ) = None
-
-    # block_csc(X, scale, batch_size): of rows (n, inputs) in batches. None where reading the rows should be as fast.
-    block_csc: Callable[[NDArray[Any], float, int], BlockCSC | None] | None = None
 
     # encode(rows, projected, grid, codes, finer, errors): write the codes of rows, or of R v with ``projected`` (n, m).
     encode: (

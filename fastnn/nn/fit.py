@@ -25,10 +25,6 @@ from .stopping import BestEpoch, EarlyStopping, checked_stopping
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # where fit is given none
 MOMENTUM = 0.9  # of the optimizers "momentum" and "nesterov" where fit is given none
-LEAST_PACKED = 1 << 20  # elements, more than a cache holds as reals, from which rows are packed,
-LEAST_PACKED_WORK = 256  # and epochs times the first layer's outputs: it takes memory, and a read of all of X
-LEAST_LISTED_BATCH = 32  # rows of batches that come again from which lists are made of them, if there are
-LEAST_LISTED_EPOCHS = 5  # so many epochs
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
 
@@ -85,23 +81,15 @@ def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, n
 def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> Data:
     """The same, to a rounding, as ``epochs`` of training read it fastest; ``batch_size``: if it is not shuffled.
 
-    Where all of X is k / 255, k / 256 or k of bytes k it becomes these, which are read in a fourth or an eighth of the
-    time; or, where batches come again, gets the block-CSC of each. Where the backend can, and for rows in
-    memory alone.
+    Where all of X is k / 255, k / 256 or k of bytes k it may become these, which are read in a fourth or an eighth of
+    the time; or, where batches come again, get the block-CSC of each. Where the backend can, and for rows in memory
+    alone.
     """
-    X, can = data.X, get_backend().capabilities
-    if can.block_csc is None or can.pack_rows is None or X.size < LEAST_PACKED or checks.is_on_disk(X):
+    prepare_rows = get_backend().capabilities.prepare_rows
+    if prepare_rows is None or checks.is_on_disk(data.X):
         return data
-    if epochs * net.sizes[1] < LEAST_PACKED_WORK:
-        return data
-    if batch_size is not None and batch_size >= LEAST_LISTED_BATCH and epochs >= LEAST_LISTED_EPOCHS:
-        made = can.block_csc(X, data.scale, batch_size)
-        if made is not None:
-            return data._replace(block_csc=made)
-    if X.dtype == checks.UINT8:
-        return data
-    found = can.pack_rows(X)
-    return data._replace(X=found[0], scale=found[1]) if found else data
+    X, scale, block_csc = prepare_rows(data.X, data.scale, net.sizes[1], epochs, batch_size or 0)
+    return data if X is data.X and block_csc is None else data._replace(X=X, scale=scale, block_csc=block_csc)
 
 
 def new_state(rule: Rule, params: FloatArray) -> FloatArray:

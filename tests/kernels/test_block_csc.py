@@ -32,7 +32,7 @@ def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
     seen = set()
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
-            made = native.capabilities.block_csc(problem.X, problem.scale, batch)
+            made = native.block_csc(problem.X, problem.scale, batch)
             assert made is not None
             for block_csc in (None, made):
                 result, params, state = problems.train(
@@ -48,7 +48,7 @@ def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
 @pytest.mark.parametrize("batch", [30, 300])
 def test_lists_with_dropout_and_weights(many_cores, batch):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS, rates=(0.4, 0.2))
-    block_csc = native.capabilities.block_csc(problem.X, problem.scale, batch)
+    block_csc = native.block_csc(problem.X, problem.scale, batch)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
     for threads in (1, 2, 4):
         with fastnn.use("native", num_threads=threads):
@@ -63,7 +63,7 @@ def test_lists_with_dropout_and_weights(many_cores, batch):
 def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS)
     order = np.arange(ROWS)[first * batch : last * batch]
-    block_csc = native.capabilities.block_csc(problem.X, problem.scale, batch)
+    block_csc = native.block_csc(problem.X, problem.scale, batch)
     _, expected, _ = problems.train(reference, problem, order, batch, problems.RULES["adam"])
     _, params, _ = problems.train(native, problem, order, batch, problems.RULES["adam"], block_csc=block_csc)
     assert problems.distance(params, expected) <= 1e-13
@@ -74,7 +74,7 @@ def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
 def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
     problem = problems.make((width, 20, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=ROWS)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
-    block_csc = native.capabilities.block_csc(problem.X, problem.scale, batch)
+    block_csc = native.block_csc(problem.X, problem.scale, batch)
     for threads in (1, 2, 3, 4):
         with fastnn.use("native", num_threads=threads):
             _, params, _ = problems.train(
@@ -94,7 +94,7 @@ def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
 def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
     sizes = (inputs, outputs)
     problem = problems.make(sizes, ("tanh",), "quadratic", inputs="strokes", labels=False, rows=rows, seed=seed)
-    block_csc = native.capabilities.block_csc(problem.X, problem.scale, batch)
+    block_csc = native.block_csc(problem.X, problem.scale, batch)
     groups = -(-inputs // 4)
     padded = np.pad(problem.X, ((0, -rows % batch), (0, 4 * groups - inputs))).reshape(-1, batch, groups, 4)
     most = padded.any(axis=3).sum(axis=(1, 2)).max()
@@ -113,9 +113,9 @@ def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
 def test_lists_of_reals_are_those_of_their_bytes(dtype, factor):
     pixels = problems.make(*NETS[0], inputs="strokes", rows=ROWS).X
     for batch in (30, 300):
-        block_csc = native.capabilities.block_csc((pixels / factor).astype(dtype), 1.0, batch)
+        block_csc = native.block_csc((pixels / factor).astype(dtype), 1.0, batch)
         assert block_csc.scale == 1 / factor
-        expected = native.capabilities.block_csc(pixels, 1 / factor, batch)
+        expected = native.block_csc(pixels, 1 / factor, batch)
         problem = problems.make(*NETS[0], dtype=dtype, inputs="strokes", rows=ROWS)
         found = {
             problems.train(native, problem, np.arange(ROWS), batch, problems.RULES["sgd"], block_csc=some)[1].tobytes()
@@ -126,13 +126,13 @@ def test_lists_of_reals_are_those_of_their_bytes(dtype, factor):
 
 def test_there_are_none_where_they_would_be_of_no_use():
     X = problems.make(*NETS[0], inputs="strokes", rows=ROWS).X
-    assert native.capabilities.block_csc(X, 1.0, 32) is not None
+    assert native.block_csc(X, 1.0, 32) is not None
     dense = X.copy()
     dense[256:384] = 1
-    assert native.capabilities.block_csc(dense, 1.0, 32) is None
-    assert native.capabilities.block_csc(dense, 1.0, 640) is None  # as one of its blocks has too many
+    assert native.block_csc(dense, 1.0, 32) is None
+    assert native.block_csc(dense, 1.0, 640) is None  # as one of its blocks has too many
     for other in (0.5, 1e-30, np.nan, -1.0):
         reals = X.astype(np.float64)
-        assert native.capabilities.block_csc(reals, 1.0, 32) is not None
+        assert native.block_csc(reals, 1.0, 32) is not None
         reals[-1, -1] = other
-        assert native.capabilities.block_csc(reals, 1.0, 32) is None
+        assert native.block_csc(reals, 1.0, 32) is None

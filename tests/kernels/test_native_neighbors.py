@@ -45,9 +45,9 @@ def test_the_bits_do_not_depend_on_the_instruction_set(digests):
 
 @pytest.fixture(params=["tiles", "micro-batches"])
 def grouping(request):
-    native.force_queries(request.param)
+    native.override_plan(queries=request.param)
     yield
-    native.force_queries(None)
+    native.override_plan(queries=None)
 
 
 @pytest.mark.parametrize("kind", ["random", "sparse", "zeros", "equal"])

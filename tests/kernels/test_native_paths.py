@@ -19,17 +19,17 @@ from fastnn.kernels.spec import Data, EpochArgs, layout
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
     ((130, 40), ("sigmoid",), "quadratic"),  # the first layer is the last
-    ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs shared out
+    ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs split
     ((50, 133, 17, 3), ("tanh", "sigmoid", "identity"), "mean_squared_error"),  # deep
     ((50, 133, 3), ("tanh", "sigmoid"), "rashid"),  # what goes back is not the output's delta
 ]
 BATCHES = {  # samples: what plain SGD does with them
-    1: "online runs of single samples",
-    3: "online runs of several",
-    5: "the inputs shared out, samples in teams, too little work for threads",
-    20: "samples in teams",
-    50: "samples in lists",
-    300: "the samples shared out, in blocks",
+    1: "online blocks of batches of one sample",
+    3: "online blocks of batches of several",
+    5: "the inputs split, micro-batches, too little work for threads",
+    20: "micro-batches",
+    50: "block-CSC",
+    300: "the samples split, in blocks",
 }
 ROWS = 640
 AFFINITY = getattr(os, "sched_getaffinity", None)  # before many_cores changes it
@@ -83,11 +83,11 @@ def test_dropout_and_weights_on_every_path(many_cores, batch, net):
     assert (params[padding] == 0).all()
 
 
-@pytest.fixture(params=["dense", "lists", "teams"])
-def forced_form(request):
-    native.force_form(request.param)
+@pytest.fixture(params=["dense", "block-CSC", "micro-batches"])
+def forced_inputs(request):
+    native.override_plan(inputs=request.param)
     yield
-    native.force_form(None)
+    native.override_plan(inputs=None)
 
 
 @pytest.mark.parametrize("rule", problems.RULES)
@@ -95,8 +95,8 @@ def forced_form(request):
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [3, 30, 300])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
-def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
-    many_cores, forced_form, dtype, tolerance, batch, net, inputs, rule
+def test_every_way_to_read_inputs_is_the_reference_whatever_suits_them(
+    many_cores, forced_inputs, dtype, tolerance, batch, net, inputs, rule
 ):
     problem = problems.make(*net, dtype=dtype, inputs=inputs, labels=False, rows=320)
     order = np.random.default_rng(3).permutation(320)
@@ -117,7 +117,7 @@ def test_every_form_of_the_inputs_is_the_reference_whatever_suits_them(
 @pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("width", [98, 101, 103])
 @pytest.mark.parametrize(("batch", "hidden"), [(30, 20), (50, 133), (300, 20)])
-def test_the_last_inputs_may_be_the_only_active_ones(many_cores, forced_form, batch, hidden, width, rule):
+def test_the_last_inputs_may_be_the_only_active_ones(many_cores, forced_inputs, batch, hidden, width, rule):
     problem = problems.make((width, hidden, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=320)
     _, expected_params, _ = problems.train(reference, problem, np.arange(320), batch, problems.RULES[rule])
     for threads in (1, 2, 3, 4):
@@ -128,9 +128,9 @@ def test_the_last_inputs_may_be_the_only_active_ones(many_cores, forced_form, ba
 
 @pytest.fixture(params=["inputs", "outputs"])
 def forced_split(request):
-    native.force_split(request.param)
+    native.override_plan(split=request.param)
     yield
-    native.force_split(None)
+    native.override_plan(split=None)
 
 
 @pytest.mark.parametrize("rule", problems.RULES)
@@ -168,7 +168,7 @@ def test_threads_keep_to_the_cores_of_the_process_and_leave_them_as_they_were(ma
 
 @pytest.mark.parametrize("inputs", ["usual", "dense"])
 @pytest.mark.parametrize("batch", BATCHES)
-def test_a_run_ends_at_the_first_loss_that_is_not_finite(many_cores, batch, inputs):
+def test_an_epoch_ends_at_the_first_loss_that_is_not_finite(many_cores, batch, inputs):
     problem = problems.make(*NETS[0], inputs=inputs, rows=ROWS)
     X = problem.X.copy()
     bad = 2 * batch + batch // 2 if batch < 300 else 450

@@ -50,13 +50,13 @@ def test_how_queries_are_grouped():
     coded = plan(code_width=16)
     assert (coded.queries, coded.plain_queries) == ("tiles", "micro-batches")
     assert plan(dtype="float32", queries=1).queries == "tiles"
-    native.force_queries("micro-batches")
+    native.override_plan(queries="micro-batches")
     try:
         assert (plan(rows=9).queries, plan(rows=9).most_active) == ("micro-batches", float("inf"))
-        native.force_queries("tiles")
+        native.override_plan(queries="tiles")
         assert plan().queries == "tiles"
     finally:
-        native.force_queries(None)
+        native.override_plan(queries=None)
 
 
 def test_what_threads_share_out():

@@ -7,7 +7,7 @@ import pytest
 
 import fastnn
 from fastnn.dropin import layers, nielsen, nielsen2, rashid
-from fastnn.kernels import native
+from fastnn.kernels.native import native  # whose globals its functions read
 
 X = np.random.default_rng(0).integers(0, 256, (200, 784)).astype(np.uint8)
 LABELS = np.arange(200) % 10

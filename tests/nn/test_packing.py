@@ -56,7 +56,7 @@ def data(X):
 def test_rows_of_bytes_are_found_again(dtype, rule, pixels):
     factor = round(1 / RULES[rule])
     for X in (pixels.astype(dtype) / dtype(factor), (pixels / factor).astype(dtype)):
-        packed, scale = native.capabilities.pack_rows(X)
+        packed, scale = native.pack_rows(X)
         assert packed.dtype == np.uint8
         assert packed.shape == X.shape
         np.testing.assert_allclose(packed * scale, X.astype(np.float64), rtol=2 * np.finfo(dtype).eps, atol=0)
@@ -68,7 +68,7 @@ def test_rows_of_bytes_are_found_again(dtype, rule, pixels):
 @pytest.mark.parametrize("dtype", REALS)
 def test_black_and_white_and_blank_images(dtype):
     for X in (np.eye(5, 70, dtype=dtype), np.zeros((3, 4), dtype), -np.zeros((3, 4), dtype)):
-        packed, scale = native.capabilities.pack_rows(X)
+        packed, scale = native.pack_rows(X)
         np.testing.assert_array_equal((packed * scale).astype(dtype), X)
 
 
@@ -81,9 +81,9 @@ def test_one_other_value_is_enough_to_decline(dtype, rule, place):
     near = pixels[place] * step * (1 + 4 * np.finfo(dtype).eps)
     for value in (near, 0.5 * step, 256 * step, -step, np.nan, np.inf, -np.inf, 1e30, 1e-30):
         X = pixels * step
-        assert native.capabilities.pack_rows(X) is not None
+        assert native.pack_rows(X) is not None
         X[place] = value
-        assert native.capabilities.pack_rows(X) is None
+        assert native.pack_rows(X) is None
 
 
 def test_a_single_row_of_any_stride():
@@ -93,12 +93,12 @@ def test_a_single_row_of_any_stride():
         np.lib.stride_tricks.as_strided(X, strides=(0, 8)),
         np.lib.stride_tricks.as_strided(X, strides=(-8, 8)),
     ):
-        np.testing.assert_array_equal(native.capabilities.pack_rows(row)[0][0], np.arange(256))
+        np.testing.assert_array_equal(native.pack_rows(row)[0][0], np.arange(256))
 
 
 def test_rules_are_not_mixed():
     pixels = np.arange(1, 251).reshape(2, 125)
-    assert native.capabilities.pack_rows(np.vstack([pixels[:1] / 255, pixels[1:] / 256])) is None
+    assert native.pack_rows(np.vstack([pixels[:1] / 255, pixels[1:] / 256])) is None
 
 
 def test_rows_of_other_trainings_stay_as_they_are(images, tmp_path):
@@ -120,7 +120,7 @@ def test_rows_of_other_trainings_stay_as_they_are(images, tmp_path):
             assert training.packed(data(X), NET, 4).X is X
 
 
-def test_batches_that_come_again_are_listed(images, strokes, tmp_path):
+def test_batches_that_come_again_get_block_csc(images, strokes, tmp_path):
     for X, scale in ((strokes, 1.0), (strokes / 255, 1 / 255)):
         found = training.packed(data(X), NET, 5, 32)
         assert found.X is X
@@ -142,18 +142,21 @@ def test_batches_that_come_again_are_listed(images, strokes, tmp_path):
 
 @pytest.mark.parametrize("batch_size", [33, 1400])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_fit_in_order_is_fit_on_lists(strokes, labels, monkeypatch, dtype, batch_size):
+def test_fit_in_order_is_fit_on_block_csc(strokes, labels, dtype, batch_size):
     found = set()
-    for least in (32, 2000):
-        monkeypatch.setattr(training, "LEAST_LISTED_BATCH", least)
-        for X in (strokes, (strokes / 255).astype(dtype)):
-            model = MLP([784, 64, 10], dtype=dtype, seed=3)
-            history = model.fit(X, labels, epochs=5, batch_size=batch_size, shuffle=False)
-            found.add((model.params.tobytes(), *history.loss))
+    for rows in ("bytes", "block-CSC"):
+        native.override_plan(rows=rows)
+        try:
+            for X in (strokes, (strokes / 255).astype(dtype)):
+                model = MLP([784, 64, 10], dtype=dtype, seed=3)
+                history = model.fit(X, labels, epochs=5, batch_size=batch_size, shuffle=False)
+                found.add((model.params.tobytes(), *history.loss))
+        finally:
+            native.override_plan(rows=None)
     assert len(found) == 1
 
 
-def test_a_fit_on_lists_that_diverges_keeps_the_last_finite_weights(strokes, labels):
+def test_a_fit_on_block_csc_that_diverges_keeps_the_last_finite_weights(strokes, labels):
     found = {}
     for backend in ("native", "numpy"):
         model = MLP([784, 64, 10], activation="relu", dtype="float64", seed=3)

@@ -3,7 +3,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..spec import BlockCSC, Codes, Data, EpochArgs, EpochResult, FloatArray, Grid, IntArray, Net, SearchPlan, Tick
+from ..spec import (
+    BlockCSC,
+    Codes,
+    Data,
+    EpochArgs,
+    EpochResult,
+    FloatArray,
+    Grid,
+    IntArray,
+    Net,
+    Rule,
+    SearchPlan,
+    Tick,
+    TrainPlan,
+)
 
 simd: str
 
@@ -64,12 +78,34 @@ def encode(
 ) -> None: ...
 def pack_rows(X: FloatArray) -> tuple[NDArray[np.uint8], float] | None: ...
 def block_csc(X: NDArray[Any], scale: float, batch_size: int) -> BlockCSC | None: ...
+def prepare_rows(
+    X: NDArray[Any], scale: float, outputs: int, epochs: int, batch_size: int
+) -> tuple[NDArray[Any], float, BlockCSC | None]: ...
 def parse_fields(text: bytes, columns: int) -> NDArray[np.uint8] | None: ...
 def pack_pairs(
     pairs: list[Any], inputs: int, outputs: int
 ) -> tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None: ...
 def activate(activation: str, x: FloatArray, out: FloatArray) -> None: ...
-def force_form(form: Literal["dense", "lists", "teams"] | None) -> None: ...
-def force_queries(grouping: Literal["tiles", "micro-batches"] | None) -> None: ...
-def force_threads(forced: bool) -> None: ...
-def force_split(split: Literal["inputs", "outputs"] | None) -> None: ...
+def override_plan(
+    *,
+    inputs: Literal["dense", "block-CSC", "micro-batches"] | None = ...,
+    split: Literal["inputs", "outputs"] | None = ...,
+    queries: Literal["tiles", "micro-batches"] | None = ...,
+    all_threads: bool | None = ...,
+    rows: Literal["as they are", "bytes", "block-CSC"] | None = ...,
+) -> None: ...
+def plan_training(
+    net: Net,
+    X: NDArray[Any] | tuple[int, DTypeLike],
+    *,
+    purpose: Literal["training", "gradient", "outputs", "layer gradient"] = "training",
+    dtype: DTypeLike | None = None,
+    batch_size: int | None = None,
+    rule: Rule | None = None,
+    order: IntArray | None = None,
+    block_csc: bool = False,
+    threads: int | None = None,
+    simd: Literal["generic", "avx2", "avx512", "amx"] | None = None,
+    density: float | None = None,
+    offset_density: float | None = None,
+) -> TrainPlan: ...

@@ -16,10 +16,24 @@ import numpy as np
 
 from ...errors import InvalidArgumentError
 from .. import num_threads
-from ..spec import ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan
+from ..spec import ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
 
 cdef extern from "api.h" nogil:
-    int EXPONENTIAL
+    int EXPONENTIAL, SGD
+
+    # enums of the plan
+    ctypedef int fnn_purpose
+    ctypedef int fnn_regime
+    ctypedef int fnn_inputs
+    ctypedef int fnn_offset
+    ctypedef int fnn_split
+    ctypedef int fnn_weights
+    ctypedef int fnn_update
+    ctypedef int fnn_needs
+    ctypedef int fnn_preparation
+    int TRAINING, GRADIENT, OUTPUTS, LAYER_GRADIENT
+    int DENSE, BLOCK_CSC, MICRO_BATCHES, SPLIT_INPUTS, SPLIT_OUTPUTS
+    int ROWS_AS_THEY_ARE, ROWS_TO_BYTES, ROWS_TO_BLOCK_CSC
 
     ctypedef struct fnn_net:
         int64_t layers
@@ -42,8 +56,8 @@ cdef extern from "api.h" nogil:
         const uint8_t *kept
         int64_t kept_width
         const double *scales
-        const void *lists
-        double lists_scale
+        const void *block_csc
+        double block_csc_scale
 
     ctypedef struct fnn_rule:
         int64_t optimizer
@@ -56,6 +70,7 @@ cdef extern from "api.h" nogil:
         int64_t batches
         int diverged, interrupted
 
+    int QUERIES_IN_TILES, QUERIES_IN_MICRO_BATCHES
     ctypedef enum fnn_int8_dot:
         DOT_MADD
 
@@ -122,21 +137,101 @@ cdef extern from "api.h" nogil:
         int stopped
         void *owner
 
+    ctypedef struct fnn_density:
+        double x, e
+
+    ctypedef struct fnn_train_request:
+        fnn_purpose purpose
+        int64_t layers, inputs, output_lines
+        double work
+        int real_bytes
+        int64_t rows, batch_size
+        int is_uint8, has_block_csc, is_plain_sgd, has_sums, threads, vector_bytes
+        int forced_inputs, forced_split, all_threads
+        fnn_density density[2]
+        int ends_agree
+
+    ctypedef struct fnn_train_plan:
+        fnn_needs needs
+        fnn_regime regime
+        fnn_inputs inputs
+        fnn_offset offset
+        fnn_split split
+        int splits
+        fnn_weights weights
+        fnn_update update
+        int reads_ahead, multiplies_ahead, threads
+        int64_t block, span, samples_sharing
+        fnn_density density
+
+    ctypedef struct fnn_planned:
+        fnn_train_request request
+        fnn_train_plan plan
+
+    ctypedef struct fnn_preparation_request:
+        int64_t rows, inputs, outputs, epochs, batch_size
+        int is_uint8, forced
+
+    ctypedef struct fnn_barrier:
+        pass
+
+    ctypedef struct fnn_slice:
+        int threads
+
+    ctypedef struct fnn_training:
+        const fnn_planned *planned
+        const fnn_net *net
+        const fnn_data *data
+        const int64_t *order
+        const fnn_rule *rule
+        fnn_interrupt *interrupt
+        void *params
+        void *state
+        fnn_result result
+        fnn_slice slice
+        fnn_barrier barrier
+        int64_t stop
+
+    ctypedef struct fnn_forward:
+        const fnn_planned *planned
+        const fnn_net *net
+        const void *params
+        const fnn_data *data
+        int64_t first, count
+        void *out
+        int unbounded
+
+    ctypedef struct fnn_layer_gradient:
+        const fnn_planned *planned
+        const fnn_net *net
+        const void *params
+        const fnn_data *data
+        int64_t first, count
+        const void *outputs
+        const void *output_grad
+        void *grad
+        void *input_grad
+
+    ctypedef struct fnn_storing:
+        const void *x
+        int is_uint8
+        int64_t inputs, batch_size, first, end
+        double factor
+        void *arena
+        void *storage
+        int failed
+
     ctypedef struct fnn_kernels:
-        size_t (*arena_bytes)(const fnn_net *, int64_t, int) noexcept nogil
-        int (*forward)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, void *, void *,
-                        int) noexcept nogil
-        double (*loss_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, void *, void *,
+        size_t (*arena_bytes)(const fnn_net *, const fnn_train_request *) noexcept nogil
+        void (*plan)(const fnn_net *, const fnn_data *, const int64_t *, fnn_planned *, void *) noexcept nogil
+        fnn_work *train
+        fnn_work *outputs
+        double (*loss_grad)(const fnn_planned *, const fnn_net *, const void *, const fnn_data *, int64_t, void *,
                             fnn_interrupt *) noexcept nogil
-        size_t (*layer_bytes)(const fnn_net *, int64_t) noexcept nogil
-        void (*layer_grad)(const fnn_net *, const void *, const fnn_data *, int64_t, int64_t, const void *,
-                           const void *, void *, void *, void *) noexcept nogil
-        void (*train)(const fnn_net *, void *, void *, const fnn_data *, const int64_t *, int64_t, int64_t,
-                      const fnn_rule *, double, fnn_result *, void *, int, fnn_interrupt *) noexcept nogil
+        void (*layer_grad)(const fnn_layer_gradient *) noexcept nogil
         int (*pack_pixels)(void *const *, int64_t, int64_t, double, double, uint8_t *, int) noexcept nogil
-        size_t (*lists_bytes)(int64_t, int64_t, int64_t, size_t *) noexcept nogil
-        int (*list_rows)(const void *, int, int64_t, int64_t, int64_t, int64_t, double, void *, void *,
-                         int) noexcept nogil
+        size_t (*stored_bytes)(int64_t, int64_t, int64_t, size_t *) noexcept nogil
+        fnn_work *store_block_csc
         size_t (*begin_search)(const fnn_search *, void *, fnn_interrupt *) noexcept nogil
         fnn_work *search_thread
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
@@ -153,10 +248,21 @@ cdef extern from "api.h" nogil:
     fnn_int8_dot fnn_dot_of(const fnn_unit *) noexcept
     void fnn_parallel(fnn_work *, void *, int)
     fnn_interrupt fnn_new_interrupt(int (*)(fnn_interrupt *) noexcept, void *)
-    int fnn_forced_form, fnn_forced_split, fnn_forced_threads
-    int FORWARD, TRAINING, LEADING
-    const double FNN_FORWARD_THREAD_WORK
-    const double FNN_TRAIN_THREAD_WORK
+    const int FNN_MAX_THREADS
+    fnn_slice fnn_begin_slice(double, int)
+    void fnn_end_slice(const fnn_slice *)
+    fnn_train_plan fnn_plan_training(const fnn_train_request *)
+    fnn_preparation fnn_plan_preparation(const fnn_preparation_request *, int)
+    int fnn_threads_for(double, double, int, int)
+    const double FNN_PACK_THREAD_WORK
+    const char *const *fnn_names_of_purposes
+    const char *const *fnn_names_of_regimes
+    const char *const *fnn_names_of_inputs
+    const char *const *fnn_names_of_offsets
+    const char *const *fnn_names_of_splits
+    const char *const *fnn_names_of_weights
+    const char *const *fnn_names_of_updates
+    const char *const *fnn_names_of_preparations
 
 cnp.import_array()
 
@@ -174,7 +280,7 @@ simd = unit.name.decode()
 VECTOR_BYTES = {"generic": 16, "avx2": 32, "avx512": 64, "amx": 64}  # of each instruction set
 BEST_DOT = {"generic": "madd", "avx2": "madd", "avx512": "vnni", "amx": "amx"}
 DOTS = [fnn_names_of_dots[i].decode() for i in range(3)]
-QUERY_GROUPINGS = [fnn_names_of_query_groupings[i].decode() for i in range(3)]
+cdef int vector_bytes = VECTOR_BYTES[simd]
 
 
 def describe():
@@ -182,9 +288,13 @@ def describe():
     return f"{simd}, up to {num_threads()} threads"
 
 
+# What tests and benchmarks force on plans; see override_plan.
+cdef int forced_inputs = -1, forced_split = -1, forced_rows = -1, forced_queries = -1, all_threads = 0
+
+
 cdef int threads_for(double work, double least) except -1:
     """How many threads a call may use; one if its work is less than what makes up for a second one."""
-    return num_threads() if work >= least or fnn_forced_threads else 1
+    return num_threads() if fnn_threads_for(work, least, FNN_MAX_THREADS, all_threads) > 1 else 1
 
 
 cdef int run_handlers(fnn_interrupt *interrupt) noexcept with gil:
@@ -262,8 +372,9 @@ cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
 
     No memory views, here and below: their set-up costs more than the pass of a single row.
     """
-    cdef fnn_data data = fnn_data(cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale, NULL, NULL, NULL,
-                                  NULL, 0, NULL, NULL, 0)
+    cdef fnn_data data
+    memset(&data, 0, sizeof(data))
+    data.x, data.is_uint8, data.scale = cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale
     if y is None:
         pass
     elif cnp.PyArray_NDIM(y) == 1:
@@ -273,28 +384,50 @@ cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
     return data
 
 
+cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *kernels, const fnn_data *data,
+                             const fnn_rule *rule, int64_t rows, int64_t batch_size) except *:
+    """What a call is planned from, before any input is looked at."""
+    cdef fnn_planned planned
+    memset(&planned, 0, sizeof(planned))
+    cdef fnn_train_request *request = &planned.request
+    request.purpose, request.rows, request.batch_size = purpose, rows, batch_size
+    request.layers, request.inputs, request.work = shape.c.layers, shape.c.sizes[0], shape.work
+    request.real_bytes = 4 if kernels == unit.f32 else 8
+    request.output_lines = shape.c.strides[0] * request.real_bytes // 64
+    request.is_uint8, request.has_block_csc = data.is_uint8, data.block_csc != NULL
+    request.is_plain_sgd = rule == NULL or (rule.optimizer == SGD and rule.l2 == 0)
+    request.has_sums, request.vector_bytes = shape.c.row_sums >= 0, vector_bytes
+    request.forced_inputs, request.forced_split, request.all_threads = forced_inputs, forced_split, all_threads
+    request.density[0] = request.density[1] = fnn_density(-1, -1)
+    request.ends_agree = -1
+    request.threads = FNN_MAX_THREADS  # to ask how many there may be takes longer than a small call
+    if fnn_plan_training(request).threads > 1:
+        request.threads = num_threads()
+    return planned
+
+
 def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray out):
     """See fastnn.kernels.spec.Kernels.forward."""
     cdef Net shape = Net(net)
-    cdef int64_t count = cnp.PyArray_DIM(out, 0), done = 0, here, slice_rows
+    cdef int64_t count = cnp.PyArray_DIM(out, 0), slice_rows
+    if count == 0:
+        return True
     cdef const fnn_kernels *kernels = table(params)
-    cdef const void *parameters = cnp.PyArray_DATA(params)
-    cdef char *outputs = <char *>cnp.PyArray_DATA(out)
     cdef fnn_data data = data_of(X, scale)
-    cdef int threads = threads_for(count * shape.work, FNN_FORWARD_THREAD_WORK), finite = 1
+    cdef fnn_planned planned = planned_for(shape, OUTPUTS, kernels, &data, NULL, count, count)
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
+    cdef char *outputs = <char *>cnp.PyArray_DATA(out)
+    cdef fnn_forward call = fnn_forward(&planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, NULL, 0)
+    kernels.plan(&shape.c, &data, NULL, &planned, arena.start)
     slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
-    cdef size_t room = kernels.arena_bytes(&shape.c, min(count, slice_rows), FORWARD)
-    if count > slice_rows:  # the rows left over for the last slice may be laid out in another way, in more memory
-        room = max(room, kernels.arena_bytes(&shape.c, count % slice_rows, FORWARD))
-    cdef Arena arena = Arena(room * threads)
-    while done < count:
-        here = min(count - done, slice_rows)
+    while call.first < count:
+        call.count = min(count - call.first, slice_rows)
+        call.out = outputs + call.first * cnp.PyArray_STRIDE(out, 0)
         with nogil:
-            finite &= kernels.forward(&shape.c, parameters, &data, done, here,
-                                      outputs + done * cnp.PyArray_STRIDE(out, 0), arena.start, threads)
-        done += here
+            fnn_parallel(kernels.outputs, &call, planned.plan.threads)
+        call.first += call.count
         PyErr_CheckSignals()
-    return finite != 0
+    return not call.unbounded
 
 
 def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray y, cnp.ndarray grad):
@@ -305,12 +438,14 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef void *gradient = cnp.PyArray_DATA(grad)
     cdef fnn_data data = data_of(X, scale, y)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, count, TRAINING))
+    cdef fnn_planned planned = planned_for(shape, GRADIENT, kernels, &data, NULL, count, count)
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
     cdef Interrupt interrupt = Interrupt()
     cdef double loss
     grad.fill(0)
     with nogil:
-        loss = kernels.loss_grad(&shape.c, parameters, &data, count, gradient, arena.start, &interrupt.c)
+        kernels.plan(&shape.c, &data, NULL, &planned, arena.start)
+        loss = kernels.loss_grad(&planned, &shape.c, parameters, &data, count, gradient, &interrupt.c)
     interrupt.end()
     return loss
 
@@ -319,24 +454,21 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
                cnp.ndarray grad, cnp.ndarray input_grad):
     """See fastnn.kernels.spec.Kernels.layer_grad."""
     cdef Net shape = Net(net)
-    cdef int64_t count = cnp.PyArray_DIM(X, 0), done = 0, here, slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
+    cdef int64_t count = cnp.PyArray_DIM(X, 0), slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
     cdef const fnn_kernels *kernels = table(params)
     cdef fnn_data data = data_of(X, scale)
-    cdef size_t room = kernels.layer_bytes(&shape.c, min(count, slice_rows))
-    if count > slice_rows:  # as in forward
-        room = max(room, kernels.layer_bytes(&shape.c, count % slice_rows))
-    cdef Arena arena = Arena(room)
-    cdef const void *parameters = cnp.PyArray_DATA(params)
-    cdef const void *a = cnp.PyArray_DATA(outputs)
-    cdef const void *a_grad = cnp.PyArray_DATA(output_grad)
-    cdef void *gradient = cnp.PyArray_DATA(grad)
-    cdef void *x_grad = cnp.PyArray_DATA(input_grad)
+    cdef fnn_planned planned = planned_for(shape, LAYER_GRADIENT, kernels, &data, NULL, count, count)
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
+    cdef fnn_layer_gradient call = fnn_layer_gradient(
+        &planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, cnp.PyArray_DATA(outputs),
+        cnp.PyArray_DATA(output_grad), cnp.PyArray_DATA(grad), cnp.PyArray_DATA(input_grad))
     grad.fill(0)
-    while done < count:
-        here = min(count - done, slice_rows)
+    kernels.plan(&shape.c, &data, NULL, &planned, arena.start)
+    while call.first < count:
+        call.count = min(count - call.first, slice_rows)
         with nogil:
-            kernels.layer_grad(&shape.c, parameters, &data, done, here, a, a_grad, gradient, x_grad, arena.start)
-        done += here
+            kernels.layer_grad(&call)
+        call.first += call.count
         PyErr_CheckSignals()
 
 
@@ -356,8 +488,6 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     cdef fnn_rule update
     (update.optimizer, update.learning_rate, update.momentum, update.l2, update.beta1, update.beta2, update.epsilon,
      update.step) = rule
-    cdef fnn_result result
-    memset(&result, 0, sizeof(result))
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data samples = data_of(X, scale, y)
@@ -369,19 +499,27 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
         kept, scales = dropout.kept, dropout.scales
         samples.kept, samples.kept_width, samples.scales = &kept[0, 0], kept.shape[1], &scales[0]
     if block_csc is not None:
-        samples.lists, samples.lists_scale = cnp.PyArray_DATA(block_csc.nonzeros), block_csc.scale
-    cdef int threads = threads_for(count * shape.work, FNN_TRAIN_THREAD_WORK)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, batch_size, LEADING)
-                             + kernels.arena_bytes(&shape.c, batch_size, TRAINING) * (threads - 1))
+        samples.block_csc, samples.block_csc_scale = cnp.PyArray_DATA(block_csc.nonzeros), block_csc.scale
+    cdef fnn_planned planned = planned_for(shape, TRAINING, kernels, &samples, &update, count, batch_size)
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
     cdef Interrupt interrupt = Interrupt()
-    while result.batches < batches and not result.diverged:
+    cdef fnn_training call
+    memset(&call, 0, sizeof(call))
+    call.planned, call.net, call.data, call.order, call.rule = &planned, &shape.c, &samples, rows, &update
+    call.interrupt, call.params, call.state = &interrupt.c, parameters, slots
+    with nogil:
+        kernels.plan(&shape.c, &samples, rows, &planned, arena.start)
+    while call.result.batches < batches and not call.result.diverged:
+        call.stop = batches
+        memset(&call.barrier, 0, sizeof(call.barrier))
         with nogil:
-            kernels.train(&shape.c, parameters, slots, &samples, rows, count, batch_size, &update, SLICE_SECONDS,
-                          &result, arena.start, threads, &interrupt.c)
+            call.slice = fnn_begin_slice(SLICE_SECONDS, planned.plan.threads)
+            fnn_parallel(kernels.train, &call, call.slice.threads)
+            fnn_end_slice(&call.slice)
         interrupt.end()
-        if tick is not None and not result.diverged:
-            tick(result.batches)
-    return EpochResult(result.loss, result.correct, result.batches)
+        if tick is not None and not call.result.diverged:
+            tick(call.result.batches)
+    return EpochResult(call.result.loss, call.result.correct, call.result.batches)
 
 
 def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[:, ::1] values,
@@ -412,6 +550,9 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
         request.code_width, request.finer_width, request.most_verified = (
             search.code_width, search.finer_width, codes.most_verified)
     cdef fnn_search_plan plan = fnn_plan_search(&request)
+    if plan.threads > 1:  # as in planned_for
+        request.threads = num_threads()
+        plan = fnn_plan_search(&request)
     search.plan = &plan
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32
     cdef Interrupt interrupt = Interrupt()
@@ -422,14 +563,11 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     interrupt.end()
 
 
-cdef int forced_queries = -1  # see force_queries
-
-
 cdef fnn_search_request request_of(int64_t metric, int64_t rows, int64_t queries, int64_t columns, int64_t k, dtype):
     """What a search's plan depends on, without codes, on this machine."""
     return fnn_search_request(
-        metric, rows, queries, columns, k, dtype == np.uint8, 8 if dtype == np.float64 else 4, 0, 0, 0, num_threads(),
-        VECTOR_BYTES[simd], fnn_dot_of(unit), forced_queries, fnn_forced_threads)
+        metric, rows, queries, columns, k, dtype == np.uint8, 8 if dtype == np.float64 else 4, 0, 0, 0, FNN_MAX_THREADS,
+        vector_bytes, fnn_dot_of(unit), forced_queries, all_threads)
 
 
 def plan_search(metric, int64_t rows, int64_t queries, int64_t columns, int64_t k, dtype, *, int64_t code_width=0,
@@ -444,8 +582,7 @@ def plan_search(metric, int64_t rows, int64_t queries, int64_t columns, int64_t 
     """
     cdef fnn_search_request request = request_of(METRICS.index(metric), rows, queries, columns, k, np.dtype(dtype))
     request.code_width, request.finer_width, request.most_verified = code_width, finer_width, most_verified
-    if threads is not None:
-        request.threads = threads
+    request.threads = num_threads() if threads is None else threads
     if simd is not None:
         request.vector_bytes = VECTOR_BYTES[simd]
     if dot is not None or simd is not None:
@@ -473,15 +610,6 @@ def plan_search(metric, int64_t rows, int64_t queries, int64_t columns, int64_t 
         blocks=plan.blocks,
         parts=plan.parts,
     )
-
-
-def force_queries(grouping):
-    """Let plain searches of bytes take queries in "tiles" or in "micro-batches", whatever suits them; None: as suits.
-
-    For the tests and the benchmark of the rule.
-    """
-    global forced_queries
-    forced_queries = -1 if grouping is None else QUERY_GROUPINGS.index(grouping)
 
 
 def encode(cnp.ndarray rows, cnp.ndarray projected, grid, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer,
@@ -517,24 +645,90 @@ def activate(activation, cnp.ndarray x, cnp.ndarray out):
     table(out).activate(code, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), cnp.PyArray_DIM(x, 0))
 
 
-def force_form(form):
-    """Let first layers take their inputs "dense", in "lists" or in "teams" whatever the rules say; None: by the rules.
+def override_plan(**choices):
+    """Force choices of the plans, for the tests and the benchmark of their rules; None gives one back to the plan.
 
-    For the tests and the benchmark of these rules. Runs of online batches have groups in place of lists and teams.
+    ``inputs``: how first layers read them, "dense", "block-CSC" or "micro-batches" (online blocks have micro-batches of
+    their own in place of the latter two). ``split``: "inputs" or "outputs" of first layers at least four cache lines
+    wide. ``rows``: what is made of rows before a training, "as they are", "bytes" or "block-CSC". ``queries``: plain
+    searches of bytes take them in "tiles" or in "micro-batches". ``all_threads``: True lets calls use all threads that
+    they may, however little their work is. What is left out stays as it was.
     """
-    global fnn_forced_form
-    fnn_forced_form = -1 if form is None else ("dense", "lists", "teams").index(form)
+    global forced_inputs, forced_split, forced_rows, forced_queries, all_threads
+    for choice, name in choices.items():
+        code = OVERRIDES[choice][name]
+        if choice == "inputs":
+            forced_inputs = code
+        elif choice == "split":
+            forced_split = code
+        elif choice == "rows":
+            forced_rows = code
+        elif choice == "queries":
+            forced_queries = code
+        else:
+            all_threads = code
 
 
-def force_threads(bint forced):
-    """Let calls use all threads that they may, however little their work is; False: by the rules. For the tests."""
-    global fnn_forced_threads
-    fnn_forced_threads = forced
+OVERRIDES = {
+    "inputs": {None: -1, "dense": DENSE, "block-CSC": BLOCK_CSC, "micro-batches": MICRO_BATCHES},
+    "split": {None: -1, "inputs": SPLIT_INPUTS, "outputs": SPLIT_OUTPUTS},
+    "rows": {None: -1, "as they are": ROWS_AS_THEY_ARE, "bytes": ROWS_TO_BYTES, "block-CSC": ROWS_TO_BLOCK_CSC},
+    "queries": {None: -1, "tiles": QUERIES_IN_TILES, "micro-batches": QUERIES_IN_MICRO_BATCHES},
+    "all_threads": {None: 0, False: 0, True: 1},
+}
 
 
-def force_split(split):
-    """Let threads share out the "inputs" or the "outputs" of first layers at least four cache lines wide; None: by the
-    rule. For the same.
+def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, rule=None, order=None, bint block_csc=False,
+                  threads=None, simd=None, density=None, offset_density=None):
+    """The TrainPlan (see spec) of a call: what native would do, and why.
+
+    ``X`` (n, inputs) of uint8, float32 or float64 is looked at as the call would look at it. To ask about rows that are
+    not there it is a tuple (n, dtype), with the share ``density`` of their input blocks (4 inputs side by side) active,
+    other than zero in some of the samples that share an index, and ``offset_density`` of these once each input's usual
+    value is taken off (by default no fewer). ``purpose`` is "training", "gradient" (loss_grad), "outputs" (forward) or
+    "layer gradient" (layer_grad). ``dtype``: the parameters', by default X's, or float32 for uint8. Of training:
+    ``batch_size`` (by default all rows), ``rule`` (by default plain SGD), the ``order`` of the rows, and whether
+    their ``block_csc`` is stored. ``threads`` and ``simd`` ("generic", "avx2", "avx512", "amx") may be another
+    machine's. Raises KeyError for a name that is none of these.
     """
-    global fnn_forced_split
-    fnn_forced_split = -1 if split is None else ("inputs", "outputs").index(split)
+    cdef Net shape = Net(net)
+    cdef bint hypothetical = isinstance(X, tuple)
+    cdef int64_t rows = X[0] if hypothetical else len(X) if order is None else len(order)
+    given = np.dtype(X[1]) if hypothetical else X.dtype
+    real_type = np.dtype(np.float32 if given == np.uint8 else given) if dtype is None else np.dtype(dtype)
+    cdef const fnn_kernels *kernels = unit.f32 if real_type == np.float32 else unit.f64
+    cdef fnn_data data
+    cdef fnn_rule update
+    memset(&data, 0, sizeof(data))
+    memset(&update, 0, sizeof(update))
+    data.is_uint8 = given == np.uint8
+    if rule is not None:
+        update.optimizer, update.l2 = rule.optimizer, rule.l2
+    cdef fnn_planned planned = planned_for(shape, PURPOSES[purpose], kernels, &data, &update, rows, batch_size or rows)
+    cdef fnn_train_request *request = &planned.request
+    cdef Arena arena
+    request.has_block_csc = block_csc
+    request.threads = num_threads() if threads is None else threads
+    if simd is not None:
+        request.vector_bytes = VECTOR_BYTES[simd]
+    if hypothetical:
+        used = -1.0 if density is None else density
+        request.density[0] = request.density[1] = fnn_density(used, used if offset_density is None else offset_density)
+        request.ends_agree = 0
+        planned.plan = fnn_plan_training(request)
+        if planned.plan.needs:
+            raise InvalidArgumentError("density", "the share of active input blocks, as this plan needs it", "none")
+    else:
+        data = data_of(X, 1.0)
+        arena = Arena(kernels.arena_bytes(&shape.c, request))
+        kernels.plan(&shape.c, &data, integers(order) if order is not None else NULL, &planned, arena.start)
+    plan = planned.plan
+    return TrainPlan(
+        purpose, fnn_names_of_regimes[plan.regime].decode(), fnn_names_of_inputs[plan.inputs].decode(),
+        fnn_names_of_offsets[plan.offset].decode(), fnn_names_of_splits[plan.split].decode(), plan.splits,
+        fnn_names_of_weights[plan.weights].decode(), fnn_names_of_updates[plan.update].decode(),
+        bool(plan.reads_ahead), bool(plan.multiplies_ahead), plan.threads, plan.block, plan.span, plan.samples_sharing,
+        None if plan.density.x < 0 else plan.density.x, None if plan.density.e < 0 else plan.density.e)
+
+
+PURPOSES = {fnn_names_of_purposes[code].decode(): code for code in (TRAINING, GRADIENT, OUTPUTS, LAYER_GRADIENT)}

@@ -1,8 +1,7 @@
 """Images as bytes: from rows of reals, from the book's lists of (image, target), from text. Part of native.pyx."""
 
 cdef int64_t PACKED_BYTES = 1 << 28  # of reals that are looked at between two signals
-cdef double PACK_THREAD_ELEMENTS = 1 << 21  # about a millisecond's work, below which a thread does not pay
-cdef double[3] FACTORS = [255.0, 256.0, 1.0]
+FACTORS = (255.0, 256.0, 1.0)
 
 
 cdef uint8_rows(int64_t n, int64_t inputs):
@@ -24,7 +23,7 @@ def pack_rows(cnp.ndarray X):
     cdef int64_t slice_rows = max(1, PACKED_BYTES // step)
     cdef const fnn_kernels *kernels = table(X)
     cdef double factor, tolerance = np.finfo(X.dtype).eps
-    cdef int threads = threads_for(n * inputs, PACK_THREAD_ELEMENTS)
+    cdef int threads = threads_for(n * inputs, FNN_PACK_THREAD_WORK)
     cdef bint fits = True
     cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
     cdef uint8_t[:, ::1] packed = uint8_rows(n, inputs)
@@ -47,30 +46,46 @@ def block_csc(cnp.ndarray X, double scale, int64_t batch_size):
 
     None if pack_rows would not pack the reals, or if half of the inputs are other than zero in some batch.
     """
-    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
-    cdef bint is_uint8 = cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, fits = True
+    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1)
     cdef int64_t slice_rows = max(1, PACKED_BYTES // (batch_size * inputs * cnp.PyArray_ITEMSIZE(X))) * batch_size
     cdef const fnn_kernels *kernels = table(X)
-    cdef const void *rows = cnp.PyArray_DATA(X)
     cdef size_t arena_bytes
-    cdef int threads = threads_for(n * inputs, PACK_THREAD_ELEMENTS)
-    cdef uint8_t[:, ::1] lists = uint8_rows(1, kernels.lists_bytes(n, inputs, batch_size, &arena_bytes))
+    cdef int threads = threads_for(n * inputs, FNN_PACK_THREAD_WORK)
+    cdef uint8_t[:, ::1] storage = uint8_rows(1, kernels.stored_bytes(n, inputs, batch_size, &arena_bytes))
     cdef Arena arena = Arena(arena_bytes * threads)
-    cdef double factor
-    for factor in FACTORS:
-        for done in range(0, n, slice_rows):
-            here = min(n, done + slice_rows)
+    cdef bint is_uint8 = cnp.PyArray_TYPE(X) == cnp.NPY_UINT8
+    cdef fnn_storing job = fnn_storing(cnp.PyArray_DATA(X), is_uint8, inputs, batch_size, 0, 0, 1.0, arena.start,
+                                       &storage[0, 0], 0)
+    for factor in FACTORS[2:] if is_uint8 else FACTORS:
+        job.end = job.failed = 0
+        job.factor = factor
+        while job.end < n and not job.failed:
+            job.first, job.end = job.end, min(n, job.end + slice_rows)
             with nogil:
-                fits = kernels.list_rows(rows, is_uint8, done, here, inputs, batch_size, factor, &lists[0, 0],
-                                         arena.start, threads)
-            if not fits:
-                break
+                fnn_parallel(kernels.store_block_csc, &job, threads)
             PyErr_CheckSignals()
-        if fits:
-            return BlockCSC(np.asarray(lists), scale if is_uint8 else 1 / factor)
-        if is_uint8:  # which take none of the factors
-            break
+        if not job.failed:
+            return BlockCSC(np.asarray(storage), scale if is_uint8 else 1 / job.factor)
     return None
+
+
+def prepare_rows(cnp.ndarray X, double scale, int64_t outputs, int64_t epochs, int64_t batch_size):
+    """Rows (n, inputs), of bytes times ``scale`` or of reals, as ``epochs`` of training ``outputs`` units read them fastest.
+
+    Returns (X, scale, block_csc): the same rows to a rounding, as they are, as bytes, or as they are with a BlockCSC of
+    batches of ``batch_size``, which come again every epoch; 0: rows are shuffled.
+    """
+    cdef bint is_uint8 = cnp.PyArray_TYPE(X) == cnp.NPY_UINT8
+    cdef fnn_preparation_request request = fnn_preparation_request(
+        cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1), outputs, epochs, batch_size, is_uint8, forced_rows)
+    cdef int way = fnn_plan_preparation(&request, 0)
+    if way == ROWS_TO_BLOCK_CSC:
+        made = block_csc(X, scale, batch_size)
+        if made is not None:
+            return X, scale, made
+        way = fnn_plan_preparation(&request, 1)
+    packed = pack_rows(X) if way == ROWS_TO_BYTES else None
+    return (X, scale, None) if packed is None else (*packed, None)
 
 
 cdef bint is_column(object array, int64_t height, int kind) noexcept:
@@ -93,7 +108,7 @@ def pack_pairs(list pairs, int64_t inputs, int64_t outputs):
     multiples of 1/256 or, in float64, of 1/255.
     """
     cdef int64_t n = len(pairs), i
-    cdef int threads = threads_for(n * inputs, PACK_THREAD_ELEMENTS)
+    cdef int threads = threads_for(n * inputs, FNN_PACK_THREAD_WORK)
     cdef tuple pair
     cdef list kept = pairs[:]  # keeps the tuples, and so the arrays, while the lock is released
     if n == 0 or type(kept[0]) is not tuple or len(kept[0]) != 2 or type(kept[0][0]) is not cnp.ndarray:

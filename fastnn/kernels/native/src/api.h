@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "plan_search.h"
+#include "plan_train.h"
 
 /* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
 enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */
@@ -34,8 +35,8 @@ typedef struct {
     const uint8_t *kept;   /* (n, kept_width) hidden outputs that are kept, or NULL; see spec.Dropout */
     int64_t kept_width;
     const double *scales;  /* (layers - 1) factors of the outputs kept */
-    const void *lists;     /* as list_rows makes them, of these batches, or NULL; */
-    double lists_scale;    /* their bytes are multiplied by this */
+    const void *block_csc; /* as store_block_csc makes it, of these batches, or NULL; */
+    double block_csc_scale; /* its bytes are multiplied by this */
 } fnn_data;
 
 typedef struct {
@@ -43,15 +44,6 @@ typedef struct {
     double learning_rate, momentum, l2, beta1, beta2, epsilon;
     int64_t step;
 } fnn_rule;
-
-/* What the calls of one thread have found out about other programs' use of the cores. */
-typedef struct {
-    double alone_until, backoff; /* until when to use one thread; for how long the next time */
-    double shared, stalled; /* seconds with several threads, of late; and those of them in which one waited for others */
-} fnn_crowd;
-
-/* The record of the thread that asks for it; it starts as zeros. */
-fnn_crowd *fnn_crowd_of_thread(void);
 
 typedef struct {
     double loss;
@@ -133,60 +125,131 @@ fnn_interrupt fnn_new_interrupt(int (*check)(fnn_interrupt *interrupt), void *ow
    signals every POLL_SECONDS. */
 int fnn_interrupted(fnn_interrupt *interrupt);
 
-/* Are the cores so much in use that threads wait for one another instead of working, with `stalled` of `seconds` spent
-   so in the present call? And what the call was like, at its end: from a crowd on, calls go alone for a while. */
-int fnn_is_crowded(const fnn_crowd *crowd, double seconds, double stalled);
-void fnn_learn(fnn_crowd *crowd, double seconds, double stalled);
+/* What the calls of one thread have found out about other programs' use of the cores. */
+typedef struct {
+    double alone_until, backoff; /* until when to use one thread; for how long the next time */
+    double shared, stalled; /* seconds with several threads, of late; and those of them in which one waited for others */
+} fnn_oversubscription;
+
+/* A span of time for which threads work on a call before its caller looks for signals. */
+typedef struct {
+    double start, end;     /* by fnn_now() */
+    int threads;           /* to use: one while the cores are oversubscribed */
+    fnn_oversubscription *cores;
+    double done, stalled; /* thread 0 writes: when it was done, and the seconds it waited for others */
+} fnn_slice;
+
+fnn_slice fnn_begin_slice(double seconds, int threads);
+void fnn_end_slice(const fnn_slice *slice);
+
+/* Are the cores so oversubscribed that threads wait for one another instead of working, `stalled` seconds of this slice
+   until `now`? */
+int fnn_is_oversubscribed(const fnn_slice *slice, double now, double stalled);
 
 void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */
 
-/* Multiply-adds (of dense inputs) of a whole call's forward pass above which making more than one thread pays: one to some
-   milliseconds of work, as below that a thread costs more than it saves wherever other programs use the cores. */
-#define FNN_FORWARD_THREAD_WORK 4e7
-#define FNN_TRAIN_THREAD_WORK 4e7
 
-/* What a pass is for: outputs; gradients too; or also for what the threads of a training share. */
-enum { FORWARD, TRAINING, LEADING };
-
-/* One instruction set's kernels for one type of parameters. `arena` is 64-byte aligned. It has for each thread of forward
-   arena_bytes(net, rows, FORWARD) bytes, for loss_grad arena_bytes(net, rows, TRAINING), and for train
-   arena_bytes(net, batch, LEADING), and the same of TRAINING for each thread but the first. Results do not depend on
-   `threads`. */
+/* A call's plan, and what was measured for it. */
 typedef struct {
-    size_t (*arena_bytes)(const fnn_net *net, int64_t rows, int purpose);
+    fnn_train_request request;
+    fnn_train_plan plan;
+    int64_t split_at[SPLITS + 1]; /* the first input of each split, which have equal work */
+    const void *offset; /* (inputs) the column offset u, of the kernels' type */
+    void *arena;        /* the threads' workspaces */
+} fnn_planned;
 
-    /* out (count, outputs) = the network's outputs for the rows x[first..first + count); are all of them finite? */
-    int (*forward)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
-                    void *out, void *arena, int threads);
+/* Some batches of an epoch. */
+typedef struct {
+    /* in */
+    const fnn_planned *planned;
+    const fnn_net *net;
+    const fnn_data *data;
+    const int64_t *order; /* (rows) */
+    const fnn_rule *rule;
+    fnn_interrupt *interrupt;
+    /* in and out: goes on from batch result.batches until the epoch ends, diverges or the slice is over; or, within a long
+       batch, until the interrupt comes, and that batch then changes nothing: result.interrupted */
+    void *params, *state;
+    fnn_result result;
+    fnn_slice slice;
+    /* its threads' own; starts as zeros */
+    fnn_barrier barrier;
+    int64_t stop; /* batch before which all threads stop; it starts as the number of batches */
+    int interrupted;
+    void *partial, *gradients, *panels; /* thread 0's, used by all */
+    double split_loss[SPLITS]; /* of a long batch's splits */
+    int64_t split_correct[SPLITS];
+} fnn_training;
 
-    /* returns the mean loss over rows 0..count; grad is laid out as params. Where the interrupt comes it
-       stops, and grad is of no use. */
-    double (*loss_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t count, void *grad,
-                        void *arena, fnn_interrupt *interrupt);
+/* The outputs of the rows first..first + count. */
+typedef struct {
+    /* in */
+    const fnn_planned *planned;
+    const fnn_net *net;
+    const void *params;
+    const fnn_data *data;
+    int64_t first, count;
+    /* out */
+    void *out;     /* (count, outputs) */
+    int unbounded; /* some output is NaN or infinite; starts as 0 */
+} fnn_forward;
 
-    /* The way back through the one layer of `net`, for the rows first..first + count of x, `outputs` (n, outputs) and
-       output_grad: grad += dL/d params, input_grad (n, inputs) = dL/dx. The arena has layer_bytes(net, count) bytes. */
-    size_t (*layer_bytes)(const fnn_net *net, int64_t count);
-    void (*layer_grad)(const fnn_net *net, const void *params, const fnn_data *data, int64_t first, int64_t count,
-                       const void *outputs, const void *output_grad, void *grad, void *input_grad, void *arena);
+/* The way back through the one layer of `net`, for the rows first..first + count. */
+typedef struct {
+    /* in */
+    const fnn_planned *planned;
+    const fnn_net *net;
+    const void *params;
+    const fnn_data *data;
+    int64_t first, count;
+    const void *outputs, *output_grad; /* (n, outputs) of all rows */
+    /* out */
+    void *grad;       /* += dL/d params, laid out as they are */
+    void *input_grad; /* (n, inputs) dL/dx */
+} fnn_layer_gradient;
 
-    /* Goes on with an epoch from batch result->batches until it ends, diverges or `seconds` have passed; or, within a
-       long batch, until the interrupt comes, and that batch then changes nothing: result->interrupted. */
-    void (*train)(const fnn_net *net, void *params, void *state, const fnn_data *data, const int64_t *order,
-                  int64_t count, int64_t batch_size, const fnn_rule *rule, double seconds, fnn_result *result,
-                  void *arena, int threads, fnn_interrupt *interrupt);
+/* Block-CSC to be stored of the rows first..end of x (n, inputs), whole batches but for the last, for epochs that take
+   these batches in order. */
+typedef struct {
+    /* in */
+    const void *x;
+    int is_uint8;
+    int64_t inputs, batch_size, first, end;
+    double factor; /* reals are k / factor of bytes k */
+    void *arena;   /* of stored_bytes' arena_bytes for each thread */
+    /* out */
+    void *storage; /* of stored_bytes(n, ..) */
+    int failed;    /* reals are no such bytes, or too many are active; starts as 0 */
+} fnn_storing;
+
+/* One instruction set's kernels for one type of parameters. What is a fnn_work is one thread's part of a job, whose
+   record is named; results do not depend on how many threads there are. */
+typedef struct {
+    /* Bytes of a 64-byte aligned arena for a request's call, however dense its inputs turn out to be. */
+    size_t (*arena_bytes)(const fnn_net *net, const fnn_train_request *request);
+
+    /* Plans the call of planned->request, for the rows order[0..) of data or, without an order, from its first on; its
+       arena has arena_bytes bytes. */
+    void (*plan)(const fnn_net *net, const fnn_data *data, const int64_t *order, fnn_planned *planned, void *arena);
+
+    fnn_work *train;   /* of a fnn_training */
+    fnn_work *outputs; /* of a fnn_forward */
+
+    /* Returns the mean loss over rows 0..count; grad is laid out as params. Where the interrupt comes it stops, and grad
+       is of no use. */
+    double (*loss_grad)(const fnn_planned *planned, const fnn_net *net, const void *params, const fnn_data *data,
+                        int64_t count, void *grad, fnn_interrupt *interrupt);
+
+    void (*layer_grad)(const fnn_layer_gradient *call);
 
     /* out (count, height) = the bytes k with k / factor = x, to a relative tolerance, for columns of reals; returns 0 if
        some value has none */
     int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, double tolerance,
                        uint8_t *out, int threads);
 
-    /* Lists of the active inputs of the rows from..to of x (n, inputs), whole batches but for the last, for epochs that
-       take these batches in order; x are bytes k, or k / factor. Returns 0 if they are not, or too many are active.
-       There are lists_bytes(n, ..) of lists, and the arena has so many for each thread. */
-    size_t (*lists_bytes)(int64_t rows, int64_t inputs, int64_t batch_size, size_t *arena_bytes);
-    int (*list_rows)(const void *x, int is_uint8, int64_t from, int64_t to, int64_t inputs, int64_t batch_size,
-                     double factor, void *lists, void *arena, int threads);
+    /* Bytes of the block-CSC of so many rows, and of each thread's arena while it is made. */
+    size_t (*stored_bytes)(int64_t rows, int64_t inputs, int64_t batch_size, size_t *arena_bytes);
+    fnn_work *store_block_csc; /* of a fnn_storing */
 
     /* A search is the work search_thread of as many threads as the plan says, with the arena for their job. First
        begin_search makes the arena ready, for which it has the size that begin_search returns; with NULL for the arena
@@ -206,19 +269,6 @@ typedef struct {
     const char *name;
     const fnn_kernels *f32, *f64;
 } fnn_unit;
-
-/* The form in which first layers take their inputs (see pass.h): DENSE, LISTED or TEAMED, whatever the rules say, for
-   the tests and the benchmark of these rules; -1, the start: as they say. Runs of online batches are GROUPED unless
-   DENSE. */
-enum { DENSE, LISTED, TEAMED, GROUPED };
-extern _Atomic int fnn_forced_form;
-
-/* What threads share out of a first layer that is wide enough for either, for the same: its inputs (0), or its outputs
-   (1); -1, the start: as the rule says. */
-extern _Atomic int fnn_forced_split;
-
-/* Whether calls use all threads that they may, however little their work is, for the tests. */
-extern _Atomic int fnn_forced_threads;
 
 /* The positions of the bits set in its index, a byte each, ascending from the lowest byte. */
 extern uint64_t fnn_set_bits[256];

@@ -9,7 +9,6 @@
 #include <unistd.h>
 #endif
 
-_Atomic int fnn_forced_form = -1, fnn_forced_split = -1, fnn_forced_threads = 0;
 uint64_t fnn_set_bits[256];
 
 extern const fnn_kernels fnn_generic_f32, fnn_generic_f64;

@@ -136,29 +136,44 @@ int fnn_interrupted(fnn_interrupt *interrupt) {
 #define FIRST_BACKOFF 0.02  /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
 #define LAST_BACKOFF 0.64   /* seconds, after doubling */
 
-static _Thread_local fnn_crowd own;
+static _Thread_local fnn_oversubscription of_thread;
 
-fnn_crowd *fnn_crowd_of_thread(void) { return &own; }
-
-int fnn_is_crowded(const fnn_crowd *crowd, double seconds, double stalled) {
-    stalled += crowd->stalled;
-    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (crowd->shared + seconds);
+static int is_oversubscribed(const fnn_oversubscription *cores, double seconds, double stalled) {
+    stalled += cores->stalled;
+    return stalled > LEAST_STALLED && stalled > MOST_STALLED * (cores->shared + seconds);
 }
 
-void fnn_learn(fnn_crowd *crowd, double seconds, double stalled) {
-    if (fnn_is_crowded(crowd, seconds, stalled)) {
-        crowd->backoff = crowd->backoff > 0 ? 2 * crowd->backoff : FIRST_BACKOFF;
-        if (crowd->backoff > LAST_BACKOFF) crowd->backoff = LAST_BACKOFF;
-        crowd->alone_until = fnn_now() + crowd->backoff;
-        crowd->shared = crowd->stalled = 0;
+int fnn_is_oversubscribed(const fnn_slice *slice, double now, double stalled) {
+    return is_oversubscribed(slice->cores, now - slice->start, stalled);
+}
+
+fnn_slice fnn_begin_slice(double seconds, int threads) {
+    const double start = fnn_now();
+    fnn_slice slice = {.start = start, .end = start + seconds, .threads = threads, .cores = &of_thread};
+    if (start < of_thread.alone_until) {
+        slice.threads = 1;
+        if (slice.end > of_thread.alone_until) slice.end = of_thread.alone_until;
+    }
+    return slice;
+}
+
+void fnn_end_slice(const fnn_slice *slice) {
+    if (slice->threads == 1) return;
+    fnn_oversubscription *cores = slice->cores;
+    const double end = fnn_now(), seconds = end - slice->start, stalled = slice->stalled + (end - slice->done);
+    if (is_oversubscribed(cores, seconds, stalled)) {
+        cores->backoff = cores->backoff > 0 ? 2 * cores->backoff : FIRST_BACKOFF;
+        if (cores->backoff > LAST_BACKOFF) cores->backoff = LAST_BACKOFF;
+        cores->alone_until = fnn_now() + cores->backoff;
+        cores->shared = cores->stalled = 0;
         return;
     }
-    crowd->shared += seconds;
-    crowd->stalled += stalled;
-    if (crowd->shared > RECENT) { /* long enough to be sure: there is no crowd, and what is past counts less */
-        crowd->stalled *= RECENT / crowd->shared;
-        crowd->shared = RECENT;
-        crowd->backoff = 0;
+    cores->shared += seconds;
+    cores->stalled += stalled;
+    if (cores->shared > RECENT) { /* long enough to be sure: the cores are free, and what is past counts less */
+        cores->stalled *= RECENT / cores->shared;
+        cores->shared = RECENT;
+        cores->backoff = 0;
     }
 }
 

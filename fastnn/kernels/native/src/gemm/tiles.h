@@ -2,7 +2,9 @@
 
    A(r, k) is a[r * row_step + k * k_step], so the same code serves x W, delta W^T and x^T delta. Every output's sum is
    one chain of fused multiply-adds over k, whatever the tile, so the bits depend on neither tile nor vector width.
-   With an index, the rows of B (INDEX_B) or of C (INDEX_C) are those it names: the first layer's active inputs. */
+   With an index, the rows of B (INDEX_B) or of C (INDEX_C) are those it names: the first layer's active inputs.
+   The first layer over all its inputs has tiles of its own, in which a pointer for each sample stands in place of a step
+   between rows, so that rows are read where they lie. Called by everything in train/; writes C, z or g alone. */
 #ifndef FNN_GEMM_TILES_H
 #define FNN_GEMM_TILES_H
 
@@ -103,9 +105,9 @@ INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t column
         return;
     }
     if (rows == 1) {
-        const int64_t vectors = columns / LANES, strips = (vectors + MOST_VECTORS - 1) / MOST_VECTORS;
-        for (int64_t strip = 0; strip < strips; strip++) { /* of about equal widths */
-            const int64_t left = vectors * strip / strips, right = vectors * (strip + 1) / strips;
+        const int64_t vectors = columns / LANES, panels = (vectors + MOST_VECTORS - 1) / MOST_VECTORS;
+        for (int64_t panel = 0; panel < panels; panel++) { /* of about equal widths */
+            const int64_t left = vectors * panel / panels, right = vectors * (panel + 1) / panels;
             row_of[right - left - 1][indexed](from, depth, in, 0, left * LANES);
         }
         return;
@@ -121,12 +123,132 @@ static void gemm(int from, int64_t rows, int64_t columns, int64_t depth, gemm_op
     gemm_tiles(NO_INDEX, from, rows, columns, depth, &in);
 }
 
-static void gemm_rows_of_b(int from, int64_t rows, int64_t columns, int64_t depth, gemm_operands in) {
-    gemm_tiles(INDEX_B, from, rows, columns, depth, &in);
+/* Rows of a gradient that are taken at a time where more than TILE_ROWS samples go one tile after the other. */
+#define DENSE_ROWS 64
+
+/* What the first layer multiplies, in the columns left..right, whole vectors: z = start + x W, or g += x^T delta. */
+typedef struct {
+    int64_t samples, left, right;
+    real *z;          /* (samples, stride) z, or delta, which is read only */
+    int64_t stride;
+    real *w;          /* (inputs, w_stride) W, which is read only, or g */
+    int64_t w_stride;
+    const real *start; /* (stride) in every row; NULL: zeros */
+} first_product;
+
+/* A block's rows where they lie. */
+typedef struct {
+    const void **row; /* (samples) */
+    int is_uint8;
+    real *byte_value; /* (256) each byte times scale */
+} row_pointers;
+
+typedef struct {
+    const real *const *row; /* (samples) */
+    int64_t low, high;      /* inputs */
+    real *w;                /* columns of W or its gradient, from row `low` on */
+    int64_t w_step;
+    real *z; /* (samples, z_step), columns of z or of delta */
+    int64_t z_step;
+} dense_operands;
+
+/* z = start + x W, in some vectors of columns; start: one row for all */
+INLINE void dense_sum(const int samples, const int vectors, const dense_operands *in, const real *start) {
+    const int64_t w_step = in->w_step, count = in->high - in->low;
+    const real *w = in->w, *row[TILE_ROWS];
+    vec sum[TILE_ROWS][2];
+    UNROLL for (int s = 0; s < samples; s++) {
+        row[s] = in->row[s] + in->low;
+        UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vload(start + j * LANES);
+    }
+    for (int64_t i = 0; i < count; i++, w += w_step) {
+        vec weights[2];
+        UNROLL for (int j = 0; j < vectors; j++) weights[j] = vload(w + j * LANES);
+        UNROLL for (int s = 0; s < samples; s++) {
+            const vec value = vset(row[s][i]);
+            UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vfma(value, weights[j], sum[s][j]);
+        }
+    }
+    UNROLL for (int s = 0; s < samples; s++)
+        UNROLL for (int j = 0; j < vectors; j++) vstore(in->z + s * in->z_step + j * LANES, sum[s][j]);
 }
 
-static void gemm_rows_of_c(int from, int64_t rows, int64_t columns, int64_t depth, gemm_operands in) {
-    gemm_tiles(INDEX_C, from, rows, columns, depth, &in);
+/* w += x^T delta, in some vectors of columns: the deltas stay in registers, w passes by */
+INLINE void dense_spread(const int samples, const int vectors, const dense_operands *in) {
+    const int64_t w_step = in->w_step, count = in->high - in->low;
+    const real *row[TILE_ROWS];
+    real *w = in->w;
+    vec delta[TILE_ROWS][2];
+    UNROLL for (int s = 0; s < samples; s++) {
+        row[s] = in->row[s] + in->low;
+        UNROLL for (int j = 0; j < vectors; j++) delta[s][j] = vload(in->z + s * in->z_step + j * LANES);
+    }
+    for (int64_t i = 0; i < count; i++, w += w_step) {
+        vec weights[2];
+        UNROLL for (int j = 0; j < vectors; j++) weights[j] = vload(w + j * LANES);
+        UNROLL for (int s = 0; s < samples; s++) {
+            const vec value = vset(row[s][i]);
+            UNROLL for (int j = 0; j < vectors; j++) weights[j] = vfma(value, delta[s][j], weights[j]);
+        }
+        UNROLL for (int j = 0; j < vectors; j++) vstore(w + j * LANES, weights[j]);
+    }
+}
+
+/* A function for each shape, as above: SHAPE expands to the two of `rows` samples and `vectors` vectors of columns. */
+typedef void dense_sum_function(const dense_operands *in, const real *start);
+typedef void dense_spread_function(const dense_operands *in);
+
+#define SHAPE(rows, vectors)                                                                                         \
+    static __attribute__((noinline)) void dense_sum_##rows##_##vectors(const dense_operands *in,                 \
+                                                                           const real *start) {                      \
+        dense_sum(rows, vectors, in, start);                                                                     \
+    }                                                                                                                \
+    static __attribute__((noinline)) void dense_spread_##rows##_##vectors(const dense_operands *in) {            \
+        dense_spread(rows, vectors, in);                                                                         \
+    }
+#define SHAPES(rows) SHAPE(rows, 1) SHAPE(rows, 2)
+EACH_TILE_HEIGHT(SHAPES)
+#define SUM_NAMES(rows) {dense_sum_##rows##_1, dense_sum_##rows##_2},
+#define SPREAD_NAMES(rows) {dense_spread_##rows##_1, dense_spread_##rows##_2},
+static dense_sum_function *const dense_sum_of[TILE_ROWS][2] = {EACH_TILE_HEIGHT(SUM_NAMES)};
+static dense_spread_function *const dense_spread_of[TILE_ROWS][2] = {EACH_TILE_HEIGHT(SPREAD_NAMES)};
+#undef SHAPE
+#undef SHAPES
+#undef SUM_NAMES
+#undef SPREAD_NAMES
+
+/* z (samples, stride) = start + x W over the inputs low..high, in its columns. */
+static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, const first_product *p) {
+    static const real zeros[2 * LANES] __attribute__((aligned(64))) = {0};
+    const real *const *row = (const real *const *)rows->row;
+    real *w = p->w + low * p->w_stride;
+    if (p->samples == 1) { /* in tiles that are wider */
+        gemm(p->start ? FROM_ROW : FROM_ZERO, 1, p->right - p->left, high - low,
+             (gemm_operands){row[0] + low, 0, 1, w + p->left, p->w_stride, p->start ? p->start + p->left : NULL,
+                             p->z + p->left, p->stride, NULL});
+        return;
+    }
+    for (int64_t j = p->left; j < p->right; j += 2 * LANES)
+        for (int64_t s = 0; s < p->samples; s += TILE_ROWS) {
+            const int64_t height = p->samples - s < TILE_ROWS ? p->samples - s : TILE_ROWS;
+            dense_sum_of[height - 1][p->right - j > LANES](
+                &(dense_operands){row + s, low, high, w + j, p->w_stride, p->z + s * p->stride + j, p->stride},
+                p->start ? p->start + j : zeros);
+        }
+}
+
+/* g += x^T delta over the inputs low..high, in its columns. */
+static void dense_gradient(const row_pointers *rows, int64_t low, int64_t high, const first_product *p) {
+    const real *const *row = (const real *const *)rows->row;
+    const int64_t most = p->samples <= TILE_ROWS ? high - low : DENSE_ROWS;
+    for (int64_t i = low; i < high; i += most)
+        for (int64_t j = p->left; j < p->right; j += 2 * LANES)
+            for (int64_t s = 0; s < p->samples; s += TILE_ROWS) {
+                const int64_t height = p->samples - s < TILE_ROWS ? p->samples - s : TILE_ROWS;
+                dense_spread_of[height - 1][p->right - j > LANES](
+                    &(dense_operands){row + s, i, high - i < most ? high : i + most, p->w + i * p->w_stride + j,
+                                      p->w_stride, p->z + s * p->stride + j, p->stride});
+            }
 }
 
 #endif

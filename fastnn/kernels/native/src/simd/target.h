@@ -79,31 +79,31 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #endif
 
 /* Rows of a dense register tile: its accumulators, two vectors a row, must fit the registers beside two operands. And
-   the vectors a row of the sparse first layer's tile, of QUAD rows, beside as many operands. */
+   the vectors a row of the tile of block-CSC, of INPUT_BLOCK rows, beside as many operands. */
 #if VECTOR_BYTES == 64
 #define TILE_ROWS 12
-#define STRIP 4
+#define PANEL_VECTORS 4
 #elif VECTOR_BYTES == 32
 #define TILE_ROWS 6
-#define STRIP 3
+#define PANEL_VECTORS 3
 #elif defined(__aarch64__)
 #define TILE_ROWS 8 /* 12 would fit its 32 vector registers, but not the rows' addresses the general ones */
-#define STRIP 4
+#define PANEL_VECTORS 4
 #else
 #define TILE_ROWS 4
-#define STRIP 2
+#define PANEL_VECTORS 2
 #endif
 
-/* A tile of the narrow sparse first layer: rows, of a team's samples, and vectors a row. */
+/* A tile of micro-batches: rows, of their samples, and vectors a row. */
 #if VECTOR_BYTES == 64 || defined(__aarch64__)
-#define TEAM_ROWS 4
-#define TEAM_STRIP 4
+#define MICRO_ROWS 4
+#define MICRO_VECTORS 4
 #elif VECTOR_BYTES == 32
-#define TEAM_ROWS 2
-#define TEAM_STRIP 4
+#define MICRO_ROWS 2
+#define MICRO_VECTORS 4
 #else
-#define TEAM_ROWS 2
-#define TEAM_STRIP 2
+#define MICRO_ROWS 2
+#define MICRO_VECTORS 2
 #endif
 
 #define MOST_VECTORS 12 /* of a tile of a single row */

@@ -1,9 +1,10 @@
-/* The output layer's activation, loss, hits and delta. */
+/* The output layer: its activation, the losses, the correct samples, and delta = dL/dz.
+
+   Called once a block; writes the last a[..] and delta of the workspace, whose padding it sets to zero. */
 #ifndef FNN_TRAIN_LOSS_H
 #define FNN_TRAIN_LOSS_H
 
-#include "activations.h"
-#include "inputs.h"
+#include "forward.h"
 
 /* One row of z becomes softmax(z); padding becomes 0. Returns sum_j exp(z_j - max z), and max z; a NaN makes the sum
    one. */
@@ -61,20 +62,20 @@ static real sample_weight(const fnn_data *data, int64_t i) { return data->weight
 
 /* The losses of the outputs a (m, stride) themselves: returns the sum of weight (a - y)^2;
    delta = dL/da = (a - y) * weight * factor. */
-static double squared_errors(const workspace *pass, const real *a, int64_t m, real factor, int64_t outputs,
-                                 int64_t stride) {
-    const fnn_data *data = pass->data;
+static double squared_errors(const workspace *ws, const real *a, int64_t m, real factor, int64_t outputs,
+                             int64_t stride) {
+    const fnn_data *data = ws->data;
     double sum = 0;
     for (int64_t j = 0; j < stride; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         real lanes[LANES] __attribute__((aligned(64)));
         vec squares = {0};
         for (int64_t s = 0, at = j; s < m; s++, at += stride) {
-            const int64_t i = sample(pass->in, s);
+            const int64_t i = sample(ws->in, s);
             const real weight = sample_weight(data, i);
             const vec error = (vec)((ivec)(vload(a + at) - target_vec(data, i, j, outputs)) & ~padding);
             squares = vfma(error * weight, error, squares);
-            vstore(pass->delta + at, error * (weight * factor));
+            vstore(ws->delta + at, error * (weight * factor));
         }
         vstore(lanes, squares);
         for (int64_t k = 0; k < LANES && j + k < outputs; k++) sum += (double)lanes[k];
@@ -119,26 +120,26 @@ static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real fac
     return loss;
 }
 
-/* From the last layer's z: outputs, loss, hits, and delta = dL/dz with L the mean over `samples` samples. Where the
-   error dL/da is what goes back, it takes the outputs' place. */
-static void output_block(workspace *pass, int64_t m, int64_t samples) {
-    const fnn_net *net = pass->net;
-    const fnn_data *data = pass->data;
+/* From the last layer's z: outputs, loss, correct samples, and delta = dL/dz with L the mean over `samples`
+   samples. Where the error dL/da is what goes back, it takes the outputs' place. */
+static void output_block(workspace *ws, int64_t m, int64_t samples) {
+    const fnn_net *net = ws->net;
+    const fnn_data *data = ws->data;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t activation = net->activations[last], loss = net->loss;
     const double mean = 1.0 / (double)samples;
     const real factor = (real)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
     const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
-    real *z = pass->a[last + 1], *delta = pass->delta;
+    real *z = ws->a[last + 1], *delta = ws->delta;
     double sum = 0;
     int64_t correct = 0;
     if (from_outputs) {
         activate_output(net, z, m);
-        sum = squared_errors(pass, z, m, factor, outputs, stride);
+        sum = squared_errors(ws, z, m, factor, outputs, stride);
         sum *= loss == MEAN_SQUARED_ERROR ? 1.0 / (double)outputs : 0.5;
     }
     for (int64_t s = 0; s < m; s++, z += stride, delta += stride) {
-        const int64_t i = sample(pass->in, s);
+        const int64_t i = sample(ws->in, s);
         const real weight = sample_weight(data, i);
         if (loss == CROSS_ENTROPY)
             sum += (double)weight * cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
@@ -151,12 +152,12 @@ static void output_block(workspace *pass, int64_t m, int64_t samples) {
             for (int64_t j = 0; j < outputs; j++) delta[j] = z[j] * (delta[j] - product);
         }
     }
-    z = pass->a[last + 1];
-    if (net->propagates_error) memcpy(pass->before, pass->delta, m * stride * sizeof(real));
-    if (from_outputs && activation != SOFTMAX) apply_derivative(activation, z, 1, pass->delta, m * stride);
-    if (net->propagates_error) memcpy(z, pass->before, m * stride * sizeof(real));
-    pass->loss += sum;
-    pass->correct += correct;
+    z = ws->a[last + 1];
+    if (net->propagates_error) memcpy(ws->before, ws->delta, m * stride * sizeof(real));
+    if (from_outputs && activation != SOFTMAX) apply_derivative(activation, z, 1, ws->delta, m * stride);
+    if (net->propagates_error) memcpy(z, ws->before, m * stride * sizeof(real));
+    ws->loss += sum;
+    ws->correct += correct;
 }
 
 #endif

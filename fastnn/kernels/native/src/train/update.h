@@ -1,87 +1,146 @@
-/* Gradients straight into updates. */
+/* Gradients straight into updates: each layer's gradient goes a few rows at a time to the optimizer, never to memory as a
+   whole; spec.Rule has the optimizers' equations.
+
+   Called by epoch.h and online.h; writes the parameters, their state, and the workspace's gradient and before. */
 #ifndef FNN_TRAIN_UPDATE_H
 #define FNN_TRAIN_UPDATE_H
 
-#include "network.h"
-#include "optimizers.h"
+#include "backward.h"
 
-/* Rows of parameters, `stride` apart from the parameter `at` on and all of one kind, move by the rows of the
-   gradient g. */
-static void move(const workspace *pass, const optimizer_step *step, real l2, const real *g, int64_t g_step, int64_t at,
-                     int64_t stride, int64_t rows, int64_t count) {
-    const int tail = at >= pass->tail_at;
-    real *m = NULL, *v = NULL;
-    if (step->optimizer != SGD) {
-        m = tail ? pass->tail_state + (at - pass->tail_at) : pass->state + at;
-        v = m + (tail ? pass->tail_slot : pass->size);
+typedef struct {
+    int64_t optimizer;
+    real rate, momentum, l2, beta1, beta2, epsilon; /* rate: Adam's includes its bias corrections */
+    real rest1, rest2;                              /* 1 - beta; in float32, 1 - 0.999f would be 1e-5 off */
+} optimizer_step;
+
+/* How many numbers the optimizer keeps of each parameter. */
+INLINE int slots_of(int64_t optimizer) { return optimizer == SGD ? 0 : optimizer == ADAM ? 2 : 1; }
+
+/* The rule at update t (from 1). */
+static optimizer_step make_step(const fnn_rule *rule, int64_t t) {
+    double rate = rule->learning_rate;
+    if (rule->optimizer == ADAM) rate *= sqrt(1 - pow(rule->beta2, t)) / (1 - pow(rule->beta1, t));
+    return (optimizer_step){rule->optimizer,     (real)rate,          (real)rule->momentum,     (real)rule->l2,
+                            (real)rule->beta1,   (real)rule->beta2,   (real)rule->epsilon,
+                            (real)(1 - rule->beta1), (real)(1 - rule->beta2)};
+}
+
+/* Rows of parameters, all of one kind (handed over by their address, as copies of what was just written stall): `columns` from the parameter `at` on, the next row `stride` further. */
+typedef struct {
+    int64_t at, stride, rows, columns;
+} parameter_rows;
+
+/* w, and the state m, v where the optimizer has it, move by the gradient g + l2 w, whose rows are g_stride apart. */
+INLINE void update_rows(const int decays, const optimizer_step *step, const parameter_rows *p, int64_t g_stride,
+                        const real *restrict g, real *restrict w, real *restrict m, real *restrict v) {
+    int64_t rows = p->rows, columns = p->columns;
+    const int64_t stride = p->stride;
+    const vec rate = vset(step->rate), l2 = vset(step->l2), momentum = vset(step->momentum);
+    const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
+    const vec rest1 = vset(step->rest1), rest2 = vset(step->rest2);
+/* Expands to a loop over all elements, with the weight and the gradient (dw) at hand. */
+#define EACH(...)                                                                                                    \
+    for (int64_t row = 0; row < rows; row++)                                                                       \
+        for (int64_t i = row * stride, from = row * g_stride, end = i + columns; i < end; i += LANES, from += LANES) { \
+            const vec weight = vload(w + i), gradient = vload(g + from);                                             \
+            const vec dw = decays ? vfma(l2, weight, gradient) : gradient;                                           \
+            __VA_ARGS__                                                                                              \
+        }
+    if (g_stride == columns && stride == columns) columns *= rows, rows = 1; /* one long row */
+    switch (step->optimizer) {
+    case SGD: EACH(vstore(w + i, vfma(-rate, dw, weight));) break;
+    case MOMENTUM:
+    case NESTEROV:
+        EACH(const vec velocity = vfma(momentum, vload(m + i), -rate * dw);
+             const vec ahead = vfma(momentum, velocity, -rate * dw);
+             vstore(m + i, velocity);
+             vstore(w + i, weight + (step->optimizer == NESTEROV ? ahead : velocity));)
+        break;
+    case ADAM:
+        EACH(const vec mean = vfma(beta1, vload(m + i), rest1 * dw);
+             const vec square = vfma(beta2, vload(v + i), rest2 * dw * dw);
+             vstore(m + i, mean);
+             vstore(v + i, square);
+             vstore(w + i, weight - rate * mean / vsqrt_add(square, epsilon));)
     }
-    apply_rule(step, l2, g, g_step, parameters(pass, at), m, v, stride, rows, count);
+#undef EACH
 }
 
-static void update_bias(workspace *pass, int64_t l, int64_t m, const optimizer_step *step) {
-    const int64_t stride = pass->net->strides[l], left = l ? 0 : pass->left, columns = l ? stride : pass->right - left;
-    if (pass->net->biases[l] < 0) return;
-    memset(pass->gradient, 0, columns * sizeof(real));
-    bias_gradient(pass->delta + left, m, stride, columns, pass->gradient);
-    move(pass, step, 0, pass->gradient, 0, pass->net->biases[l] + left, 0, 1, columns);
+/* Rows of parameters move by the rows of the gradient g; `decays`: they have the penalty. */
+static void apply_update(const workspace *ws, const optimizer_step *step, int decays, const real *g, int64_t g_stride,
+                         const parameter_rows *p) {
+    const int later = p->at >= ws->later_at;
+    real *w = parameters(ws, p->at), *m = NULL, *v = NULL;
+    if (step->optimizer != SGD) {
+        m = later ? ws->later_state + (p->at - ws->later_at) : ws->state + p->at;
+        v = m + (later ? ws->later_size : ws->size);
+    }
+    if (decays && step->l2 != 0)
+        update_rows(1, step, p, g_stride, g, w, m, v);
+    else
+        update_rows(0, step, p, g_stride, g, w, m, v);
 }
 
-/* g (rows, columns) = the usual row's part of the first layer's gradient, from one input and column on; zeros if there is
-   no usual row */
-INLINE void start_gradient(const workspace *pass, int64_t input, int64_t rows, int64_t column, int64_t columns, real *g,
-                               int64_t g_step) {
-    for (int64_t r = 0; r < rows; r++, g += g_step)
+static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
+    const int64_t stride = ws->net->strides[l], left = l ? 0 : ws->left, columns = l ? stride : ws->right - left;
+    if (ws->net->biases[l] < 0) return;
+    memset(ws->gradient, 0, columns * sizeof(real));
+    bias_gradient(ws->delta + left, m, stride, columns, ws->gradient);
+    apply_update(ws, step, 0, ws->gradient, 0, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns});
+}
+
+/* g (rows, columns) = the column offset's part of the first layer's gradient, from one input and column on; zeros if there
+   is no offset. */
+INLINE void start_gradient(const workspace *ws, int64_t input, int64_t column, int64_t rows, int64_t columns, real *g,
+                           int64_t g_stride) {
+    for (int64_t r = 0; r < rows; r++, g += g_stride)
         for (int64_t j = 0; j < columns; j += LANES) {
             vec start = {0};
-            if (pass->has_usual) start = vload(pass->usual.slope + column + j) * pass->usual.row[input + r];
+            if (ws->plan.offset) start = vload(ws->offset.delta_sum + column + j) * ws->offset.u[input + r];
             vstore(g + j, start);
         }
 }
 
-/* Some vectors of columns of the first layer's gradient, a quad's rows at a time, straight into their update. */
-INLINE void move_strip(const int vectors, workspace *pass, int64_t m, int64_t column, const optimizer_step *step) {
-    const panel_matrix w = strip_of(first_weights(pass, pass->params), column, vectors);
-    real g[QUAD][STRIP_WIDTH] __attribute__((aligned(64))), *const rows[QUAD] = {g[0], g[1], g[2], g[3]};
-    const csc_batch *next = pass->coming.x ? &pass->coming : NULL;
-    const block_csc lists = pass->in->lists, coming = next ? *next->x : lists; /* copies, as in gradient_strip */
-    fill_strip(vectors, &lists, m, pass->delta, pass->net->strides[0], column);
-    if (next) begin_strip(vectors, next, column);
-    for (int64_t input = pass->low; input < pass->high; input += QUAD) {
-        const int64_t left = pass->high - input, count = left < QUAD ? left : QUAD;
-        const int64_t here = w.at - pass->params + input * w.stride, group = input / QUAD;
-        if (pass->has_usual) start_gradient(pass, input, count, column, vectors * LANES, g[0], STRIP_WIDTH);
-        gradient_tile(vectors, &lists, group, !pass->has_usual, rows);
-        move(pass, step, step->l2, g[0], STRIP_WIDTH, here, w.stride, count, vectors * LANES);
-        if (next && coming.start[group] < coming.end[group]) forward_tile(vectors, &coming, group, w);
+/* Some vectors of columns of the first layer's gradient, an input block's rows at a time, straight into their update. */
+INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t column, const optimizer_step *step) {
+    const panel_matrix w = panel_of(first_weights(ws, ws->params), column, vectors);
+    real g[INPUT_BLOCK][PANEL_COLUMNS] __attribute__((aligned(64))), *const rows[INPUT_BLOCK] = {g[0], g[1], g[2], g[3]};
+    const csc_batch *next = ws->ahead.x ? &ws->ahead : NULL;
+    const block_csc csc = ws->in->csc, ahead = next ? *next->x : csc; /* copies, as in gradient_panel */
+    fill_panel(vectors, &csc, m, ws->delta, ws->net->strides[0], column);
+    if (next) begin_panel(vectors, next, column);
+    for (int64_t input = ws->low; input < ws->high; input += INPUT_BLOCK) {
+        const int64_t left = ws->high - input, count = left < INPUT_BLOCK ? left : INPUT_BLOCK;
+        const int64_t here = w.at - ws->params + input * w.stride, block = input / INPUT_BLOCK;
+        if (ws->plan.offset) start_gradient(ws, input, column, count, vectors * LANES, g[0], PANEL_COLUMNS);
+        gradient_tile(vectors, &csc, block, !ws->plan.offset, rows);
+        apply_update(ws, step, 1, g[0], PANEL_COLUMNS, &(parameter_rows){here, w.stride, count, vectors * LANES});
+        if (next && ahead.start[block] < ahead.end[block]) forward_tile(vectors, &ahead, block, w);
     }
-    if (next) end_strip(vectors, next, column);
+    if (next) end_panel(vectors, next, column);
 }
 
-static void update_lists(workspace *pass, int64_t m, const optimizer_step *step) {
-#define CALL(n) move_strip(n, pass, m, column, step)
-    EACH_STRIP(pass->left, pass->right, CALL)
+static void update_block_csc(workspace *ws, int64_t m, const optimizer_step *step) {
+#define CALL(n) update_panel(n, ws, m, column, step)
+    EACH_PANEL(ws->left, ws->right, CALL)
 #undef CALL
 }
 
-/* Rows of the gradient that are worked on while they are in the cache. */
-static int64_t gradient_rows(int64_t columns) {
-    const int64_t rows = GRADIENT_BYTES / (columns * (int64_t)sizeof(real));
-    return rows < TILE_ROWS ? TILE_ROWS : rows;
-}
-
-static void update_teams(workspace *pass, int64_t m, const optimizer_step *step) {
-    const int64_t stride = pass->net->strides[0], left = pass->left, columns = pass->right - left;
-    real *g = pass->gradient; /* holds the rows at work alone, (rows, columns) */
-    for (int c = pass->first_walked; c < pass->end_walked; c++) {
-        int64_t done[TEAMS] = {0};
-        for (int64_t i = pass->inputs_at[c]; i < pass->inputs_at[c + 1];) {
-            const int64_t most = gradient_rows(columns), rest = pass->inputs_at[c + 1] - i;
-            const int64_t rows = rest < most ? rest : most;
-            start_gradient(pass, i, rows, left, columns, g + left, stride);
-            teams_gradient_until(&pass->in->teams, &pass->in->rows, c, i + rows, m, pass->delta, stride, left,
-                                     pass->right, g - i * stride, done);
-            move(pass, step, step->l2, g + left, stride, pass->net->weights[0] + i * stride + left, stride, rows,
-                     columns);
+/* The same of micro-batches, as many rows at a time as stay in the cache. */
+static void update_micro_batches(workspace *ws, int64_t m, const optimizer_step *step) {
+    const int64_t stride = ws->net->strides[0], left = ws->left, columns = ws->right - left;
+    const int64_t fitting = GRADIENT_BYTES / (columns * (int64_t)sizeof(real));
+    const int64_t most = fitting < TILE_ROWS ? TILE_ROWS : fitting;
+    real *g = ws->gradient; /* holds the rows at work alone, (rows, columns) */
+    for (int c = ws->first_read; c < ws->end_read; c++) {
+        int64_t done[BLOCK_MICRO_BATCHES] = {0};
+        for (int64_t i = ws->input_at[c]; i < ws->input_at[c + 1];) {
+            const int64_t rest = ws->input_at[c + 1] - i, rows = rest < most ? rest : most;
+            const first_product p = {m, left, ws->right, ws->delta, stride, g - i * stride, stride, NULL};
+            start_gradient(ws, i, left, rows, columns, g + left, stride);
+            micro_batch_gradient_until(&ws->in->micro, &ws->in->rows, c, i + rows, &p, done);
+            apply_update(ws, step, 1, g + left, stride,
+                         &(parameter_rows){ws->net->weights[0] + i * stride + left, stride, rows, columns});
             i += rows;
         }
     }
@@ -92,55 +151,48 @@ static void scale_into(const real *from, real factor, int64_t count, real *to) {
     for (int64_t i = 0; i < count; i += LANES) vstore(to + i, vload(from + i) * factor);
 }
 
-/* Layer l's gradient, a few rows at a time, straight into its update: it never goes to memory as a whole. */
-static void fused_update(workspace *pass, int64_t l, int64_t m, const optimizer_step *step) {
-    const fnn_net *net = pass->net;
-    const int64_t stride = net->strides[l], left = l ? 0 : pass->left, columns = l ? stride : pass->right - left;
+/* Layer l's gradient, a few rows at a time, straight into its update. */
+static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
+    const fnn_net *net = ws->net;
+    const int64_t stride = net->strides[l], left = l ? 0 : ws->left, columns = l ? stride : ws->right - left;
     int64_t low = 0, high = net->sizes[l];
-    if (l == 0) low = pass->low, high = pass->high;
-    if (l == 1 && pass->by_outputs) low = pass->left, high = pass->right < high ? pass->right : high;
-    update_bias(pass, l, m, step); /* first, as z of the next batch begins with it */
-    if (step->optimizer == SGD && step->l2 == 0) {
+    if (l == 0) low = ws->low, high = ws->high;
+    if (l == 1 && ws->split_layer) low = ws->left, high = ws->right < high ? ws->right : high;
+    update_bias(ws, l, m, step); /* first, as z of the next batch begins with it */
+    if (ws->plan.update != FUSED_OPTIMIZER) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
-        real *w = parameters(pass, net->weights[l]);
+        real *w = parameters(ws, net->weights[l]);
         for (int64_t s = 0, at = left; s < m; s++, at += stride)
-            scale_into(pass->delta + at, -step->rate, columns, pass->before + at);
+            scale_into(ws->delta + at, -step->rate, columns, ws->before + at);
         if (l == 0)
-            first_gradient(pass, m, pass->before, pass->params);
+            whole_first_gradient(ws, m, ws->before, ws->params);
         else
             gemm(FROM_C, high - low, columns, m,
-                        (gemm_operands){pass->a[l] + low, 1, net->strides[l - 1], pass->before, stride, NULL,
-                                   w + low * stride, stride, NULL});
-    } else if (l == 0 && pass->form != DENSE) {
-        if (pass->has_usual) sum_slopes(pass, m, pass->delta);
-        if (pass->form == LISTED)
-            update_lists(pass, m, step);
+                 (gemm_operands){ws->a[l] + low, 1, net->strides[l - 1], ws->before, stride, NULL, w + low * stride,
+                                 stride, NULL});
+    } else if (l == 0 && ws->plan.inputs != DENSE) {
+        if (ws->plan.offset) sum_delta(ws, m, ws->delta);
+        if (is_by_columns(&ws->plan))
+            update_block_csc(ws, m, step);
         else
-            update_teams(pass, m, step);
+            update_micro_batches(ws, m, step);
     } else {
-        real *g = pass->gradient;
+        real *g = ws->gradient;
         for (int64_t i = low; i < high; i += TILE_ROWS) {
             const int64_t rows = high - i < TILE_ROWS ? high - i : TILE_ROWS;
             if (l) {
                 gemm(FROM_ZERO, rows, columns, m,
-                            (gemm_operands){pass->a[l] + i, 1, net->strides[l - 1], pass->delta, stride, NULL, g, columns,
-                                       NULL});
+                     (gemm_operands){ws->a[l] + i, 1, net->strides[l - 1], ws->delta, stride, NULL, g, columns, NULL});
             } else {
                 memset(g, 0, rows * columns * sizeof(real));
-                dense_gradient(&pass->in->rows, i, i + rows, m, pass->delta + left, stride, columns, g, columns);
+                dense_gradient(&ws->in->rows, i, i + rows,
+                               &(first_product){m, left, ws->right, ws->delta, stride, g - i * columns - left, columns,
+                                                NULL});
             }
-            move(pass, step, step->l2, g, columns, net->weights[l] + i * stride + left, stride, rows,
-                     columns);
+            apply_update(ws, step, 1, g, columns,
+                         &(parameter_rows){net->weights[l] + i * stride + left, stride, rows, columns});
         }
     }
-}
-
-/* Before the update of W0: z of the next batch goes along with it if W0 is in strips and that batch is packed. */
-static void begin_next(workspace *pass, int64_t m, int64_t left) {
-    pass->coming = (csc_batch){0};
-    if (pass->in_strips && pass->next && left > m && !pass->has_usual)
-        pass->coming = (csc_batch){&pass->next->lists, left - m < m ? left - m : m, pass->net->strides[0],
-                                      bias_of(pass, 0), pass->a[1]};
 }
 
 #endif

@@ -1,27 +1,25 @@
-/* The first layer over its active inputs only, for narrow layers and small batches.
+/* The first layer over its active inputs only, for narrow layers and small batches: z (m, n) = C0 + x W and
+   g (k, n) += x^T delta.
 
-   Samples go in teams of TEAM, whose sums stay in registers. Fewer inputs are active in a team than in a whole batch
-   (on MNIST 39%, where ten samples have 49%), and only their indices are packed: the values are read where they lie,
-   bytes through a table. */
-#ifndef FNN_GEMM_MICRO_BATCHES_H
-#define FNN_GEMM_MICRO_BATCHES_H
+   Samples go in micro-batches of MICRO_BATCH that share one index of active inputs, and their sums stay in registers.
+   Fewer inputs are active in a micro-batch than in a whole batch (on MNIST 39%, where ten samples have 49%), and only
+   their indices are packed: the values are read where they lie, bytes through a table. Called by train/; writes the
+   index, z or g. */
+#ifndef FNN_GEMM_MICRO_BATCH_H
+#define FNN_GEMM_MICRO_BATCH_H
 
-#include "csc_pack.h"
+#include "block_csc.h"
 #include "tiles.h"
 
+/* Micro-batches of a block of samples at most. */
+#define BLOCK_MICRO_BATCHES (SHORT_BATCH / MICRO_BATCH + 1)
+
 typedef struct {
-    int32_t *index;        /* (teams, width) each team's active inputs, ascending */
-    int64_t *count;        /* (teams, CHUNKS) how many in each chunk */
-    const int64_t *bounds; /* (CHUNKS + 1) where the chunks' inputs start; so do their indices */
+    int32_t *index;        /* (micro-batches, width) each one's active inputs, ascending */
+    int64_t *count;        /* (micro-batches, SPLITS) how many in each split */
+    const int64_t *bounds; /* (SPLITS + 1) where the splits' inputs start; so do their indices */
     int64_t width;         /* inputs */
 } micro_batches;
-
-/* A block's rows where they lie. */
-typedef struct {
-    const void **row; /* (samples) */
-    int is_uint8;
-    real *of_byte;    /* (256) each byte times scale */
-} row_pointers;
 
 #if VECTOR_BYTES > 16
 #define WORD (VECTOR_BYTES / 4) /* inputs looked at together: a vector of indices */
@@ -84,44 +82,44 @@ INLINE int64_t find_active(const void *const *rows, int samples, const int is_ui
     return count;
 }
 
-/* Finds one chunk's active inputs of the team that begins with sample `first` of the block. */
-static void pack_team(micro_batches *to, int chunk, int64_t first, int samples, const row_pointers *rows) {
-    const int64_t team = first / TEAM, low = to->bounds[chunk], high = to->bounds[chunk + 1];
+/* Finds one split's active inputs of the micro-batch that begins with sample `first` of the block. */
+static void index_micro_batch(micro_batches *to, int split, int64_t first, int samples, const row_pointers *rows) {
+    const int64_t batch = first / MICRO_BATCH, low = to->bounds[split], high = to->bounds[split + 1];
     const void *const *from = rows->row + first;
-    int32_t *index = to->index + team * to->width + low;
-    to->count[team * CHUNKS + chunk] = rows->is_uint8 ? find_active(from, samples, 1, low, high, index)
+    int32_t *index = to->index + batch * to->width + low;
+    to->count[batch * SPLITS + split] = rows->is_uint8 ? find_active(from, samples, 1, low, high, index)
                                                       : find_active(from, samples, 0, low, high, index);
 }
 
 /* What a tile works on: some samples' rows, their active inputs, and columns of W or its gradient, `stride` long. */
 typedef struct {
     const void *const *row;
-    const real *of_byte;
+    const real *byte_value;
     const int32_t *index;
     int64_t count;
     real *w;
     int64_t stride;
 } micro_operands;
 
-INLINE vec input_value(const real *of_byte, const void *row, const int is_uint8, int64_t i) {
-    return vset(is_uint8 ? of_byte[((const uint8_t *)row)[i]] : ((const real *)row)[i]);
+INLINE vec input_value(const real *byte_value, const void *row, const int is_uint8, int64_t i) {
+    return vset(is_uint8 ? byte_value[((const uint8_t *)row)[i]] : ((const real *)row)[i]);
 }
 
 /* z (samples, stride) = start (rows start_step apart) + x W, in some vectors of columns */
-INLINE void team_sum(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
+INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                          const real *start, int64_t start_step, real *z) {
     const int64_t stride = in->stride;
-    const real *const w = in->w, *const of_byte = in->of_byte;
-    const void *row[TEAM_ROWS];
-    vec sum[TEAM_ROWS][TEAM_STRIP];
+    const real *const w = in->w, *const byte_value = in->byte_value;
+    const void *row[MICRO_ROWS];
+    vec sum[MICRO_ROWS][MICRO_VECTORS];
     UNROLL for (int s = 0; s < samples; s++) {
         row[s] = in->row[s];
         UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vload(start + s * start_step + j * LANES);
     }
     for (const int32_t *index = in->index, *end = index + in->count; index < end; index++) {
         const real *from = w + *index * stride;
-        vec value[TEAM_ROWS];
-        UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(of_byte, row[s], is_uint8, *index);
+        vec value[MICRO_ROWS];
+        UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(byte_value, row[s], is_uint8, *index);
         UNROLL for (int j = 0; j < vectors; j++) {
             const vec weights = vload(from + j * LANES);
             UNROLL for (int s = 0; s < samples; s++) sum[s][j] = vfma(value[s], weights, sum[s][j]);
@@ -132,24 +130,24 @@ INLINE void team_sum(const int samples, const int vectors, const int is_uint8, c
 }
 
 /* w += x^T delta (samples, stride), in some vectors of columns */
-INLINE void team_spread(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
+INLINE void micro_spread(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                             const real *delta) {
     const int64_t stride = in->stride;
     real *const w = in->w;
-    const real *const of_byte = in->of_byte;
-    const void *row[TEAM_ROWS];
-    vec slope[TEAM_ROWS][TEAM_STRIP];
+    const real *const byte_value = in->byte_value;
+    const void *row[MICRO_ROWS];
+    vec kept[MICRO_ROWS][MICRO_VECTORS];
     UNROLL for (int s = 0; s < samples; s++) {
         row[s] = in->row[s];
-        UNROLL for (int j = 0; j < vectors; j++) slope[s][j] = vload(delta + s * stride + j * LANES);
+        UNROLL for (int j = 0; j < vectors; j++) kept[s][j] = vload(delta + s * stride + j * LANES);
     }
     for (const int32_t *index = in->index, *end = index + in->count; index < end; index++) {
         real *to = w + *index * stride;
-        vec value[TEAM_ROWS];
-        UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(of_byte, row[s], is_uint8, *index);
+        vec value[MICRO_ROWS];
+        UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(byte_value, row[s], is_uint8, *index);
         UNROLL for (int j = 0; j < vectors; j++) {
             vec weights = vload(to + j * LANES);
-            UNROLL for (int s = 0; s < samples; s++) weights = vfma(value[s], slope[s][j], weights);
+            UNROLL for (int s = 0; s < samples; s++) weights = vfma(value[s], kept[s][j], weights);
             vstore(to + j * LANES, weights);
         }
     }
@@ -159,18 +157,19 @@ INLINE void team_spread(const int samples, const int vectors, const int is_uint8
 typedef void sum_function(const micro_operands *in, const real *start, int64_t start_step, real *z);
 typedef void spread_function(const micro_operands *in, const real *delta);
 
+/* SHAPE expands to the two functions of a tile: its sum and its gradient. */
 #define SHAPE(samples, vectors, bytes)                                                                            \
     static __attribute__((noinline)) void sum_##samples##_##vectors##_##bytes(                                \
         const micro_operands *in, const real *start, int64_t start_step, real *z) {                                \
-        team_sum(samples, vectors, bytes, in, start, start_step, z);                                          \
+        micro_sum(samples, vectors, bytes, in, start, start_step, z);                                          \
     }                                                                                                             \
     static __attribute__((noinline)) void spread_##samples##_##vectors##_##bytes(const micro_operands *in,     \
                                                                                      const real *delta) {         \
-        team_spread(samples, vectors, bytes, in, delta);                                                      \
+        micro_spread(samples, vectors, bytes, in, delta);                                                      \
     }
 #define SHAPES(samples, vectors) SHAPE(samples, vectors, 0) SHAPE(samples, vectors, 1)
 #define NAMES(name, samples, vectors) {name##_##samples##_##vectors##_0, name##_##samples##_##vectors##_1}
-#if TEAM_STRIP == 4
+#if MICRO_VECTORS == 4
 #define EACH_WIDTH(samples) SHAPES(samples, 1) SHAPES(samples, 2) SHAPES(samples, 3) SHAPES(samples, 4)
 #define WIDTHS(name, samples) \
     {NAMES(name, samples, 1), NAMES(name, samples, 2), NAMES(name, samples, 3), NAMES(name, samples, 4)}
@@ -178,15 +177,15 @@ typedef void spread_function(const micro_operands *in, const real *delta);
 #define EACH_WIDTH(samples) SHAPES(samples, 1) SHAPES(samples, 2)
 #define WIDTHS(name, samples) {NAMES(name, samples, 1), NAMES(name, samples, 2)}
 #endif
-#if TEAM_ROWS == 4
+#if MICRO_ROWS == 4
 #define EACH_HEIGHT(name) WIDTHS(name, 1), WIDTHS(name, 2), WIDTHS(name, 3), WIDTHS(name, 4)
 EACH_WIDTH(3) EACH_WIDTH(4)
 #else
 #define EACH_HEIGHT(name) WIDTHS(name, 1), WIDTHS(name, 2)
 #endif
 EACH_WIDTH(1) EACH_WIDTH(2)
-static sum_function *const sum_of[TEAM_ROWS][TEAM_STRIP][2] = {EACH_HEIGHT(sum)};
-static spread_function *const spread_of[TEAM_ROWS][TEAM_STRIP][2] = {EACH_HEIGHT(spread)};
+static sum_function *const sum_of[MICRO_ROWS][MICRO_VECTORS][2] = {EACH_HEIGHT(sum)};
+static spread_function *const spread_of[MICRO_ROWS][MICRO_VECTORS][2] = {EACH_HEIGHT(spread)};
 #undef SHAPE
 #undef SHAPES
 #undef NAMES
@@ -194,50 +193,50 @@ static spread_function *const spread_of[TEAM_ROWS][TEAM_STRIP][2] = {EACH_HEIGHT
 #undef WIDTHS
 #undef EACH_HEIGHT
 
-/* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. */
-static void teams_forward(const micro_batches *x, const row_pointers *rows, int chunk, int64_t samples, const real *w,
-                              int64_t stride, int64_t left, int64_t right, int from, const real *start, real *z) {
-    static const real zeros[TEAM_STRIP * LANES] __attribute__((aligned(64))) = {0};
-    for (int64_t j = left; j < right; j += TEAM_STRIP * LANES)
-        for (int64_t s = 0; s < samples; s += TEAM_ROWS) {
-            const int64_t height = samples - s < TEAM_ROWS ? samples - s : TEAM_ROWS, vectors = (right - j) / LANES;
-            const int64_t team = s / TEAM;
-            real *to = z + s * stride + j;
-            const real *sums = from == FROM_C ? to : from == FROM_ROW ? start + j : zeros;
-            sum_of[height - 1][(vectors < TEAM_STRIP ? vectors : TEAM_STRIP) - 1][rows->is_uint8](
-                &(micro_operands){rows->row + s, rows->of_byte, x->index + team * x->width + x->bounds[chunk],
-                                 x->count[team * CHUNKS + chunk], (real *)w + j, stride},
-                sums, from == FROM_C ? stride : 0, to);
+/* z = C0 + x W over a split's active inputs, in its columns; C0 as in tiles.h. */
+static void micro_batch_forward(const micro_batches *x, const row_pointers *rows, int split, int from,
+                                const first_product *p) {
+    static const real zeros[MICRO_VECTORS * LANES] __attribute__((aligned(64))) = {0};
+    for (int64_t j = p->left; j < p->right; j += MICRO_VECTORS * LANES)
+        for (int64_t s = 0; s < p->samples; s += MICRO_ROWS) {
+            const int64_t height = p->samples - s < MICRO_ROWS ? p->samples - s : MICRO_ROWS;
+            const int64_t vectors = (p->right - j) / LANES, batch = s / MICRO_BATCH;
+            real *to = p->z + s * p->stride + j;
+            const real *sums = from == FROM_C ? to : from == FROM_ROW ? p->start + j : zeros;
+            sum_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
+                &(micro_operands){rows->row + s, rows->byte_value, x->index + batch * x->width + x->bounds[split],
+                                  x->count[batch * SPLITS + split], p->w + j, p->w_stride},
+                sums, from == FROM_C ? p->stride : 0, to);
         }
 }
 
-/* Columns left..right of g (inputs, stride) += x^T delta over some of a chunk's active inputs: those before `end` that
-   earlier calls have not dealt with. done[team] counts these. */
-static void teams_gradient_until(const micro_batches *x, const row_pointers *rows, int chunk, int64_t end, int64_t samples,
-                                     const real *delta, int64_t stride, int64_t left, int64_t right, real *g,
-                                     int64_t *done) {
-    for (int64_t first = 0; first < samples; first += TEAM) {
-        const int64_t team = first / TEAM, rest = x->count[team * CHUNKS + chunk] - done[team];
-        const int64_t after = first + TEAM < samples ? first + TEAM : samples;
-        const int32_t *index = x->index + team * x->width + x->bounds[chunk] + done[team];
-        int64_t count = end < x->bounds[chunk + 1] ? 0 : rest;
+/* g += x^T delta over some of a split's active inputs: those before `end` that earlier calls have not dealt with.
+   done[micro-batch] counts these. */
+static void micro_batch_gradient_until(const micro_batches *x, const row_pointers *rows, int split, int64_t end,
+                                       const first_product *p, int64_t *done) {
+    for (int64_t first = 0; first < p->samples; first += MICRO_BATCH) {
+        const int64_t batch = first / MICRO_BATCH, rest = x->count[batch * SPLITS + split] - done[batch];
+        const int64_t after = first + MICRO_BATCH < p->samples ? first + MICRO_BATCH : p->samples;
+        const int32_t *index = x->index + batch * x->width + x->bounds[split] + done[batch];
+        int64_t count = end < x->bounds[split + 1] ? 0 : rest;
         while (count < rest && index[count] < end) count++;
-        for (int64_t s = first; s < after; s += TEAM_ROWS)
-            for (int64_t j = left; j < right; j += TEAM_STRIP * LANES) {
-                const int64_t height = after - s < TEAM_ROWS ? after - s : TEAM_ROWS, vectors = (right - j) / LANES;
-                spread_of[height - 1][(vectors < TEAM_STRIP ? vectors : TEAM_STRIP) - 1][rows->is_uint8](
-                    &(micro_operands){rows->row + s, rows->of_byte, index, count, g + j, stride},
-                    delta + s * stride + j);
+        for (int64_t s = first; s < after; s += MICRO_ROWS)
+            for (int64_t j = p->left; j < p->right; j += MICRO_VECTORS * LANES) {
+                const int64_t height = after - s < MICRO_ROWS ? after - s : MICRO_ROWS;
+                const int64_t vectors = (p->right - j) / LANES;
+                spread_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
+                    &(micro_operands){rows->row + s, rows->byte_value, index, count, p->w + j, p->w_stride},
+                    p->z + s * p->stride + j);
             }
-        done[team] += count;
+        done[batch] += count;
     }
 }
 
-/* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs */
-static void teams_gradient(const micro_batches *x, const row_pointers *rows, int chunk, int64_t samples, const real *delta,
-                               int64_t stride, int64_t left, int64_t right, real *g) {
-    int64_t done[TEAMS] = {0};
-    teams_gradient_until(x, rows, chunk, x->bounds[chunk + 1], samples, delta, stride, left, right, g, done);
+/* g += x^T delta over a split's active inputs. */
+static void micro_batch_gradient(const micro_batches *x, const row_pointers *rows, int split,
+                                 const first_product *p) {
+    int64_t done[BLOCK_MICRO_BATCHES] = {0};
+    micro_batch_gradient_until(x, rows, split, x->bounds[split + 1], p, done);
 }
 
 #endif

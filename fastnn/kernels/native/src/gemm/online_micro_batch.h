@@ -1,32 +1,35 @@
-/* The first layer over its active inputs only, for a run of online batches: a zero adds nothing to the sum nor to its
-   row of the gradient.
+/* The first layer over its active inputs only, for an online block: z (m, n) = C0 + x W and g (k, n) += x^T delta.
 
-   A run's samples, at most GROUP, go together. An input is active if any of them has it other than zero (on MNIST one
-   in two, where a single sample has one in five); the active inputs are packed side by side, as their Gram matrix needs
-   them, and go through the dense tiles, with an index that names their rows of W. The sums run over ascending inputs,
-   so leaving out zeros leaves the bits of the forward pass as they are. */
-#ifndef FNN_GEMM_PACKED_H
-#define FNN_GEMM_PACKED_H
+   A block's samples, at most ONLINE_MICRO_BATCH, share one index. An input is active if any of them has it other than
+   zero (on MNIST one in two, where a single sample has one in five); the active inputs are packed side by side, as the
+   samples' Gram matrix needs them, and go through the dense tiles, with an index that names their rows of W. The sums run
+   over ascending inputs, so leaving out zeros leaves the bits of the forward pass as they are. Called by train/; writes
+   the packed inputs, z or g. */
+#ifndef FNN_GEMM_ONLINE_MICRO_BATCH_H
+#define FNN_GEMM_ONLINE_MICRO_BATCH_H
 
+#include "../plan_train.h"
 #include "tiles.h"
-#include "../plan.h"
 
 typedef struct {
-    real *value;           /* (GROUP, inputs) each sample's values of the active inputs */
+    real *value;           /* (ONLINE_MICRO_BATCH, inputs) each sample's values of the active inputs */
     int32_t *index;        /* (inputs) which inputs these are, ascending */
-    int64_t *count;        /* (CHUNKS) how many in each chunk */
-    const int64_t *bounds; /* (CHUNKS + 1) where the chunks' inputs start; so do their values and indices */
+    int64_t *count;        /* (SPLITS) how many in each split */
+    const int64_t *bounds; /* (SPLITS + 1) where the splits' inputs start; so do their values and indices */
     int64_t width;         /* inputs */
-} packed_inputs;
+} online_micro_batch;
 
-/* Packs the inputs low..high of some rows of bytes, times scale; the lists start at column `low` of value (samples,
-   width) and index. Returns how many are active. */
+/* Packs the inputs low..high of some rows of bytes, times scale; they start at column `low` of value
+   (samples, width) and index. Returns how many are active. */
 static int64_t pack_bytes(const uint8_t *const *rows, int samples, int64_t low, int64_t high, real scale,
-                              real *value, int64_t width, int32_t *index) {
+                          const online_micro_batch *x) {
+    real *const value = x->value;
+    int32_t *const index = x->index;
+    const int64_t width = x->width;
     int64_t count = low, i = low;
 #if VECTOR_BYTES == 64
     const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    for (; i + 16 <= high; i += 16) { /* whole vectors are stored: count <= i, so they end in the chunk */
+    for (; i + 16 <= high; i += 16) { /* whole vectors are stored: count <= i, so they end in the split */
         __m128i any = _mm_setzero_si128();
         for (int s = 0; s < samples; s++) any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)(rows[s] + i)));
         const __mmask16 active = _mm_test_epi8_mask(any, any);
@@ -87,10 +90,13 @@ static int64_t pack_bytes(const uint8_t *const *rows, int samples, int64_t low, 
 }
 
 /* The same for rows of reals, used as they are. */
-static int64_t pack_reals(const real *const *rows, int samples, int64_t low, int64_t high, real *value,
-                              int64_t width, int32_t *index) {
+static int64_t pack_reals(const real *const *rows, int samples, int64_t low, int64_t high,
+                          const online_micro_batch *x) {
+    real *const value = x->value;
+    int32_t *const index = x->index;
+    const int64_t width = x->width;
     int64_t count = low, i = low;
-    for (; i + LANES <= high; i += LANES) { /* whole vectors may be stored: count <= i, so they end in the chunk */
+    for (; i + LANES <= high; i += LANES) { /* whole vectors may be stored: count <= i, so they end in the split */
         unsigned any = 0;
         for (int s = 0; s < samples; s++) any |= vnonzero(*(const vec_unaligned *)(rows[s] + i));
         if (!any) continue;
@@ -107,32 +113,29 @@ static int64_t pack_reals(const real *const *rows, int samples, int64_t low, int
     return count - low;
 }
 
-/* Packs the inputs of one chunk. */
-static void pack_group(packed_inputs *to, int chunk, int samples, const void *const *rows, int is_uint8,
-                           real scale) {
-    const int64_t width = to->width, low = to->bounds[chunk], high = to->bounds[chunk + 1];
-    to->count[chunk] = is_uint8 ? pack_bytes((const uint8_t *const *)rows, samples, low, high, scale, to->value,
-                                                 width, to->index)
-                                : pack_reals((const real *const *)rows, samples, low, high, to->value, width,
-                                                 to->index);
+/* Packs one split's inputs. */
+static void pack_online_micro_batch(online_micro_batch *to, int split, int samples, const row_pointers *rows,
+                                    real scale) {
+    const int64_t low = to->bounds[split], high = to->bounds[split + 1];
+    to->count[split] = rows->is_uint8
+                           ? pack_bytes((const uint8_t *const *)rows->row, samples, low, high, scale, to)
+                           : pack_reals((const real *const *)rows->row, samples, low, high, to);
 }
 
-/* Columns left..right of z (samples, stride) = C0 + x W over a chunk's active inputs; C0 as in tiles.h. */
-static void group_forward(const packed_inputs *x, int chunk, int64_t samples, const real *w, int64_t stride,
-                              int64_t left, int64_t right, int from, const real *start, real *z) {
-    const int64_t low = x->bounds[chunk];
-    gemm_rows_of_b(from, samples, right - left, x->count[chunk],
-                        (gemm_operands){x->value + low, x->width, 1, w + left, stride, start ? start + left : NULL, z + left,
-                                   stride, x->index + low});
+/* z = C0 + x W over a split's active inputs, in its columns; C0 as in tiles.h. */
+static void online_micro_batch_forward(const online_micro_batch *x, int split, int from, const first_product *p) {
+    const int64_t low = x->bounds[split];
+    gemm_tiles(INDEX_B, from, p->samples, p->right - p->left, x->count[split],
+               &(gemm_operands){x->value + low, x->width, 1, p->w + p->left, p->w_stride,
+                                p->start ? p->start + p->left : NULL, p->z + p->left, p->stride, x->index + low});
 }
 
-/* Columns left..right of g (inputs, stride) += x^T delta over a chunk's active inputs */
-static void group_gradient(const packed_inputs *x, int chunk, int64_t samples, const real *delta, int64_t stride,
-                               int64_t left, int64_t right, real *g) {
-    const int64_t low = x->bounds[chunk];
-    gemm_rows_of_c(FROM_C, x->count[chunk], right - left, samples,
-                          (gemm_operands){x->value + low, 1, x->width, delta + left, stride, NULL, g + left, stride,
-                                     x->index + low});
+/* g += x^T delta over a split's active inputs. */
+static void online_micro_batch_gradient(const online_micro_batch *x, int split, const first_product *p) {
+    const int64_t low = x->bounds[split];
+    gemm_tiles(INDEX_C, FROM_C, x->count[split], p->right - p->left, p->samples,
+               &(gemm_operands){x->value + low, 1, x->width, p->z + p->left, p->stride, NULL, p->w + p->left,
+                                p->w_stride, x->index + low});
 }
 
 #endif

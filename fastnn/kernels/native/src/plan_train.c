@@ -1,0 +1,221 @@
+/* The plan of training, gradients and outputs; see plan_train.h. Pure: it reads its request and nothing else. */
+#include "plan_train.h"
+
+/* Samples of a batch up to which plain SGD takes several batches at a time. (online) */
+#define MOST_ONLINE 4
+/* Online blocks between two deferred updates of the column offset. (offset) */
+#define ONLINE_SPAN 16
+/* Cache lines of the first layer's outputs from which threads split these rather than the inputs: the layers behind are
+   then split too, but every thread packs all inputs. (splits) */
+#define SPLIT_OUTPUTS_LINES 6
+/* Inputs of a split at least: fewer are not worth a barrier. (splits) */
+#define LEAST_SPLIT_INPUTS 16
+/* Cache lines of first-layer outputs times samples of a batch from which block-CSC is faster than micro-batches: its
+   samples share the cost of walking a column. (forms) */
+#define BLOCK_CSC_WORK 200
+/* The same of bytes where each thread sums over all inputs, by the width of the vectors: there the way changes no bit,
+   so instruction sets may differ. (forms) */
+#define BLOCK_CSC_WORK_BYTES_512 250
+#define BLOCK_CSC_WORK_BYTES_256 50
+/* The same where too many inputs are active for micro-batches, and a batch has at least so many samples. (forms) */
+#define BLOCK_CSC_WORK_ACTIVE 64
+#define BLOCK_CSC_SAMPLES_ACTIVE 16
+/* Such lines alone where an optimizer takes the gradient piece by piece, as block-CSC leaves each piece in the
+   first-level cache. (forms) */
+#define BLOCK_CSC_OPTIMIZER_LINES 4
+/* Share of active inputs from which the dense tiles are faster, whatever shares an index. (forms, online) */
+#define MOST_ACTIVE 0.8
+/* Share of active inputs above which a column offset is looked for. (offset) */
+#define LEAST_ACTIVE_FOR_OFFSET 0.5
+/* Part of that share that may be left with a column offset for it to be used. (offset) */
+#define MOST_LEFT_BY_OFFSET 0.6
+/* A batch's work for the column offset is that of so many dense rows. (offset) */
+#define OFFSET_ROWS 2
+/* The same where threads split the outputs, as a second pass over W0 finds less of it in the cache. (offset) */
+#define OFFSET_ROWS_WIDE 5
+/* Bytes of a batch's inputs, if dense, that are read before its turn: two batches and the weights are to stay in the
+   second-level cache. (splits) */
+#define MOST_READ_AHEAD_BYTES 262144
+/* Rows of the order that are prefetched before their turn. (forms) */
+#define PREFETCHED_ROWS 24
+/* The same of dense rows, as the processor follows only so many rows at a time. (forms) */
+#define PREFETCHED_ROWS_DENSE 8
+/* Bytes of each at most that are prefetched where dense tiles read it, so slowly that it brings in the rest. (forms) */
+#define PREFETCHED_BYTES_DENSE 512
+/* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay. (threads) */
+#define THREAD_WORK 1e5
+/* Multiply-adds of a whole call from which making another thread pays: below one to some milliseconds of work a thread
+   costs more than it saves wherever other programs use the cores. (threads) */
+#define TRAIN_THREAD_WORK 4e7
+#define OUTPUTS_THREAD_WORK 4e7
+
+/* Elements of rows, more than a cache holds as reals, from which they are prepared. (packing) */
+#define LEAST_PREPARED 1048576
+/* Epochs times the first layer's outputs from which they are: it takes memory and a read of all rows. (packing) */
+#define LEAST_PREPARED_WORK 256
+/* Samples of batches that come again from which block-CSC of them is stored. (listing) */
+#define LEAST_STORED_BATCH 32
+/* Epochs from which it is. (listing) */
+#define LEAST_STORED_EPOCHS 5
+
+const char *const fnn_names_of_purposes[] = {"training", "gradient", "outputs", "layer gradient"};
+const char *const fnn_names_of_regimes[] = {"online blocks", "short batches", "long batches", "blocks"};
+const char *const fnn_names_of_inputs[] = {"dense", "block-CSC", "stored block-CSC", "micro-batches",
+                                          "online micro-batches"};
+const char *const fnn_names_of_offsets[] = {"none", "column offset", "constant offset"};
+const char *const fnn_names_of_splits[] = {"nothing", "inputs", "outputs", "samples"};
+const char *const fnn_names_of_weights[] = {"in place", "packed panels", "thread-local", "thread-local panels"};
+const char *const fnn_names_of_updates[] = {"none",     "fused SGD", "fused optimizer", "reduce then apply",
+                                          "deferred", "added to the gradient"};
+const char *const fnn_names_of_preparations[] = {"as they are", "bytes", "block-CSC"};
+
+int fnn_threads_for(double work, double least, int allowed, int all_threads) {
+    return work >= least || all_threads ? allowed : 1;
+}
+
+/* May threads split the first layer's outputs? Each needs all of the inputs then, but has fewer columns of the layers
+   behind. A gradient, though no thread splits it, sums as such a training does. */
+static int splits_outputs(const fnn_train_request *r) {
+    if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS) return 0;
+    if (r->batch_size <= MOST_ONLINE || r->batch_size > SHORT_BATCH) return 0;
+    return r->forced_split >= 0 ? r->forced_split == SPLIT_OUTPUTS : r->output_lines >= SPLIT_OUTPUTS_LINES;
+}
+
+static void plan_shape(const fnn_train_request *r, int wide, fnn_train_plan *p) {
+    p->splits = p->span = p->threads = 1;
+    p->split = SPLIT_NOTHING;
+    if (r->purpose != TRAINING) {
+        p->regime = BLOCKS;
+        p->block = r->rows < LONG_BLOCK ? r->rows : LONG_BLOCK;
+        p->update = r->purpose == OUTPUTS ? NO_UPDATE : ADD_TO_GRADIENT;
+        if (r->purpose == OUTPUTS)
+            p->threads =
+                fnn_threads_for((double)r->rows * r->work, OUTPUTS_THREAD_WORK, r->threads, r->all_threads);
+        return;
+    }
+    if (r->batch_size > SHORT_BATCH) {
+        p->regime = LONG_BATCHES;
+        p->block = LONG_BLOCK;
+        p->update = REDUCE_THEN_APPLY;
+        p->split = SPLIT_SAMPLES;
+    } else if (r->is_plain_sgd && r->batch_size <= MOST_ONLINE && r->rows > MOST_ONLINE) {
+        p->regime = ONLINE_BLOCKS;
+        p->block = ONLINE_BLOCK / r->batch_size * r->batch_size;
+        p->update = FUSED_SGD;
+    } else {
+        p->regime = SHORT_BATCHES;
+        p->block = r->batch_size;
+        p->update = r->is_plain_sgd ? FUSED_SGD : FUSED_OPTIMIZER;
+    }
+    if (p->split == SPLIT_NOTHING)
+        p->split = wide                                                  ? SPLIT_OUTPUTS
+                   : r->inputs >= LEAST_SPLIT_INPUTS * SPLITS ? SPLIT_INPUTS
+                                                                         : SPLIT_NOTHING;
+    p->splits = p->split == SPLIT_NOTHING ? 1 : SPLITS;
+    const double row_work = (double)r->inputs * (double)(r->output_lines * 64 / r->real_bytes);
+    const int64_t unit = p->regime == ONLINE_BLOCKS ? p->block : r->batch_size;
+    const int threads = fnn_threads_for((double)r->rows * r->work, TRAIN_THREAD_WORK, r->threads, r->all_threads);
+    if ((double)unit * row_work >= THREAD_WORK) p->threads = threads < p->splits ? threads : p->splits;
+}
+
+/* Are so few inputs active that a way pays which skips the others? It may be less a column offset, and that is settled
+   on the way. */
+static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide, fnn_train_plan *p) {
+    const int online = inputs == ONLINE_MICRO_BATCHES;
+    const int64_t rows = r->batch_size < r->rows ? r->batch_size : r->rows;
+    const int seeks_offset = r->purpose != OUTPUTS && !r->is_uint8 && !r->has_block_csc;
+    const double offset_rows = online ? 0 : wide ? OFFSET_ROWS_WIDE : OFFSET_ROWS;
+    p->counted = inputs == BLOCK_CSC ? BY_SAMPLE : BY_MICRO_BATCH;
+    p->samples_sharing = online ? ONLINE_MICRO_BATCH : rows > MICRO_BATCH ? MICRO_BATCH : rows;
+    if (p->counted == BY_SAMPLE) p->samples_sharing = 1;
+    p->density = r->density[p->counted];
+    p->offset = NO_OFFSET;
+    if (r->rows == 1) p->density.x = 0; /* one row is done sooner than counted */
+    if (p->density.x < 0) {
+        p->needs = NEEDS_DENSITY;
+        return 0;
+    }
+    if (seeks_offset && p->density.x > LEAST_ACTIVE_FOR_OFFSET) {
+        if (p->density.e < 0) {
+            p->needs = NEEDS_OFFSET_DENSITY;
+            return 0;
+        }
+        const double cost = p->density.e + offset_rows / (double)rows;
+        if (cost < MOST_ACTIVE && cost < MOST_LEFT_BY_OFFSET * p->density.x) {
+            p->offset = COLUMN_OFFSET;
+            return 1;
+        }
+    }
+    return p->density.x < MOST_ACTIVE;
+}
+
+static void plan_inputs(const fnn_train_request *r, int wide, fnn_train_plan *p) {
+    const int64_t work = r->batch_size * r->output_lines;
+    const int64_t work_of_bytes = r->vector_bytes == 64   ? BLOCK_CSC_WORK_BYTES_512
+                                  : r->vector_bytes == 32 ? BLOCK_CSC_WORK_BYTES_256
+                                                          : BLOCK_CSC_WORK;
+    const int64_t least_work = wide && r->is_uint8 ? work_of_bytes : BLOCK_CSC_WORK;
+    const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd;
+    const int forced = r->forced_inputs, online = p->regime == ONLINE_BLOCKS;
+    p->inputs = DENSE;
+    if (forced == DENSE) return;
+    fnn_inputs way = MICRO_BATCHES;
+    if (forced >= 0 ? forced == BLOCK_CSC
+                    : work >= least_work || (is_fused && r->output_lines >= BLOCK_CSC_OPTIMIZER_LINES))
+        way = BLOCK_CSC;
+    if (online) way = ONLINE_MICRO_BATCHES;
+    int skips = skips_inputs(r, way, wide, p);
+    if (p->needs) return;
+    if (!skips && way == MICRO_BATCHES && forced < 0 && r->batch_size >= BLOCK_CSC_SAMPLES_ACTIVE &&
+        work >= BLOCK_CSC_WORK_ACTIVE) {
+        way = BLOCK_CSC;
+        skips = skips_inputs(r, way, wide, p);
+        if (p->needs) return;
+    } else if (way == MICRO_BATCHES && forced < 0 && r->is_uint8 && work >= work_of_bytes) {
+        way = BLOCK_CSC; /* the splits, which decide the bits, are those of micro-batches */
+    }
+    if (skips || forced >= 0) p->inputs = way;
+    if (r->has_block_csc && !online && forced < 0) p->inputs = STORED_BLOCK_CSC;
+    if (r->purpose == OUTPUTS && r->rows == 1 && r->has_sums && p->inputs == MICRO_BATCHES) {
+        if (r->ends_agree < 0) p->needs = NEEDS_ENDS;
+        if (r->ends_agree > 0) p->offset = CONSTANT_OFFSET;
+    }
+}
+
+fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
+    fnn_train_request r = *request;
+    if (r.purpose != TRAINING) r.batch_size = r.rows;
+    if (r.purpose == LAYER_GRADIENT && r.rows > LONG_BLOCK) r.batch_size = LONG_BLOCK;
+    const int wide = splits_outputs(&r);
+    fnn_train_plan p = {.density = {-1, -1}};
+    plan_shape(&r, wide, &p);
+    p.reads_ahead = p.regime == SHORT_BATCHES && r.batch_size > MOST_ONLINE &&
+                    r.batch_size * r.inputs * r.real_bytes <= MOST_READ_AHEAD_BYTES;
+    plan_inputs(&r, wide, &p);
+    if (p.needs) return p;
+    const int by_columns = p.inputs == BLOCK_CSC || p.inputs == STORED_BLOCK_CSC;
+    if (p.regime == ONLINE_BLOCKS) {
+        if (p.inputs != DENSE) p.block = ONLINE_MICRO_BATCH / r.batch_size * r.batch_size;
+        if (p.offset) p.span = ONLINE_SPAN, p.update = DEFERRED_UPDATE;
+    }
+    if (p.split == SPLIT_OUTPUTS && by_columns)
+        p.weights = THREAD_LOCAL_PANELS;
+    else if (p.split == SPLIT_OUTPUTS && p.threads > 1)
+        p.weights = THREAD_LOCAL;
+    else if (p.regime == LONG_BATCHES && by_columns)
+        p.weights = PACKED_PANELS;
+    p.reads_ahead &= p.threads > 1 || p.weights == THREAD_LOCAL_PANELS; /* else there is nothing to wait for */
+    p.multiplies_ahead = p.reads_ahead && p.weights == THREAD_LOCAL_PANELS && !p.offset;
+    p.prefetched_rows = p.inputs == DENSE ? PREFETCHED_ROWS_DENSE : PREFETCHED_ROWS;
+    p.prefetched_bytes = p.inputs == DENSE ? PREFETCHED_BYTES_DENSE : INT64_MAX;
+    return p;
+}
+
+fnn_preparation fnn_plan_preparation(const fnn_preparation_request *r, int without_block_csc) {
+    const int batches_again = r->batch_size >= LEAST_STORED_BATCH && r->epochs >= LEAST_STORED_EPOCHS;
+    const int pays = r->rows * r->inputs >= LEAST_PREPARED && r->epochs * r->outputs >= LEAST_PREPARED_WORK;
+    const int to_block_csc = r->forced < 0 ? pays && batches_again : r->forced == ROWS_TO_BLOCK_CSC && r->batch_size > 0;
+    const int to_bytes = r->forced < 0 ? pays : r->forced != ROWS_AS_THEY_ARE;
+    if (to_block_csc && !without_block_csc) return ROWS_TO_BLOCK_CSC;
+    return to_bytes && !r->is_uint8 ? ROWS_TO_BYTES : ROWS_AS_THEY_ARE;
+}
