@@ -15,6 +15,7 @@ _HOMES = {
     "load": "nn.mlp",
     "Neighbors": "neighbors",
     "cross_validate_k": "neighbors",
+    "explain": "nn.explain",
     "EarlyStopping": "nn.stopping",
     "History": "nn.history",
     "get_backend": "kernels",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .neighbors import Neighbors as Neighbors
     from .neighbors import cross_validate_k as cross_validate_k
     from .nn import schedules as schedules
+    from .nn.explain import explain as explain
     from .nn.history import History as History
     from .nn.mlp import MLP as MLP
     from .nn.mlp import load as load

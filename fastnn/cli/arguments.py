@@ -256,6 +256,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         metavar="FRACTION",
         help="share of the training images to hold out and show the figures of (default: 0, those of the test images)",
     )
+    add("--explain", action="store_true", help="say what the training would run, and why, and do not train")
     add("--save", metavar="MODEL", help="write the trained model to this file")
     add("--plot", metavar="FILE", help="draw the training curves into FILE.png (or .svg, .pdf)")
 

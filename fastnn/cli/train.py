@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import checks, datasets, kernels, plots
 from ..errors import InvalidArgumentError
+from ..nn.explain import explain
 from ..nn.fit import optimizer_rule
 from ..nn.history import History
 from ..nn.mlp import MLP
@@ -32,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs(arguments)
     train, test = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
+        if arguments.explain:
+            return _explain(arguments, model, train)
         history = _fit(arguments, model, train, test)
         if arguments.save is not None:
             model.save(arguments.save)
@@ -39,6 +42,24 @@ def run(arguments: argparse.Namespace) -> int:
             held_out = "validation" if arguments.validation else "test"
             plots.plot_history(history, arguments.plot, held_out=held_out, title=_describe(model))
         _report_training(arguments, model, history, test)
+    return 0
+
+
+def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
+    (X, _), _ = _hold_out(train, arguments.validation, arguments.seed)
+    found = explain(
+        model,
+        X,
+        batch_size=arguments.batch_size,
+        epochs=arguments.epochs,
+        optimizer=arguments.optimizer,
+        momentum=arguments.momentum,
+        l2=arguments.l2,
+    )
+    if arguments.json:
+        print_json(event="explain", text=found.text, plan=found.plan and found.plan._asdict())
+    else:
+        print(found)
     return 0
 
 

@@ -236,6 +236,12 @@ class Capabilities(NamedTuple):
     # Whether products of bytes go by a matrix unit, several times as fast as all else.
     matrix_unit: bool = False
 
+    # plan_training(net, X, ...) and plan_search(metric, rows, queries, columns, k, dtype, ...): see native.
+    plan_training: Callable[..., TrainPlan] | None = None
+    plan_search: Callable[..., SearchPlan] | None = None
+
+    vector_bytes: int = 0  # of the instruction set in use, where the backend knows it
+
 
 class Kernels(Protocol):
     """The kernel table: the same functions with the same signatures in every backend.

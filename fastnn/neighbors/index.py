@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import FastnnError, InvalidArgumentError
 from ..kernels import get_backend
+from ..kernels.paths import Explanation
 from ..kernels.spec import EUCLIDEAN, MANHATTAN, METRICS, IntArray
 from . import codes as pruning
 from .codes import Pruning
+from .explain import explain_search
 from .votes import Weights, check_weights, vote, vote_weights
 
 if TYPE_CHECKING:
@@ -95,6 +97,17 @@ class Neighbors:
         distances, indices = self._search(queries, max(ks), progress=progress)
         found = [(distances[:, :count], indices[:, :count]) for count in ks]
         return found if isinstance(k, Iterable) else found[0]
+
+    def explain(self, Q: ArrayLike, k: int = 5) -> Explanation:
+        """Say what ``search(Q, k)`` would run, and why: codes, tiles, instruction set, threads. Nothing is searched.
+
+        ``plan`` of the result is native's :class:`~fastnn.kernels.spec.SearchPlan`, None on other backends.
+        """
+        rows = self._fitted()
+        (count,) = checks.counts("k", [k], len(rows))
+        queries = len(checks.points("Q", Q, like=rows))
+        pruned = self._codes_that_pay(queries, count)
+        return explain_search(self.metric, rows, queries, QUERIES_AT_A_TIME, count, pruned)
 
     def radius(self, Q: ArrayLike, radius: float) -> tuple[list[NDArray[np.floating[Any]]], list[IntArray]]:
         """Find all rows within ``radius`` (inclusive) of each query in Q (q, d), nearest first.
@@ -188,9 +201,7 @@ class Neighbors:
     def _search(
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> Found:
-        rows, kernels, pruned = self._fitted(), get_backend(), self._codes_for(len(queries))
-        if pruned is not None and limit == math.inf and not pruned.pays(k, kernels):
-            pruned = None
+        rows, kernels, pruned = self._fitted(), get_backend(), self._codes_that_pay(len(queries), k, limit)
         values = np.empty((len(queries), k))
         indices = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), QUERIES_AT_A_TIME):
@@ -202,6 +213,12 @@ class Neighbors:
             if progress is not None:
                 progress(min(here.stop, len(queries)))
         return self._distances(values), indices
+
+    def _codes_that_pay(self, queries: int, k: int, limit: float = math.inf) -> Pruning | None:
+        """The codes with which to search for the ``k`` nearest; None: without."""
+        pruned = self._codes_for(queries)
+        pays = pruned is None or limit < math.inf or pruned.pays(k, get_backend())
+        return pruned if pays else None
 
     def _codes_for(self, queries: int) -> Pruning | None:
         """The codes with which to search for so many, made when they are first asked for; None: without."""

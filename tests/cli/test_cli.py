@@ -517,3 +517,18 @@ def test_any_file_name_can_be_printed(model, tmp_path):
 def test_the_installed_command_is_this_one():
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="fastnn")
     assert script.load() is cli.main
+
+
+def test_train_explain_says_what_would_run_and_trains_nothing(data, capsys, tmp_path):
+    saved = tmp_path / "model"
+    flags = ["--data", data, "--sizes", "784,20,10", "--save", str(saved), "--backend", "native", "--explain"]
+    assert cli.main(["train", *flags]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("784-20-10, float32: ")
+    assert "\nUpdate: fused SGD: " in text
+    assert not saved.exists()
+    assert cli.main(["train", *flags, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["event"] == "explain"
+    assert found["plan"]["update"] == "fused SGD"
+    assert f"{found['text']}\n" == text

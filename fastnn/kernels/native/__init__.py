@@ -42,4 +42,12 @@ __all__ = [
 ]
 
 name = "native"
-capabilities = Capabilities(prepare_rows, pack_pairs, encode, matrix_unit=simd == "amx")
+capabilities = Capabilities(
+    prepare_rows,
+    pack_pairs,
+    encode,
+    matrix_unit=simd == "amx",
+    plan_training=plan_training,
+    plan_search=plan_search,
+    vector_bytes={"generic": 16, "avx2": 32}.get(simd, 64),
+)

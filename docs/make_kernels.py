@@ -1,0 +1,223 @@
+"""Writes docs/kernels.md from the plan itself, from benchmarks' workloads and from the opening comments of the C files.
+
+    python docs/make_kernels.py           # write the page
+    python docs/make_kernels.py --check   # say whether it is what it would be, for CI
+
+The plan is a pure function that answers for any machine, so the page is the same wherever it is made, as long as the
+native kernels are there.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fastnn import checks
+from fastnn.kernels import native, paths, spec
+from fastnn.nn.fit import optimizer_rule, packed
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "kernels.md"
+SOURCES = HERE.parent / "fastnn" / "kernels" / "native" / "src"
+MACHINES = {"avx512": "AVX-512", "avx2": "AVX2"}
+THREADS = 2
+
+sys.path[:0] = [str(HERE.parent / "benchmarks"), str(HERE.parent / "tests" / "helpers")]
+import plan_rows  # noqa: E402
+import workloads  # noqa: E402
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def files(*choices: paths.Choice) -> str:
+    return ", ".join(f"`{file}`" for file in dict.fromkeys(choice.file for choice in choices if choice.file))
+
+
+def files_of(plan: spec.TrainPlan) -> str:
+    return files(
+        paths.REGIMES[plan.regime],
+        paths.INPUTS[plan.inputs],
+        paths.OFFSETS[plan.offset],
+        paths.WEIGHTS[plan.weights],
+        paths.UPDATES[plan.update],
+    )
+
+
+def inputs_of(plan: spec.TrainPlan) -> str:
+    return plan.inputs if plan.offset == "none" else f"{plan.inputs}, {plan.offset}"
+
+
+def workload_rows() -> list[list[str]]:
+    """What runs for each of README's workloads, on each machine; machines that agree share a row."""
+    found = []
+    for work in workloads.WORKLOADS:
+        given, model = workloads.load(work.data, work.dtype, work.rows), work.model()
+        rule = optimizer_rule(work.optimizer, None, None, False, 0.0)
+        rows = checks.rows("X", given.X, model.sizes[0], model.dtype)
+        batch_size = None if work.shuffle else work.batch_size
+        data = packed(spec.Data(rows.X, rows.scale, given.labels), model.net, 10, batch_size)
+        plans: dict[spec.TrainPlan, list[str]] = {}
+        for simd, name in MACHINES.items():
+            plan = native.plan_training(
+                model.net,
+                data.X,
+                dtype=model.dtype,
+                batch_size=work.batch_size,
+                rule=rule,
+                block_csc=data.block_csc is not None,
+                threads=THREADS,
+                simd=simd,
+            )
+            plans.setdefault(plan, []).append(name)
+        for plan, machines in plans.items():
+            where = "" if len(plans) == 1 else f" ({', '.join(machines)})"
+            density = "" if plan.density is None else f" ({plan.density:.0%} active)"
+            found.append(
+                [
+                    f"{work.name}: {work.title}, {work.dtype}{where}",
+                    plan.regime,
+                    inputs_of(plan) + density,
+                    plan.split,
+                    plan.weights,
+                    plan.update,
+                    files_of(plan),
+                ]
+            )
+    return found
+
+
+def path_rows() -> list[list[str]]:
+    """Every way that the plan can take, and a training that takes it; what differs in the split alone shares a row."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row, training in sorted(plan_rows.train_rows(*MACHINES, "generic").items()):
+        plan = training.plan()._replace(**dict(zip(plan_rows.TRAIN_FIELDS, row, strict=True)))
+        how = plan.regime, inputs_of(plan), plan.weights, plan.update
+        known = found.setdefault(how, [plan.regime, inputs_of(plan), "", *how[2:], training.words(), files_of(plan)])
+        known[2] += f", {plan.split}" if known[2] else plan.split
+    return list(found.values())
+
+
+def search_rows() -> list[list[str]]:
+    """The same of searches."""
+    found = []
+    for row, search in sorted(plan_rows.search_rows(*MACHINES, "generic").items()):
+        plan = search.plan()._replace(**dict(zip(plan_rows.SEARCH_FIELDS, row, strict=True)))
+        scan = plan.scan if plan.scan == plan.plain_scan else f"{plan.scan}, else {plan.plain_scan}"
+        kept = "inserted" if plan.buffer == 0 else "selected from a buffer"
+        where = files(paths.SCANS[plan.scan], paths.SCANS[plan.plain_scan], paths.QUERIES[plan.queries])
+        found.append([scan, plan.queries, plan.split, kept, "yes" if plan.seeds else "no", search.words(), where])
+    return found
+
+
+def choice_lines(title: str, choices: paths.Choices) -> list[str]:
+    return [
+        f"**{title}**",
+        "",
+        *(
+            f"- {name}: {choice.words}{f' (`{choice.file}`)' if choice.file else ''}."
+            for name, choice in choices.items()
+        ),
+        "",
+    ]
+
+
+def source_rows() -> list[list[str]]:
+    """Every C file with the first sentence of its opening comment."""
+    found = []
+    for path in sorted(SOURCES.rglob("*.[ch]")):
+        text = path.read_text()
+        comment = re.search(r"/\*(.*?)\*/", text, re.DOTALL)
+        words = " ".join(comment[1].split()) if comment else ""
+        sentence = re.split(r"(?<=[.:]) (?=[A-Z])", words)[0].rstrip(":")
+        found.append([f"`{path.relative_to(SOURCES)}`", sentence.replace("|", "\\|")])
+    return found
+
+
+def page() -> str:
+    """The whole of docs/kernels.md."""
+    training = ["workload", "path", "inputs", "threads split", "W0", "update", "files in `src/`"]
+    searching = ["scan", "queries", "threads split", "the k best", "seeds", "an example", "files in `src/`"]
+    return "\n".join(
+        [
+            "# Kernels",
+            "",
+            *INTRODUCTION,
+            "## README's workloads",
+            "",
+            "With two threads; the density is the plan's own measurement, in 60 rows.",
+            "",
+            *table(training, workload_rows()),
+            "",
+            "## Every path of a training",
+            "",
+            *(line for title, choices in TRAINING.items() for line in choice_lines(title, choices)),
+            *table([*training[1:6], "an example", training[6]], path_rows()),
+            "",
+            "## Every path of a search",
+            "",
+            *(line for title, choices in SEARCHING.items() for line in choice_lines(title, choices)),
+            *table(searching, search_rows()),
+            "",
+            "## The files",
+            "",
+            "Below `fastnn/kernels/native/src/`, each with the first sentence of its own.",
+            "",
+            *table(["file", "what it is"], source_rows()),
+            "",
+        ]
+    )
+
+
+INTRODUCTION = """\
+Which file runs for which shape. Written by `docs/make_kernels.py` from the plan itself, and compared with it in CI;
+`fastnn.explain(model, X, batch_size=...)`, `Neighbors.explain(Q, k)` and `fastnn train --explain` say the same of your
+own data. The tests of `tests/kernels/test_plan_rows.py` train and search by every row of the tables below.
+
+    train_epoch                                            native.pyx
+      fnn_plan_training -> fnn_train_plan                  plan_train.c: every decision
+        measure the density, where the plan needs it       train/density.h
+      train, in every thread                               train/epoch.h
+        online blocks | short batches | long batches       train/online.h, train/epoch.h
+          first layer, forward and gradient                gemm/: dense, block-CSC, micro-batches
+          later layers                                     gemm/tiles.h
+          loss and delta                                   train/loss.h
+          update                                           train/update.h
+
+    neighbors                                              native.pyx
+      fnn_plan_search -> fnn_search_plan                   plan_search.c
+      search, in every thread                              search/search.h
+        scan a block of queries against the rows           search/scan.h
+          codes | bytes | reals | pairs                    search/
+
+Threads and instruction set choose only among ways that give the same bits.
+
+""".splitlines()
+
+TRAINING = {
+    "Path": paths.REGIMES,
+    "Inputs": paths.INPUTS,
+    "Offset": paths.OFFSETS,
+    "What threads split": paths.SPLITS,
+    "Where W0 lies": paths.WEIGHTS,
+    "Update": paths.UPDATES,
+}
+SEARCHING = {"Scan": paths.SCANS, "Queries": paths.QUERIES, "What multiplies bytes": paths.DOTS}
+
+
+def main(words: Sequence[str]) -> int:
+    text = page()
+    if "--check" in words:
+        if PAGE.read_text() == text:
+            return 0
+        print(f"{PAGE.name} is not what the plan says; run: python docs/make_kernels.py", file=sys.stderr)
+        return 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
