@@ -14,8 +14,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+import fastnn
 from fastnn import checks
 from fastnn.kernels import native, paths, spec
+from fastnn.neighbors import codes, index
 from fastnn.nn.fit import optimizer_rule, packed
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +27,14 @@ PAGE = HERE / "kernels.md"
 SOURCES = HERE.parent / "fastnn" / "kernels" / "native" / "src"
 MACHINES = {"avx512": "AVX-512", "avx2": "AVX2"}
 THREADS = 2
+DOTTED_MACHINES = [("AMX", "amx", "amx"), ("AVX-512", "avx512", "vnni"), ("AVX2", "avx2", "madd")]
+SEARCHES = [  # README's: of how many queries, and for how many neighbours
+    ("uint8-k5", "uint8", 10_000, 5),
+    ("uint8-k50", "uint8", 10_000, 50),
+    ("float32-k5", "float32", 10_000, 5),
+    ("one-uint8", "uint8", 1, 5),
+    ("one-float32", "float32", 1, 5),
+]
 
 sys.path[:0] = [str(HERE.parent / "benchmarks"), str(HERE.parent / "tests" / "helpers")]
 import plan_rows  # noqa: E402
@@ -51,6 +63,12 @@ def inputs_of(plan: spec.TrainPlan) -> str:
     return plan.inputs if plan.offset == "none" else f"{plan.inputs}, {plan.offset}"
 
 
+def how(plan: spec.TrainPlan) -> list[str]:
+    left = plan.density if plan.offset == "none" else plan.offset_density
+    active = "" if left is None else f" ({left:.0%} active)"
+    return [plan.regime, inputs_of(plan) + active, plan.split, plan.weights, plan.update]
+
+
 def workload_rows() -> list[list[str]]:
     """What runs for each of README's workloads, on each machine; machines that agree share a row."""
     found = []
@@ -75,18 +93,38 @@ def workload_rows() -> list[list[str]]:
             plans.setdefault(plan, []).append(name)
         for plan, machines in plans.items():
             where = "" if len(plans) == 1 else f" ({', '.join(machines)})"
-            density = "" if plan.density is None else f" ({plan.density:.0%} active)"
-            found.append(
-                [
-                    f"{work.name}: {work.title}, {work.dtype}{where}",
-                    plan.regime,
-                    inputs_of(plan) + density,
-                    plan.split,
-                    plan.weights,
-                    plan.update,
-                    files_of(plan),
-                ]
+            found.append([f"{work.name}: {work.title}, {work.dtype}{where}", *how(plan), files_of(plan)])
+    return found
+
+
+def search_workload_rows() -> list[list[str]]:
+    """What runs for each of README's searches, with codes as MNIST gets them; see Neighbors' _codes_for."""
+    images = fastnn.datasets.load_mnist()[0][0]
+    found = []
+    for name, dtype, count, k in SEARCHES:
+        rows = images if dtype == "uint8" else images.astype(dtype) / np.dtype(dtype).type(255)
+        pruned = codes.build(rows, spec.EUCLIDEAN, always=False)
+        for machine, simd, dot in DOTTED_MACHINES:
+            width = pruned.width if pruned is not None else 0
+            if dot == "amx" and count > index.FEW_QUERIES:  # a matrix unit compares whole rows, floats by long codes
+                width = 0 if dtype == "uint8" else rows.shape[1]
+            plan = native.plan_search(
+                "euclidean",
+                len(rows),
+                min(count, index.QUERIES_AT_A_TIME),
+                rows.shape[1],
+                k,
+                rows.dtype,
+                code_width=width,
+                threads=THREADS,
+                simd=simd,
+                dot=dot,
             )
+            scan = plan.scan if plan.scan == plan.plain_scan else f"{plan.scan}, else {plan.plain_scan}"
+            where = files(
+                paths.SCANS[plan.scan], paths.SCANS[plan.plain_scan], paths.QUERIES[plan.queries], paths.DOTS[plan.dot]
+            )
+            found.append([f"{name} ({machine})", scan, plan.queries, plan.split, plan.dot, where])
     return found
 
 
@@ -151,6 +189,10 @@ def page() -> str:
             "With two threads; the density is the plan's own measurement, in 60 rows.",
             "",
             *table(training, workload_rows()),
+            "",
+            *table(
+                ["search, by euclidean distance", *searching[:3], "bytes by", searching[-1]], search_workload_rows()
+            ),
             "",
             "## Every path of a training",
             "",
