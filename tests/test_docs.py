@@ -1,0 +1,35 @@
+"""The docs name files, functions and pages that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+PLACES = [ROOT / "fastnn", ROOT / "fastnn" / "kernels" / "native" / "src"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_are_there(page):
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'(?:href|src)="([^"#:]+)"', text)
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_the_calls_of_how_it_works_are_the_codes():
+    text = (ROOT / "docs" / "how-it-works.md").read_text()
+    text = " ".join(text[text.index("<!-- calls") : text.index("<!-- end of calls -->")].split())
+    named = re.findall(r"`([\w.]+)` \(([\w/.]+)\)", text)
+    assert len(named) > 15
+    for name, file in named:
+        found = [place / file for place in PLACES if (place / file).is_file()]
+        assert found, file
+        assert re.search(rf"\b{name.rpartition('.')[2]}\(", found[0].read_text()), (name, file)
+
+
+def test_every_page_is_linked_from_readme_or_contributing():
+    linked = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+    assert not [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in linked]
