@@ -229,6 +229,9 @@ def climbs(graph: Graph, floors: list[set[str]]) -> list[str]:
     def room(name: str) -> str:
         return name.split(".")[1] if "." in name else name
 
+    homeless = {room(name) for name in graph} - level.keys()
+    if homeless:
+        return [f"{name} stands on no floor" for name in sorted(homeless)]
     return [
         f"{name} imports {target}"
         for name, targets in graph.items()
@@ -276,6 +279,10 @@ def test_imports_are_seen(tmp_path, importer, imported, ending):
         floors = [{"a"}, {"b"}, {"house"}]
         assert (cycle(graph) != []) == (imported == {"house.b.top"})
         assert (climbs(graph, floors) != []) == bool(imported - {"house.a.low"})
+
+
+def test_a_room_without_a_floor_is_named():
+    assert climbs({"house.attic": set()}, [{"a"}, {"house"}]) == ["attic stands on no floor"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)
