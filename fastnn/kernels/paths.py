@@ -101,7 +101,7 @@ SCANS: Choices = {
     "seeds": Choice("as codes, of some rows, for those whose codes are nearest", "search/scan.h"),
 }
 QUERIES: Choices = {
-    "one by one": Choice("each query by itself, without packing rows", "search/scan.h"),
+    "alone": Choice("a single query, without packing rows", "search/scan.h"),
     "tiles": Choice("as many queries as a register tile holds", "search/scan.h"),
     "micro-batches": Choice(
         "four that are zero in about the same places, skipping what is zero in all of them", "search/query_block.h"

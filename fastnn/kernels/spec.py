@@ -178,7 +178,7 @@ class SearchPlan(NamedTuple):
 
     scan: str  # what rows are compared by: "codes", "bytes", "reals" (tiles of products) or "pairs" (one by one)
     plain_scan: str  # the same without codes, and where these turn out to rule out too little
-    queries: str  # of the scan: "one by one", in whole "tiles" or in "micro-batches"
+    queries: str  # of the scan: a single one "alone", in whole "tiles" or in "micro-batches"
     plain_queries: str
     most_active: float  # micro-batches only where less than this share of their byte blocks is not zero
     dot: str  # what multiplies bytes and codes: "madd", "vnni" or "amx"

@@ -44,8 +44,8 @@ def test_other_machines(simd, dot, tile_queries):
 
 
 def test_how_queries_are_grouped():
-    assert plan(queries=2).queries == "one by one"
-    assert plan(queries=3).queries == "micro-batches"
+    assert plan(queries=1).queries == "alone"
+    assert plan(queries=2).queries == "micro-batches"
     assert plan(rows=699).queries == "tiles"
     coded = plan(code_width=16)
     assert (coded.queries, coded.plain_queries) == ("tiles", "micro-batches")

@@ -525,10 +525,11 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
 def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[:, ::1] values,
               int64_t[:, ::1] indices):
     """See fastnn.kernels.spec.Kernels.neighbors."""
-    cdef fnn_search search = fnn_search(
-        metric, cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Q, 0), cnp.PyArray_DIM(X, 1), values.shape[1],
-        cnp.PyArray_DATA(X), cnp.PyArray_DATA(Q), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, limit,
-        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, NULL)
+    cdef fnn_search search
+    memset(&search, 0, sizeof(search))
+    search.metric, search.is_uint8, search.limit = metric, cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, limit
+    search.rows, search.queries, search.columns = cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Q, 0), cnp.PyArray_DIM(X, 1)
+    search.x, search.q, search.k = cnp.PyArray_DATA(X), cnp.PyArray_DATA(Q), values.shape[1]
     cdef const uint8_t[:, ::1] row_codes, query_codes, finer_rows, finer_queries
     cdef const float[::1] row_errors, query_errors
     if search.queries == 0 or search.k == 0:

@@ -27,7 +27,7 @@ const fnn_kernels TABLE = {
     .store_block_csc = store_thread,
     .begin_search = begin_search,
     .search_thread = search_thread,
-    .encode_bytes = encode_room,
+    .encode_bytes = encode_bytes,
     .encode = encode_rows,
     .activate = activate_array,
 };

@@ -10,8 +10,6 @@
 #define LEAST_THREAD_WORK 1e7
 /* Queries for each thread below which the threads share out the rows. Set by benchmarks/compare_neighbors.py's program. */
 #define FEW_QUERIES 64
-/* Queries that are faster one by one than by packing rows for them. Set by benchmarks/compare_neighbors.py's one-uint8. */
-#define MOST_ONE_BY_ONE 2
 /* Queries of a block: they share the costs of fetching and packing rows. A multiple of every tile but AMX's.
    Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define MOST_BLOCK_QUERIES 1032
@@ -47,7 +45,7 @@
 
 const char *const fnn_names_of_scans[] = {"codes", "bytes", "reals", "pairs", "seeds"};
 const char *const fnn_names_of_dots[] = {"madd", "vnni", "amx"};
-const char *const fnn_names_of_query_groupings[] = {"one by one", "tiles", "micro-batches"};
+const char *const fnn_names_of_query_groupings[] = {"alone", "tiles", "micro-batches"};
 const char *const fnn_names_of_search_splits[] = {"queries", "rows"};
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -62,9 +60,9 @@ static fnn_scan find_plain_scan(const fnn_search_request *r) {
     return r->columns <= MOST_INT8_COLUMNS ? SCAN_BYTES : SCAN_REALS;
 }
 
-/* Codes have no zeros to skip, and a matrix unit skips none. */
+/* Packing rows costs more than a single query gains. Codes have no zeros to skip, and a matrix unit skips none. */
 static fnn_query_grouping find_grouping(const fnn_search_request *r, fnn_scan scan) {
-    if (is_by_dots(scan) && r->queries <= MOST_ONE_BY_ONE) return QUERIES_ONE_BY_ONE;
+    if (is_by_dots(scan) && r->queries == 1) return QUERIES_ALONE;
     if (scan != SCAN_BYTES || r->dot == DOT_AMX || r->forced_queries == QUERIES_IN_TILES) return QUERIES_IN_TILES;
     return r->rows >= LEAST_MICRO_BATCH_ROWS || r->forced_queries == QUERIES_IN_MICRO_BATCHES ? QUERIES_IN_MICRO_BATCHES
                                                                                             : QUERIES_IN_TILES;
@@ -81,14 +79,12 @@ static void split_work(fnn_search_plan *plan, const fnn_search_request *r) {
     plan->threads = work >= LEAST_THREAD_WORK || r->forced_threads ? r->threads : 1;
     plan->split = plan->threads > 1 && r->queries < FEW_QUERIES * plan->threads ? SPLIT_ROWS : SPLIT_QUERIES;
     plan->parts = plan->split == SPLIT_ROWS ? plan->threads : 1;
-    const int one_by_one = plan->queries == QUERIES_ONE_BY_ONE;
     const int64_t bytes = r->columns * (plan->plain_scan == SCAN_REALS ? r->real_bytes : 1), tile = plan->tile_queries;
     const int64_t fit = least(MOST_BLOCK_BYTES / bytes, MOST_BLOCK_QUERIES);
-    const int64_t most = least(one_by_one ? 1 : fit < tile ? tile : fit / tile * tile, r->queries);
+    const int64_t most = least(fit < tile ? tile : fit / tile * tile, r->queries);
     const int64_t sharers = plan->split == SPLIT_QUERIES ? plan->threads : 1;
     const int64_t blocks = above(r->queries, most * sharers) / most; /* as many for each of the sharers */
-    plan->block = above(r->queries, blocks) / blocks;                /* about equal, for all to end together */
-    if (!one_by_one) plan->block = above(plan->block, tile);
+    plan->block = above(above(r->queries, blocks) / blocks, tile);   /* about equal, for all to end together */
     plan->blocks = above(r->queries, plan->block) / plan->block;
 }
 

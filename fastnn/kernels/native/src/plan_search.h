@@ -20,7 +20,7 @@ typedef enum { DOT_MADD, DOT_VNNI, DOT_AMX } fnn_int8_dot;
 
 /* How a block's queries are taken together. */
 typedef enum {
-    QUERIES_ONE_BY_ONE,      /* each by itself, without packing rows */
+    QUERIES_ALONE,           /* a single one, without packing rows */
     QUERIES_IN_TILES,        /* as they come, and a tile skips what is zero in all of the block */
     QUERIES_IN_MICRO_BATCHES /* QUERY_MICRO_BATCH that are zero in about the same places, and what is zero in these is skipped */
 } fnn_query_grouping;
@@ -48,7 +48,7 @@ typedef struct {
     fnn_query_grouping queries, plain_queries; /* of either scan; of reals and pairs always tiles */
     double most_active; /* a block has micro-batches if less than this share of their byte blocks is not zero, else tiles */
     fnn_int8_dot dot;
-    int64_t tile_queries; /* the block's size is a multiple of the queries in a tile, unless they go one by one */
+    int64_t tile_queries; /* the block's size is a multiple of the queries in a tile */
     int64_t seeds;        /* rows whose codes are nearest that every query looks at first; 0: none */
     int refines;          /* candidates by codes go through finer codes */
     double most_verified; /* the codes are given up once a query has, for each row compared, more candidates than this, */
@@ -83,14 +83,12 @@ extern const char *const fnn_names_of_scans[], *const fnn_names_of_dots[], *cons
 #define AMX_TILE_QUERIES 16 /* a matrix's rows: with more queries, the rows would not stay in the first-level cache */
 #define QUERY_MICRO_BATCH 4 /* queries that share an index of active byte blocks; whatever the instruction set */
 
-/* How scans look for signals, fetch and sort; what follows does not depend on the search. */
+/* How scans look for signals and sort does not depend on the search. */
 
 /* Of how many tiles of rows one looks for seeds. Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define SEED_STRIDE 8
 /* Tiles of rows between two looks at the interrupt: a small part of the 0.1 s within which signals are heard. */
 #define POLL_TILES 16
-/* Bytes of a candidate row that are prefetched at most. Set by benchmarks/compare_neighbors.py's uint8-k5. */
-#define MOST_PREFETCHED 4096
 /* Rows up to which sorting is by insertion. Set by benchmarks/compare_neighbors.py's uint8-k50. */
 #define MOST_INSERTED 12
 /* Rows of which the median says where the data lie. More would not move it much. */

@@ -14,8 +14,8 @@
 #include "../simd/bytes.h"
 
 #define INT_ROWS (2 * INT_LANES) /* rows of a tile, side by side in two vectors */
+#define TILE_QUERIES TILE_QUERIES_OF(VECTOR_BYTES)
 
-_Static_assert(TILE_QUERIES_OF(VECTOR_BYTES) == TILE_ROWS, "the plan knows the tiles");
 _Static_assert(MOST_INT8_COLUMNS <= EXACT_BYTES, "tiles are exact");
 
 /* A query of a block and a row, as it is counted from the first of a tile. */

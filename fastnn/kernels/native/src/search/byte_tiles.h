@@ -77,20 +77,20 @@ static void INT8(compare)(const byte_tiles *t) {
     const int64_t words = t->words;
     uint32_t *masks = t->masks;
     int32_t *scores = t->scores;
-    for (int64_t tile = t->tiles; tile > 0; tile--, threshold += TILE_ROWS, masks += TILE_ROWS) {
+    for (int64_t tile = t->tiles; tile > 0; tile--, threshold += TILE_QUERIES, masks += TILE_QUERIES) {
         const int32_t *x = t->rows;
-        ints sum[TILE_ROWS][2];
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
+        ints sum[TILE_QUERIES][2];
+        UNROLL for (int r = 0; r < TILE_QUERIES; r++)
             UNROLL for (int j = 0; j < 2; j++) sum[r][j] = *(const ints *)(start + j * INT_LANES);
-        for (int64_t word = 0; word < words; word++, x += INT_ROWS, q += TILE_ROWS) {
+        for (int64_t word = 0; word < words; word++, x += INT_ROWS, q += TILE_QUERIES) {
             const ints left = *(const ints *)x, right = *(const ints *)(x + INT_LANES);
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            UNROLL for (int r = 0; r < TILE_QUERIES; r++) {
                 const ints query = (ints){0} + q[r];
                 sum[r][0] = INT8(dot)(sum[r][0], query, left);
                 sum[r][1] = INT8(dot)(sum[r][1], query, right);
             }
         }
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
+        UNROLL for (int r = 0; r < TILE_QUERIES; r++)
             scores = write_scores(scores, &masks[r], sum[r][0], sum[r][1], threshold[r]);
     }
 }

@@ -48,7 +48,7 @@ typedef struct {
     int widest_is_old;      /* it may be less by now, and is found anew */
 
     double *distance;     /* the threshold of scores of reals, see real_distance; below 0: nothing is wanted */
-    real *real_queries;   /* (tiles, columns, TILE_ROWS) */
+    real *real_queries;   /* (tiles, columns, TILE_QUERIES) */
     real *real_rows;      /* (columns, REAL_ROWS) */
     real *real_start;     /* (REAL_ROWS) */
     real *real_threshold;
@@ -158,7 +158,7 @@ static void pack_byte_queries(query_block *block, const uint8_t *q, int64_t widt
     const byte_kernels *bytes = block->job->bytes;
     byte_tiles *tiles = &block->tiles;
     block->grouping = block->scan == plan->plain_scan ? plan->plain_queries : plan->queries;
-    if (block->grouping == QUERIES_ONE_BY_ONE) return;
+    if (block->grouping == QUERIES_ALONE) return;
     const int64_t byte_blocks = find_kept(q, block->count, width, block->kept, block->byte_blocks);
     if (block->grouping == QUERIES_IN_MICRO_BATCHES
         && arrange_micro_batches(q, block->count, width, block->active, block->order) >= plan->most_active)
@@ -181,14 +181,14 @@ static void pack_byte_queries(query_block *block, const uint8_t *q, int64_t widt
 static void pack_real_queries(query_block *block) {
     const fnn_search *s = block->job->search;
     const int64_t width = s->columns;
-    block->tiles.tiles = (block->count + TILE_ROWS - 1) / TILE_ROWS;
-    memset(block->real_queries, 0, block->tiles.tiles * TILE_ROWS * width * sizeof(real));
+    block->tiles.tiles = (block->count + TILE_QUERIES - 1) / TILE_QUERIES;
+    memset(block->real_queries, 0, block->tiles.tiles * TILE_QUERIES * width * sizeof(real));
     for (int64_t i = 0; i < block->count; i++) {
-        real *to = block->real_queries + i / TILE_ROWS * width * TILE_ROWS + i % TILE_ROWS;
+        real *to = block->real_queries + i / TILE_QUERIES * width * TILE_QUERIES + i % TILE_QUERIES;
         double square = 0;
         prepare_row(s, &block->job->scale, point_at(s, s->q, block->first + i), block->four_rows);
         for (int64_t k = 0; k < width; k++) {
-            to[k * TILE_ROWS] = block->four_rows[k];
+            to[k * TILE_QUERIES] = block->four_rows[k];
             square += (double)block->four_rows[k] * (double)block->four_rows[k];
         }
         block->norm[i] = sqrt(square);

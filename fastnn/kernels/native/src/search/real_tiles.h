@@ -1,4 +1,4 @@
-/* Tiles of prepared reals: TILE_ROWS queries with REAL_ROWS rows, by the scores that metrics.h says. scan.h's scan_reals
+/* Tiles of prepared reals: TILE_QUERIES queries with REAL_ROWS rows, by the scores that metrics.h says. scan.h's scan_reals
    packs the rows and compares them with tile after tile of its block's queries. */
 #ifndef FNN_SEARCH_REAL_TILES_H
 #define FNN_SEARCH_REAL_TILES_H
@@ -48,32 +48,32 @@ static double pack_real_rows(const fnn_search *s, const row_scale *scale, int64_
     return sqrt((double)most);
 }
 
-/* masks (TILE_ROWS) = a bit for each of the rows x (width, REAL_ROWS) whose score, begun at `start`, reaches the threshold
-   of the query in q (width, TILE_ROWS). */
+/* masks (TILE_QUERIES) = a bit for each of the rows x (width, REAL_ROWS) whose score, begun at `start`, reaches the threshold
+   of the query in q (width, TILE_QUERIES). */
 static __attribute__((noinline)) void compare_reals(int64_t metric, const real *x, const real *start, const real *q,
                                                     int64_t width, const real *threshold, uint32_t *masks) {
-    vec sum[TILE_ROWS][2];
-    UNROLL for (int r = 0; r < TILE_ROWS; r++)
+    vec sum[TILE_QUERIES][2];
+    UNROLL for (int r = 0; r < TILE_QUERIES; r++)
         UNROLL for (int j = 0; j < 2; j++) sum[r][j] = vload(start + j * LANES);
     if (metric == MANHATTAN)
-        for (int64_t k = 0; k < width; k++, x += REAL_ROWS, q += TILE_ROWS) {
+        for (int64_t k = 0; k < width; k++, x += REAL_ROWS, q += TILE_QUERIES) {
             const vec left = vload(x), right = vload(x + LANES);
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            UNROLL for (int r = 0; r < TILE_QUERIES; r++) {
                 const vec query = vset(q[r]);
                 sum[r][0] += vnegabs(query - left);
                 sum[r][1] += vnegabs(query - right);
             }
         }
     else
-        for (int64_t k = 0; k < width; k++, x += REAL_ROWS, q += TILE_ROWS) {
+        for (int64_t k = 0; k < width; k++, x += REAL_ROWS, q += TILE_QUERIES) {
             const vec left = vload(x), right = vload(x + LANES);
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            UNROLL for (int r = 0; r < TILE_QUERIES; r++) {
                 const vec query = vset(q[r]);
                 sum[r][0] = vfma(query, left, sum[r][0]);
                 sum[r][1] = vfma(query, right, sum[r][1]);
             }
         }
-    UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    UNROLL for (int r = 0; r < TILE_QUERIES; r++) {
         const vec least = vset(threshold[r]);
         masks[r] = vreaches(sum[r][0], least) | vreaches(sum[r][1], least) << LANES;
     }

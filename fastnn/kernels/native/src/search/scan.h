@@ -57,13 +57,6 @@ static void refine(query_block *block, const uint8_t *query_codes, const uint8_t
     block->candidate_count = left;
 }
 
-/* Asks for a row, of which only codes have been read. */
-INLINE void prefetch_row(const fnn_search *s, int64_t row) {
-    const char *start = point_at(s, s->x, row);
-    const int64_t bytes = (const char *)point_at(s, s->x, row + 1) - start;
-    for (int64_t at = 0; at < bytes && at < MOST_PREFETCHED; at += 64) __builtin_prefetch(start + at);
-}
-
 /* Raises the scores of rows whose codes' errors are above the least, for which the thresholds are: by so much more, at
    most, than (code_distance + least)^2 is (code_distance + error)^2. */
 static void add_error_margins(query_block *block, int64_t row, int64_t height) {
@@ -113,7 +106,7 @@ static int64_t scan_bytes(query_block *block, int64_t from, int64_t to, int64_t 
         }
         const int64_t height = to - row < INT_ROWS ? to - row : INT_ROWS;
         block->candidate_count = 0;
-        if (block->grouping == QUERIES_ONE_BY_ONE) {
+        if (block->grouping == QUERIES_ALONE) {
             for (int32_t r = 0; r < height; r++) block->candidates[block->candidate_count++] = (candidate){0, r};
             if (by_codes)
                 refine(block, queries, rows, width, row);
@@ -135,7 +128,6 @@ static int64_t scan_bytes(query_block *block, int64_t from, int64_t to, int64_t 
         }
         const double refined = plan->refines ? plan->refine_cost * (double)block->candidate_count : 0;
         if (plan->refines) refine(block, s->finer_queries, s->finer_rows, s->finer_width, row);
-        for (int64_t c = 0; c < block->candidate_count; c++) prefetch_row(s, row + block->candidates[c].row);
         if (is_by_squares(s)) find_squares(block, s->q, s->x, s->columns, row);
         push_candidates(block, row, is_by_squares(s));
         verified += (double)block->candidate_count + refined;
@@ -157,8 +149,8 @@ static void scan_reals(query_block *block, int64_t from, int64_t to) {
         find_real_thresholds(s, job->scale.unit, longest, block->count, block->norm, block->distance,
                              block->real_threshold);
         for (int64_t t = 0; t < block->tiles.tiles; t++)
-            compare_reals(s->metric, block->real_rows, block->real_start, block->real_queries + t * width * TILE_ROWS, width,
-                          block->real_threshold + t * TILE_ROWS, block->tiles.masks + t * TILE_ROWS);
+            compare_reals(s->metric, block->real_rows, block->real_start, block->real_queries + t * width * TILE_QUERIES, width,
+                          block->real_threshold + t * TILE_QUERIES, block->tiles.masks + t * TILE_QUERIES);
         block->candidate_count = 0;
         take_candidates(block, ~(uint32_t)0 >> (32 - height), 0, 0);
         if (is_by_squares(s)) find_squares(block, s->q, s->x, s->columns, row);
@@ -189,7 +181,6 @@ static void use_seeds(query_block *block) {
         double *values = best->values + i * seeds;
         int64_t *indices = best->indices + i * seeds;
         select_best(best, i);
-        for (int64_t j = 0; j < seeds; j++) prefetch_row(s, indices[j]);
         for (int64_t j = 0; j < seeds; j++)
             values[j] = pair_value(s, job->bytes, &block->cosines, block->first, i, indices[j]);
         select_row(values, indices, seeds, k - 1);
