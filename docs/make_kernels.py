@@ -230,10 +230,14 @@ own data. The tests of `tests/kernels/test_plan_rows.py` train and search by eve
           update                                           train/update.h
 
     neighbors                                              native.pyx
-      fnn_plan_search -> fnn_search_plan                   plan_search.c
-      search, in every thread                              search/search.h
-        scan a block of queries against the rows           search/scan.h
-          codes | bytes | reals | pairs                    search/
+      fnn_plan_search -> fnn_search_plan                   plan_search.c: every decision
+      search_thread, in every thread                       search/search.h
+        a block of queries, laid out in tiles              search/query_block.h
+        its scan against the rows                          search/scan.h
+          codes or bytes: integer products                 search/byte_tiles.h, search/amx.h
+          reals: products or differences                   search/real_tiles.h
+          candidates, and pairs: the metric's values       search/metrics.h
+        the k best                                         search/top_k.h
 
 Threads and instruction set choose only among ways that give the same bits.
 

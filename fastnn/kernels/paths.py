@@ -95,14 +95,14 @@ SCANS: Choices = {
     "codes": Choice(
         "products of short codes bound each distance from below, and what these leave is computed", "search/scan.h"
     ),
-    "bytes": Choice("exact integer products of the bytes", "search/scan.h"),
-    "reals": Choice("floating-point products or differences, with a margin for their rounding", "search/scan.h"),
+    "bytes": Choice("exact integer products of the bytes", "search/byte_tiles.h"),
+    "reals": Choice("floating-point products or differences, with a margin for their rounding", "search/real_tiles.h"),
     "pairs": Choice("every pair by itself, as one instruction sums the differences of 64 bytes", "search/metrics.h"),
     "seeds": Choice("as codes, of some rows, for those whose codes are nearest", "search/scan.h"),
 }
 QUERIES: Choices = {
     "alone": Choice("a single query, without packing rows", "search/scan.h"),
-    "tiles": Choice("as many queries as a register tile holds", "search/scan.h"),
+    "tiles": Choice("as many queries as a register tile holds", "search/query_block.h"),
     "micro-batches": Choice(
         "four that are zero in about the same places, skipping what is zero in all of them", "search/query_block.h"
     ),

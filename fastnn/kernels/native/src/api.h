@@ -5,8 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "plan_search.h"
-#include "plan_train.h"
+#include "plan.h"
 
 /* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
 enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */

@@ -127,7 +127,7 @@ INLINE void pack_some(const block_csc *to, int64_t first, int64_t samples, const
         offset[i] = ((int32_t)first + i) * PANEL_BYTES;
     }
     for (; from < high; from += 16) {
-        transpose_fours(row, from, words);
+        transpose_words(row, from, words);
         for (int64_t i = 0; i < 16 / INPUT_BLOCK; i++) {
             const uint32_t active = nonzero(words[i]) & (uint32_t)((1 << samples) - 1);
             if (active == 0) continue;

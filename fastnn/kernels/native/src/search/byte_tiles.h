@@ -33,7 +33,7 @@ static uint32_t INT8(pack_rows)(const uint8_t *x, int64_t width, int64_t height,
             const int64_t count = blocks - b < 4 ? blocks - b : 4;
 #if VECTOR_BYTES > 16
             if ((b + 4) * BYTE_BLOCK <= width)
-                transpose_fours(rows, b * BYTE_BLOCK, four);
+                transpose_words(rows, b * BYTE_BLOCK, four);
             else
 #endif
                 for (int64_t k = 0; k < count; k++)

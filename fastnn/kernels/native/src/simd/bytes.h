@@ -83,8 +83,8 @@ INLINE void sums_of_four(const ints lanes[4], int64_t *to) {
 #endif
 
 #if VECTOR_BYTES > 16
-/* to[k] (INT_LANES) = the k-th byte block of each of INT_LANES rows, for four of them from byte `at` on */
-INLINE void transpose_fours(const uint8_t *const *rows, int64_t at, ints to[4]) {
+/* to[k] (INT_LANES) = the k-th 32-bit word of each of INT_LANES rows, for four of them from byte `at` on */
+INLINE void transpose_words(const uint8_t *const *rows, int64_t at, ints to[4]) {
     ints v[4]; /* v[k]: 16 bytes of the rows k, 4 + k, 8 + k, .. */
     UNROLL for (int k = 0; k < 4; k++) {
 #if VECTOR_BYTES == 64
