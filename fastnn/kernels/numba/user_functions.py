@@ -23,8 +23,10 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from ..spec import Data, FloatArray, IntArray, Net
-from . import layers as step
 from . import network as jit
+from .compiling import compiled as cached
+from .compiling import read_only
+from .formulas import target_row
 
 Function = Callable[..., Any]
 
@@ -162,7 +164,7 @@ def _references(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 # Loops in place of slices and array expressions, which take Numba seconds to compile.
 
 
-@step.inner
+@cached
 def _part(a: Any, m: int, units: int) -> Any:
     """A copy (m, units) of a block's values, without padding."""
     part = np.empty((m, units), a.dtype)
@@ -172,7 +174,7 @@ def _part(a: Any, m: int, units: int) -> Any:
     return part
 
 
-@step.inner
+@cached
 def _put(a: Any, values: Any) -> None:
     """a = values (m, units), of any type."""
     for s in range(values.shape[0]):
@@ -180,14 +182,14 @@ def _put(a: Any, values: Any) -> None:
             a[s, j] = values[s, j]
 
 
-@step.inner
+@cached
 def _multiply(a: Any, values: Any) -> None:
     for s in range(values.shape[0]):
         for j in range(values.shape[1]):
             a[s, j] *= values[s, j]
 
 
-# Not cached on disk: what it calls is the caller's. Rows, offsets and weights go as in jit.py.
+# Not cached on disk: what it calls is the caller's.
 @numba.njit(nogil=True, error_model="numpy")
 def _train(
     activation: Any,
@@ -196,9 +198,7 @@ def _train(
     loss_derivative: Any,
     net: Any,
     params: Any,
-    X: Any,
-    scale: float,
-    y: Any,
+    data: Any,
     order: Any,
     batch_size: int,
     rate: float,
@@ -207,35 +207,36 @@ def _train(
     work: Any,
 ) -> Any:
     """Do the batches first to last - 1; return the sum of their losses and how many were done."""
-    one, factor, layers, total = params.dtype.type(1), params.dtype.type(-rate), len(net.strides), 0.0
+    T, layers, outputs, total = params.dtype.type, len(net.strides), data.y.shape[1], 0.0
     for batch in range(first, last):
         rows = order[batch * batch_size : (batch + 1) * batch_size]
-        m, every = len(rows), work.rows[: len(rows)]
+        m = len(rows)
+        jit.take_rows(data.X, rows, work.X)
         for layer in range(layers):
-            weights, biases, stride = net.weights[layer], net.biases[layer], net.strides[layer]
-            inputs, units, a = net.sizes[layer], net.sizes[layer + 1], work.a[layer]
-            if layer == 0:
-                step.compress(X, rows, inputs, params.dtype.type(scale), weights, biases, stride, work, layer)
-            else:
-                step.compress(work.a[layer - 1], every, inputs, one, weights, biases, stride, work, layer)
-            step.add_rows(a, stride, params, work.offsets[layer], work.values[layer], work.counts[layer, :m])
-            _put(a, activation(_part(a, m, units)))
-        step.fill_targets(y, rows, work.targets)
-        batch_loss = loss(_part(work.a[-1], m, y.shape[1]), _part(work.targets, m, y.shape[1]))
+            W, b = jit.weight_view(net, params, layer), jit.bias_view(net, params, layer)
+            for s in range(m):
+                indices, values, z = work.indices[layer, s], work.values[layer, s], work.z[s, : net.strides[layer]]
+                if layer == 0:
+                    count = jit.affine(work.X[s], T(data.scale), indices, values, W, b, z)
+                else:
+                    count = jit.affine(work.a[layer - 1, s, : net.sizes[layer]], T(1), indices, values, W, b, z)
+                work.counts[layer, s] = count
+            _put(work.a[layer], activation(_part(work.z, m, net.sizes[layer + 1])))
+        for s in range(m):
+            target_row(data.y, rows[s], work.y[s])
+        batch_loss = loss(_part(work.a[-1], m, outputs), _part(work.y, m, outputs))
         if not math.isfinite(batch_loss):
             return total, batch - first
         total += batch_loss
-        slopes = loss_derivative(_part(work.a[-1], m, y.shape[1]), _part(work.targets, m, y.shape[1]))
-        _put(work.delta[-1], slopes)  # dL/dy here, below dL/dz
+        # dL/da, which the derivatives then turn into dL/dz
+        _put(work.delta[-1], loss_derivative(_part(work.a[-1], m, outputs), _part(work.y, m, outputs)))
         for layer in range(layers - 1, -1, -1):
-            inputs, units, weights = net.sizes[layer], net.sizes[layer + 1], net.weights[layer]
-            delta, stride = work.delta[layer], net.strides[layer]
-            _multiply(delta, derivative(_part(work.a[layer], m, units)))
+            W, size, units = jit.weight_view(net, params, layer), net.sizes[layer], net.sizes[layer + 1]
+            _multiply(work.delta[layer], derivative(_part(work.a[layer], m, units)))
             if layer > 0:
-                step.propagate(work.delta[layer - 1], m, inputs, stride, params, weights, delta)
-            step.add_outer(
-                params, factor, stride, delta, work.offsets[layer], work.values[layer], work.counts[layer, :m]
-            )
+                for s in range(m):
+                    jit.back_product(work.delta[layer, s, :units], W, work.delta[layer - 1, s, :size])
+            jit.add_gradient(net, params, layer, T(-rate), m, work)
     return total, last - first
 
 
@@ -254,11 +255,11 @@ def train_epoch(
     parameters move by -rate times the gradient that follows. Returns the sum of the batches' losses and the number of
     batches done: all, or those before the first whose loss is not finite.
     """
-    net, X, scale, y, order = jit.plain(net, data.X, data.scale, data.y, order)
-    work = jit.new_work(net, params.dtype, batch_size)
+    net, data = jit.plain(net, data, params.dtype)
+    order, work = read_only(order), jit.new_work(net, params.dtype, data.X, batch_size)
     total, batches = 0.0, 0
     for first, last in jit.portions(len(order) // batch_size):
-        loss, done = _train(*functions, net, params, X, scale, y, order, batch_size, rate, first, last, work)
+        loss, done = _train(*functions, net, params, data, order, batch_size, rate, first, last, work)
         total, batches = total + loss, batches + done
         if done < last - first:
             break
