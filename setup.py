@@ -5,6 +5,7 @@ Without a working C compiler the install still succeeds; the reason is kept for 
 
 import os
 import platform
+import runpy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -61,7 +62,15 @@ class BuildNative(build_ext):
         return objects
 
 
+def write_codes() -> None:
+    """Write the records' codes as C enums, unless they are there, for a newer file would compile everything again."""
+    header, path = runpy.run_path("fastnn/kernels/records.py")["c_header"](), SOURCES / "codes.h"
+    if not path.exists() or path.read_text() != header:
+        path.write_text(header)
+
+
 def native_extension() -> Extension:
+    write_codes()
     units = [f"simd/{name}" for name in ([*UNIT_FLAGS] if X86 else []) + ["generic_f32.c", "generic_f64.c"]]
     return Extension(
         "fastnn.kernels.native.native",

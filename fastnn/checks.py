@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InvalidArgumentError, InvalidTypeError
+from .kernels.records import ACTIVATION_RECORDS, HIDDEN_ACTIVATIONS, LOSS_RECORDS
 from .kernels.spec import ACTIVATIONS, LOSSES, FloatArray
 
 UINT8 = np.dtype(np.uint8)
@@ -22,15 +23,6 @@ CACHED = 1 << 17  # elements that a cache holds
 JUDGED_ROWS = 1000  # of which the scale of inputs is judged
 FEW_SHADES = 15  # bytes no greater than this are hardly those of an image
 LEAST_WHITE = 100  # whole numbers up to something from here to 255 are likely those of an image
-
-# The two cross-entropies are computed from the outputs' z and belong to one output activation each.
-OUTPUT_OF_LOSS = {
-    "cross_entropy": "softmax",
-    "binary_cross_entropy": "sigmoid",
-    "quadratic": "sigmoid",
-    "mean_squared_error": "identity",
-}
-LOSS_OF_OUTPUT = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
 
 
 class Inputs(NamedTuple):
@@ -110,13 +102,12 @@ def layer_sizes(sizes: object) -> list[int]:
 def architecture(sizes: list[int], activation: object, output: object, loss: object) -> tuple[list[str], str]:
     """Resolve one activation per layer and the loss; see :class:`fastnn.MLP` for the defaults."""
     hidden_count = len(sizes) - 2
-    hidden_names = [name for name in ACTIVATIONS if name != "softmax"]
     if isinstance(activation, str):
-        hidden = [choice("activation", activation, hidden_names)] * hidden_count
+        hidden = [choice("activation", activation, HIDDEN_ACTIVATIONS)] * hidden_count
     elif isinstance(activation, Sequence):
         if len(activation) != hidden_count:
             raise InvalidArgumentError("activation", f"{hidden_count} names, one per hidden layer", len(activation))
-        hidden = [choice(f"activation[{i}]", name, hidden_names) for i, name in enumerate(activation)]
+        hidden = [choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(activation)]
     else:
         raise InvalidTypeError("activation", "a name or one name per hidden layer", type(activation).__name__)
     if loss is not None:
@@ -127,11 +118,12 @@ def architecture(sizes: list[int], activation: object, output: object, loss: obj
         if output is None:
             loss = "cross_entropy" if sizes[-1] > 1 else "binary_cross_entropy"
         else:
-            loss = LOSS_OF_OUTPUT.get(output, "mean_squared_error")
+            loss = ACTIVATION_RECORDS[output].loss
+    record = LOSS_RECORDS[loss]
     if output is None:
-        output = OUTPUT_OF_LOSS[loss]
-    if loss.endswith("cross_entropy") and output != OUTPUT_OF_LOSS[loss]:
-        raise InvalidArgumentError("output", f"{OUTPUT_OF_LOSS[loss]!r} for loss {loss!r}", repr(output))
+        output = record.output
+    if record.fused and output != record.output:
+        raise InvalidArgumentError("output", f"{record.output!r} for loss {loss!r}", repr(output))
     if output == "softmax" and sizes[-1] == 1:
         raise InvalidArgumentError("output", "at least two outputs for softmax (or output='sigmoid')", "one output")
     return [*hidden, output], loss

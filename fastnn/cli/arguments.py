@@ -19,18 +19,14 @@ from typing import Any, NoReturn, TextIO
 
 from .. import __version__
 from ..errors import FastnnError, InvalidArgumentError, InvalidTypeError
+from ..kernels import NAMES as BACKENDS
+from ..kernels.records import ACTIVATIONS, HIDDEN_ACTIVATIONS, LOSSES, METRICS, OPTIMIZER_RECORDS, OPTIMIZERS
 
 FAILURE, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141  # 128 + the signal's number, as shells count
 
-# The library's names, spelled out here so that --help and --version need not import NumPy (a test compares them).
-HIDDEN_ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu")
-OUTPUT_ACTIVATIONS = (*HIDDEN_ACTIVATIONS, "softmax")
-LOSSES = ("quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy")
+# Names of modules that import NumPy, spelled out here so that --help and --version need not (a test compares them).
 INITIALIZERS = ("normal", "normal_scaled", "rashid", "he", "glorot", "truncated_normal")
-BACKENDS = ("auto", "native", "numba", "numpy")
-METRICS = ("euclidean", "manhattan", "cosine")
 VOTE_WEIGHTS = ("uniform", "distance")
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # the defaults, by optimizer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -237,11 +233,11 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"of the hidden layers, one for all or one each: {', '.join(HIDDEN_ACTIVATIONS)} (default: sigmoid)",
     )
-    add("--output", choices=OUTPUT_ACTIVATIONS, help="output activation (default: the loss's own, softmax)")
+    add("--output", choices=ACTIVATIONS, help="output activation (default: the loss's own, softmax)")
     add("--loss", choices=LOSSES, help="default: the output's own, cross_entropy")
     add("--init", choices=INITIALIZERS, default="glorot", help="initial weights (default: glorot)")
-    add("--optimizer", choices=tuple(LEARNING_RATES), default="sgd", help="default: sgd")
-    rates = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
+    add("--optimizer", choices=OPTIMIZERS, default="sgd", help="default: sgd")
+    rates = ", ".join(f"{record.learning_rate:g} for {name}" for name, record in OPTIMIZER_RECORDS.items())
     add("--learning-rate", type=float, metavar="RATE", help=f"default: {rates}")
     add("--momentum", type=float, metavar="FACTOR", help="0 to 1 (default: 0.9 where the optimizer has it)")
     add("--l2", type=float, default=0.0, metavar="FACTOR", help="L2 penalty on the weights (default: 0)")

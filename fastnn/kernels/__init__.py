@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import BackendError, InvalidArgumentError, InvalidTypeError
-from .spec import Kernels
+
+if TYPE_CHECKING:
+    from .spec import Kernels
 
 __all__ = [
     "BackendStatus",
@@ -32,6 +34,15 @@ __all__ = [
 
 _MODULES = {"native": ".native", "numba": ".numba", "numpy": ".numpy"}
 NAMES = ("auto", *_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    """``Kernels``, whose module imports NumPy, which the command's --help does without."""
+    if name != "Kernels":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .spec import Kernels
+
+    return Kernels
 
 
 class BackendStatus(NamedTuple):
@@ -61,7 +72,7 @@ def _try(name: str) -> Kernels | str:
     if name in _loaded:
         return _loaded[name]
     try:
-        return _loaded.setdefault(name, cast(Kernels, importlib.import_module(_MODULES[name], __name__)))
+        return _loaded.setdefault(name, cast("Kernels", importlib.import_module(_MODULES[name], __name__)))
     except (ImportError, RuntimeError) as error:  # RuntimeError: Numba finds no folder for its cache
         return _why_missing(name, error)
 

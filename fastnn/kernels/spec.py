@@ -1,6 +1,7 @@
 """What every backend agrees on: codes, the parameter layout, the update rule and the kernel table.
 
-This module imports numpy alone. A backend receives these tuples and trusts them.
+The records of activations, losses, optimizers and metrics stand in records.py. A backend receives these tuples and
+trusts them.
 """
 
 from __future__ import annotations
@@ -12,21 +13,31 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
-LOSSES = ("quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy")
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
-
-IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX = range(6)
-QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(4)
-SGD, MOMENTUM, NESTEROV, ADAM = range(4)
-
-SLOTS = (0, 1, 1, 2)  # parameter-sized state vectors of each optimizer
-LEAKY_SLOPE = 0.01  # leaky_relu(z) = max(z, 0.01 z)
+from .records import ACTIVATIONS as ACTIVATIONS
+from .records import ADAM as ADAM
+from .records import BINARY_CROSS_ENTROPY as BINARY_CROSS_ENTROPY
+from .records import COSINE as COSINE
+from .records import CROSS_ENTROPY as CROSS_ENTROPY
+from .records import EUCLIDEAN as EUCLIDEAN
+from .records import IDENTITY as IDENTITY
+from .records import LEAKY_RELU as LEAKY_RELU
+from .records import LEAKY_SLOPE as LEAKY_SLOPE
+from .records import LOSSES as LOSSES
+from .records import MANHATTAN as MANHATTAN
+from .records import MEAN_SQUARED_ERROR as MEAN_SQUARED_ERROR
+from .records import METRICS as METRICS
+from .records import MOMENTUM as MOMENTUM
+from .records import NESTEROV as NESTEROV
+from .records import OPTIMIZERS as OPTIMIZERS
+from .records import QUADRATIC as QUADRATIC
+from .records import RELU as RELU
+from .records import SGD as SGD
+from .records import SIGMOID as SIGMOID
+from .records import SLOTS as SLOTS
+from .records import SOFTMAX as SOFTMAX
+from .records import TANH as TANH
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
-
-METRICS = ("euclidean", "manhattan", "cosine")
-EUCLIDEAN, MANHATTAN, COSINE = range(3)
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]

@@ -13,7 +13,8 @@ from .. import checks
 from ..errors import FastnnError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.paths import Explanation
-from ..kernels.spec import EUCLIDEAN, MANHATTAN, METRICS, IntArray
+from ..kernels.records import METRIC_RECORDS
+from ..kernels.spec import EUCLIDEAN, METRICS, IntArray
 from . import codes as pruning
 from .codes import Pruning
 from .explain import explain_search
@@ -223,7 +224,7 @@ class Neighbors:
     def _codes_for(self, queries: int) -> Pruning | None:
         """The codes with which to search for so many, made when they are first asked for; None: without."""
         rows, metric, always = self._fitted(), METRICS.index(self.metric), self.pruning == "always"
-        if metric == MANHATTAN or self.pruning == "never":
+        if not METRIC_RECORDS[self.metric].coded or self.pruning == "never":
             return None
         long = not always and queries > FEW_QUERIES and pruning.prefers_long(rows, metric)
         if long and rows.dtype == np.uint8:

@@ -16,6 +16,7 @@ from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
 from ..kernels.params import aligned_zeros
+from ..kernels.records import OPTIMIZER_RECORDS
 from ..kernels.spec import OPTIMIZERS, SLOTS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from .evaluate import evaluate, penalty
 from .history import History
@@ -23,8 +24,6 @@ from .progress import ProgressBar, epoch_line
 from .schedules import Schedule
 from .stopping import BestEpoch, EarlyStopping, checked_stopping
 
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 0.001}  # where fit is given none
-MOMENTUM = 0.9  # of the optimizers "momentum" and "nesterov" where fit is given none
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
 
@@ -67,9 +66,9 @@ def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, n
     elif factor and name == "sgd":
         name = "momentum"
     if factor is None:
-        factor = MOMENTUM if name in ("momentum", "nesterov") else 0.0
+        factor = OPTIMIZER_RECORDS[name].momentum
     if learning_rate is None:
-        learning_rate = LEARNING_RATES[name]
+        learning_rate = OPTIMIZER_RECORDS[name].learning_rate
     return Rule(
         optimizer=OPTIMIZERS.index(name),
         learning_rate=checks.number("learning_rate", learning_rate, low=0, exclusive=True),

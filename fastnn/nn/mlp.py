@@ -16,6 +16,7 @@ from ..io import model_io
 from ..kernels import get_backend
 from ..kernels.formulas import target_rows
 from ..kernels.params import OwnsParameters, Parameters
+from ..kernels.records import ACTIVATION_RECORDS
 from ..kernels.spec import Data, FloatArray, Net
 from . import fit as training
 from .evaluate import evaluate
@@ -135,7 +136,7 @@ class MLP(OwnsParameters):
     @property
     def is_classifier(self) -> bool:
         """Whether the outputs are class scores (softmax or sigmoid)."""
-        return self.activations[-1] in ("softmax", "sigmoid")
+        return ACTIVATION_RECORDS[self.activations[-1]].is_score
 
     @property
     def classes_(self) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fastnn import MLP
 from fastnn.kernels.params import aligned_zeros
+from fastnn.kernels.records import HIDDEN_ACTIVATIONS
 from fastnn.kernels.spec import (
     OPTIMIZERS,
     SLOTS,
@@ -34,7 +35,7 @@ Array = NDArray[Any]
 
 BYTE_SCALE = 1 / 255
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
-HIDDEN = ("identity", "sigmoid", "tanh", "relu", "leaky_relu")
+HIDDEN = HIDDEN_ACTIVATIONS
 STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
 MARGIN = 0.3  # every z of a kinked activation stays so far from 0
 INPUT_KINDS = ("bytes", "sparse", "usual", "dense", "read_only", "memory_mapped")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ... import checks
 from ...errors import InvalidArgumentError
+from ...kernels.records import LOSS_RECORDS
 from ...kernels.spec import ACTIVATIONS as KERNEL_ACTIVATIONS
 from ...kernels.spec import LOSSES, Net
 from .layers import ACTIVATIONS
@@ -89,7 +90,7 @@ class CrossEntropy(Loss):
         super().__init__(options, axis=-1, label_smoothing=0.0)
 
     def output(self, output: str) -> str:
-        required = checks.OUTPUT_OF_LOSS[self.rule]
+        required = LOSS_RECORDS[self.rule].output
         if output != ("identity" if self.from_logits else required):
             kind = type(self).__name__
             raise InvalidArgumentError(

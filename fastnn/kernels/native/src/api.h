@@ -5,12 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codes.h"
 #include "plan.h"
 
-/* Codes: the positions in spec.ACTIVATIONS, LOSSES and OPTIMIZERS. */
-enum { EXPONENTIAL = -1, IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, SOFTMAX }; /* exp is no layer's; for tests */
-enum { QUADRATIC, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY };
-enum { SGD, MOMENTUM, NESTEROV, ADAM };
+enum { EXPONENTIAL = -1 }; /* an activation of no layer, for tests */
 
 typedef struct {
     int64_t layers;
@@ -52,7 +50,6 @@ typedef struct {
 } fnn_result;
 
 /* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
-enum { EUCLIDEAN, MANHATTAN, COSINE };
 
 typedef struct {
     int64_t metric, rows, queries, columns, k;

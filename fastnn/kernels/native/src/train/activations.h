@@ -128,52 +128,60 @@ INLINE vec vtanh(vec z) {
     return (vec)(((ivec)magnitude & ~sign) | ((ivec)z & sign));
 }
 
+/* Every elementwise activation but the identity: its code, a from z, and da/dz from a. Softmax is the output layer's
+   business. */
+#define EACH_ACTIVATION(DO)                               \
+    DO(SIGMOID, vsigmoid(z), a * (one - a))               \
+    DO(TANH, vtanh(z), one - a * a)                       \
+    DO(RELU, vmax(zero, z), vless(zero, a, one, zero))    \
+    DO(LEAKY_RELU, vless(z, zero, z * C_(0.01), z), vless(zero, a, one, vset(C_(0.01))))
+
 INLINE vec vactivate(int64_t activation, vec z) {
+    const vec zero = {0};
     switch (activation) {
-    case SIGMOID: return vsigmoid(z);
-    case TANH: return vtanh(z);
-    case RELU: return vmax((vec){0}, z);
-    case LEAKY_RELU: return vless(z, (vec){0}, z * C_(0.01), z);
+#define CASE(code, value, derivative) \
+    case code: return value;
+        EACH_ACTIVATION(CASE)
+#undef CASE
     default: return z;
     }
 }
 
-/* d a / d z from a */
+/* da/dz from a */
 INLINE vec vderivative(int64_t activation, vec a) {
     const vec zero = {0}, one = vset(C_(1.0));
     switch (activation) {
-    case SIGMOID: return a * (one - a);
-    case TANH: return one - a * a;
-    case RELU: return vless(zero, a, one, zero);
-    case LEAKY_RELU: return vless(zero, a, one, vset(C_(0.01)));
+#define CASE(code, value, derivative) \
+    case code: return derivative;
+        EACH_ACTIVATION(CASE)
+#undef CASE
     default: return one;
     }
 }
 
-/* a loop for each activation, so that the switch is outside of it */
-#define EACH_ACTIVATION(activation, LOOP) \
-    switch (activation) {                 \
-    case SIGMOID: LOOP(SIGMOID); break;   \
-    case TANH: LOOP(TANH); break;         \
-    case RELU: LOOP(RELU); break;         \
-    case LEAKY_RELU: LOOP(LEAKY_RELU); break; \
-    }
-
-/* z[0..count) = activation(z), count a multiple of LANES; softmax is the output layer's business */
+/* z[0..count) = activation(z), count a multiple of LANES */
 static void apply_activation(int64_t activation, real *z, int64_t count) {
-#define LOOP(code) \
-    for (int64_t i = 0; i < count; i += LANES) vstore(z + i, vactivate(code, vload(z + i)))
-    EACH_ACTIVATION(activation, LOOP)
-#undef LOOP
+    switch (activation) { /* outside of the loops */
+#define CASE(code, value, derivative)                                                         \
+    case code:                                                                                \
+        for (int64_t i = 0; i < count; i += LANES) vstore(z + i, vactivate(code, vload(z + i))); \
+        break;
+        EACH_ACTIVATION(CASE)
+#undef CASE
+    }
 }
 
 /* d[0..count) *= activation'(z), from a = activation(z) / factor */
 static void apply_derivative(int64_t activation, const real *a, real factor, real *d, int64_t count) {
-#define LOOP(code)                              \
-    for (int64_t i = 0; i < count; i += LANES)  \
-    vstore(d + i, vload(d + i) * vderivative(code, vload(a + i) * factor))
-    EACH_ACTIVATION(activation, LOOP)
-#undef LOOP
+    switch (activation) {
+#define CASE(code, value, derivative)                                          \
+    case code:                                                                 \
+        for (int64_t i = 0; i < count; i += LANES)                             \
+            vstore(d + i, vload(d + i) * vderivative(code, vload(a + i) * factor)); \
+        break;
+        EACH_ACTIVATION(CASE)
+#undef CASE
+    }
 }
 
 /* The table's function for the tests of accuracy, which also want to see vexp alone. */
