@@ -101,23 +101,22 @@ cdef extern from "api.h" nogil:
     const char *const *fnn_names_of_search_splits
 
     ctypedef struct fnn_search:
+        const fnn_search_plan *plan
         int64_t metric, rows, queries, columns, k
         const void *x
         const void *q
         int is_uint8
         double limit
-        double *values
-        int64_t *indices
-        int64_t code_width
+        int64_t code_width, finer_width
         const uint8_t *row_codes
         const uint8_t *query_codes
-        const float *row_errors
-        const float *query_errors
-        int64_t finer_width
         const uint8_t *finer_rows
         const uint8_t *finer_queries
+        const float *row_errors
+        const float *query_errors
         double code_scale
-        const fnn_search_plan *plan
+        double *values
+        int64_t *indices
 
     ctypedef struct fnn_encoding:
         int64_t rows, columns, axes, width

@@ -52,28 +52,30 @@ typedef struct {
 /* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
 
 typedef struct {
+    /* in */
+    const fnn_search_plan *plan;
     int64_t metric, rows, queries, columns, k;
     const void *x, *q; /* (rows, columns), (queries, columns) of the kernels' type, or uint8 */
     int is_uint8;
-    double limit;
-    double *values;   /* (queries, k) */
-    int64_t *indices; /* (queries, k) */
-    int64_t code_width; /* 0: there are no codes */
-    const uint8_t *row_codes, *query_codes;
-    const float *row_errors, *query_errors;
-    int64_t finer_width; /* of the finer ones */
-    const uint8_t *finer_rows, *finer_queries;
+    double limit;                     /* only values up to it count */
+    int64_t code_width, finer_width;  /* 0: there are none */
+    const uint8_t *row_codes, *query_codes, *finer_rows, *finer_queries; /* (rows or queries, their width) */
+    const float *row_errors, *query_errors;                              /* (rows), (queries) */
     double code_scale;
-    const fnn_search_plan *plan;
+    /* out */
+    double *values;   /* (queries, k), ascending; infinity where there is no row, */
+    int64_t *indices; /* (queries, k); and -1 there */
 } fnn_search;
 
-/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off; see fastnn/neighbors/codes.py. */
+/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off: see search/encode.h. */
 typedef struct {
+    /* in */
     int64_t rows, columns, axes, width; /* axes: elements of R v; 0: u(v) = v. width: of the codes */
     const void *x;                      /* (rows, columns) */
     int is_uint8;
     const void *projected, *mean, *low; /* (rows, axes), (columns), and what code 0 stands for */
     double scale, offset;               /* offset: |mean| */
+    /* out */
     uint8_t *codes, *finer;             /* (rows, width); (rows, axes + 1) if axes >= width */
     float *errors;                      /* (rows) */
 } fnn_encoding;

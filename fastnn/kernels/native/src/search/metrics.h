@@ -1,6 +1,6 @@
 /* What a metric is: the value of a pair of query q and row x, which decides, and the score by which tiles of reals find the
-   pairs that may be near. A metric is a case of each function here, of find_plain_scan in plan_search.c where its bytes
-   have tiles of their own, and of compare_reals where it needs other terms.
+   pairs that may be near. A metric is a case of each function here, and where it is not made of products one of
+   compare_reals in real_tiles.h and of find_plain_scan in plan_search.c.
 
                   value, in float64                    score in tiles of reals, of prepared rows
        EUCLIDEAN  sum (q - x)^2                        q . x - |x|^2 / 2, of (row - centre) * unit
@@ -13,6 +13,7 @@
 #ifndef FNN_SEARCH_METRICS_H
 #define FNN_SEARCH_METRICS_H
 
+#include "../arena.h"
 #include "../simd/vec.h"
 #include "byte_kernels.h"
 
@@ -140,6 +141,29 @@ static void find_norm(const fnn_search *s, const void *x, const cosine_norms *no
     } else {
         norms->largest[at] = to_unit(x, REAL_IS_FLOAT, width, norms->unit + at * width);
     }
+}
+
+/* Lays the cache out; of other metrics it is empty. */
+static void lay_cosines_out(cosine_cache *cache, const fnn_search *s, arena_cursor *at) {
+    const int64_t kept = s->plan->unit_rows, queries = kept ? s->plan->block : 0, unit = s->is_uint8 ? 0 : s->columns;
+    cache->kept = kept;
+    cache->row = arena_take(at, kept * sizeof(int64_t));
+    for (int i = 0; i < 2; i++) {
+        cosine_norms *norms = i ? &cache->x : &cache->q;
+        const int64_t count = i ? kept : queries;
+        norms->largest = arena_take(at, count * sizeof(double));
+        norms->square = arena_take(at, count * sizeof(double));
+        norms->unit = arena_take(at, count * unit * sizeof(double));
+    }
+}
+
+static void clear_cosines(cosine_cache *cache) {
+    for (int64_t i = 0; i < cache->kept; i++) cache->row[i] = -1;
+}
+
+/* Finds the norms of a block's queries, where the metric needs them. */
+static void find_query_norms(const fnn_search *s, cosine_cache *cache, int64_t first, int64_t count) {
+    for (int64_t i = 0; i < count && s->metric == COSINE; i++) find_norm(s, point_at(s, s->q, first + i), &cache->q, i);
 }
 
 /* 1 - cos, where q and x stand for themselves over their largest elements: see to_unit. Of parallel bytes all quotients

@@ -3,7 +3,6 @@
 #ifndef FNN_SEARCH_QUERY_BLOCK_H
 #define FNN_SEARCH_QUERY_BLOCK_H
 
-#include "../arena.h"
 #include "real_tiles.h"
 #include "top_k.h"
 

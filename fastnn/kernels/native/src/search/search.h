@@ -20,12 +20,6 @@ static const byte_kernels *byte_kernels_of(fnn_int8_dot dot) {
     return &madd_kernels;
 }
 
-static void take_norms(cosine_norms *norms, int64_t count, int64_t unit, arena_cursor *at) {
-    norms->largest = arena_take(at, count * sizeof(double));
-    norms->square = arena_take(at, count * sizeof(double));
-    norms->unit = arena_take(at, count * unit * sizeof(double));
-}
-
 /* Lays a thread's memory out; returns its size. */
 static size_t lay_block_out(query_block *block, const search_job *job, char *memory) {
     const fnn_search *s = job->search;
@@ -48,13 +42,7 @@ static size_t lay_block_out(query_block *block, const search_job *job, char *mem
     block->seed_values = arena_take(&at, queries * plan->seeds * sizeof(double));
     block->seed_indices = arena_take(&at, queries * plan->seeds * sizeof(int64_t));
     block->norm = arena_take(&at, queries * sizeof(double));
-    if (s->metric == COSINE) {
-        const int64_t unit = s->is_uint8 ? 0 : s->columns;
-        block->cosines.kept = plan->unit_rows;
-        block->cosines.row = arena_take(&at, plan->unit_rows * sizeof(int64_t));
-        take_norms(&block->cosines.q, plan->block, unit, &at);
-        take_norms(&block->cosines.x, plan->unit_rows, unit, &at);
-    }
+    lay_cosines_out(&block->cosines, s, &at);
     byte_tiles *tiles = &block->tiles;
     tiles->queries = arena_take(&at, queries * words * sizeof(int32_t));
     if (plain_width) {
@@ -87,14 +75,14 @@ static size_t lay_block_out(query_block *block, const search_job *job, char *mem
    size; without one that is all it does. */
 static size_t begin_search(const fnn_search *s, void *arena, fnn_interrupt *interrupt) {
     search_job job = {.search = s, .plan = s->plan, .bytes = byte_kernels_of(s->plan->dot), .interrupt = interrupt};
-    const int64_t parts = s->plan->parts, lists = parts > 1 ? parts * s->queries : 0;
+    const int64_t parts = s->plan->parts, of_parts = parts > 1 ? parts * s->queries : 0;
     arena_cursor at = {arena, 0};
     search_job *place = arena_take(&at, sizeof job);
     job.scale.centre = arena_take(&at, s->columns * sizeof(real));
-    job.values = arena_take(&at, lists * s->k * sizeof(double));
-    job.indices = arena_take(&at, lists * s->k * sizeof(int64_t));
-    job.all_values = arena_take(&at, (lists > 0) * parts * s->k * sizeof(double));
-    job.all_indices = arena_take(&at, (lists > 0) * parts * s->k * sizeof(int64_t));
+    job.values = arena_take(&at, of_parts * s->k * sizeof(double));
+    job.indices = arena_take(&at, of_parts * s->k * sizeof(int64_t));
+    job.all_values = arena_take(&at, (parts > 1) * parts * s->k * sizeof(double));
+    job.all_indices = arena_take(&at, (parts > 1) * parts * s->k * sizeof(int64_t));
     job.thread_bytes = lay_block_out(&(query_block){.job = &job}, &job, NULL);
     job.thread_memory = arena_take(&at, s->plan->threads * job.thread_bytes);
     if (!arena) return at.used;
@@ -159,10 +147,9 @@ static void search_thread(void *arena, int thread, int threads) {
     int64_t from, to, *indices;
     double *values;
     lay_block_out(&block, job, job->thread_memory + thread * job->thread_bytes);
-    for (int64_t i = 0; i < block.cosines.kept; i++) block.cosines.row[i] = -1;
+    clear_cosines(&block.cosines);
     while (!is_stopped(job, thread) && take_item(&block, &from, &to, &values, &indices)) {
-        for (int64_t i = 0; i < block.count && s->metric == COSINE; i++)
-            find_norm(s, point_at(s, s->q, block.first + i), &block.cosines.q, i);
+        find_query_norms(s, &block.cosines, block.first, block.count);
         for (int64_t i = 0; i < block.count; i++) best->threshold[i] = INFINITY;
         if (plan->seeds) {
             begin_top_k(best, block.count, plan->seeds, plan->seed_buffer, block.seed_values, block.seed_indices);
