@@ -136,7 +136,7 @@ def test_more_queries_than_the_kernel_takes_at_a_time():
     expected, expected_indices = theirs("euclidean", X, n_neighbors=2).kneighbors(Q)
     np.testing.assert_array_equal(indices, expected_indices)
     np.testing.assert_allclose(distances, expected, rtol=1e-12)
-    assert steps == [QUERIES_AT_A_TIME, 2 * index.QUERIES_AT_A_TIME, len(Q)]
+    assert steps == [QUERIES_AT_A_TIME, 2 * QUERIES_AT_A_TIME, len(Q)]
 
 
 def test_fitting_again_forgets_what_was_before():
