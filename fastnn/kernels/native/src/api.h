@@ -50,7 +50,6 @@ typedef struct {
 } fnn_result;
 
 /* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
-
 typedef struct {
     /* in */
     const fnn_search_plan *plan;
