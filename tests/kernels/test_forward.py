@@ -11,6 +11,7 @@ from problems import EPSILON
 import fastnn
 from fastnn.kernels.numpy import network as reference
 from fastnn.kernels.params import aligned_zeros, weight_views
+from fastnn.kernels.records import ACTIVATIONS, HIDDEN_ACTIVATIONS
 
 TOLERANCE = 16  # units of rounding; the largest measured is 4.1
 NETS = [
@@ -40,8 +41,8 @@ def test_every_kind_of_input(backend, dtype, net, inputs, bias, tmp_path):
     assert problems.distance(out, outputs(reference, problem)) <= TOLERANCE * EPSILON[dtype]
 
 
-@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu", "leaky_relu"])
-@pytest.mark.parametrize("output", ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"])
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+@pytest.mark.parametrize("output", ACTIVATIONS)
 def test_every_activation(backend, activation, output):
     problem = problems.make((5, 6, 3), (activation, output), "mean_squared_error")
     assert problems.distance(outputs(backend, problem), problem.naive_outputs) <= TOLERANCE * EPSILON["float64"]
