@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import (
+from .records import (
     BINARY_CROSS_ENTROPY,
     CROSS_ENTROPY,
     LEAKY_RELU,
@@ -18,8 +18,8 @@ from .spec import (
     SIGMOID,
     SOFTMAX,
     TANH,
-    FloatArray,
 )
+from .spec import FloatArray
 
 
 def sigmoid(z: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastnn.kernels import records, spec
+from fastnn.kernels import records
 
 TABLES = {
     "activations": records.ACTIVATION_RECORDS,
@@ -22,7 +22,6 @@ def test_a_code_is_a_records_position(table):
     for position, (name, record) in enumerate(table.items()):
         assert record.name == name
         assert getattr(records, name.upper()) == position
-        assert getattr(spec, name.upper()) == position
         assert record.equation
         assert record.source
 

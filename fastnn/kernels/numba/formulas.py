@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..spec import (
+from ..records import (
     BINARY_CROSS_ENTROPY,
     CROSS_ENTROPY,
     LEAKY_RELU,

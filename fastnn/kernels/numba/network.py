@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 
 from .. import formulas
 from ..params import aligned_zeros
+from ..records import ADAM, NESTEROV, SGD
 from ..spec import (
-    ADAM,
-    NESTEROV,
-    SGD,
     Data,
     Dropout,
     EpochArgs,

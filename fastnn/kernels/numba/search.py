@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..params import aligned_zeros
-from ..spec import ALIGNMENT, COSINE, EUCLIDEAN, MANHATTAN, Codes, IntArray
+from ..records import COSINE, EUCLIDEAN, MANHATTAN
+from ..spec import ALIGNMENT, Codes, IntArray
 from .compiling import compiled, finite, read_only
 
 Float64Array = NDArray[np.float64]

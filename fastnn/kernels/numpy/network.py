@@ -18,11 +18,8 @@ from ..formulas import (
     times_derivative,
 )
 from ..params import bias_views, weight_views
+from ..records import ADAM, MOMENTUM, NESTEROV, SGD
 from ..spec import (
-    ADAM,
-    MOMENTUM,
-    NESTEROV,
-    SGD,
     Data,
     Dropout,
     EpochArgs,

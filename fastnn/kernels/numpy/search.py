@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec import COSINE, EUCLIDEAN, MANHATTAN, Codes, IntArray, unit_vectors
+from ..records import COSINE, EUCLIDEAN, MANHATTAN
+from ..spec import Codes, IntArray, unit_vectors
 
 Float64Array = NDArray[np.float64]
 
