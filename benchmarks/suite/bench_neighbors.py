@@ -75,7 +75,7 @@ class Fit:
 
 
 class TestSet:
-    """All 10,000 test images on native: the seconds of fit and search, and how many times faster pruning makes it."""
+    """The test images on native: the seconds of fit and search, and how many times faster pruning makes 2,000."""
 
     params = DTYPES
     param_names = ("dtype",)
@@ -93,10 +93,10 @@ class TestSet:
 
     def track_speedup_by_pruning(self, dtype):
         seconds = {"auto": [], "never": []}
-        for _ in range(5):
+        for _ in range(3):
             for pruning, taken in seconds.items():
                 start = time.perf_counter()
-                fastnn.Neighbors(pruning=pruning).fit(self.X).search(self.Q, 5)
+                fastnn.Neighbors(pruning=pruning).fit(self.X).search(self.Q[:2000], 5)
                 taken.append(time.perf_counter() - start)
         return statistics.median(seconds["never"]) / statistics.median(seconds["auto"])
 
