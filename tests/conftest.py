@@ -16,6 +16,8 @@ from fastnn.kernels import Kernels
 pytest.register_assert_rewrite("layer_twins", "point_sets", "problems", "script_runner")  # so that failures show values
 
 os.environ["PYTHONSAFEPATH"] = "1"  # children import the fastnn that is tested, not sources in their working directory
+# xdist runs a process on each core; NumPy's threads, were there several in each, would spin for the cores of others.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a background job's, which its children would ignore as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,6 +29,17 @@ def pytest_configure() -> None:
         fastnn.get_backend("native")
     except fastnn.FastnnError as error:
         raise pytest.UsageError(f"the tests need fastnn's compiled kernels; {error}") from None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked ``quick("a", "b")``, the first case for each pair of its parameters a and b is quick."""
+    seen = set()
+    for item in items:
+        for mark in [mark for mark in item.own_markers if mark.name == "quick"]:
+            case = (item.nodeid.partition("[")[0], *(repr(item.callspec.params[name]) for name in mark.args))
+            if case in seen:
+                item.own_markers.remove(mark)
+            seen.add(case)
 
 
 @pytest.fixture(params=["native", "numba", "numpy"])

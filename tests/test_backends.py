@@ -52,6 +52,7 @@ def name_now():
     return fastnn.get_backend().name
 
 
+@pytest.mark.quick
 def test_every_backend_runs_here():
     status = fastnn.backends()
     assert list(status) == NAMES

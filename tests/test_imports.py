@@ -306,6 +306,7 @@ print(sorted(heavy & set(sys.modules)))
     assert child.stdout.splitlines() == ["[]", "[]"], child.stderr
 
 
+@pytest.mark.quick
 def test_every_public_name_is_there(run_python):
     program = """
 import fastnn

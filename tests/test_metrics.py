@@ -29,6 +29,7 @@ KINDS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_the_results_are_scikit_learns(kind):
     truth, predicted = answers(kind)

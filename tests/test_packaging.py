@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -29,6 +30,7 @@ def required_by(extra: str) -> set[str]:
     return found
 
 
+@pytest.mark.quick
 def test_no_extra_asks_for_the_other_project_of_that_name():
     assert required_by("") == {"numpy"}
     assert required_by("all") == EVERYTHING | {"fastnn-cpu"}

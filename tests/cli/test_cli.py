@@ -65,6 +65,7 @@ def test_train_prints_a_line_an_epoch_and_the_test_accuracy(data, capsys):
     assert err == ""
 
 
+@pytest.mark.quick
 def test_train_is_repeatable_and_learns(data, capsys):
     results = []
     for seed in ("1", "1", "2"):

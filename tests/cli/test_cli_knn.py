@@ -230,6 +230,7 @@ def own_files(form: str, folder: Path) -> tuple[str, str]:
     return str(path), str(path)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("form", ["csv", "idx", "npz", "pkl"])
 def test_own_files(data, capsys, tmp_path, form):
     train, query = own_files(form, tmp_path)

@@ -238,6 +238,7 @@ def write_rows(path, *parts: object) -> None:
     np.savetxt(path, np.column_stack(parts), fmt="%d", delimiter=",")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("rows", [slice(1), slice(2), slice(2, 3), slice(3, 4), slice(9), slice(10), slice(200)])
 def test_the_label_is_first(tmp_path, mnist, rows):
     X, y = mnist[0][rows], mnist[1][rows]

@@ -118,6 +118,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.quick("writer")
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("path_type", [str, Path])
 def test_every_format_in_a_folder(tmp_path, tiny, assert_same_sets, writer, path_type):

@@ -78,6 +78,7 @@ def test_tensorflows_quickstart_for_beginners(capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("16/16 - 0s - ")
 
 
+@pytest.mark.quick
 def test_chollets_first_look_at_a_network():
     (train_images, train_labels), _ = mnist.load_data()
     train_images = train_images.reshape((60000, 28 * 28)).astype("float32") / 255

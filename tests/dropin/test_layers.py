@@ -121,6 +121,7 @@ def test_the_list_of_layers_may_change():
 # ---- training
 
 
+@pytest.mark.quick("any_backend")
 @pytest.mark.parametrize("losses", ["L2", "cross_entropy"])
 @pytest.mark.parametrize("batch_size", [1, 8, 32])
 def test_training(any_backend, capsys, losses, batch_size):

@@ -44,6 +44,7 @@ def test_by_the_files_names():
         np.testing.assert_array_equal(mnist.download_and_parse_mnist_file(name), function(), strict=True)
 
 
+@pytest.mark.quick
 def test_files_of_the_callers_own_come_first(other, tmp_path):
     np.testing.assert_array_equal(mnist.train_images(), other)
     assert len(mnist.train_labels()) == 60_000

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from fastnn.datasets import load_mnist
 from fastnn.dropin import mnist_loader
@@ -20,6 +21,7 @@ def test_load_data():
     assert all(X.flags.writeable and 0 <= X.min() < X.max() <= 255 / 256 for X, _ in splits)
 
 
+@pytest.mark.quick
 def test_load_data_wrapper(mnist):
     training, validation, test = mnist
     assert [type(part) for part in mnist] == [list] * 3

@@ -85,6 +85,7 @@ def oracle_count(mnist, scaled):
 class TestParity:
     """The promise of the module's docstring, word by word."""
 
+    @pytest.mark.quick("backend")
     @pytest.mark.parametrize(("batches", "tolerance"), [(100, 1e-12), (1000, 1e-10)])
     def test_weights(self, backend, seeded, mnist, scaled, disagreement, capsys, batches, tolerance):
         data = [(x, y) for x, (_, y) in zip(scaled[: 10 * batches], mnist[0], strict=False)]

@@ -63,6 +63,7 @@ class TestTraining:
             np.testing.assert_allclose(mine, truth, rtol=1e-12)
         script_runner.assert_same_lines(printed.splitlines(), capsys.readouterr().out.splitlines())
 
+    @pytest.mark.quick("backend")
     @pytest.mark.parametrize("cost", COSTS)
     def test_mnist(self, backend, seeded, mnist, disagreement, cost):
         net, oracle = twins(seeded, [784, 30, 10], cost)

@@ -31,6 +31,7 @@ def twins(seeded, cost="cross_entropy"):
 
 
 class TestNetwork:
+    @pytest.mark.quick("backend")
     @pytest.mark.parametrize("form", [list, iter])
     def test_weights_lines_and_lists(self, backend, seeded, small_data, disagreement, capsys, form):
         training, tests = small_data

@@ -63,6 +63,7 @@ def test_the_weights_of_the_books_repository():
     assert distance(pickle.loads(pickle.dumps(ours)), oracle) < 1e-12
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("any_backend")
 def test_a_hundred_calls_of_train():
     ours, oracle = twins()

@@ -38,6 +38,7 @@ def disagreement(ours, theirs):
     return max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_same_seed_same_numbers_and_lines(program, capsys):
@@ -443,16 +444,24 @@ def four_layers(seed):
     return model
 
 
-@pytest.mark.usefixtures("backend")
-def test_the_program_of_four_layers():
+@pytest.fixture(scope="module")
+def original_of_four_layers():
+    """20 images, their labels, and the original's losses and parameters after 100 updates by all of them."""
     (digits, labels), _ = fastnn.datasets.load_mnist()
     dataset, labels = digits[:20], labels[:20]
     model = four_layers(seed=2)
     weights, biases = [w.copy() for w in model.weights], [b.copy() for b in model.biases]
     losses = oracle.four_layers(dataset / 255, oracle.conver2one_hot(labels), weights, biases, 0.01, 100)
+    return dataset, labels, losses, weights + biases
+
+
+@pytest.mark.usefixtures("backend")
+def test_the_program_of_four_layers(original_of_four_layers):
+    dataset, labels, losses, parameters = original_of_four_layers
+    model = four_layers(seed=2)
     history = model.fit(dataset, labels, epochs=100, batch_size=20, learning_rate=0.01, shuffle=False)
     np.testing.assert_allclose(history.loss, losses, rtol=1e-10)
-    assert disagreement(model.weights + model.biases, weights + biases) < 1e-10
+    assert disagreement(model.weights + model.biases, parameters) < 1e-10
 
 
 def test_the_weights_of_the_program_of_four_layers_are_truncated_normal():

@@ -53,6 +53,7 @@ def conversions(monkeypatch):
     return made
 
 
+@pytest.mark.quick("backend")
 @pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("k", [1, 2, 5, 40, ROWS])
 def test_every_backend_gives_the_originals_answers(k):

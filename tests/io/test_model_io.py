@@ -65,6 +65,7 @@ MODELS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("options", MODELS)
 def test_loaded_model_is_the_saved_one(tmp_path, options):
     model = fastnn.MLP(seed=3, **options)

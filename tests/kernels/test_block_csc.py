@@ -21,6 +21,7 @@ ROWS = 640
 TOLERANCES = [("float32", 3e-5), ("float64", 1e-13)]
 
 
+@pytest.mark.quick("dtype", "batch")
 @pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [5, 31, 256, 300, 640])  # one and several blocks; the last batch is smaller

@@ -29,6 +29,7 @@ def outputs(backend, problem):
     return out
 
 
+@pytest.mark.quick("backend", "dtype", "inputs")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("inputs", problems.INPUT_KINDS)
 @pytest.mark.parametrize("net", NETS, ids=str)
@@ -41,6 +42,7 @@ def test_every_kind_of_input(backend, dtype, net, inputs, bias, tmp_path):
     assert problems.distance(out, outputs(reference, problem)) <= TOLERANCE * EPSILON[dtype]
 
 
+@pytest.mark.quick("backend", "output")
 @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
 @pytest.mark.parametrize("output", ACTIVATIONS)
 def test_every_activation(backend, activation, output):

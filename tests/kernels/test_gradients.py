@@ -17,6 +17,7 @@ OUTPUTS = [
 ]
 
 
+@pytest.mark.quick("backend", "output", "loss")
 @pytest.mark.parametrize("labels", [True, False])
 @pytest.mark.parametrize(("output", "loss"), OUTPUTS)
 @pytest.mark.parametrize("hidden", HIDDEN)

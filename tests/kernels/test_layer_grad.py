@@ -18,6 +18,7 @@ def way_back(backend, problem, outputs, output_grad):
     return grad, input_grad
 
 
+@pytest.mark.quick("backend", "dtype", "activation")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("inputs", problems.INPUT_KINDS)
 @pytest.mark.parametrize("activation", HIDDEN)

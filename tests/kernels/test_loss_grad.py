@@ -35,6 +35,7 @@ def loss_and_gradient(backend, problem):
     return loss, problems.packed(problem.net, grad)
 
 
+@pytest.mark.quick("backend", "dtype", "inputs")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("labels", [True, False])
 @pytest.mark.parametrize("inputs", problems.INPUT_KINDS)

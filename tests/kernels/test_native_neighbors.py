@@ -50,6 +50,7 @@ def grouping(request):
     native.override_plan(queries=None)
 
 
+@pytest.mark.quick("grouping")
 @pytest.mark.parametrize("kind", ["random", "sparse", "zeros", "equal"])
 @pytest.mark.parametrize("size", [*point_sets.SIZES, (40, 300, 30), (20, 1025, 9)], ids=str)
 @pytest.mark.usefixtures("grouping")

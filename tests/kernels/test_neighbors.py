@@ -37,6 +37,7 @@ def truth_from_numpy(metric, X, Q):
 # ---- sizes and kinds of data
 
 
+@pytest.mark.quick("backend", "dtype", "metric")
 @each_metric
 @each_dtype
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -106,6 +107,7 @@ ORDERS = {  # of the distances from the first query, as the rows come
 }
 
 
+@pytest.mark.quick("backend", "dtype")
 @each_dtype
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("q", [3, 300])

@@ -48,6 +48,7 @@ def test_bounds_that_are_distances(backend, d, high, k, dtype):
     assert_found(backend, X, Q, exact_codes(X, Q), k)
 
 
+@pytest.mark.quick("backend", "dtype")
 @each_dtype
 @pytest.mark.parametrize(("d", "coarse"), [(2, 1), (17, 5), (64, 16), (96, 48), (130, 100), (784, 33)])
 @pytest.mark.parametrize("n", [33, 700])

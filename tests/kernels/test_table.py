@@ -31,6 +31,7 @@ def test_every_table_says_its_name_and_what_it_can_do(backend):
         assert backend.capabilities == spec.Capabilities()
 
 
+@pytest.mark.quick("backend", "name")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_parameters_are_those_of_the_table(backend, name):
     expected = shape(getattr(spec.Kernels, name))[1:]  # without self

@@ -60,6 +60,7 @@ def check(backend, problem, order, batch, rule):
         assert problems.distance(state[-1], reference_state[-1]) <= tolerance(rule, dtype)
 
 
+@pytest.mark.quick("backend", "dtype", "inputs")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("labels", [True, False])
 @pytest.mark.parametrize("inputs", problems.INPUT_KINDS)
@@ -72,6 +73,7 @@ def test_every_kind_of_input(backend, dtype, net, inputs, labels, bias, tmp_path
     check(backend, problem, order, 4, RULES["sgd"])  # two batches of 4 and one of 2
 
 
+@pytest.mark.quick("backend", "rule")
 @pytest.mark.parametrize("inputs", ["sparse", "dense"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)

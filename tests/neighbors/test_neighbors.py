@@ -40,6 +40,7 @@ def theirs(metric, X, **settings):
 # ---- search
 
 
+@pytest.mark.quick("metric", "pruning")
 @each_pruning
 @each_metric
 @pytest.mark.parametrize("dtype", point_sets.DTYPES)
@@ -233,6 +234,7 @@ def test_as_many_rows_as_there_are_places(count):
 # ---- votes
 
 
+@pytest.mark.quick("metric")
 @each_metric
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("k", [1, 4, 9])

@@ -27,6 +27,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.quick("backend")
 @pytest.mark.parametrize("l2", [0.0, 0.02])
 @pytest.mark.parametrize(("settings", "rule"), SETTINGS, ids=str)
 def test_epochs_are_those_of_the_equations(backend, data, settings, rule, l2):
@@ -123,6 +124,7 @@ def test_all_backends_train_alike(data):
         assert np.abs(model.params - models[0].params).max() <= 1e-12 * np.abs(models[0].params).max()
 
 
+@pytest.mark.quick("backend")
 def test_training_learns(backend):
     """Two moons' simplest cousin: exclusive or."""
     X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]

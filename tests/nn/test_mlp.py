@@ -185,6 +185,7 @@ def test_without_biases():
 # ---- inputs
 
 
+@pytest.mark.quick("backend")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_forward_takes_any_array_of_rows(backend, dtype, tmp_path):
     model = MLP([6, 5, 3], dtype=dtype, seed=0)
