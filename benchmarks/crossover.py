@@ -10,7 +10,7 @@ forms    the inputs dense, as block-CSC, or by micro-batches, by batch size, wid
          with more pixels set
 offset   standardised digits dense, or less their column offset, by width, batch size and share of pixels that differ
          from it
-online   a block of batches at a time, or batch by batch; a block's inputs dense, or by micro-batches
+online   single samples: dense inputs in online blocks, or active ones sample by sample
 splits   what threads split of the first layer, its inputs or its outputs, by width, type and batch size
 threads  one or all
 packing  images given as reals, trained on as they are or as bytes, by width, type and epochs
@@ -36,7 +36,6 @@ from fastnn.kernels import native, num_threads
 
 ROWS = 12_000
 SPLITS = "inputs", "outputs", None
-BLOCK_INPUTS = {"dense": "dense", "micro": "micro-batches", "plan": None}
 Ways = dict[str, Callable[[], float]]  # each trains an epoch and returns its seconds
 
 
@@ -114,16 +113,10 @@ def offset(rounds: int) -> Iterator[dict[str, object]]:
 
 def online(rounds: int) -> Iterator[dict[str, object]]:
     for hidden in (30, 88, 300):
-        for batch_size in (1, 2, 3, 4, 6):
-            X = digits(1.0)
-            # a penalty, however small, makes plain SGD go batch by batch
-            ways = {"blocks": trainer(X, hidden, batch_size), "batches": trainer(X, hidden, batch_size, l2=1e-30)}
-            chosen = "blocks" if batch_size <= 4 else "batches"
-            yield measure(f"hidden {hidden}, batch {batch_size}, dense", ways, chosen, rounds)
-        for active in (0.0, 0.45, 0.6):
+        for active in (0.0, 0.45, 0.6, 1.0):
             X = digits(active)
-            # a block has micro-batches of its own
-            ways = {way: trainer(X, hidden, 1, form) for way, form in BLOCK_INPUTS.items()}
+            # what is not dense and has no column offset goes sample by sample
+            ways = {way or "plan": trainer(X, hidden, 1, way) for way in ("dense", "micro-batches", None)}
             share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
             yield measure(f"hidden {hidden}, batch 1, {share:.0%} of quads active", ways, "plan", rounds)
 

@@ -155,7 +155,6 @@ class TrainPlan(NamedTuple):
     weights: str  # "in place", "packed panels", "thread-local", "thread-local panels"
     update: str  # "none", "fused SGD", "fused optimizer", "reduce then apply", "deferred", "added to the gradient"
     reads_ahead: bool  # the next batch's inputs while threads wait for one another
-    multiplies_ahead: bool  # and their first layer along with the update
     threads: int
     block: int  # samples that go through the network together
     span: int  # online blocks from one deferred update to the next

@@ -23,7 +23,11 @@ RELU: dict[str, Any] = {"activation": "relu", "output": "softmax"}
 WORKLOADS: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
     "A float32": ([784, 30, 10], SIGMOID, {"batch_size": 10, "learning_rate": 3.0}),
     "A float64": ([784, 30, 10], {**SIGMOID, "dtype": "float64"}, {"batch_size": 10, "learning_rate": 3.0}),
-    "A in 32s": ([784, 30, 10], SIGMOID, {"batch_size": 32, "learning_rate": 3.0}),  # in lists by AVX2, else in teams
+    "A in 32s": (
+        [784, 30, 10],
+        SIGMOID,
+        {"batch_size": 32, "learning_rate": 3.0},
+    ),  # block-CSC by AVX2, else micro-batches
     "B float64": ([784, 88, 10], {**SIGMOID, "bias": False, "dtype": "float64"}, {"batch_size": 1}),
     "C float64": ([784, 64, 32, 10], {**SIGMOID, "dtype": "float64"}, {"batch_size": 30, "learning_rate": 3.0}),
     "D float32": ([784, 128, 10], RELU, {"batch_size": 32, "optimizer": "adam", "learning_rate": 0.001}),

@@ -25,8 +25,8 @@ NETS = [
     ((50, 133, 3), ("tanh", "sigmoid"), "rashid"),  # what goes back is not the output's delta
 ]
 BATCHES = {  # samples: what plain SGD does with them
-    1: "online blocks of batches of one sample",
-    3: "online blocks of batches of several",
+    1: "online blocks, or single samples in micro-batches",
+    3: "less than a micro-batch",
     5: "the inputs split, micro-batches, too little work for threads",
     20: "micro-batches",
     50: "block-CSC",

@@ -159,7 +159,7 @@ cdef extern from "api.h" nogil:
         int splits
         fnn_weights weights
         fnn_update update
-        int reads_ahead, multiplies_ahead, threads
+        int reads_ahead, threads
         int64_t block, span, samples_sharing
         fnn_density density
 
@@ -727,7 +727,7 @@ def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, ru
         purpose, fnn_names_of_regimes[plan.regime].decode(), fnn_names_of_inputs[plan.inputs].decode(),
         fnn_names_of_offsets[plan.offset].decode(), fnn_names_of_splits[plan.split].decode(), plan.splits,
         fnn_names_of_weights[plan.weights].decode(), fnn_names_of_updates[plan.update].decode(),
-        bool(plan.reads_ahead), bool(plan.multiplies_ahead), plan.threads, plan.block, plan.span, plan.samples_sharing,
+        bool(plan.reads_ahead), plan.threads, plan.block, plan.span, plan.samples_sharing,
         None if plan.density.x < 0 else plan.density.x, None if plan.density.e < 0 else plan.density.e)
 
 

@@ -9,10 +9,18 @@
 
 /* Bytes of a call's arena, whatever will be measured. */
 static size_t arena_bytes(const fnn_net *net, const fnn_train_request *request) {
-    const fnn_train_plan plan = fnn_plan_training(request);
-    const size_t leading = layout_workspace(NULL, net, &plan, request->purpose == TRAINING, NULL);
-    const size_t others = plan.threads > 1 ? (plan.threads - 1) * layout_workspace(NULL, net, &plan, 0, NULL) : 0;
-    return sample_bytes(net) + leading + others + (request->purpose == LAYER_GRADIENT ? layer_bytes(net) : 0);
+    const int leads = request->purpose == TRAINING;
+    fnn_train_plan plan = fnn_plan_training(request);
+    size_t most = layout_workspace(NULL, net, &plan, leads, NULL) +
+                  (plan.threads - 1) * layout_workspace(NULL, net, &plan, 0, NULL);
+    if (plan.needs && plan.regime == ONLINE_BLOCKS) { /* or these become short batches */
+        plan.regime = SHORT_BATCHES;
+        plan.reads_ahead = 1;
+        const size_t bytes = layout_workspace(NULL, net, &plan, leads, NULL) +
+                             (plan.threads - 1) * layout_workspace(NULL, net, &plan, 0, NULL);
+        if (bytes > most) most = bytes;
+    }
+    return sample_bytes(net) + most + (request->purpose == LAYER_GRADIENT ? layer_bytes(net) : 0);
 }
 
 const fnn_kernels TABLE = {

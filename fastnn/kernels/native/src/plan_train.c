@@ -1,8 +1,6 @@
 /* The plan of training, gradients and outputs; see plan_train.h. Pure: it reads its request and nothing else. */
 #include "plan_train.h"
 
-/* Samples of a batch up to which plain SGD takes several batches at a time. (online) */
-#define MOST_ONLINE 4
 /* Online blocks between two deferred updates of the column offset. (offset) */
 #define ONLINE_SPAN 16
 /* Cache lines of the first layer's outputs from which threads split these rather than the inputs: the layers behind are
@@ -13,10 +11,10 @@
 /* Cache lines of first-layer outputs times samples of a batch from which block-CSC is faster than micro-batches: its
    samples share the cost of walking a column. (forms) */
 #define BLOCK_CSC_WORK 200
-/* The same of bytes where each thread sums over all inputs, by the width of the vectors: there the way changes no bit,
-   so instruction sets may differ. (forms) */
-#define BLOCK_CSC_WORK_BYTES_512 250
+/* The same of bytes, for vectors of 32 bytes and batches of at least so many samples, where each thread sums over all
+   inputs: there the way changes no bit, so instruction sets may differ. (forms) */
 #define BLOCK_CSC_WORK_BYTES_256 50
+#define BLOCK_CSC_SAMPLES_256 8
 /* The same where too many inputs are active for micro-batches, and a batch has at least so many samples. (forms) */
 #define BLOCK_CSC_WORK_ACTIVE 64
 #define BLOCK_CSC_SAMPLES_ACTIVE 16
@@ -77,11 +75,12 @@ int fnn_threads_for(double work, double least, int allowed, int all_threads) {
    behind. A gradient, though no thread splits it, sums as such a training does. */
 static int splits_outputs(const fnn_train_request *r) {
     if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS) return 0;
-    if (r->batch_size <= MOST_ONLINE || r->batch_size > SHORT_BATCH) return 0;
+    if (r->batch_size == 1 || r->batch_size > SHORT_BATCH) return 0;
     return r->forced_split >= 0 ? r->forced_split == SPLIT_OUTPUTS : r->output_lines >= SPLIT_OUTPUTS_LINES;
 }
 
-static void plan_shape(const fnn_train_request *r, int wide, fnn_train_plan *p) {
+/* What does not depend on the inputs, but for `online`: are single samples taken several at a time? */
+static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_train_plan *p) {
     p->splits = p->span = p->threads = 1;
     p->split = SPLIT_NOTHING;
     if (r->purpose != TRAINING) {
@@ -98,9 +97,9 @@ static void plan_shape(const fnn_train_request *r, int wide, fnn_train_plan *p) 
         p->block = LONG_BLOCK;
         p->update = REDUCE_THEN_APPLY;
         p->split = SPLIT_SAMPLES;
-    } else if (r->is_plain_sgd && r->batch_size <= MOST_ONLINE && r->rows > MOST_ONLINE) {
+    } else if (online) {
         p->regime = ONLINE_BLOCKS;
-        p->block = ONLINE_BLOCK / r->batch_size * r->batch_size;
+        p->block = ONLINE_BLOCK;
         p->update = FUSED_SGD;
     } else {
         p->regime = SHORT_BATCHES;
@@ -123,11 +122,14 @@ static void plan_shape(const fnn_train_request *r, int wide, fnn_train_plan *p) 
 static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide, fnn_train_plan *p) {
     const int online = inputs == ONLINE_MICRO_BATCHES;
     const int64_t rows = r->batch_size < r->rows ? r->batch_size : r->rows;
-    const int seeks_offset = r->purpose != OUTPUTS && !r->is_uint8 && !r->has_block_csc;
-    const double offset_rows = online ? 0 : wide ? OFFSET_ROWS_WIDE : OFFSET_ROWS;
-    p->counted = inputs == BLOCK_CSC ? BY_SAMPLE : BY_MICRO_BATCH;
-    p->samples_sharing = online ? ONLINE_MICRO_BATCH : rows > MICRO_BATCH ? MICRO_BATCH : rows;
-    if (p->counted == BY_SAMPLE) p->samples_sharing = 1;
+    const double offset_cost = (online ? 0 : wide ? OFFSET_ROWS_WIDE : OFFSET_ROWS) / (double)rows;
+    const int seeks_offset =
+        r->purpose != OUTPUTS && !r->is_uint8 && !r->has_block_csc && offset_cost < MOST_ACTIVE;
+    p->samples_sharing = online                ? ONLINE_MICRO_BATCH
+                         : inputs == BLOCK_CSC ? 1
+                         : rows > MICRO_BATCH  ? MICRO_BATCH
+                                               : rows;
+    p->counted = p->samples_sharing == 1 ? BY_SAMPLE : BY_MICRO_BATCH;
     p->density = r->density[p->counted];
     p->offset = NO_OFFSET;
     if (r->rows == 1) p->density.x = 0; /* one row is done sooner than counted */
@@ -140,7 +142,7 @@ static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide,
             p->needs = NEEDS_OFFSET_DENSITY;
             return 0;
         }
-        const double cost = p->density.e + offset_rows / (double)rows;
+        const double cost = p->density.e + offset_cost;
         if (cost < MOST_ACTIVE && cost < MOST_LEFT_BY_OFFSET * p->density.x) {
             p->offset = COLUMN_OFFSET;
             return 1;
@@ -151,9 +153,9 @@ static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide,
 
 static void plan_inputs(const fnn_train_request *r, int wide, fnn_train_plan *p) {
     const int64_t work = r->batch_size * r->output_lines;
-    const int64_t work_of_bytes = r->vector_bytes == 64   ? BLOCK_CSC_WORK_BYTES_512
-                                  : r->vector_bytes == 32 ? BLOCK_CSC_WORK_BYTES_256
-                                                          : BLOCK_CSC_WORK;
+    const int64_t work_of_bytes = r->vector_bytes == 32 && r->batch_size >= BLOCK_CSC_SAMPLES_256
+                                      ? BLOCK_CSC_WORK_BYTES_256
+                                      : BLOCK_CSC_WORK;
     const int64_t least_work = wide && r->is_uint8 ? work_of_bytes : BLOCK_CSC_WORK;
     const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd;
     const int forced = r->forced_inputs, online = p->regime == ONLINE_BLOCKS;
@@ -187,15 +189,19 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
     if (r.purpose != TRAINING) r.batch_size = r.rows;
     if (r.purpose == LAYER_GRADIENT && r.rows > LONG_BLOCK) r.batch_size = LONG_BLOCK;
     const int wide = splits_outputs(&r);
+    const int online = r.purpose == TRAINING && r.is_plain_sgd && r.batch_size == 1 && r.rows > 1;
     fnn_train_plan p = {.density = {-1, -1}};
-    plan_shape(&r, wide, &p);
-    p.reads_ahead = p.regime == SHORT_BATCHES && r.batch_size > MOST_ONLINE &&
-                    r.batch_size * r.inputs * r.real_bytes <= MOST_READ_AHEAD_BYTES;
+    plan_shape(&r, wide, online, &p);
     plan_inputs(&r, wide, &p);
+    if (online && !p.needs && p.inputs != DENSE && !p.offset) { /* sparse samples are faster one by one */
+        plan_shape(&r, wide, 0, &p);
+        plan_inputs(&r, wide, &p);
+    }
+    p.reads_ahead = p.regime == SHORT_BATCHES && r.batch_size * r.inputs * r.real_bytes <= MOST_READ_AHEAD_BYTES;
     if (p.needs) return p;
     const int by_columns = p.inputs == BLOCK_CSC || p.inputs == STORED_BLOCK_CSC;
     if (p.regime == ONLINE_BLOCKS) {
-        if (p.inputs != DENSE) p.block = ONLINE_MICRO_BATCH / r.batch_size * r.batch_size;
+        if (p.inputs != DENSE) p.block = ONLINE_MICRO_BATCH;
         if (p.offset) p.span = ONLINE_SPAN, p.update = DEFERRED_UPDATE;
     }
     if (p.split == SPLIT_OUTPUTS && by_columns)
@@ -204,8 +210,7 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
         p.weights = THREAD_LOCAL;
     else if (p.regime == LONG_BATCHES && by_columns)
         p.weights = PACKED_PANELS;
-    p.reads_ahead &= p.threads > 1 || p.weights == THREAD_LOCAL_PANELS; /* else there is nothing to wait for */
-    p.multiplies_ahead = p.reads_ahead && p.weights == THREAD_LOCAL_PANELS && !p.offset;
+    p.reads_ahead &= p.threads > 1; /* else there is nothing to wait for */
     p.prefetched_rows = p.inputs == DENSE ? PREFETCHED_ROWS_DENSE : PREFETCHED_ROWS;
     p.prefetched_bytes = p.inputs == DENSE ? PREFETCHED_BYTES_DENSE : INT64_MAX;
     return p;

@@ -30,8 +30,6 @@
 #define LONG_BLOCK 128
 /* Samples that are packed together into block-CSC if the column offset is taken off them first. */
 #define PACKED_TOGETHER 16
-/* Bytes of the gradient that a block's micro-batches write together before an optimizer takes them. */
-#define GRADIENT_BYTES 65536
 /* Samples that block-CSC has room for from which what comes next is prefetched: shorter columns end before it comes. */
 #define PREFETCH_SAMPLES 64
 /* Rows at most in which active inputs are counted. */
@@ -41,7 +39,7 @@
 
 typedef enum { TRAINING, GRADIENT, OUTPUTS, LAYER_GRADIENT } fnn_purpose;
 
-/* online block: plain SGD in very small batches, several at a time by their Gram matrix (train/online.h);
+/* online block: plain SGD by single samples, several at a time by their Gram matrix (train/online.h);
    short batch: one forward and backward pass a batch, each layer's gradient straight into its update (train/epoch.h);
    long batch: blocks of samples, whose gradients are added up before the update (train/epoch.h);
    blocks: the same without an update, for outputs and gradients (train/outputs.h, train/gradient.h). */
@@ -102,7 +100,7 @@ typedef struct {
     int forced_split;  /* SPLIT_INPUTS or SPLIT_OUTPUTS, where either may be */
     int all_threads;   /* however little the work is */
     /* what was measured */
-    fnn_density density[2]; /* by sample, by micro-batch */
+    fnn_density density[2]; /* by sample, by micro-batch of this batch or, for an online block, of its own */
     int ends_agree; /* of a single row: are its first and last input one value other than zero? negative: not looked at */
 } fnn_train_request;
 
@@ -118,7 +116,6 @@ typedef struct {
     fnn_weights weights;
     fnn_update update;
     int reads_ahead;      /* are the next batch's inputs brought in while threads wait for one another? */
-    int multiplies_ahead; /* and does their first layer go along with the update, so that W0 comes but once from memory? */
     int threads;
     int64_t block;        /* samples that go through the network together */
     int64_t span;         /* online blocks from one deferred update to the next; else 1 */
@@ -127,8 +124,8 @@ typedef struct {
     fnn_density density;  /* what it went by; negative where nothing had to be known */
 } fnn_train_plan;
 
-/* plan_train.c. While `needs` is something, regime, split, splits and threads hold already, whether there is an update or a
-   gradient, and as the most that they may become block and reads_ahead. */
+/* plan_train.c. While `needs` is something, splits hold already and what is split, whether there is an update or a
+   gradient, and as the most that they may become threads, block and reads_ahead; online blocks may become short batches. */
 fnn_train_plan fnn_plan_training(const fnn_train_request *request);
 
 /* What is done to rows once, before `epochs` of training on them. */

@@ -148,29 +148,20 @@ typedef struct {
     real *z;
 } csc_batch;
 
-INLINE void begin_panel(const int vectors, const csc_batch *batch, int64_t column) {
-    fill_panel(vectors, batch->x, batch->samples, batch->start, 0, column);
-}
-
-INLINE void end_panel(const int vectors, const csc_batch *batch, int64_t column) {
-    for (int64_t s = 0; s < batch->samples; s++)
-        UNROLL for (int j = 0; j < vectors; j++)
-            vstore(batch->z + s * batch->stride + column + j * LANES,
-                       vload(batch->x->panel + s * PANEL_COLUMNS + j * LANES));
-}
-
 /* In some vectors of columns, over the inputs low..high. */
 INLINE void forward_panel(const int vectors, const csc_batch *batch, int64_t low, int64_t high, panel_matrix w,
                               int64_t column) {
     const block_csc x = *batch->x; /* a copy, as what is written through pointers cannot be it */
     w = panel_of(w, column, vectors);
-    begin_panel(vectors, batch, column);
+    fill_panel(vectors, &x, batch->samples, batch->start, 0, column);
     for (int64_t block = first_block(low); block * INPUT_BLOCK < high; block++) {
         if (x.start[block] == x.end[block]) continue;
         prefetch_block(vectors, &x, block + 1, high, w);
         forward_tile(vectors, &x, block, w);
     }
-    end_panel(vectors, batch, column);
+    for (int64_t s = 0; s < batch->samples; s++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            vstore(batch->z + s * batch->stride + column + j * LANES, vload(x.panel + s * PANEL_COLUMNS + j * LANES));
 }
 
 INLINE void gradient_nonzeros(const int vectors, const int of_bytes, const block_csc *x, int64_t block,
@@ -201,24 +192,19 @@ INLINE void gradient_tile(const int vectors, const block_csc *x, int64_t block, 
         UNROLL for (int j = 0; j < vectors; j++) vstore(rows[k] + j * LANES, tile[k][j]);
 }
 
-/* g += x^T delta (batch->z) in some vectors of columns, over the inputs low..high. Where g is W itself, z of the next
-   batch may go along, if there is one: W then comes once a batch from a cache that cannot hold it. */
-INLINE void gradient_panel(const int vectors, const csc_batch *batch, int64_t low, int64_t high, int64_t column,
-                           panel_matrix g, const csc_batch *next) {
-    const block_csc here = *batch->x, ahead = next ? *next->x : here; /* copies as above */
+/* g += x^T delta (batch->z) in some vectors of columns, over the inputs low..high. */
+INLINE void gradient_panel(const int vectors, const csc_batch *batch, int64_t low, int64_t high, panel_matrix g,
+                           int64_t column) {
+    const block_csc x = *batch->x; /* a copy as above */
     g = panel_of(g, column, vectors);
-    fill_panel(vectors, batch->x, batch->samples, batch->z, batch->stride, column);
-    if (next) begin_panel(vectors, next, column);
+    fill_panel(vectors, &x, batch->samples, batch->z, batch->stride, column);
     for (int64_t block = first_block(low); block * INPUT_BLOCK < high; block++) {
-        if (here.start[block] < here.end[block]) {
-            real *rows[INPUT_BLOCK];
-            prefetch_block(vectors, &here, block + 1, high, g);
-            block_rows(&here, block, g, here.sink, rows);
-            gradient_tile(vectors, &here, block, 0, rows);
-        }
-        if (next && ahead.start[block] < ahead.end[block]) forward_tile(vectors, &ahead, block, g);
+        if (x.start[block] == x.end[block]) continue;
+        real *rows[INPUT_BLOCK];
+        prefetch_block(vectors, &x, block + 1, high, g);
+        block_rows(&x, block, g, x.sink, rows);
+        gradient_tile(vectors, &x, block, 0, rows);
     }
-    if (next) end_panel(vectors, next, column);
 }
 
 /* Expands to a loop over the panels of the columns left..right that calls CALL(n), with `column`, for one of n vectors:
@@ -243,10 +229,10 @@ static void block_csc_forward(const csc_batch *batch, int64_t low, int64_t high,
 #undef CALL
 }
 
-/* Columns left..right, whole vectors, of g += x^T delta over the inputs low..high; see gradient_panel. */
-static void block_csc_gradient(const csc_batch *batch, int64_t low, int64_t high, int64_t left, int64_t right,
-                               panel_matrix g, const csc_batch *next) {
-#define CALL(n) gradient_panel(n, batch, low, high, column, g, next)
+/* Columns left..right, whole vectors, of g += x^T delta over the inputs low..high. */
+static void block_csc_gradient(const csc_batch *batch, int64_t low, int64_t high, panel_matrix g, int64_t left,
+                               int64_t right) {
+#define CALL(n) gradient_panel(n, batch, low, high, g, column)
     EACH_PANEL(left, right, CALL)
 #undef CALL
 }

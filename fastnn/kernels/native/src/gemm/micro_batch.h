@@ -11,9 +11,6 @@
 #include "block_csc.h"
 #include "tiles.h"
 
-/* Micro-batches of a block of samples at most. */
-#define BLOCK_MICRO_BATCHES (SHORT_BATCH / MICRO_BATCH + 1)
-
 typedef struct {
     int32_t *index;        /* (micro-batches, width) each one's active inputs, ascending */
     int64_t *count;        /* (micro-batches, SPLITS) how many in each split */
@@ -210,33 +207,22 @@ static void micro_batch_forward(const micro_batches *x, const row_pointers *rows
         }
 }
 
-/* g += x^T delta over some of a split's active inputs: those before `end` that earlier calls have not dealt with.
-   done[micro-batch] counts these. */
-static void micro_batch_gradient_until(const micro_batches *x, const row_pointers *rows, int split, int64_t end,
-                                       const first_product *p, int64_t *done) {
+/* g += x^T delta over a split's active inputs. */
+static void micro_batch_gradient(const micro_batches *x, const row_pointers *rows, int split,
+                                 const first_product *p) {
     for (int64_t first = 0; first < p->samples; first += MICRO_BATCH) {
-        const int64_t batch = first / MICRO_BATCH, rest = x->count[batch * SPLITS + split] - done[batch];
-        const int64_t after = first + MICRO_BATCH < p->samples ? first + MICRO_BATCH : p->samples;
-        const int32_t *index = x->index + batch * x->width + x->bounds[split] + done[batch];
-        int64_t count = end < x->bounds[split + 1] ? 0 : rest;
-        while (count < rest && index[count] < end) count++;
+        const int64_t batch = first / MICRO_BATCH, rest = p->samples - first;
+        const int64_t after = rest < MICRO_BATCH ? p->samples : first + MICRO_BATCH;
         for (int64_t s = first; s < after; s += MICRO_ROWS)
             for (int64_t j = p->left; j < p->right; j += MICRO_VECTORS * LANES) {
                 const int64_t height = after - s < MICRO_ROWS ? after - s : MICRO_ROWS;
                 const int64_t vectors = (p->right - j) / LANES;
                 spread_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
-                    &(micro_operands){rows->row + s, rows->byte_value, index, count, p->w + j, p->w_stride},
+                    &(micro_operands){rows->row + s, rows->byte_value, x->index + batch * x->width + x->bounds[split],
+                                      x->count[batch * SPLITS + split], p->w + j, p->w_stride},
                     p->z + s * p->stride + j);
             }
-        done[batch] += count;
     }
-}
-
-/* g += x^T delta over a split's active inputs. */
-static void micro_batch_gradient(const micro_batches *x, const row_pointers *rows, int split,
-                                 const first_product *p) {
-    int64_t done[BLOCK_MICRO_BATCHES] = {0};
-    micro_batch_gradient_until(x, rows, split, x->bounds[split + 1], p, done);
 }
 
 #endif

@@ -74,7 +74,7 @@ typedef void tile_function(int from, int64_t depth, const gemm_operands *in, int
 #endif
 EACH_TILE_HEIGHT(TILES)
 /* A single row would wait for each sum's last addition, so it takes many at once. */
-#define EACH_WIDTH(DO) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#define EACH_WIDTH(DO) DO(3) DO(4) DO(5) DO(6)
 #define WIDE_ROW(vectors) TILE(1, vectors, NO_INDEX) TILE(1, vectors, INDEX_B) TILE(1, vectors, INDEX_C)
 EACH_WIDTH(WIDE_ROW)
 static tile_function *const tile_of[TILE_ROWS][2][3] = {EACH_TILE_HEIGHT(NAMES)};

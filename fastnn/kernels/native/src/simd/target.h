@@ -106,6 +106,6 @@ INLINE void set_float_control(uint64_t bits) { (void)bits; }
 #define MICRO_VECTORS 2
 #endif
 
-#define MOST_VECTORS 12 /* of a tile of a single row */
+#define MOST_VECTORS 6 /* of a tile of a single row */
 
 #endif

@@ -17,8 +17,7 @@ static void first_gradient(workspace *ws, int64_t m, real *delta, real *all) {
     switch (ws->plan.inputs) {
     case BLOCK_CSC:
     case STORED_BLOCK_CSC:
-        block_csc_gradient(&(csc_batch){&in->csc, m, stride, NULL, delta}, ws->low, ws->high, ws->left, ws->right, g,
-                           ws->ahead.x ? &ws->ahead : NULL);
+        block_csc_gradient(&(csc_batch){&in->csc, m, stride, NULL, delta}, ws->low, ws->high, g, ws->left, ws->right);
         break;
     case ONLINE_MICRO_BATCHES:
         for (int c = ws->first_read; c < ws->end_read; c++) online_micro_batch_gradient(&in->online, c, &p);

@@ -3,7 +3,7 @@
    A short batch: each thread owns its splits of the first layer's inputs, rows of W0, or outputs, columns of W0. The
    splits' partial sums of z meet at one barrier a batch, and the layers behind them are computed by every thread for
    itself, in the same way, on its own copy of their parameters.
-   Online blocks: the same, but for several batches at a time; see online.h.
+   Online blocks: the same, but for several single samples at a time; see online.h.
    A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of its own; these are added up
    in the order of the parts, each thread updating a range of the parameters.
    Called through the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
@@ -54,8 +54,7 @@ static int short_batch(workspace *ws, const int64_t *rows, int64_t m, int64_t le
         reduce_partial(ws, m, left, partial);
         activate_first(ws, m);
     } else {
-        if (!ws->ahead.x) /* or it has gone along with the last update */
-            first_layer(ws, 0, ws->splits, m, offset_start(ws, 0, ws->splits, bias_of(ws, 0)), ws->a[1]);
+        first_layer(ws, 0, ws->splits, m, offset_start(ws, 0, ws->splits, bias_of(ws, 0)), ws->a[1]);
         activate_first(ws, m);
     }
     if (ws->plan.split == SPLIT_OUTPUTS) {
@@ -73,10 +72,6 @@ static int short_batch(workspace *ws, const int64_t *rows, int64_t m, int64_t le
         ws->correct = correct_before;
         return 0;
     }
-    ws->ahead = (csc_batch){0};
-    if (ws->plan.multiplies_ahead && left > m)
-        ws->ahead =
-            (csc_batch){&ws->next->csc, left - m < m ? left - m : m, net->strides[0], bias_of(ws, 0), ws->a[1]};
     for (int64_t layer = net->layers - 1; layer >= 0; layer--) {
         /* the update needs this layer's delta; the delta before it needs this layer's old weights, the transposed */
         fused_update(ws, layer, m, step);
@@ -218,7 +213,7 @@ static void train_thread(void *argument, int thread, int threads) {
         const int64_t *rows = job->order + start;
         int64_t unit = 1, done;
         switch (plan.regime) {
-        case ONLINE_BLOCKS: done = online_span(&ws, rows, left, batch_size, &step, &unit); break;
+        case ONLINE_BLOCKS: done = online_span(&ws, rows, left, &step, &unit); break;
         case LONG_BATCHES: done = long_batch(&ws, job, rows, m, &step); break;
         default: done = short_batch(&ws, rows, m, left, &step);
         }

@@ -1,4 +1,4 @@
-/* Plain SGD in very small batches, without reading and writing W0 at every step.
+/* Plain SGD by single samples, without reading and writing W0 at every step.
 
    Within a block of samples x_0, x_1, ... that starts at the weights W0, step t would see
        z_t = x_t (W0 + sum_{s<t} x_s^T d_s) = x_t W0 + sum_{s<t} (x_t . x_s) d_s,   d_s = -rate * delta_s.
@@ -86,26 +86,15 @@ static void add_partial(const workspace *ws, const real *partial, int64_t step, 
     for (int64_t i = 0; i < count; i += LANES) vstore(to + i, reduced(ws, partial + i, step));
 }
 
-/* After layer l's update and delta_before: its transposed weights take the same update, with the same roundings. */
-static void update_transposed(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
-    const fnn_net *net = ws->net;
-    const int64_t inputs = net->sizes[l], outputs = net->sizes[l + 1], stride = net->strides[l - 1];
-    real *w = ws->transposed[l];
-    scale_into(ws->before, -step->rate, m * net->strides[l], ws->before);
-    gemm(FROM_C, outputs, stride, m,
-         (gemm_operands){ws->before, 1, net->strides[l], ws->a[l], stride, NULL, w, stride, NULL});
-    for (int64_t k = 0; k < outputs; k++) /* the activations' padding is not zero */
-        for (int64_t i = inputs; i < stride; i++) w[k * stride + i] = 0;
-}
-
-/* Updates by `samples` rows, at most the plan's block, in batches of `batch_size`. Returns how many batches were done: all,
-   or those before the first whose loss is not finite. */
-static int64_t online_block(workspace *ws, const int64_t *rows, int64_t samples, int64_t available, int64_t batch_size,
+/* Updates by `samples` rows, at most the plan's block, one after the other. Returns how many were done: all, or those
+   before the first whose loss is not finite. */
+static int64_t online_block(workspace *ws, const int64_t *rows, int64_t samples, int64_t available,
                             const optimizer_step *step) {
     const fnn_net *net = ws->net;
     const int64_t stride = net->strides[0], z_size = samples * stride, size = z_size + samples * GRAM_STRIDE;
     const real *bias = bias_of(ws, 0);
     real *z = ws->block_z, *gram = ws->gram, *d = ws->d, *partial = next_partial(ws);
+    int64_t done = 0;
     gather(ws, ws->in, rows, 0, samples, available);
     for (int c = ws->first_split; c < ws->end_split; c++) {
         gram_matrix(ws, c, samples, partial + c * size + z_size);
@@ -118,54 +107,48 @@ static int64_t online_block(workspace *ws, const int64_t *rows, int64_t samples,
     await_threads(ws);
     add_partial(ws, partial, size, z_size, z);
     add_partial(ws, partial + z_size, size, samples * GRAM_STRIDE, gram);
-    transpose_weights(ws);
-
-    int64_t first = 0, done = 0;
-    for (; first < samples; first += batch_size, done++) {
-        const int64_t m = samples - first < batch_size ? samples - first : batch_size;
+    for (; done < samples; done++) {
         const double loss_before = ws->loss;
         const int64_t correct_before = ws->correct;
-        for (int64_t s = 0; s < m; s++)
-            for (int64_t j = 0; j < ws->right; j += LANES) {
-                vec start = vload(z + (first + s) * stride + j);
-                if (bias) start += vload(bias + j);
-                vstore(ws->a[1] + s * stride + j, start);
-            }
-        gemm(FROM_C, m, ws->right, first,
-             (gemm_operands){gram + first * GRAM_STRIDE, GRAM_STRIDE, 1, d, stride, NULL, ws->a[1], stride, NULL});
-        ws->in->order = rows + first;
-        activate_first(ws, m);
-        later_layers(ws, 1, m);
-        output_block(ws, m, m);
+        for (int64_t j = 0; j < ws->right; j += LANES) {
+            vec start = vload(z + done * stride + j);
+            if (bias) start += vload(bias + j);
+            vstore(ws->a[1] + j, start);
+        }
+        gemm(FROM_C, 1, ws->right, done,
+             (gemm_operands){gram + done * GRAM_STRIDE, GRAM_STRIDE, 1, d, stride, NULL, ws->a[1], stride, NULL});
+        ws->in->order = rows + done;
+        activate_first(ws, 1);
+        later_layers(ws, 1, 1);
+        output_block(ws, 1, 1);
         if (!isfinite(ws->loss)) {
             ws->loss = loss_before;
             ws->correct = correct_before;
             break;
         }
+        transpose_weights(ws);
         for (int64_t l = net->layers - 1; l > 0; l--) {
-            fused_update(ws, l, m, step);
-            delta_before(ws, l, m);
-            update_transposed(ws, l, m, step);
+            fused_update(ws, l, 1, step);
+            delta_before(ws, l, 1);
         }
-        update_bias(ws, 0, m, step);
-        scale_into(ws->delta, -step->rate, m * stride, d + first * stride);
+        update_bias(ws, 0, 1, step);
+        scale_into(ws->delta, -step->rate, stride, d + done * stride);
     }
-    if (first > samples) first = samples;
-    first_gradient(ws, first, d, ws->params);
-    if (ws->plan.offset) advance_offset(ws, first, d);
+    first_gradient(ws, done, d, ws->params);
+    if (ws->plan.offset) advance_offset(ws, done, d);
     return done;
 }
 
-/* A span of blocks, by up to `available` rows; returns the batches done, and in *unit how many there were to do. */
-static int64_t online_span(workspace *ws, const int64_t *rows, int64_t available, int64_t batch_size,
-                           const optimizer_step *step, int64_t *unit) {
-    const int64_t most = ws->plan.block, span = ws->plan.span * most, all = available < span ? available : span;
+/* A span of blocks, by up to `available` rows; returns the updates done, and in *unit how many there were to do. */
+static int64_t online_span(workspace *ws, const int64_t *rows, int64_t available, const optimizer_step *step,
+                           int64_t *unit) {
+    const int64_t span = ws->plan.span * ws->plan.block, all = available < span ? available : span;
     int64_t done = 0, expected = 0;
     if (ws->plan.offset) begin_span(ws);
-    for (int64_t first = 0; first < all && done == expected; first += most) {
-        const int64_t samples = all - first < most ? all - first : most;
-        expected += (samples + batch_size - 1) / batch_size;
-        done += online_block(ws, rows + first, samples, available - first, batch_size, step);
+    while (expected < all && done == expected) {
+        const int64_t left = all - expected, samples = left < ws->plan.block ? left : ws->plan.block;
+        done += online_block(ws, rows + expected, samples, available - expected, step);
+        expected += samples;
     }
     if (ws->plan.offset) offset_gradient(ws, ws->offset.deferred, ws->params);
     *unit = expected;

@@ -105,19 +105,15 @@ INLINE void start_gradient(const workspace *ws, int64_t input, int64_t column, i
 INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t column, const optimizer_step *step) {
     const panel_matrix w = panel_of(first_weights(ws, ws->params), column, vectors);
     real g[INPUT_BLOCK][PANEL_COLUMNS] __attribute__((aligned(64))), *const rows[INPUT_BLOCK] = {g[0], g[1], g[2], g[3]};
-    const csc_batch *next = ws->ahead.x ? &ws->ahead : NULL;
-    const block_csc csc = ws->in->csc, ahead = next ? *next->x : csc; /* copies, as in gradient_panel */
+    const block_csc csc = ws->in->csc; /* a copy, as in gradient_panel */
     fill_panel(vectors, &csc, m, ws->delta, ws->net->strides[0], column);
-    if (next) begin_panel(vectors, next, column);
     for (int64_t input = ws->low; input < ws->high; input += INPUT_BLOCK) {
         const int64_t left = ws->high - input, count = left < INPUT_BLOCK ? left : INPUT_BLOCK;
         const int64_t here = w.at - ws->params + input * w.stride, block = input / INPUT_BLOCK;
         if (ws->plan.offset) start_gradient(ws, input, column, count, vectors * LANES, g[0], PANEL_COLUMNS);
         gradient_tile(vectors, &csc, block, !ws->plan.offset, rows);
         apply_update(ws, step, 1, g[0], PANEL_COLUMNS, &(parameter_rows){here, w.stride, count, vectors * LANES});
-        if (next && ahead.start[block] < ahead.end[block]) forward_tile(vectors, &ahead, block, w);
     }
-    if (next) end_panel(vectors, next, column);
 }
 
 static void update_block_csc(workspace *ws, int64_t m, const optimizer_step *step) {
@@ -126,23 +122,16 @@ static void update_block_csc(workspace *ws, int64_t m, const optimizer_step *ste
 #undef CALL
 }
 
-/* The same of micro-batches, as many rows at a time as stay in the cache. */
+/* The same of micro-batches, a split of the inputs at a time. */
 static void update_micro_batches(workspace *ws, int64_t m, const optimizer_step *step) {
     const int64_t stride = ws->net->strides[0], left = ws->left, columns = ws->right - left;
-    const int64_t fitting = GRADIENT_BYTES / (columns * (int64_t)sizeof(real));
-    const int64_t most = fitting < TILE_ROWS ? TILE_ROWS : fitting;
-    real *g = ws->gradient; /* holds the rows at work alone, (rows, columns) */
+    real *g = ws->gradient;
+    const first_product p = {m, left, ws->right, ws->delta, stride, g, stride, NULL};
     for (int c = ws->first_read; c < ws->end_read; c++) {
-        int64_t done[BLOCK_MICRO_BATCHES] = {0};
-        for (int64_t i = ws->input_at[c]; i < ws->input_at[c + 1];) {
-            const int64_t rest = ws->input_at[c + 1] - i, rows = rest < most ? rest : most;
-            const first_product p = {m, left, ws->right, ws->delta, stride, g - i * stride, stride, NULL};
-            start_gradient(ws, i, left, rows, columns, g + left, stride);
-            micro_batch_gradient_until(&ws->in->micro, &ws->in->rows, c, i + rows, &p, done);
-            apply_update(ws, step, 1, g + left, stride,
-                         &(parameter_rows){ws->net->weights[0] + i * stride + left, stride, rows, columns});
-            i += rows;
-        }
+        const int64_t low = ws->input_at[c], rows = ws->input_at[c + 1] - low, at = low * stride + left;
+        start_gradient(ws, low, left, rows, columns, g + at, stride);
+        micro_batch_gradient(&ws->in->micro, &ws->in->rows, c, &p);
+        apply_update(ws, step, 1, g + at, stride, &(parameter_rows){ws->net->weights[0] + at, stride, rows, columns});
     }
 }
 
@@ -158,7 +147,7 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
     int64_t low = 0, high = net->sizes[l];
     if (l == 0) low = ws->low, high = ws->high;
     if (l == 1 && ws->split_layer) low = ws->left, high = ws->right < high ? ws->right : high;
-    update_bias(ws, l, m, step); /* first, as z of the next batch begins with it */
+    update_bias(ws, l, m, step);
     if (ws->plan.update != FUSED_OPTIMIZER) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
         real *w = parameters(ws, net->weights[l]);

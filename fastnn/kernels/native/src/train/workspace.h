@@ -55,7 +55,6 @@ typedef struct {
     stored_layout stored;
     column_offset offset;
     batch_inputs *in, *next; /* the block's inputs, and the next one's where the plan reads ahead */
-    csc_batch ahead;         /* the next batch, while z of it goes along with the update; else its x is NULL */
     fnn_barrier *barrier;
     int thread, threads;
     double stalled; /* seconds of waiting for threads without a core */
