@@ -221,7 +221,7 @@ cdef extern from "api.h" nogil:
         int failed
 
     ctypedef struct fnn_kernels:
-        size_t (*arena_bytes)(const fnn_net *, const fnn_train_request *) noexcept nogil
+        size_t (*arena_bytes)(const fnn_net *, const fnn_planned *) noexcept nogil
         void (*plan)(const fnn_net *, const fnn_data *, const int64_t *, fnn_planned *, void *) noexcept nogil
         fnn_work *train
         fnn_work *outputs
@@ -385,7 +385,7 @@ cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
 
 cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *kernels, const fnn_data *data,
                              const fnn_rule *rule, int64_t rows, int64_t batch_size) except *:
-    """What a call is planned from, before any input is looked at."""
+    """A call's plan as far as it goes before any input is looked at, and what it goes by."""
     cdef fnn_planned planned
     memset(&planned, 0, sizeof(planned))
     cdef fnn_train_request *request = &planned.request
@@ -400,8 +400,10 @@ cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *
     request.density[0] = request.density[1] = fnn_density(-1, -1)
     request.ends_agree = -1
     request.threads = FNN_MAX_THREADS  # to ask how many there may be takes longer than a small call
-    if fnn_plan_training(request).threads > 1:
+    planned.plan = fnn_plan_training(request)
+    if planned.plan.threads > 1:
         request.threads = num_threads()
+        planned.plan = fnn_plan_training(request)
     return planned
 
 
@@ -414,7 +416,7 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     cdef const fnn_kernels *kernels = table(params)
     cdef fnn_data data = data_of(X, scale)
     cdef fnn_planned planned = planned_for(shape, OUTPUTS, kernels, &data, NULL, count, count)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef char *outputs = <char *>cnp.PyArray_DATA(out)
     cdef fnn_forward call = fnn_forward(&planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, NULL, 0)
     kernels.plan(&shape.c, &data, NULL, &planned, arena.start)
@@ -438,7 +440,7 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     cdef void *gradient = cnp.PyArray_DATA(grad)
     cdef fnn_data data = data_of(X, scale, y)
     cdef fnn_planned planned = planned_for(shape, GRADIENT, kernels, &data, NULL, count, count)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef Interrupt interrupt = Interrupt()
     cdef double loss
     grad.fill(0)
@@ -457,7 +459,7 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
     cdef const fnn_kernels *kernels = table(params)
     cdef fnn_data data = data_of(X, scale)
     cdef fnn_planned planned = planned_for(shape, LAYER_GRADIENT, kernels, &data, NULL, count, count)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef fnn_layer_gradient call = fnn_layer_gradient(
         &planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, cnp.PyArray_DATA(outputs),
         cnp.PyArray_DATA(output_grad), cnp.PyArray_DATA(grad), cnp.PyArray_DATA(input_grad))
@@ -500,7 +502,7 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     if block_csc is not None:
         samples.block_csc, samples.block_csc_scale = cnp.PyArray_DATA(block_csc.nonzeros), block_csc.scale
     cdef fnn_planned planned = planned_for(shape, TRAINING, kernels, &samples, &update, count, batch_size)
-    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned.request))
+    cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef Interrupt interrupt = Interrupt()
     cdef fnn_training call
     memset(&call, 0, sizeof(call))
@@ -720,7 +722,8 @@ def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, ru
             raise InvalidArgumentError("density", "the share of active input blocks, as this plan needs it", "none")
     else:
         data = data_of(X, 1.0)
-        arena = Arena(kernels.arena_bytes(&shape.c, request))
+        planned.plan = fnn_plan_training(request)
+        arena = Arena(kernels.arena_bytes(&shape.c, &planned))
         kernels.plan(&shape.c, &data, integers(order) if order is not None else NULL, &planned, arena.start)
     plan = planned.plan
     return TrainPlan(

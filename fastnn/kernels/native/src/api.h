@@ -222,11 +222,12 @@ typedef struct {
 /* One instruction set's kernels for one type of parameters. What is a fnn_work is one thread's part of a job, whose
    record is named; results do not depend on how many threads there are. */
 typedef struct {
-    /* Bytes of a 64-byte aligned arena for a request's call, however dense its inputs turn out to be. */
-    size_t (*arena_bytes)(const fnn_net *net, const fnn_train_request *request);
+    /* Bytes of a 64-byte aligned arena for a call, however dense its inputs turn out to be; planned->request is given, and
+       planned->plan as far as it goes before they are looked at. */
+    size_t (*arena_bytes)(const fnn_net *net, const fnn_planned *planned);
 
-    /* Plans the call of planned->request, for the rows order[0..) of data or, without an order, from its first on; its
-       arena has arena_bytes bytes. */
+    /* Measures what that plan needs, in the rows order[0..) of data or, without an order, from its first on, and makes it
+       whole. The arena has arena_bytes bytes. */
     void (*plan)(const fnn_net *net, const fnn_data *data, const int64_t *order, fnn_planned *planned, void *arena);
 
     fnn_work *train;   /* of a fnn_training */

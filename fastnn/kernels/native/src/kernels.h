@@ -8,9 +8,10 @@
 #include "train/outputs.h"
 
 /* Bytes of a call's arena, whatever will be measured. */
-static size_t arena_bytes(const fnn_net *net, const fnn_train_request *request) {
-    const int leads = request->purpose == TRAINING;
-    fnn_train_plan plan = fnn_plan_training(request);
+static size_t arena_bytes(const fnn_net *net, const fnn_planned *planned) {
+    const fnn_purpose purpose = planned->request.purpose;
+    const int leads = purpose == TRAINING;
+    fnn_train_plan plan = planned->plan;
     size_t most = layout_workspace(NULL, net, &plan, leads, NULL) +
                   (plan.threads - 1) * layout_workspace(NULL, net, &plan, 0, NULL);
     if (plan.needs && plan.regime == ONLINE_BLOCKS) { /* or these become short batches */
@@ -20,7 +21,7 @@ static size_t arena_bytes(const fnn_net *net, const fnn_train_request *request) 
                              (plan.threads - 1) * layout_workspace(NULL, net, &plan, 0, NULL);
         if (bytes > most) most = bytes;
     }
-    return sample_bytes(net) + most + (request->purpose == LAYER_GRADIENT ? layer_bytes(net) : 0);
+    return sample_bytes(net) + most + (purpose == LAYER_GRADIENT ? layer_bytes(net) : 0);
 }
 
 const fnn_kernels TABLE = {

@@ -101,7 +101,7 @@ static size_t sample_bytes(const fnn_net *net) {
     return at.used;
 }
 
-/* Asks for a plan until nothing is left to be measured for it. */
+/* Measures what a plan needs, and asks for the next, until nothing is left to be measured. */
 static void plan_call(const fnn_net *net, const fnn_data *data, const int64_t *order, fnn_planned *planned,
                       void *arena) {
     fnn_train_request *request = &planned->request;
@@ -114,7 +114,7 @@ static void plan_call(const fnn_net *net, const fnn_data *data, const int64_t *o
     planned->offset = of.u;
     planned->arena = (char *)arena + at.used;
     memset(of.active, 0, (of.width + INPUT_BLOCK - 1) / INPUT_BLOCK * sizeof(int32_t));
-    while (*plan = fnn_plan_training(request), plan->needs) {
+    for (; plan->needs; *plan = fnn_plan_training(request)) {
         fnn_density *density = &request->density[plan->counted];
         if (plan->needs == NEEDS_DENSITY) {
             density->x = count_active(&of, plan->samples_sharing, NULL, of.active);

@@ -144,8 +144,9 @@ static void begin_thread(workspace *ws, fnn_training *job, const fnn_train_plan 
     const fnn_planned *planned = job->planned;
     const fnn_net *net = job->net;
     const int is_long = plan->regime == LONG_BATCHES, slots = slots_of(job->rule->optimizer);
-    const size_t leading = layout_workspace(NULL, net, plan, 1, NULL), bytes = layout_workspace(NULL, net, plan, 0, NULL);
-    char *arena = (char *)planned->arena + (thread ? leading + (thread - 1) * bytes : 0);
+    char *arena = planned->arena;
+    if (thread)
+        arena += layout_workspace(NULL, net, plan, 1, NULL) + (thread - 1) * layout_workspace(NULL, net, plan, 0, NULL);
     begin_workspace(ws, planned, plan, net, job->data, thread == 0, arena);
     ws->params = job->params;
     ws->state = job->state;

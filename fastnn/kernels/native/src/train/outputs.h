@@ -12,9 +12,9 @@ static void outputs_thread(void *argument, int thread, int threads) {
     const fnn_planned *planned = call->planned;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t from = call->count * thread / threads, to = call->count * (thread + 1) / threads;
-    const size_t bytes = layout_workspace(NULL, net, &planned->plan, 0, NULL);
+    const size_t before = thread ? thread * layout_workspace(NULL, net, &planned->plan, 0, NULL) : 0;
     workspace ws;
-    begin_workspace(&ws, planned, &planned->plan, net, call->data, 0, (char *)planned->arena + thread * bytes);
+    begin_workspace(&ws, planned, &planned->plan, net, call->data, 0, (char *)planned->arena + before);
     ws.params = (real *)call->params; /* read only here */
     ws.later = ws.params + ws.later_at;
     if (planned->plan.offset == CONSTANT_OFFSET) ws.offset.sums = parameters(&ws, net->row_sums);
