@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from ..errors import BackendError, InvalidArgumentError, InvalidTypeError
 
@@ -34,6 +34,7 @@ __all__ = [
 
 _MODULES = {"native": ".native", "numba": ".numba", "numpy": ".numpy"}
 NAMES = ("auto", *_MODULES)
+BackendName = Literal["auto", "native", "numba", "numpy"]
 
 
 def __getattr__(name: str) -> Any:
@@ -53,7 +54,7 @@ class BackendStatus(NamedTuple):
 
 
 class _Settings(NamedTuple):
-    backend: str
+    backend: BackendName
     threads: int | None  # None: as many as the process may use
 
 
@@ -99,15 +100,15 @@ def _why_native_is_missing(package: Path, error: Exception) -> str:
     return f"the extension {'cannot be loaded' if built else 'has not been built'} ({error}); {remedy}"
 
 
-def _check_name(name: object) -> str:
+def _check_name(name: object) -> BackendName:
     if not isinstance(name, str):
         raise InvalidTypeError("backend", "a string", type(name).__name__)
     if name not in NAMES:
         raise InvalidArgumentError("backend", f"one of {', '.join(NAMES)}", repr(name))
-    return name
+    return cast(BackendName, name)
 
 
-def get_backend(name: str | None = None) -> Kernels:
+def get_backend(name: BackendName | None = None) -> Kernels:
     """Return a backend's kernel table.
 
     Without a name, the one that ``set_backend`` or ``use`` chose; ``"auto"``, the default, takes the first of
@@ -149,7 +150,7 @@ def backends() -> dict[str, BackendStatus]:
     return found
 
 
-def set_backend(name: str) -> None:
+def set_backend(name: BackendName) -> None:
     """Make ``name`` ("native", "numba", "numpy" or "auto") the backend of this process."""
     global _default
     get_backend(_check_name(name))
@@ -166,7 +167,7 @@ def set_num_threads(threads: int | None) -> None:
 
 
 @contextmanager
-def use(backend: str | None = None, *, num_threads: int | None = None) -> Iterator[None]:
+def use(backend: BackendName | None = None, *, num_threads: int | None = None) -> Iterator[None]:
     """Choose backend and threads inside a ``with`` block, for this thread (or asyncio task) alone."""
     settings = _settings()
     if backend is not None:

@@ -8,7 +8,7 @@ and setup.py can read them without fastnn.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Activation(NamedTuple):
@@ -159,6 +159,12 @@ METRIC_RECORDS = {
         Metric("cosine", "1 - q.x / (|q| |x|), 1 where a norm is 0", "value", "Salton, Wong & Yang 1975"),
     )
 }
+
+# The names as types, which cannot be computed; tests/kernels/test_records.py compares them with the records.
+ActivationName = Literal["identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"]
+LossName = Literal["quadratic", "mean_squared_error", "binary_cross_entropy", "cross_entropy"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
+MetricName = Literal["euclidean", "manhattan", "cosine"]
 
 ACTIVATIONS = tuple(ACTIVATION_RECORDS)
 HIDDEN_ACTIVATIONS = tuple(name for name, record in ACTIVATION_RECORDS.items() if record.elementwise)

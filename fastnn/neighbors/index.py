@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from .. import checks
 from ..errors import FastnnError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.paths import Explanation
-from ..kernels.records import METRIC_RECORDS
+from ..kernels.records import METRIC_RECORDS, MetricName
 from ..kernels.spec import EUCLIDEAN, METRICS, IntArray
 from . import codes as pruning
 from .codes import Pruning
@@ -54,7 +54,9 @@ class Neighbors:
         rows, and a search before ``fit``.
     """
 
-    def __init__(self, metric: str = "euclidean", *, pruning: str = "auto") -> None:
+    def __init__(
+        self, metric: MetricName = "euclidean", *, pruning: Literal["auto", "always", "never"] = "auto"
+    ) -> None:
         self.metric = checks.choice("metric", metric, METRICS)
         self.pruning = checks.choice("pruning", pruning, ("auto", "always", "never"))
         self.X: NDArray[Any] | None = None

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from ..errors import InvalidArgumentError
+from ..kernels.records import MetricName
 from ..kernels.spec import IntArray
 from .index import Neighbors, Progress, check_progress
 from .votes import Weights, check_weights
@@ -35,7 +36,7 @@ def cross_validate_k(
     ks: Sequence[int],
     folds: int | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
     *,
-    metric: str = "euclidean",
+    metric: MetricName = "euclidean",
     weights: Weights = "uniform",
     progress: Progress | None = None,
 ) -> Scores:

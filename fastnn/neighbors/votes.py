@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels.spec import IntArray
 
-Weights = str | Callable[[NDArray[np.floating[Any]]], ArrayLike]
+Weights = Literal["uniform", "distance"] | Callable[[NDArray[np.floating[Any]]], ArrayLike]
 
 NAMED_WEIGHTS = ("uniform", "distance")
 MOST_WEIGHT = np.float64(1e300)  # of a vote, so that no sum overflows; NumPy would narrow Python's number to float32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 from .. import checks
 from ..kernels import get_backend
 from ..kernels.paths import INPUTS, OFFSETS, REGIMES, SPLITS, UPDATES, WEIGHTS, Choices, Explanation
+from ..kernels.records import OptimizerName
 from ..kernels.spec import SLOTS, Data, Rule, TrainPlan
 from .fit import optimizer_rule, packed
 from .mlp import MLP
@@ -32,7 +32,7 @@ def explain(
     *,
     batch_size: int = 32,
     epochs: int = 10,
-    optimizer: Literal["sgd", "momentum", "nesterov", "adam"] = "sgd",
+    optimizer: OptimizerName = "sgd",
     momentum: float | None = None,
     nesterov: bool = False,
     l2: float = 0.0,

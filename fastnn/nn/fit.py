@@ -16,7 +16,7 @@ from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
 from ..kernels.params import aligned_zeros
-from ..kernels.records import OPTIMIZER_RECORDS
+from ..kernels.records import OPTIMIZER_RECORDS, OptimizerName
 from ..kernels.spec import OPTIMIZERS, SLOTS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from .evaluate import evaluate, penalty
 from .history import History
@@ -157,7 +157,7 @@ def fit(
     epochs: int,
     batch_size: int,
     learning_rate: float | None,
-    optimizer: str,
+    optimizer: OptimizerName,
     momentum: float | None,
     nesterov: bool,
     l2: float,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -28,6 +29,8 @@ def _truncated_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Fl
         values[outside] = rng.normal(size=int(outside.sum()))
     return values / math.sqrt(fan_in)
 
+
+InitializerName = Literal["normal", "normal_scaled", "rashid", "he", "glorot", "truncated_normal"]
 
 # name: (draws the weights (fan_in, fan_out), biases are normal(0, 1) instead of zero)
 INITIALIZERS: dict[str, tuple[Draw, bool]] = {

@@ -16,12 +16,12 @@ from ..io import model_io
 from ..kernels import get_backend
 from ..kernels.formulas import target_rows
 from ..kernels.params import OwnsParameters, Parameters
-from ..kernels.records import ACTIVATION_RECORDS
+from ..kernels.records import ACTIVATION_RECORDS, ActivationName, LossName, OptimizerName
 from ..kernels.spec import Data, FloatArray, Net
 from . import fit as training
 from .evaluate import evaluate
 from .history import History
-from .initializers import INITIALIZERS
+from .initializers import INITIALIZERS, InitializerName
 from .schedules import Schedule
 from .stopping import EarlyStopping
 
@@ -66,10 +66,10 @@ class MLP(OwnsParameters):
         self,
         sizes: Sequence[int],
         *,
-        activation: str | Sequence[str] = "sigmoid",
-        output: str | None = None,
-        loss: str | None = None,
-        init: str = "glorot",
+        activation: ActivationName | Sequence[ActivationName] = "sigmoid",
+        output: ActivationName | None = None,
+        loss: LossName | None = None,
+        init: InitializerName = "glorot",
         bias: bool = True,
         dtype: DTypeLike = "float32",
         seed: int | np.random.Generator | None = None,
@@ -243,7 +243,7 @@ class MLP(OwnsParameters):
         epochs: int = 10,
         batch_size: int = 32,
         learning_rate: float | None = None,
-        optimizer: str = "sgd",
+        optimizer: OptimizerName = "sgd",
         momentum: float | None = None,
         nesterov: bool = False,
         l2: float = 0.0,
@@ -411,16 +411,9 @@ def load(path: str | os.PathLike[str]) -> MLP:
     """
     saved = model_io.read(path)
     *hidden, output = saved.activations
+    names: dict[str, Any] = {"activation": hidden, "output": output, "loss": saved.loss, "init": saved.init}
     try:
-        model = MLP(
-            saved.sizes,
-            activation=hidden,
-            output=output,
-            loss=saved.loss,
-            init=saved.init,
-            bias=saved.bias,
-            dtype=saved.dtype,
-        )
+        model = MLP(saved.sizes, **names, bias=saved.bias, dtype=saved.dtype)
     except FastnnError as error:
         raise model_io.unusable(path, error) from error
     model.weights, model.biases = saved.weights, saved.biases

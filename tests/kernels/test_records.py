@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from fastnn import kernels
 from fastnn.kernels import records
+from fastnn.nn import initializers
 
 TABLES = {
     "activations": records.ACTIVATION_RECORDS,
@@ -24,6 +27,14 @@ def test_a_code_is_a_records_position(table):
         assert getattr(records, name.upper()) == position
         assert record.equation
         assert record.source
+
+
+def test_the_types_have_the_records_names():
+    types = records.ActivationName, records.LossName, records.OptimizerName, records.MetricName
+    for names, table in zip(types, TABLES.values(), strict=True):
+        assert get_args(names) == tuple(table)
+    assert get_args(kernels.BackendName) == kernels.NAMES
+    assert get_args(initializers.InitializerName) == tuple(initializers.INITIALIZERS)
 
 
 def test_the_codes_of_c_are_those_of_the_records():
