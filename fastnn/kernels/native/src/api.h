@@ -66,7 +66,8 @@ typedef struct {
     int64_t *indices; /* (queries, k); and -1 there */
 } fnn_search;
 
-/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off: see search/encode.h. */
+/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off: see search/encode.h.
+   */
 typedef struct {
     /* in */
     int64_t rows, columns, axes, width; /* axes: elements of R v; 0: u(v) = v. width: of the codes */
@@ -125,7 +126,8 @@ int fnn_interrupted(fnn_interrupt *interrupt);
 /* What the calls of one thread have found out about other programs' use of the cores. */
 typedef struct {
     double alone_until, backoff; /* until when to use one thread; for how long the next time */
-    double shared, stalled; /* seconds with several threads, of late; and those of them in which one waited for others */
+    double shared,
+        stalled; /* seconds with several threads, of late; and those of them in which one waited for others */
 } fnn_oversubscription;
 
 /* A span of time for which threads work on a call before its caller looks for signals. */
@@ -143,8 +145,7 @@ void fnn_end_slice(const fnn_slice *slice);
    until `now`? */
 int fnn_is_oversubscribed(const fnn_slice *slice, double now, double stalled);
 
-void fnn_rest(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */
-
+void fnn_back_off(int64_t turn); /* for a few instructions, and in later turns for a fraction of a millisecond */
 
 /* A call's plan, and what was measured for it. */
 typedef struct {
@@ -164,8 +165,8 @@ typedef struct {
     const int64_t *order; /* (rows) */
     const fnn_rule *rule;
     fnn_interrupt *interrupt;
-    /* in and out: goes on from batch result.batches until the epoch ends, diverges or the slice is over; or, within a long
-       batch, until the interrupt comes, and that batch then changes nothing: result.interrupted */
+    /* in and out: goes on from batch result.batches until the epoch ends, diverges or the slice is over; or, within a
+       long batch, until the interrupt comes, and that batch then changes nothing: result.interrupted */
     void *params, *state;
     fnn_result result;
     fnn_slice slice;
@@ -222,26 +223,26 @@ typedef struct {
 /* One instruction set's kernels for one type of parameters. What is a fnn_work is one thread's part of a job, whose
    record is named; results do not depend on how many threads there are. */
 typedef struct {
-    /* Bytes of a 64-byte aligned arena for a call, however dense its inputs turn out to be; planned->request is given, and
-       planned->plan as far as it goes before they are looked at. */
+    /* Bytes of a 64-byte aligned arena for a call, however dense its inputs turn out to be; planned->request is given,
+       and planned->plan as far as it goes before they are looked at. */
     size_t (*arena_bytes)(const fnn_net *net, const fnn_planned *planned);
 
-    /* Measures what that plan needs, in the rows order[0..) of data or, without an order, from its first on, and makes it
-       whole. The arena has arena_bytes bytes. */
+    /* Measures what that plan needs, in the rows order[0..) of data or, without an order, from its first on, and makes
+       it whole. The arena has arena_bytes bytes. */
     void (*plan)(const fnn_net *net, const fnn_data *data, const int64_t *order, fnn_planned *planned, void *arena);
 
     fnn_work *train;   /* of a fnn_training */
     fnn_work *outputs; /* of a fnn_forward */
 
-    /* Returns the mean loss over rows 0..count; grad is laid out as params. Where the interrupt comes it stops, and grad
-       is of no use. */
+    /* Returns the mean loss over rows 0..count; grad is laid out as params. Where the interrupt comes it stops, and
+       grad is of no use. */
     double (*loss_grad)(const fnn_planned *planned, const fnn_net *net, const void *params, const fnn_data *data,
                         int64_t count, void *grad, fnn_interrupt *interrupt);
 
     void (*layer_grad)(const fnn_layer_gradient *call);
 
-    /* out (count, height) = the bytes k with k / factor = x, to a relative tolerance, for columns of reals; returns 0 if
-       some value has none */
+    /* out (count, height) = the bytes k with k / factor = x, to a relative tolerance, for columns of reals; returns 0
+       if some value has none */
     int (*pack_pixels)(void *const *columns, int64_t count, int64_t height, double factor, double tolerance,
                        uint8_t *out, int threads);
 

@@ -40,7 +40,8 @@
 #define PREFETCHED_ROWS_DENSE 8
 /* Bytes of each at most that are prefetched where dense tiles read it, so slowly that it brings in the rest. (forms) */
 #define PREFETCHED_BYTES_DENSE 512
-/* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay. (threads) */
+/* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay. (threads)
+   */
 #define THREAD_WORK 1e5
 /* Multiply-adds of a whole call from which making another thread pays: below one to some milliseconds of work a thread
    costs more than it saves wherever other programs use the cores. (threads) */
@@ -59,12 +60,12 @@
 const char *const fnn_names_of_purposes[] = {"training", "gradient", "outputs", "layer gradient"};
 const char *const fnn_names_of_regimes[] = {"online blocks", "short batches", "long batches", "blocks"};
 const char *const fnn_names_of_inputs[] = {"dense", "block-CSC", "stored block-CSC", "micro-batches",
-                                          "online micro-batches"};
+                                           "online micro-batches"};
 const char *const fnn_names_of_offsets[] = {"none", "column offset", "constant offset"};
 const char *const fnn_names_of_splits[] = {"nothing", "inputs", "outputs", "samples"};
 const char *const fnn_names_of_weights[] = {"in place", "packed panels", "thread-local", "thread-local panels"};
-const char *const fnn_names_of_updates[] = {"none",     "fused SGD", "fused optimizer", "reduce then apply",
-                                          "deferred", "added to the gradient"};
+const char *const fnn_names_of_updates[] = {
+    "none", "fused SGD", "fused optimizer", "reduce then apply", "deferred", "added to the gradient"};
 const char *const fnn_names_of_preparations[] = {"as they are", "bytes", "block-CSC"};
 
 int fnn_threads_for(double work, double least, int allowed, int all_threads) {
@@ -88,8 +89,7 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
         p->block = r->rows < LONG_BLOCK ? r->rows : LONG_BLOCK;
         p->update = r->purpose == OUTPUTS ? NO_UPDATE : ADD_TO_GRADIENT;
         if (r->purpose == OUTPUTS)
-            p->threads =
-                fnn_threads_for((double)r->rows * r->work, OUTPUTS_THREAD_WORK, r->threads, r->all_threads);
+            p->threads = fnn_threads_for((double)r->rows * r->work, OUTPUTS_THREAD_WORK, r->threads, r->all_threads);
         return;
     }
     if (r->batch_size > SHORT_BATCH) {
@@ -107,9 +107,7 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
         p->update = r->is_plain_sgd ? FUSED_SGD : FUSED_OPTIMIZER;
     }
     if (p->split == SPLIT_NOTHING)
-        p->split = wide                                                  ? SPLIT_OUTPUTS
-                   : r->inputs >= LEAST_SPLIT_INPUTS * SPLITS ? SPLIT_INPUTS
-                                                                         : SPLIT_NOTHING;
+        p->split = wide ? SPLIT_OUTPUTS : r->inputs >= LEAST_SPLIT_INPUTS * SPLITS ? SPLIT_INPUTS : SPLIT_NOTHING;
     p->splits = p->split == SPLIT_NOTHING ? 1 : SPLITS;
     const double row_work = (double)r->inputs * (double)(r->output_lines * 64 / r->real_bytes);
     const int64_t unit = p->regime == ONLINE_BLOCKS ? p->block : r->batch_size;
@@ -123,8 +121,7 @@ static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide,
     const int online = inputs == ONLINE_MICRO_BATCHES;
     const int64_t rows = r->batch_size < r->rows ? r->batch_size : r->rows;
     const double offset_cost = (online ? 0 : wide ? OFFSET_ROWS_WIDE : OFFSET_ROWS) / (double)rows;
-    const int seeks_offset =
-        r->purpose != OUTPUTS && !r->is_uint8 && !r->has_block_csc && offset_cost < MOST_ACTIVE;
+    const int seeks_offset = r->purpose != OUTPUTS && !r->is_uint8 && !r->has_block_csc && offset_cost < MOST_ACTIVE;
     p->samples_sharing = online                ? ONLINE_MICRO_BATCH
                          : inputs == BLOCK_CSC ? 1
                          : rows > MICRO_BATCH  ? MICRO_BATCH
@@ -153,9 +150,8 @@ static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide,
 
 static void plan_inputs(const fnn_train_request *r, int wide, fnn_train_plan *p) {
     const int64_t work = r->batch_size * r->output_lines;
-    const int64_t work_of_bytes = r->vector_bytes == 32 && r->batch_size >= BLOCK_CSC_SAMPLES_256
-                                      ? BLOCK_CSC_WORK_BYTES_256
-                                      : BLOCK_CSC_WORK;
+    const int64_t work_of_bytes =
+        r->vector_bytes == 32 && r->batch_size >= BLOCK_CSC_SAMPLES_256 ? BLOCK_CSC_WORK_BYTES_256 : BLOCK_CSC_WORK;
     const int64_t least_work = wide && r->is_uint8 ? work_of_bytes : BLOCK_CSC_WORK;
     const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd;
     const int forced = r->forced_inputs, online = p->regime == ONLINE_BLOCKS;
@@ -219,7 +215,8 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
 fnn_preparation fnn_plan_preparation(const fnn_preparation_request *r, int without_block_csc) {
     const int batches_again = r->batch_size >= LEAST_STORED_BATCH && r->epochs >= LEAST_STORED_EPOCHS;
     const int pays = r->rows * r->inputs >= LEAST_PREPARED && r->epochs * r->outputs >= LEAST_PREPARED_WORK;
-    const int to_block_csc = r->forced < 0 ? pays && batches_again : r->forced == ROWS_TO_BLOCK_CSC && r->batch_size > 0;
+    const int to_block_csc =
+        r->forced < 0 ? pays && batches_again : r->forced == ROWS_TO_BLOCK_CSC && r->batch_size > 0;
     const int to_bytes = r->forced < 0 ? pays : r->forced != ROWS_AS_THEY_ARE;
     if (to_block_csc && !without_block_csc) return ROWS_TO_BLOCK_CSC;
     return to_bytes && !r->is_uint8 ? ROWS_TO_BYTES : ROWS_AS_THEY_ARE;

@@ -1,11 +1,11 @@
 /* Every decision in one place: what a call is asked -> how it goes about it.
 
    A request holds the shapes, the rule, the threads, the instruction set and what is known of the inputs' density; the
-   function returns a small record of named choices. It reads nothing else and writes nothing, so that a plan for another
-   machine can be asked for as well. The kernels below do as the plan says and decide nothing.
-   The instruction set and the number of threads choose only among ways that give the same bits.
-   Sizes that kernels are compiled with stand here; all other tuned constants stand beside the rule that reads them, in
-   plan_train.c. benchmarks/crossover.py times both sides of these rules; the part that sets a constant is named. */
+   function returns a small record of named choices. It reads nothing else and writes nothing, so that a plan for
+   another machine can be asked for as well. The kernels below do as the plan says and decide nothing. The instruction
+   set and the number of threads choose only among ways that give the same bits. Sizes that kernels are compiled with
+   stand here; all other tuned constants stand beside the rule that reads them, in plan_train.c. benchmarks/crossover.py
+   times both sides of these rules; the part that sets a constant is named. */
 #ifndef FNN_PLAN_TRAIN_H
 #define FNN_PLAN_TRAIN_H
 
@@ -48,9 +48,7 @@ typedef enum { ONLINE_BLOCKS, SHORT_BATCHES, LONG_BATCHES, BLOCKS } fnn_regime;
 /* How the first layer reads its inputs: all of them (gemm/tiles.h); the active ones by input blocks (gemm/block_csc.h),
    made anew for each block of samples or stored for all epochs; those active in any sample of a micro-batch, by one
    index (gemm/micro_batch.h), or by one index and packed side by side (gemm/online_micro_batch.h). */
-typedef enum {
-    DENSE, BLOCK_CSC, STORED_BLOCK_CSC, MICRO_BATCHES, ONLINE_MICRO_BATCHES
-} fnn_inputs;
+typedef enum { DENSE, BLOCK_CSC, STORED_BLOCK_CSC, MICRO_BATCHES, ONLINE_MICRO_BATCHES } fnn_inputs;
 
 /* x = u + e, with the sum over e's active inputs alone. u: nothing; each input's usual value; or, of a single row, the
    one value of its first and last input, whose part of z comes from the sum of W0's rows. */
@@ -62,12 +60,10 @@ typedef enum { SPLIT_NOTHING, SPLIT_INPUTS, SPLIT_OUTPUTS, SPLIT_SAMPLES } fnn_s
    columns in memory of its own, row by row or panel by panel (train/local_panels.h). */
 typedef enum { IN_PLACE, PACKED_PANELS, THREAD_LOCAL, THREAD_LOCAL_PANELS } fnn_weights;
 
-/* fused SGD: the sum x^T delta goes on from the weights; fused optimizer: a few rows of the gradient at a time;
-   reduce then apply: the splits' gradients are added up first; deferred: the column offset's rank-1 update waits for the
-   end of a span of online blocks; gradient: it is the result. */
-typedef enum {
-    NO_UPDATE, FUSED_SGD, FUSED_OPTIMIZER, REDUCE_THEN_APPLY, DEFERRED_UPDATE, ADD_TO_GRADIENT
-} fnn_update;
+/* fused SGD: the sum x^T delta goes on from the weights; fused optimizer: a few rows of the gradient at a time; reduce
+   then apply: the splits' gradients are added up first; deferred: the column offset's rank-1 update waits for the end
+   of a span of online blocks; gradient: it is the result. */
+typedef enum { NO_UPDATE, FUSED_SGD, FUSED_OPTIMIZER, REDUCE_THEN_APPLY, DEFERRED_UPDATE, ADD_TO_GRADIENT } fnn_update;
 
 /* Shares of active inputs: of input blocks that hold another value than zero in a sample or, for micro-batches, in any
    of the samples that share an index; negative where not measured. */
@@ -101,31 +97,32 @@ typedef struct {
     int all_threads;   /* however little the work is */
     /* what was measured */
     fnn_density density[2]; /* by sample, by micro-batch of this batch or, for an online block, of its own */
-    int ends_agree; /* of a single row: are its first and last input one value other than zero? negative: not looked at */
+    int ends_agree; /* of a single row: are its ends one value other than zero? negative: not looked at */
 } fnn_train_request;
 
 typedef struct {
-    fnn_needs needs;         /* what is to be measured before the plan is whole: */
-    int counted;             /* which density, */
+    fnn_needs needs; /* what is to be measured before the plan is whole: */
+    int counted; /* which density, */
     int64_t samples_sharing; /* and so many samples share an index of active inputs */
     fnn_regime regime;
     fnn_inputs inputs;
     fnn_offset offset;
     fnn_split split;
-    int splits;           /* of what is split; 1: nothing is */
+    int splits; /* of what is split; 1: nothing is */
     fnn_weights weights;
     fnn_update update;
-    int reads_ahead;      /* are the next batch's inputs brought in while threads wait for one another? */
+    int reads_ahead; /* are the next batch's inputs brought in while threads wait for one another? */
     int threads;
-    int64_t block;        /* samples that go through the network together */
-    int64_t span;         /* online blocks from one deferred update to the next; else 1 */
-    int64_t prefetched_rows;  /* of the order, before their turn; */
+    int64_t block; /* samples that go through the network together */
+    int64_t span; /* online blocks from one deferred update to the next; else 1 */
+    int64_t prefetched_rows; /* of the order, before their turn; */
     int64_t prefetched_bytes; /* of each at most */
-    fnn_density density;  /* what it went by; negative where nothing had to be known */
+    fnn_density density; /* what it went by; negative where nothing had to be known */
 } fnn_train_plan;
 
 /* plan_train.c. While `needs` is something, splits hold already and what is split, whether there is an update or a
-   gradient, and as the most that they may become threads, block and reads_ahead; online blocks may become short batches. */
+   gradient, and as the most that they may become threads, block and reads_ahead; online blocks may become short
+   batches. */
 fnn_train_plan fnn_plan_training(const fnn_train_request *request);
 
 /* What is done to rows once, before `epochs` of training on them. */
@@ -134,13 +131,13 @@ typedef enum { ROWS_AS_THEY_ARE, ROWS_TO_BYTES, ROWS_TO_BLOCK_CSC } fnn_preparat
 typedef struct {
     int64_t rows, inputs, outputs; /* outputs of the first layer */
     int64_t epochs;
-    int64_t batch_size;            /* of batches that come again every epoch; 0: rows are shuffled */
+    int64_t batch_size; /* of batches that come again every epoch; 0: rows are shuffled */
     int is_uint8;
     int forced; /* an fnn_preparation, for tests and benchmarks; -1: none */
 } fnn_preparation_request;
 
-/* Block-CSC if it may pay, bytes if reals may pay as such: whether the values allow it shows when it is tried, and where
-   block-CSC fails, `without_block_csc` asks for what is next. */
+/* Block-CSC if it may pay, bytes if reals may pay as such: whether the values allow it shows when it is tried, and
+   where block-CSC fails, `without_block_csc` asks for what is next. */
 fnn_preparation fnn_plan_preparation(const fnn_preparation_request *request, int without_block_csc);
 
 /* How many threads a call may use whose work pays for a second one from `least` on. */

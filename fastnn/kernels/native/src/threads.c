@@ -97,8 +97,7 @@ void fnn_arrive(fnn_barrier *barrier, int thread) {
 double fnn_wait(const fnn_barrier *barrier, int thread, int threads) {
     const unsigned mine = barrier->of[thread].arrivals;
     double start = 0;
-    for (int other = 0, spins = 0; other < threads; other++)
-        /* one that is ahead has come once more at most */
+    for (int other = 0, spins = 0; other < threads; other++)        /* one that is ahead has come once more at most */
         while (__atomic_load_n(&barrier->of[other].arrivals, __ATOMIC_ACQUIRE) == mine - 1)
             if (spins++ < SPINS) {
                 RELAX();
@@ -133,8 +132,8 @@ int fnn_interrupted(fnn_interrupt *interrupt) {
 #define RECENT 0.02        /* seconds */
 #define LEAST_STALLED 0.003 /* seconds: a core may well be taken away once */
 #define MOST_STALLED 0.25   /* share of the time */
-#define FIRST_BACKOFF 0.02  /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
-#define LAST_BACKOFF 0.64   /* seconds, after doubling */
+#define FIRST_BACKOFF 0.02 /* seconds of going alone: a BLAS lets its threads spin about so long after its last call */
+#define LAST_BACKOFF 0.64 /* seconds, after doubling */
 
 static _Thread_local fnn_oversubscription of_thread;
 
@@ -177,7 +176,7 @@ void fnn_end_slice(const fnn_slice *slice) {
     }
 }
 
-void fnn_rest(int64_t turn) {
+void fnn_back_off(int64_t turn) {
     if (turn < SPINS)
         RELAX();
     else

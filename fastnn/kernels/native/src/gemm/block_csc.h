@@ -1,8 +1,9 @@
 /* Block-CSC of some samples: for each block of INPUT_BLOCK neighbouring inputs (columns) its nonzeros, which are the
    samples with any of these inputs other than zero, ascending, and these inputs' values.
 
-   Neighbours in a picture agree: MNIST has 19% of its inputs active, and 28% of these blocks. Here are the format and how
-   rows get into it (writes: the block_csc itself); the products are in block_csc_gemm.h. Called by train/inputs.h. */
+   Neighbours in a picture agree: MNIST has 19% of its inputs active, and 28% of these blocks. Here are the format and
+   how rows get into it (writes: the block_csc itself); the products are in block_csc_gemm.h. Called by train/inputs.h.
+   */
 #ifndef FNN_GEMM_BLOCK_CSC_H
 #define FNN_GEMM_BLOCK_CSC_H
 
@@ -13,7 +14,8 @@
 #define PANEL_BYTES (PANEL_VECTORS * VECTOR_BYTES)
 
 typedef real vec_block __attribute__((vector_size(INPUT_BLOCK * sizeof(real)), aligned(16), may_alias));
-typedef real vec_block_unaligned __attribute__((vector_size(INPUT_BLOCK * sizeof(real)), aligned(sizeof(real)), may_alias));
+typedef real vec_block_unaligned
+    __attribute__((vector_size(INPUT_BLOCK * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef int32_t ivec_block __attribute__((vector_size(INPUT_BLOCK * sizeof(int32_t))));
 
 INLINE ivec_block widen(uint32_t bytes) {
@@ -38,9 +40,9 @@ typedef struct {
     byte_nonzero *bytes;      /* (nonzeros) in place of both, if not NULL, */
     const real *byte_value;   /* (256) and what its bytes stand for */
     int64_t room, inputs;     /* samples that an input block has room for */
-    real *panel;              /* (room, PANEL_COLUMNS) some columns of z or delta: whole rows lie so far apart that few of
+    real *panel; /* (room, PANEL_COLUMNS) some columns of z or delta: whole rows lie so far apart that few of
                                  them fit the sets of the first-level cache that their addresses share */
-    real *zeros, *sink;       /* (stride) rows read and written in place of those that the last input block lacks */
+    real *zeros, *sink; /* (stride) rows read and written in place of those that the last input block lacks */
 } block_csc;
 
 /* One bit for each of at most 64 bytes, or reals, that is other than zero. */
@@ -74,8 +76,8 @@ static uint64_t active_reals(const real *x, int64_t count) {
    each one's first input. */
 static uint64_t active_blocks(const void *row, int is_uint8, int64_t from, int64_t high) {
     const int64_t count = high - from < 64 ? high - from : 64;
-    uint64_t any = is_uint8 ? active_bytes((const uint8_t *)row + from, count)
-                            : active_reals((const real *)row + from, count);
+    uint64_t any =
+        is_uint8 ? active_bytes((const uint8_t *)row + from, count) : active_reals((const real *)row + from, count);
     any |= any >> 1;
     any |= any >> 2;
     return any & 0x1111111111111111;
@@ -87,7 +89,8 @@ INLINE void pack_nonzero(real *value, const void *row, const int is_uint8, real 
         uint32_t bytes = 0;
         memcpy(&bytes, (const uint8_t *)row + at, count);
         *(vec_block *)value = __builtin_convertvector(widen(bytes), vec_block) * scale;
-    } else if (count == INPUT_BLOCK) { /* GCC would make a memcpy of it two halves, which a load of the whole has to wait for */
+    } else if (count ==
+               INPUT_BLOCK) { /* GCC would make a memcpy of it two halves, which a load of the whole has to wait for */
         *(vec_block *)value = *(const vec_block_unaligned *)((const real *)row + at);
     } else {
         vec_block reals = {0};
@@ -97,8 +100,8 @@ INLINE void pack_nonzero(real *value, const void *row, const int is_uint8, real 
 }
 
 /* Adds a sample's nonzeros among its next 64 inputs. */
-INLINE void pack_row(const block_csc *to, int32_t offset, const void *row, const int is_uint8, real scale,
-                         int64_t from, int64_t high) {
+INLINE void pack_row(const block_csc *to, int32_t offset, const void *row, const int is_uint8, real scale, int64_t from,
+                     int64_t high) {
     uint64_t active = active_blocks(row, is_uint8, from, high);
     for (; active; active &= active - 1) {
         const int64_t at = from + __builtin_ctzll(active), block = at / INPUT_BLOCK;
@@ -112,11 +115,11 @@ INLINE void pack_row(const block_csc *to, int32_t offset, const void *row, const
 }
 
 #if VECTOR_BYTES > 16
-/* The same of up to INT_LANES samples of bytes, from sample `first` on, and of the inputs from..high, a multiple of 16 of
-   them: one input block's bytes are an int of each sample, and those of the samples that have it active are moved side
-   by side. */
+/* The same of up to INT_LANES samples of bytes, from sample `first` on, and of the inputs from..high, a multiple of 16
+   of them: one input block's bytes are an int of each sample, and those of the samples that have it active are moved
+   side by side. */
 INLINE void pack_some(const block_csc *to, int64_t first, int64_t samples, const void *const *rows, real scale,
-                          int64_t from, int64_t high) {
+                      int64_t from, int64_t high) {
     real *const values = to->value;
     int32_t *const offsets = to->offset;
     int64_t *const ends = to->end;
@@ -137,8 +140,9 @@ INLINE void pack_some(const block_csc *to, int64_t first, int64_t samples, const
             memcpy(offsets + n, &offsets_here, sizeof bytes); /* whole vectors, here and below: there is room */
             int s = 0;
             do {
-                UNROLL for (int end = 0; end < 8; end += LANES / INPUT_BLOCK, s += LANES / INPUT_BLOCK)
-                    *(vec_unaligned *)(values + (n + s) * INPUT_BLOCK) = vbytes((const uint8_t *)&bytes + s * INPUT_BLOCK) * scale;
+    UNROLL for (int end = 0; end < 8; end += LANES / INPUT_BLOCK, s += LANES / INPUT_BLOCK)
+                    *(vec_unaligned *)(values + (n + s) * INPUT_BLOCK) =
+                        vbytes((const uint8_t *)&bytes + s * INPUT_BLOCK) * scale;
             } while (s < count);
             ends[block] += count;
         }

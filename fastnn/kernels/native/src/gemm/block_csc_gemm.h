@@ -8,8 +8,8 @@
 
 #include "block_csc.h"
 
-/* W0, or its gradient, or a state of it: rows `stride` apart. A panel of its columns is walked at a time. Its panels may
-   lie one after the other, each of `panel_rows` rows as wide as it is: what comes next is then what the processor
+/* W0, or its gradient, or a state of it: rows `stride` apart. A panel of its columns is walked at a time. Its panels
+   may lie one after the other, each of `panel_rows` rows as wide as it is: what comes next is then what the processor
    foresees. */
 typedef struct {
     real *at;
@@ -67,8 +67,8 @@ INLINE void prefetch_block(const int vectors, const block_csc *x, int64_t block,
     prefetch_rows(w.at + block * INPUT_BLOCK * w.stride, w.stride, INPUT_BLOCK, vectors * LANES);
 }
 
-/* The input block that begins with the input `low`. Where a split is empty this is the end of the inputs, maybe within a
-   block, which belongs to the split before. */
+/* The input block that begins with the input `low`. Where a split is empty this is the end of the inputs, maybe within
+   a block, which belongs to the split before. */
 INLINE int64_t first_block(int64_t low) {
     return (low + INPUT_BLOCK - 1) / INPUT_BLOCK;
 }
@@ -108,8 +108,9 @@ INLINE vec input_of(const int of_bytes, nonzero_cursor at, const real *byte_valu
 }
 
 /* The head of a loop over an input block's nonzeros, in which `at` is one of them. */
-#define EACH_NONZERO(of_bytes, x, block)                                                                              \
-    for (nonzero_cursor at = nonzero_at(of_bytes, x, (x)->start[block]), end = nonzero_at(of_bytes, x, (x)->end[block]); \
+#define EACH_NONZERO(of_bytes, x, block) \
+    for (nonzero_cursor at = nonzero_at(of_bytes, x, (x)->start[block]), \
+                        end = nonzero_at(of_bytes, x, (x)->end[block]); \
          is_before(of_bytes, at, end); at = next_nonzero(of_bytes, at))
 
 INLINE void forward_nonzeros(const int vectors, const int of_bytes, const block_csc *x, int64_t block,

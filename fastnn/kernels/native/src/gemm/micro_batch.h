@@ -59,7 +59,7 @@ INLINE void store_indices(int32_t *to, int64_t i, unsigned bits) {
 
 /* index[0..) = which of the inputs low..high are other than zero in any of some rows; returns how many. */
 INLINE int64_t find_active(const void *const *rows, int samples, const int is_uint8, int64_t low, int64_t high,
-                               int32_t *index) {
+                           int32_t *index) {
     int64_t count = 0, i = low;
 #if VECTOR_BYTES > 16
     for (; i + WORD <= high; i += WORD) { /* whole vectors are stored: count <= i - low, so they end in time */
@@ -85,7 +85,7 @@ static void index_micro_batch(micro_batches *to, int split, int64_t first, int s
     const void *const *from = rows->row + first;
     int32_t *index = to->index + batch * to->width + low;
     to->count[batch * SPLITS + split] = rows->is_uint8 ? find_active(from, samples, 1, low, high, index)
-                                                      : find_active(from, samples, 0, low, high, index);
+                                                       : find_active(from, samples, 0, low, high, index);
 }
 
 /* What a tile works on: some samples' rows, their active inputs, and columns of W or its gradient, `stride` long. */
@@ -104,7 +104,7 @@ INLINE vec input_value(const real *byte_value, const void *row, const int is_uin
 
 /* z (samples, stride) = start (rows start_step apart) + x W, in some vectors of columns */
 INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
-                         const real *start, int64_t start_step, real *z) {
+                      const real *start, int64_t start_step, real *z) {
     const int64_t stride = in->stride;
     const real *const w = in->w, *const byte_value = in->byte_value;
     const void *row[MICRO_ROWS];

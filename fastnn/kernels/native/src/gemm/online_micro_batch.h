@@ -2,9 +2,9 @@
 
    A block's samples, at most ONLINE_MICRO_BATCH, share one index. An input is active if any of them has it other than
    zero (on MNIST one in two, where a single sample has one in five); the active inputs are packed side by side, as the
-   samples' Gram matrix needs them, and go through the dense tiles, with an index that names their rows of W. The sums run
-   over ascending inputs, so leaving out zeros leaves the bits of the forward pass as they are. Called by train/; writes
-   the packed inputs, z or g. */
+   samples' Gram matrix needs them, and go through the dense tiles, with an index that names their rows of W. The sums
+   run over ascending inputs, so leaving out zeros leaves the bits of the forward pass as they are. Called by train/;
+   writes the packed inputs, z or g. */
 #ifndef FNN_GEMM_ONLINE_MICRO_BATCH_H
 #define FNN_GEMM_ONLINE_MICRO_BATCH_H
 
@@ -100,7 +100,8 @@ static int64_t pack_reals(const real *const *rows, int samples, int64_t low, int
         unsigned any = 0;
         for (int s = 0; s < samples; s++) any |= vnonzero(*(const vec_unaligned *)(rows[s] + i));
         if (!any) continue;
-        for (int s = 0; s < samples; s++) vcompress(value + s * width + count, *(const vec_unaligned *)(rows[s] + i), any);
+        for (int s = 0; s < samples; s++)
+            vcompress(value + s * width + count, *(const vec_unaligned *)(rows[s] + i), any);
         for (; any; any &= any - 1) index[count++] = (int32_t)i + __builtin_ctz(any);
     }
     for (; i < high; i++) {
@@ -117,9 +118,8 @@ static int64_t pack_reals(const real *const *rows, int samples, int64_t low, int
 static void pack_online_micro_batch(online_micro_batch *to, int split, int samples, const row_pointers *rows,
                                     real scale) {
     const int64_t low = to->bounds[split], high = to->bounds[split + 1];
-    to->count[split] = rows->is_uint8
-                           ? pack_bytes((const uint8_t *const *)rows->row, samples, low, high, scale, to)
-                           : pack_reals((const real *const *)rows->row, samples, low, high, to);
+    to->count[split] = rows->is_uint8 ? pack_bytes((const uint8_t *const *)rows->row, samples, low, high, scale, to)
+                                      : pack_reals((const real *const *)rows->row, samples, low, high, to);
 }
 
 /* z = C0 + x W over a split's active inputs, in its columns; C0 as in tiles.h. */

@@ -1,8 +1,8 @@
 /* Block-CSC that is made once and stored, for batches that come again every epoch (no shuffling, or one batch of all
    rows): what is active in each is the same every time.
 
-   The batches' blocks lie one after the other: of each the ends of its input blocks' nonzeros, and the nonzeros as bytes.
-   Called through the table of kernels, and by train/inputs.h, which reads it. Writes the storage alone. */
+   The batches' blocks lie one after the other: of each the ends of its input blocks' nonzeros, and the nonzeros as
+   bytes. Called through the table of kernels, and by train/inputs.h, which reads it. Writes the storage alone. */
 #ifndef FNN_GEMM_STORED_BLOCK_CSC_H
 #define FNN_GEMM_STORED_BLOCK_CSC_H
 
@@ -20,7 +20,8 @@ static stored_layout layout_stored(int64_t inputs, int64_t batch_size) {
     const int64_t input_blocks = (inputs + INPUT_BLOCK - 1) / INPUT_BLOCK;
     const int64_t most = (int64_t)(MOST_STORED * (double)rows * (double)input_blocks) + 1;
     const int64_t bytes = (input_blocks + 1) * (int64_t)sizeof(int64_t) + most * (int64_t)sizeof(byte_nonzero);
-    return (stored_layout){batch_size, rows, (batch_size + rows - 1) / rows, input_blocks, most, (bytes + 63) / 64 * 64};
+    return (stored_layout){batch_size,   rows, (batch_size + rows - 1) / rows,
+                           input_blocks, most, (bytes + 63) / 64 * 64};
 }
 
 /* x = the stored block that begins with some row. */
@@ -31,8 +32,8 @@ static void use_stored(block_csc *x, const stored_layout *layout, const void *st
     x->bytes = (byte_nonzero *)(x->end + layout->input_blocks);
 }
 
-/* Stores the block of the rows from..to; returns 0 if they are no bytes, or too many are active. quantised (rows, inputs):
-   room for the bytes of reals. */
+/* Stores the block of the rows from..to; returns 0 if they are no bytes, or too many are active. quantised (rows,
+   inputs): room for the bytes of reals. */
 static int store_block(const fnn_storing *job, const stored_layout *layout, int64_t from, int64_t to,
                        uint8_t *quantised) {
     const int64_t inputs = job->inputs;

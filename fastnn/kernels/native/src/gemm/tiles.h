@@ -1,10 +1,10 @@
 /* Dense products in register tiles: C (rows, columns) = C0 + A B, summed over k in ascending order.
 
    A(r, k) is a[r * row_step + k * k_step], so the same code serves x W, delta W^T and x^T delta. Every output's sum is
-   one chain of fused multiply-adds over k, whatever the tile, so the bits depend on neither tile nor vector width.
-   With an index, the rows of B (INDEX_B) or of C (INDEX_C) are those it names: the first layer's active inputs.
-   The first layer over all its inputs has tiles of its own, in which a pointer for each sample stands in place of a step
-   between rows, so that rows are read where they lie. Called by everything in train/; writes C, z or g alone. */
+   one chain of fused multiply-adds over k, whatever the tile, so the bits depend on neither tile nor vector width. With
+   an index, the rows of B (INDEX_B) or of C (INDEX_C) are those it names: the first layer's active inputs. The first
+   layer over all its inputs has tiles of its own, in which a pointer for each sample stands in place of a step between
+   rows, so that rows are read where they lie. Called by everything in train/; writes C, z or g alone. */
 #ifndef FNN_GEMM_TILES_H
 #define FNN_GEMM_TILES_H
 
@@ -24,8 +24,8 @@ typedef struct {
     const int32_t *index;
 } gemm_operands;
 
-INLINE void gemm_tile(const int rows, const int vectors, const int indexed, int from, int64_t depth, const gemm_operands *in,
-                     int64_t r0, int64_t column) {
+INLINE void gemm_tile(const int rows, const int vectors, const int indexed, int from, int64_t depth,
+                      const gemm_operands *in, int64_t r0, int64_t column) {
     static const real zeros[MOST_VECTORS * LANES] __attribute__((aligned(64))) = {0};
     vec sum[TILE_ROWS][MOST_VECTORS];
     real *c[TILE_ROWS];
@@ -52,11 +52,11 @@ INLINE void gemm_tile(const int rows, const int vectors, const int indexed, int 
 /* A function for each shape of tile: with several in one, the compiler runs out of registers and spills. */
 typedef void tile_function(int from, int64_t depth, const gemm_operands *in, int64_t r0, int64_t column);
 
-#define TILE(rows, vectors, indexed)                                                                                \
-    static __attribute__((noinline)) void tile_##rows##_##vectors##_##indexed(int from, int64_t depth,          \
-                                                                                  const gemm_operands *in, int64_t r0,   \
-                                                                                  int64_t column) {                 \
-        gemm_tile(rows, vectors, indexed, from, depth, in, r0, column);                                          \
+/* TILE expands to the function of one shape and kind of index. */
+#define TILE(rows, vectors, indexed) \
+    static __attribute__((noinline)) void tile_##rows##_##vectors##_##indexed( \
+        int from, int64_t depth, const gemm_operands *in, int64_t r0, int64_t column) { \
+        gemm_tile(rows, vectors, indexed, from, depth, in, r0, column); \
     }
 #define TILES(rows)                                                                    \
     TILE(rows, 1, NO_INDEX) TILE(rows, 1, INDEX_B) TILE(rows, 1, INDEX_C)              \
@@ -99,7 +99,8 @@ INLINE void outer(const int indexed, int64_t rows, int64_t columns, const gemm_o
 }
 
 /* `columns` is a multiple of LANES; b, c and start are aligned. */
-INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t columns, int64_t depth, const gemm_operands *in) {
+INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t columns, int64_t depth,
+                       const gemm_operands *in) {
     if (depth == 1 && from == FROM_C && indexed != INDEX_B) {
         outer(indexed, rows, columns, in);
         return;

@@ -130,7 +130,7 @@ static void join_parts(const search_job *job, int64_t query) {
 /* What the first thread does once there is no work left: it alone hears signals, and joins what parts found. */
 static void end_search(search_job *job, int threads) {
     for (int64_t turn = 0; __atomic_load_n(&job->finished, __ATOMIC_ACQUIRE) < threads; turn++) {
-        fnn_rest(turn);
+        fnn_back_off(turn);
         is_stopped(job, 0);
     }
     if (job->plan->parts == 1) return;

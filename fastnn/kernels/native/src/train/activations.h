@@ -32,16 +32,26 @@ INLINE vec vpow2(vec n) {
     return (vec)((ivec)shifted << MANTISSA);
 }
 
-/* x = n ln 2 + r with |r| <= ln(2) / 2; returns q = exp(r) - 1 by its Taylor series, r + r^2 (1/2 + r/6 + ..), whose terms
-   are added up in pairs, and these in pairs (Estrin): one by one, each would wait for the one before */
+/* x = n ln 2 + r with |r| <= ln(2) / 2; returns q = exp(r) - 1 by its Taylor series, r + r^2 (1/2 + r/6 + ..), whose
+   terms are added up in pairs, and these in pairs (Estrin): one by one, each would wait for the one before */
 INLINE vec vexp_reduce(vec x, vec *n) {
     const vec whole = vfma(x, vset(C_(1.44269504088896340736)), vset(MAGIC)) - MAGIC;
     vec r = vfma(whole, vset(-LN2_HIGH), x);
     r = vfma(whole, vset(-LN2_LOW), r);
     static const real inverse_factorial[] = {
-        C_(0.5), C_(1.0) / C_(6.0), C_(1.0) / C_(24.0), C_(1.0) / C_(120.0), C_(1.0) / C_(720.0), C_(1.0) / C_(5040.0),
+        C_(0.5),
+        C_(1.0) / C_(6.0),
+        C_(1.0) / C_(24.0),
+        C_(1.0) / C_(120.0),
+        C_(1.0) / C_(720.0),
+        C_(1.0) / C_(5040.0),
 #if !REAL_IS_FLOAT
-        1.0 / 40320.0, 1.0 / 362880.0, 1.0 / 3628800.0, 1.0 / 39916800.0, 1.0 / 479001600.0, 1.0 / 6227020800.0,
+        1.0 / 40320.0,
+        1.0 / 362880.0,
+        1.0 / 3628800.0,
+        1.0 / 39916800.0,
+        1.0 / 479001600.0,
+        1.0 / 6227020800.0,
 #endif
     };
     enum { TERMS = sizeof inverse_factorial / sizeof inverse_factorial[0] };

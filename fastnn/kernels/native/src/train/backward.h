@@ -7,8 +7,8 @@
 
 #include "loss.h"
 
-/* The first layer's part of `all`, which is laid out as the parameters, += x^T delta, of the thread's inputs and outputs,
-   x less the column offset if there is one. */
+/* The first layer's part of `all`, which is laid out as the parameters, += x^T delta, of the thread's inputs and
+   outputs, x less the column offset if there is one. */
 static void first_gradient(workspace *ws, int64_t m, real *delta, real *all) {
     const batch_inputs *in = ws->in;
     const panel_matrix g = first_weights(ws, all);
@@ -91,8 +91,8 @@ static void delta_before(workspace *ws, int64_t l, int64_t m) {
     const real *back = net->propagates_error && l == net->layers - 1 ? ws->a[l + 1] : ws->delta;
     const real factor = (real)(ws->data->kept ? 1 / ws->data->scales[l - 1] : 1);
     gemm(FROM_ZERO, m, right - left, net->sizes[l + 1],
-                (gemm_operands){back, net->strides[l], 1, ws->transposed[l] + left, stride, NULL,
-                           ws->before + left, stride, NULL});
+         (gemm_operands){back, net->strides[l], 1, ws->transposed[l] + left, stride, NULL, ws->before + left, stride,
+                         NULL});
     if (ws->data->kept)
         for (int64_t s = 0; s < m; s++) drop(ws, l - 1, s, left, right, ws->before + s * stride);
     if (right - left == stride)
@@ -114,9 +114,8 @@ static void add_gradient(workspace *ws, int64_t l, int64_t m) {
         whole_first_gradient(ws, m, ws->delta, ws->gradient);
     else
         gemm(FROM_C, net->sizes[l], stride, m,
-                    (gemm_operands){ws->a[l], 1, net->strides[l - 1], ws->delta, stride, NULL, g, stride, NULL});
-    if (net->biases[l] >= 0)
-        bias_gradient(ws->delta, m, stride, l ? stride : ws->right, ws->gradient + net->biases[l]);
+             (gemm_operands){ws->a[l], 1, net->strides[l - 1], ws->delta, stride, NULL, g, stride, NULL});
+    if (net->biases[l] >= 0) bias_gradient(ws->delta, m, stride, l ? stride : ws->right, ws->gradient + net->biases[l]);
 }
 
 #endif

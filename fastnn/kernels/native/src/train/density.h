@@ -1,5 +1,5 @@
-/* Measures what a plan needs: how many inputs are active, in a few rows; and where the splits of the inputs begin, so that
-   they have equal work.
+/* Measures what a plan needs: how many inputs are active, in a few rows; and where the splits of the inputs begin, so
+   that they have equal work.
 
    Called through the table of kernels, once a call. Writes the arena's head: the column offset u and the counts. */
 #ifndef FNN_TRAIN_DENSITY_H
@@ -11,9 +11,9 @@
 typedef struct {
     const fnn_data *data;
     const int64_t *order; /* NULL: the rows from the first on */
-    int64_t width, rows;  /* rows to be looked at */
-    real *u;              /* (width) the column offset */
-    int32_t *active;      /* (input blocks) in how many samples, or groups of these that share an index, each is active */
+    int64_t width, rows; /* rows to be looked at */
+    real *u; /* (width) the column offset */
+    int32_t *active; /* (input blocks) in how many samples, or groups of these that share an index, each is active */
     int32_t *offset_active; /* the same less the column offset; (width), as it also has room for votes */
 } density_sample;
 

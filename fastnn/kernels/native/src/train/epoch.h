@@ -2,11 +2,10 @@
 
    A short batch: each thread owns its splits of the first layer's inputs, rows of W0, or outputs, columns of W0. The
    splits' partial sums of z meet at one barrier a batch, and the layers behind them are computed by every thread for
-   itself, in the same way, on its own copy of their parameters.
-   Online blocks: the same, but for several single samples at a time; see online.h.
-   A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of its own; these are added up
-   in the order of the parts, each thread updating a range of the parameters.
-   Called through the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
+   itself, in the same way, on its own copy of their parameters. Online blocks: the same, but for several single samples
+   at a time; see online.h. A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of
+   its own; these are added up in the order of the parts, each thread updating a range of the parameters. Called through
+   the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
 #ifndef FNN_TRAIN_EPOCH_H
 #define FNN_TRAIN_EPOCH_H
 
@@ -202,7 +201,8 @@ static void train_thread(void *argument, int thread, int threads) {
         plan = fnn_plan_training(&request);
     }
     const uint64_t control = float_control();
-    const int64_t count = request.rows, batch_size = request.batch_size, batches = (count + batch_size - 1) / batch_size;
+    const int64_t count = request.rows, batch_size = request.batch_size,
+                  batches = (count + batch_size - 1) / batch_size;
     int64_t batch = job->result.batches;
     int finite = 1;
     workspace ws;

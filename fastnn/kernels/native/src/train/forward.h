@@ -62,8 +62,7 @@ static void drop(const workspace *ws, int64_t l, int64_t s, int64_t left, int64_
     const real scale = (real)data->scales[l];
     for (int64_t before = 0; before < l; before++) kept += ws->whole_net->strides[before];
     if (l == 0) kept += ws->first_column;
-    for (int64_t j = left; j < right; j += LANES)
-        vstore(values + j, vload(values + j) * (vbytes(kept + j) * scale));
+    for (int64_t j = left; j < right; j += LANES) vstore(values + j, vload(values + j) * (vbytes(kept + j) * scale));
 }
 
 /* Columns of hidden layer l's z, in a[l + 1], become outputs. */

@@ -76,8 +76,8 @@ static void layer_grad(const fnn_layer_gradient *call) {
         for (int64_t i = 0; i < inputs; i += TILE_ROWS) { /* and they are transposed while they are in the cache */
             const int64_t rows = inputs - i < TILE_ROWS ? inputs - i : TILE_ROWS;
             gemm(FROM_ZERO, rows, wide, units,
-                 (gemm_operands){(const real *)call->params + net->weights[0] + i * stride, stride, 1, delta_columns, wide,
-                                 NULL, x_columns, wide, NULL});
+                 (gemm_operands){(const real *)call->params + net->weights[0] + i * stride, stride, 1, delta_columns,
+                                 wide, NULL, x_columns, wide, NULL});
             for (int64_t s = 0; s < m; s++)
                 for (int64_t r = 0; r < rows; r++)
                     ((real *)call->input_grad)[(start + s) * inputs + i + r] = x_columns[r * wide + s];

@@ -2,17 +2,18 @@
 
    An input that is zero costs nothing, and so does one that has its usual value: with a column offset u and x = u + e,
        x W = u W + e W   and   x^T delta = e^T delta + u^T (the delta's sum),
-   where u W and the sum are the same for all samples of a block. Pictures scaled to 0.01 .. 1 or to mean 0 and deviation
-   1 have no zeros, but a background. Outputs that are asked for go without, as a row's should not depend on the others;
-   but a single row, if the caller keeps the sum of W0's rows, goes less the value of its first and last input.
-   Called for every block by epoch.h, online.h, gradient.h and outputs.h; writes the batch_inputs, and the offset's e. */
+   where u W and the sum are the same for all samples of a block. Pictures scaled to 0.01 .. 1 or to mean 0 and
+   deviation 1 have no zeros, but a background. Outputs that are asked for go without, as a row's should not depend on
+   the others; but a single row, if the caller keeps the sum of W0's rows, goes less the value of its first and last
+   input. Called for every block by epoch.h, online.h, gradient.h and outputs.h; writes the batch_inputs, and the
+   offset's e. */
 #ifndef FNN_TRAIN_INPUTS_H
 #define FNN_TRAIN_INPUTS_H
 
 #include "workspace.h"
 
-/* Asks for a row of the order before its turn: shuffled rows come from anywhere in memory. It goes into the second-level
-   cache, as the first-level one is W0's. */
+/* Asks for a row of the order before its turn: shuffled rows come from anywhere in memory. It goes into the
+   second-level cache, as the first-level one is W0's. */
 INLINE void prefetch_sample(const workspace *ws, int64_t i, int64_t low, int64_t high) {
     const fnn_data *data = ws->data;
     const int64_t item = data->is_uint8 ? 1 : sizeof(real), most = ws->plan.prefetched_bytes;

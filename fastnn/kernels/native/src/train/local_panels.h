@@ -1,12 +1,12 @@
 /* The first layer's weights in memory of the call's local.
 
    Where the threads split the first layer's outputs, each has a piece of every row of W0. A core that reads its piece
-   prefetches some of the next, which another core is changing and then has to take back: of 256 units in batches of 10 an
-   epoch took three times as long. So each thread copies its columns of W0, the rows of W1 behind them and their state
-   (thread-local), and works on the narrower network that they make.
-   Where block-CSC walks the inputs, W0 and its state are packed panel by panel, by one thread alone and for long batches
-   as well: a panel is walked from end to end, which the processor foresees if it lies in one piece.
-   Called by epoch.h at the ends of a call; writes the workspace's local, or at the end the caller's parameters. */
+   prefetches some of the next, which another core is changing and then has to take back: of 256 units in batches of 10
+   an epoch took three times as long. So each thread copies its columns of W0, the rows of W1 behind them and their
+   state (thread-local), and works on the narrower network that they make. Where block-CSC walks the inputs, W0 and its
+   state are packed panel by panel, by one thread alone and for long batches as well: a panel is walked from end to end,
+   which the processor foresees if it lies in one piece. Called by epoch.h at the ends of a call; writes the workspace's
+   local, or at the end the caller's parameters. */
 #ifndef FNN_TRAIN_LOCAL_PANELS_H
 #define FNN_TRAIN_LOCAL_PANELS_H
 
@@ -19,7 +19,7 @@ INLINE void copy_elements(real *all, real *local, int64_t count, int back) {
 
 /* One of `threads` parts of W0's panels, from rows `stride` apart to the layout of the call's own, or back. */
 static void copy_weights(const workspace *ws, real *all, int64_t stride, real *local, int thread, int threads,
-                             int back) {
+                         int back) {
     const int64_t right = ws->net->strides[0];
     for (int64_t column = 0, part = 0, columns; column < right; column += columns, part++) {
         const panel_matrix to = part_of(first_weights(ws, local), column, right, &columns);
@@ -36,10 +36,11 @@ static void copy_columns(const workspace *ws, real *all, real *local, int back) 
     if (net->biases[0] >= 0)
         copy_elements(all + net->biases[0] + ws->first_column, local + narrow->biases[0], narrow->strides[0], back);
     copy_elements(all + net->weights[1] + ws->first_column * net->strides[1], local + narrow->weights[1],
-             narrow->sizes[1] * narrow->strides[1], back);
+                  narrow->sizes[1] * narrow->strides[1], back);
 }
 
-/* A workspace with its splits of outputs, its parameters and state, and `slots` of these, goes over to its own columns. */
+/* A workspace with its splits of outputs, its parameters and state, and `slots` of these, goes over to its own columns.
+   */
 static void take_columns(workspace *ws, int64_t slots) {
     const fnn_net *all = ws->net;
     const int64_t columns = ws->right - ws->left, layers = all->layers;
@@ -86,8 +87,8 @@ static void give_back_columns(const workspace *ws, real *params, real *state, in
 static void copy_panels(const workspace *ws, real *params, real *state, real *local, int64_t slots, int back) {
     for (int64_t slot = -1; slot < slots; slot++) {
         real *all = slot < 0 ? params : state + slot * ws->size;
-        copy_weights(ws, all + ws->net->weights[0], ws->net->strides[0], local + (slot + 1) * ws->size,
-                         ws->thread, ws->threads, back);
+        copy_weights(ws, all + ws->net->weights[0], ws->net->strides[0], local + (slot + 1) * ws->size, ws->thread,
+                     ws->threads, back);
     }
 }
 

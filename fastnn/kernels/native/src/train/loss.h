@@ -53,12 +53,14 @@ INLINE int is_correct(const fnn_data *data, int64_t i, const real *a, int64_t ou
     for (int64_t j = 0; j < outputs; j += LANES) {
         const vec value = vload(a + j);
         const ivec number = lane_numbers(j);
-        beaten |= ((value > best) | ((value == best) & (number < (integer)class))) & (number < (integer)outputs);
+        beaten |= ((value > best) | ((value == best) & (number < (integer) class))) & (number < (integer)outputs);
     }
     return !vnonzero((vec)beaten); /* true is a NaN */
 }
 
-static real sample_weight(const fnn_data *data, int64_t i) { return data->weights ? ((const real *)data->weights)[i] : 1; }
+static real sample_weight(const fnn_data *data, int64_t i) {
+    return data->weights ? ((const real *)data->weights)[i] : 1;
+}
 
 /* The losses of the outputs a (m, stride) themselves: returns the sum of weight (a - y)^2;
    delta = dL/da = (a - y) * weight * factor. */
@@ -86,7 +88,7 @@ static double squared_errors(const workspace *ws, const real *a, int64_t m, real
 /* One sample of cross_entropy: z becomes softmax(z). Returns sum_j y_j (log sum exp(z) - z_j);
    delta = (a sum_j y_j - y) * factor. */
 static double cross_entropy_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta, int64_t outputs,
-                                    int64_t stride) {
+                                int64_t stride) {
     const real *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
     double product = y ? 0 : (double)z[data->labels[i]];
     real top, y_sum = y ? 0 : 1;
@@ -103,7 +105,7 @@ static double cross_entropy_row(const fnn_data *data, int64_t i, real factor, re
 /* One sample of binary_cross_entropy: z becomes a = sigmoid(z). Returns sum_j max(z, 0) - z y + log(1 + e^-|z|);
    delta = (a - y) * factor. */
 static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta,
-                                           int64_t outputs, int64_t stride) {
+                                       int64_t outputs, int64_t stride) {
     double loss = 0;
     for (int64_t j = 0; j < stride; j += LANES) {
         const vec raw = vload(z + j);

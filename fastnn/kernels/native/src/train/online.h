@@ -5,8 +5,8 @@
    So one product of all samples with W0, their Gram matrix, cheap steps one after the other, and one update of W0 by
    all the d_s give the same sequence of updates, to rounding.
 
-   With a column offset u, x_t = u + e_t, a span of blocks leaves u's part of the updates to its end: it works on V, where
-   W0 = V + u^T o and the row o is the sum of all the span's d_s so far. Then
+   With a column offset u, x_t = u + e_t, a span of blocks leaves u's part of the updates to its end: it works on V,
+   where W0 = V + u^T o and the row o is the sum of all the span's d_s so far. Then
        x_t W0 = u W0 + e_t V + (e_t . u) o,   x_t . x_s = e_t . e_s + e_t . u + e_s . u + u . u,
    and u W0 moves by (x_s . u) d_s. Each split of the inputs does its part of all this.
    Called by epoch.h; writes all parameters, and the workspace. */
@@ -47,7 +47,8 @@ static void offset_partial_z(workspace *ws, int split, int64_t samples, real *z)
     const int64_t stride = ws->net->strides[0];
     first_layer(ws, split, split + 1, samples, ws->offset.partial_z + split * stride, z);
     gemm(FROM_C, samples, stride, 1,
-         (gemm_operands){ws->offset.products + split * GRAM_STRIDE, 1, 0, ws->offset.deferred, 0, NULL, z, stride, NULL});
+         (gemm_operands){ws->offset.products + split * GRAM_STRIDE, 1, 0, ws->offset.deferred, 0, NULL, z, stride,
+                         NULL});
 }
 
 /* After the first `samples` rows of a block, which have moved V by e^T d alone: u W0 and o follow. */
@@ -76,7 +77,7 @@ static void gram_matrix(workspace *ws, int split, int64_t samples, real *gram) {
         const int64_t rows = samples - s < TILE_ROWS ? samples - s : TILE_ROWS;
         gemm(FROM_ZERO, rows, (s + rows + line - 1) / line * line, depth,
              (gemm_operands){x + s * width + low, width, 1, columns, GRAM_STRIDE, NULL, gram + s * GRAM_STRIDE,
-                               GRAM_STRIDE, NULL});
+                             GRAM_STRIDE, NULL});
     }
     if (ws->plan.offset) offset_products(ws, split, samples, depth, gram);
 }

@@ -1,6 +1,7 @@
 /* A network's outputs for some rows, without training.
 
-   A thread's part of a fnn_forward: some of its rows, block by block. Called through the table of kernels; writes `out`. */
+   A thread's part of a fnn_forward: some of its rows, block by block. Called through the table of kernels; writes
+   `out`. */
 #ifndef FNN_TRAIN_OUTPUTS_H
 #define FNN_TRAIN_OUTPUTS_H
 

@@ -1,5 +1,5 @@
-/* Gradients straight into updates: each layer's gradient goes a few rows at a time to the optimizer, never to memory as a
-   whole; spec.Rule has the optimizers' equations.
+/* Gradients straight into updates: each layer's gradient goes a few rows at a time to the optimizer, never to memory as
+   a whole; spec.Rule has the optimizers' equations.
 
    Called by epoch.h and online.h; writes the parameters, their state, and the workspace's gradient and before. */
 #ifndef FNN_TRAIN_UPDATE_H
@@ -10,7 +10,7 @@
 typedef struct {
     int64_t optimizer;
     real rate, momentum, l2, beta1, beta2, epsilon; /* rate: Adam's includes its bias corrections */
-    real rest1, rest2;                              /* 1 - beta; in float32, 1 - 0.999f would be 1e-5 off */
+    real rest1, rest2; /* 1 - beta; in float32, 1 - 0.999f would be 1e-5 off */
 } optimizer_step;
 
 /* How many numbers the optimizer keeps of each parameter. */
@@ -20,12 +20,13 @@ INLINE int slots_of(int64_t optimizer) { return optimizer == SGD ? 0 : optimizer
 static optimizer_step make_step(const fnn_rule *rule, int64_t t) {
     double rate = rule->learning_rate;
     if (rule->optimizer == ADAM) rate *= sqrt(1 - pow(rule->beta2, t)) / (1 - pow(rule->beta1, t));
-    return (optimizer_step){rule->optimizer,     (real)rate,          (real)rule->momentum,     (real)rule->l2,
-                            (real)rule->beta1,   (real)rule->beta2,   (real)rule->epsilon,
-                            (real)(1 - rule->beta1), (real)(1 - rule->beta2)};
+    return (optimizer_step){rule->optimizer,        (real)rate,        (real)rule->momentum, (real)rule->l2,
+                            (real)rule->beta1,      (real)rule->beta2, (real)rule->epsilon,  (real)(1 - rule->beta1),
+                            (real)(1 - rule->beta2)};
 }
 
-/* Rows of parameters, all of one kind (handed over by their address, as copies of what was just written stall): `columns` from the parameter `at` on, the next row `stride` further. */
+/* Rows of parameters, all of one kind (handed over by their address, as copies of what was just written stall):
+   `columns` from the parameter `at` on, the next row `stride` further. */
 typedef struct {
     int64_t at, stride, rows, columns;
 } parameter_rows;
@@ -39,12 +40,12 @@ INLINE void update_rows(const int decays, const optimizer_step *step, const para
     const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
     const vec rest1 = vset(step->rest1), rest2 = vset(step->rest2);
 /* Expands to a loop over all elements, with the weight and the gradient (dw) at hand. */
-#define EACH(...)                                                                                                    \
-    for (int64_t row = 0; row < rows; row++)                                                                       \
+#define EACH(...) \
+    for (int64_t row = 0; row < rows; row++) \
         for (int64_t i = row * stride, from = row * g_stride, end = i + columns; i < end; i += LANES, from += LANES) { \
-            const vec weight = vload(w + i), gradient = vload(g + from);                                             \
-            const vec dw = decays ? vfma(l2, weight, gradient) : gradient;                                           \
-            __VA_ARGS__                                                                                              \
+            const vec weight = vload(w + i), gradient = vload(g + from); \
+            const vec dw = decays ? vfma(l2, weight, gradient) : gradient; \
+            __VA_ARGS__ \
         }
     if (g_stride == columns && stride == columns) columns *= rows, rows = 1; /* one long row */
     switch (step->optimizer) {
@@ -52,15 +53,12 @@ INLINE void update_rows(const int decays, const optimizer_step *step, const para
     case MOMENTUM:
     case NESTEROV:
         EACH(const vec velocity = vfma(momentum, vload(m + i), -rate * dw);
-             const vec ahead = vfma(momentum, velocity, -rate * dw);
-             vstore(m + i, velocity);
+             const vec ahead = vfma(momentum, velocity, -rate * dw); vstore(m + i, velocity);
              vstore(w + i, weight + (step->optimizer == NESTEROV ? ahead : velocity));)
         break;
     case ADAM:
         EACH(const vec mean = vfma(beta1, vload(m + i), rest1 * dw);
-             const vec square = vfma(beta2, vload(v + i), rest2 * dw * dw);
-             vstore(m + i, mean);
-             vstore(v + i, square);
+             const vec square = vfma(beta2, vload(v + i), rest2 * dw * dw); vstore(m + i, mean); vstore(v + i, square);
              vstore(w + i, weight - rate * mean / vsqrt_add(square, epsilon));)
     }
 #undef EACH
@@ -89,8 +87,8 @@ static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_ste
     apply_update(ws, step, 0, ws->gradient, 0, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns});
 }
 
-/* g (rows, columns) = the column offset's part of the first layer's gradient, from one input and column on; zeros if there
-   is no offset. */
+/* g (rows, columns) = the column offset's part of the first layer's gradient, from one input and column on; zeros if
+   there is no offset. */
 INLINE void start_gradient(const workspace *ws, int64_t input, int64_t column, int64_t rows, int64_t columns, real *g,
                            int64_t g_stride) {
     for (int64_t r = 0; r < rows; r++, g += g_stride)
@@ -101,10 +99,12 @@ INLINE void start_gradient(const workspace *ws, int64_t input, int64_t column, i
         }
 }
 
-/* Some vectors of columns of the first layer's gradient, an input block's rows at a time, straight into their update. */
+/* Some vectors of columns of the first layer's gradient, an input block's rows at a time, straight into their update.
+   */
 INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t column, const optimizer_step *step) {
     const panel_matrix w = panel_of(first_weights(ws, ws->params), column, vectors);
-    real g[INPUT_BLOCK][PANEL_COLUMNS] __attribute__((aligned(64))), *const rows[INPUT_BLOCK] = {g[0], g[1], g[2], g[3]};
+    real g[INPUT_BLOCK][PANEL_COLUMNS] __attribute__((aligned(64))), *const rows[INPUT_BLOCK] = {g[0], g[1], g[2],
+                                                                                                 g[3]};
     const block_csc csc = ws->in->csc; /* a copy, as in gradient_panel */
     fill_panel(vectors, &csc, m, ws->delta, ws->net->strides[0], column);
     for (int64_t input = ws->low; input < ws->high; input += INPUT_BLOCK) {
@@ -174,9 +174,9 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
                      (gemm_operands){ws->a[l] + i, 1, net->strides[l - 1], ws->delta, stride, NULL, g, columns, NULL});
             } else {
                 memset(g, 0, rows * columns * sizeof(real));
-                dense_gradient(&ws->in->rows, i, i + rows,
-                               &(first_product){m, left, ws->right, ws->delta, stride, g - i * columns - left, columns,
-                                                NULL});
+                dense_gradient(
+                    &ws->in->rows, i, i + rows,
+                    &(first_product){m, left, ws->right, ws->delta, stride, g - i * columns - left, columns, NULL});
             }
             apply_update(ws, step, 1, g, columns,
                          &(parameter_rows){net->weights[l] + i * stride + left, stride, rows, columns});

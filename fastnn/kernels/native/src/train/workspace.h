@@ -1,6 +1,7 @@
 /* What one thread works on while rows go through the network, and how it lies in memory.
 
-   Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs, whose rows are strides[l] long. */
+   Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs, whose rows are strides[l] long.
+   */
 #ifndef FNN_TRAIN_WORKSPACE_H
 #define FNN_TRAIN_WORKSPACE_H
 
@@ -65,19 +66,20 @@ typedef struct {
     real *local;   /* (1 + slots, size) parameters and state */
     int in_panels; /* does the first layer of these lie panel by panel? */
     real **a;              /* layers + 1 of them: a[l + 1] (block, strides[l]) is layer l's output */
-    real **transposed;     /* (sizes[l + 1], strides[l - 1]) layer l's weights for the way back, in whole fours of rows; NULL
+    real *
+        *transposed; /* (sizes[l + 1], strides[l - 1]) layer l's weights for the way back, in whole fours of rows; NULL
                               for layer 0 */
-    real *delta, *before;  /* (block, widest stride) dL/dz of a layer and of the one before it */
-    real *gradient;        /* laid out as params; thread 0 has SPLITS of them for long batches */
-    real *partial;         /* thread 0's (2, partial_room): partial sums of z, of two batches in turn, as those of one must
+    real *delta, *before; /* (block, widest stride) dL/dz of a layer and of the one before it */
+    real *gradient; /* laid out as params; thread 0 has SPLITS of them for long batches */
+    real *partial; /* thread 0's (2, partial_room): partial sums of z, of two batches in turn, as those of one must
                               not overwrite those of the batch before; */
-    int64_t partial_room;  /* elements of one of the two; */
-    int64_t turn;          /* batches begun */
+    int64_t partial_room; /* elements of one of the two; */
+    int64_t turn; /* batches begun */
     real *x_columns, *gram, *block_z, *d; /* of an online block; see online.h */
     fnn_interrupt *interrupt; /* NULL in all threads but one */
-    uint64_t control;         /* the caller's float environment, in which it runs */
-    int *stop;                /* set once it says so; read by all threads */
-    double loss;              /* summed over the samples seen */
+    uint64_t control; /* the caller's float environment, in which it runs */
+    int *stop; /* set once it says so; read by all threads */
+    double loss; /* summed over the samples seen */
     int64_t correct;
 } workspace;
 
@@ -114,15 +116,24 @@ static batch_inputs *place_inputs(arena_cursor *at, const fnn_net *net, int64_t 
     int64_t *start = arena_take(at, input_blocks * sizeof *start), *end = arena_take(at, input_blocks * sizeof *end);
     int64_t *count = arena_take(at, batches * SPLITS * sizeof *count);
     real *panel = arena_take(at, block * PANEL_COLUMNS * sizeof(real));
-    real *zeros = arena_take(at, net->strides[0] * sizeof(real)), *sink = arena_take(at, net->strides[0] * sizeof(real));
+    real *zeros = arena_take(at, net->strides[0] * sizeof(real)),
+         *sink = arena_take(at, net->strides[0] * sizeof(real));
     if (!at->base) return NULL;
     memset(zeros, 0, net->strides[0] * sizeof(real));
     for (int64_t b = 0; b < input_blocks; b++) start[b] = b * room;
     *in = (batch_inputs){.rows = {row, 0, byte_value},
                          .x = x,
                          .online = {.value = x, .index = index, .count = count, .width = width},
-                         .csc = {.start = start, .end = end, .offset = index, .value = x, .byte_value = byte_value,
-                                 .room = packed, .inputs = width, .panel = panel, .zeros = zeros, .sink = sink},
+                         .csc = {.start = start,
+                                 .end = end,
+                                 .offset = index,
+                                 .value = x,
+                                 .byte_value = byte_value,
+                                 .room = packed,
+                                 .inputs = width,
+                                 .panel = panel,
+                                 .zeros = zeros,
+                                 .sink = sink},
                          .micro = {.index = index, .count = count, .width = width}};
     return in;
 }
@@ -136,8 +147,15 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
     const int64_t inputs = net->sizes[0], stride = net->strides[0];
     const int64_t block = online ? ONLINE_BLOCK : plan->block;
     int64_t widest = 0;
-    workspace here = {.plan = *plan, .net = net, .whole_net = net, .splits = 1, .end_split = 1, .end_read = 1,
-                      .high = inputs, .right = stride, .split_layer = plan->split == SPLIT_OUTPUTS};
+    workspace here = {.plan = *plan,
+                      .net = net,
+                      .whole_net = net,
+                      .splits = 1,
+                      .end_split = 1,
+                      .end_read = 1,
+                      .high = inputs,
+                      .right = stride,
+                      .split_layer = plan->split == SPLIT_OUTPUTS};
     here.size = parameter_count(net);
     here.later_at = net->weights[here.split_layer] + net->sizes[here.split_layer] * net->strides[here.split_layer];
     here.later_size = here.size - here.later_at;
@@ -179,8 +197,7 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
         here.d = arena_take(&at, ONLINE_BLOCK * stride * sizeof(real));
     }
     if (plan->split == SPLIT_OUTPUTS || (leads && is_long)) here.local = arena_take(&at, 3 * here.size * sizeof(real));
-    if (plan->split == SPLIT_OUTPUTS)
-        here.local_numbers = arena_take(&at, 4 * (net->layers + 1) * sizeof(int64_t));
+    if (plan->split == SPLIT_OUTPUTS) here.local_numbers = arena_take(&at, 4 * (net->layers + 1) * sizeof(int64_t));
     if (ws) *ws = here;
     return at.used;
 }
@@ -239,8 +256,8 @@ static void await_threads(workspace *ws) {
     ws->stalled += fnn_wait(ws->barrier, ws->thread, ws->threads);
 }
 
-/* The splits' partial sums, `step` elements each, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of a
-   pair can add them before it waits for the others: that halves what goes from core to core. */
+/* The splits' partial sums, `step` elements each, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of
+   a pair can add them before it waits for the others: that halves what goes from core to core. */
 static void reduce_pairs(const workspace *ws, real *partial, int64_t step) {
     if (ws->threads > SPLITS / 2 || ws->splits < SPLITS) return;
     for (int c = ws->first_split; c < ws->end_split; c += 2)
