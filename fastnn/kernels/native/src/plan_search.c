@@ -5,27 +5,29 @@
 
 #include "api.h"
 
-/* Bytes of codes, or of plain rows columns, over all pairs, from which a second thread pays: about a millisecond's work.
-   Set by benchmarks/compare_neighbors.py's one-uint8. */
+/* Elements of codes, or without codes of rows, over all pairs of queries and rows, from which a second thread pays: about
+   a millisecond's work. Set by benchmarks/compare_neighbors.py's one-uint8. */
 #define LEAST_THREAD_WORK 1e7
 /* Queries for each thread below which the threads share out the rows. Set by benchmarks/compare_neighbors.py's program. */
 #define FEW_QUERIES 64
 /* Queries of a block: they share the costs of fetching and packing rows. A multiple of every tile but AMX's.
    Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define MOST_BLOCK_QUERIES 1032
-/* Bytes of a block's queries at most, which are to stay in the second-level cache. Set by its float32-k5. */
+/* Bytes of a block's queries at most, which are to stay in the second-level cache. Set by benchmarks/compare_neighbors.py's
+   float32-k5. */
 #define MOST_BLOCK_BYTES (1 << 22)
 /* Rows from which arranging queries of bytes in micro-batches makes up for its time. Set by benchmarks/crossover.py's
    part queries. */
 #define LEAST_MICRO_BATCH_ROWS 700
-/* Share of active byte blocks above which whole tiles are faster. Set by the same. */
+/* Share of active byte blocks above which whole tiles are faster. Set by benchmarks/crossover.py's part queries. */
 #define MOST_ACTIVE_BLOCKS 0.7
 /* Neighbours up to which it is worth the memory to look for seeds. Set by benchmarks/compare_neighbors.py's uint8-k50. */
 #define MOST_SEEDED 256
 /* Seeds for each neighbour: with the k-th best of twice as many rows, nearly all neighbours are within the bound.
    Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define SEEDS_PER_NEIGHBOUR 2
-/* Rows for each seed that a search needs to look for any: two in SEED_STRIDE are seeds then. Set by the same. */
+/* Rows for each seed that a search needs to look for any. Of those looked at, one in SEED_STRIDE, half are seeds then.
+   Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define LEAST_ROWS_PER_SEED 16
 /* Candidates of a query that are no reason to give up the codes: of few rows, one in as many.
    Set by benchmarks/compare_neighbors.py's degenerate. */
@@ -36,9 +38,10 @@
 /* Neighbours up to which each new row is inserted among a query's best. Set by benchmarks/compare_neighbors.py's
    uint8-k50, plain. */
 #define MOST_KEPT_SORTED 32
-/* The same where codes let few rows in, of which each costs a look at memory. Set by its uint8-k50, native. */
+/* The same where codes let few rows in, of which each costs a look at memory. Set by
+   benchmarks/compare_neighbors.py's uint8-k50, native. */
 #define MOST_KEPT_SORTED_BY_CODES 256
-/* Of more, one row for so many neighbours waits in the buffer. Set by the same. */
+/* Of more, one row for so many neighbours waits in the buffer. Set by benchmarks/compare_neighbors.py's uint8-k50. */
 #define NEIGHBOURS_PER_BUFFERED 2
 /* Bytes of unit vectors that are kept, in the second-level cache. Set by benchmarks/suite's Metrics, cosine. */
 #define MOST_UNIT_BYTES (1 << 18)

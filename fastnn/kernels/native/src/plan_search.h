@@ -28,9 +28,9 @@ typedef enum {
 /* What threads share out. */
 typedef enum { SPLIT_QUERIES, SPLIT_ROWS } fnn_search_split;
 
-/* Codes narrow what the plan knows of a search: its arrays' contents do not enter. */
+/* What a plan depends on: the search's shape and the machine, not what its arrays hold. */
 typedef struct {
-    int64_t metric, rows, queries, columns, k; /* metric: of api.h's codes */
+    int64_t metric, rows, queries, columns, k; /* metric: a code of codes.h */
     int is_uint8;                              /* rows and queries are bytes, else reals */
     int real_bytes;                            /* of the kernels' type: 4 or 8 */
     int64_t code_width, finer_width;           /* bytes of a code and of a finer one; 0: there is none */
@@ -43,24 +43,25 @@ typedef struct {
 } fnn_search_request;
 
 typedef struct {
-    fnn_scan scan;       /* what the search begins by, */
-    fnn_scan plain_scan; /* and, if it is codes, what takes their place where these rule out too little */
+    fnn_scan scan;       /* what the search begins by */
+    fnn_scan plain_scan; /* the same, or what takes the place of codes that rule out too little */
     fnn_query_grouping queries, plain_queries; /* of either scan; of reals and pairs always tiles */
     double most_active; /* a block has micro-batches if less than this share of their byte blocks is not zero, else tiles */
     fnn_int8_dot dot;
     int64_t tile_queries; /* the block's size is a multiple of the queries in a tile */
     int64_t seeds;        /* rows whose codes are nearest that every query looks at first; 0: none */
     int refines;          /* candidates by codes go through finer codes */
-    double most_verified; /* the codes are given up once a query has, for each row compared, more candidates than this, */
-    double grace;         /* not counting so many of them; */
-    double refine_cost;   /* comparing finer codes counts as so much of a candidate */
-    int64_t buffer;       /* rows that wait, for each query, until the k best of all are selected; 0: each new one is */
-    int64_t seed_buffer;  /* inserted in its place. And the same of seeds */
+    double most_verified; /* codes are given up at more candidates for each query and row compared than this */
+    double grace;         /* candidates of each query that do not count for that */
+    double refine_cost;   /* what comparing a pair's finer codes counts for, where a candidate counts for 1 */
+    int64_t buffer;       /* new rows of a query that wait until the k best of all are selected; 0: each is inserted */
+    int64_t seed_buffer;  /* the same of seeds */
     int64_t unit_rows;    /* by cosine: rows of which the unit vector is kept for the block's next query */
     fnn_search_split split;
-    int threads;           /* to use */
-    int64_t block, blocks; /* queries that go together, and how many such blocks there are */
-    int64_t parts;         /* of the rows; every block is compared with every part by itself */
+    int threads;   /* to use */
+    int64_t block; /* queries that go together */
+    int64_t blocks;
+    int64_t parts; /* of the rows; every block is compared with every part by itself */
 } fnn_search_plan;
 
 fnn_search_plan fnn_plan_search(const fnn_search_request *request);
@@ -83,9 +84,7 @@ extern const char *const fnn_names_of_scans[], *const fnn_names_of_dots[], *cons
 #define AMX_TILE_QUERIES 16 /* a matrix's rows: with more queries, the rows would not stay in the first-level cache */
 #define QUERY_MICRO_BATCH 4 /* queries that share an index of active byte blocks; whatever the instruction set */
 
-/* How scans look for signals and sort does not depend on the search. */
-
-/* Of how many tiles of rows one looks for seeds. Set by benchmarks/compare_neighbors.py's uint8-k5. */
+/* Tiles of rows of which the first is looked at for seeds. Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define SEED_STRIDE 8
 /* Tiles of rows between two looks at the interrupt: a small part of the 0.1 s within which signals are heard. */
 #define POLL_TILES 16
