@@ -5,23 +5,23 @@
 
 #include "api.h"
 
-/* Elements of codes, or without codes of rows, over all pairs of queries and rows, from which a second thread pays: about
-   a millisecond's work. Set by benchmarks/compare_neighbors.py's one-uint8. */
+/* Elements of codes, or without codes of rows, over all pairs of queries and rows, from which a second thread pays:
+   about a millisecond's work. Set by benchmarks/compare_neighbors.py's one-uint8. */
 #define LEAST_THREAD_WORK 1e7
-/* Queries for each thread below which the threads share out the rows. Set by benchmarks/compare_neighbors.py's program. */
+/* Queries for each thread below which threads share out the rows. Set by benchmarks/compare_neighbors.py's program. */
 #define FEW_QUERIES 64
 /* Queries of a block: they share the costs of fetching and packing rows. A multiple of every tile but AMX's.
    Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define MOST_BLOCK_QUERIES 1032
-/* Bytes of a block's queries at most, which are to stay in the second-level cache. Set by benchmarks/compare_neighbors.py's
-   float32-k5. */
+/* Bytes of a block's queries at most, which are to stay in the second-level cache. Set by
+   benchmarks/compare_neighbors.py's float32-k5. */
 #define MOST_BLOCK_BYTES (1 << 22)
 /* Rows from which arranging queries of bytes in micro-batches makes up for its time. Set by benchmarks/crossover.py's
    part queries. */
 #define LEAST_MICRO_BATCH_ROWS 700
 /* Share of active byte blocks above which whole tiles are faster. Set by benchmarks/crossover.py's part queries. */
 #define MOST_ACTIVE_BLOCKS 0.7
-/* Neighbours up to which it is worth the memory to look for seeds. Set by benchmarks/compare_neighbors.py's uint8-k50. */
+/* Neighbours up to which seeds are worth their memory. Set by benchmarks/compare_neighbors.py's uint8-k50. */
 #define MOST_SEEDED 256
 /* Seeds for each neighbour: with the k-th best of twice as many rows, nearly all neighbours are within the bound.
    Set by benchmarks/compare_neighbors.py's uint8-k5. */
@@ -68,7 +68,7 @@ static fnn_query_grouping find_grouping(const fnn_search_request *r, fnn_scan sc
     if (is_by_dots(scan) && r->queries == 1) return QUERIES_ALONE;
     if (scan != SCAN_BYTES || r->dot == DOT_AMX || r->forced_queries == QUERIES_IN_TILES) return QUERIES_IN_TILES;
     return r->rows >= LEAST_MICRO_BATCH_ROWS || r->forced_queries == QUERIES_IN_MICRO_BATCHES ? QUERIES_IN_MICRO_BATCHES
-                                                                                            : QUERIES_IN_TILES;
+                                                                                              : QUERIES_IN_TILES;
 }
 
 static int64_t find_buffer(fnn_scan scan, int64_t k) {
@@ -108,7 +108,8 @@ fnn_search_plan fnn_plan_search(const fnn_search_request *r) {
     plan.queries = find_grouping(r, plan.scan);
     plan.plain_queries = find_grouping(r, plan.plain_scan);
     plan.most_active = r->forced_queries == QUERIES_IN_MICRO_BATCHES ? INFINITY : MOST_ACTIVE_BLOCKS;
-    plan.tile_queries = is_by_dots(plan.scan) && r->dot == DOT_AMX ? AMX_TILE_QUERIES : TILE_QUERIES_OF(r->vector_bytes);
+    plan.tile_queries =
+        is_by_dots(plan.scan) && r->dot == DOT_AMX ? AMX_TILE_QUERIES : TILE_QUERIES_OF(r->vector_bytes);
     plan.buffer = find_buffer(plan.scan, r->k);
     if (r->metric == COSINE) {
         const int64_t unit_bytes = r->is_uint8 ? 0 : r->columns * (int64_t)sizeof(double);

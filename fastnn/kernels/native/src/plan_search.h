@@ -1,6 +1,6 @@
-/* How a search for nearest neighbours is run. fnn_plan_search is a pure function of the search's shape and of the machine:
-   native.pyx asks it for the plan of a call, or of one that is only imagined, and search/ does what the plan says.
-   No plan changes what is found. */
+/* How a search for nearest neighbours is run. fnn_plan_search is a pure function of the search's shape and of the
+   machine: native.pyx asks it for the plan of a call, or of one that is only imagined, and search/ does what the plan
+   says. No plan changes what is found. */
 #ifndef FNN_PLAN_SEARCH_H
 #define FNN_PLAN_SEARCH_H
 
@@ -22,7 +22,7 @@ typedef enum { DOT_MADD, DOT_VNNI, DOT_AMX } fnn_int8_dot;
 typedef enum {
     QUERIES_ALONE,           /* a single one, without packing rows */
     QUERIES_IN_TILES,        /* as they come, and a tile skips what is zero in all of the block */
-    QUERIES_IN_MICRO_BATCHES /* QUERY_MICRO_BATCH that are zero in about the same places, and what is zero in these is skipped */
+    QUERIES_IN_MICRO_BATCHES /* few that are zero in about the same places, whose zeros are skipped */
 } fnn_query_grouping;
 
 /* What threads share out. */
@@ -31,34 +31,34 @@ typedef enum { SPLIT_QUERIES, SPLIT_ROWS } fnn_search_split;
 /* What a plan depends on: the search's shape and the machine, not what its arrays hold. */
 typedef struct {
     int64_t metric, rows, queries, columns, k; /* metric: a code of codes.h */
-    int is_uint8;                              /* rows and queries are bytes, else reals */
-    int real_bytes;                            /* of the kernels' type: 4 or 8 */
-    int64_t code_width, finer_width;           /* bytes of a code and of a finer one; 0: there is none */
-    double most_verified;                      /* see spec.Codes */
-    int threads;                               /* that the call may use */
-    int vector_bytes;                          /* of the instruction set: 16, 32 or 64 */
+    int is_uint8; /* rows and queries are bytes, else reals */
+    int real_bytes; /* of the kernels' type: 4 or 8 */
+    int64_t code_width, finer_width; /* bytes of a code and of a finer one; 0: there is none */
+    double most_verified; /* see spec.Codes */
+    int threads; /* that the call may use */
+    int vector_bytes; /* of the instruction set: 16, 32 or 64 */
     fnn_int8_dot dot;
-    int forced_queries; /* for tests: QUERIES_IN_TILES or QUERIES_IN_MICRO_BATCHES for bytes, whatever suits; -1: as suits */
+    int forced_queries; /* for tests: tiles or micro-batches of bytes, whatever suits; -1: as suits */
     int forced_threads; /* for tests: all threads, however little the work is */
 } fnn_search_request;
 
 typedef struct {
-    fnn_scan scan;       /* what the search begins by */
+    fnn_scan scan; /* what the search begins by */
     fnn_scan plain_scan; /* the same, or what takes the place of codes that rule out too little */
     fnn_query_grouping queries, plain_queries; /* of either scan; of reals and pairs always tiles */
-    double most_active; /* a block has micro-batches if less than this share of their byte blocks is not zero, else tiles */
+    double most_active;   /* share of their active byte blocks from which a block has tiles for micro-batches */
     fnn_int8_dot dot;
     int64_t tile_queries; /* the block's size is a multiple of the queries in a tile */
-    int64_t seeds;        /* rows whose codes are nearest that every query looks at first; 0: none */
-    int refines;          /* candidates by codes go through finer codes */
+    int64_t seeds; /* rows whose codes are nearest that every query looks at first; 0: none */
+    int refines; /* candidates by codes go through finer codes */
     double most_verified; /* codes are given up at more candidates for each query and row compared than this */
-    double grace;         /* candidates of each query that do not count for that */
-    double refine_cost;   /* what comparing a pair's finer codes counts for, where a candidate counts for 1 */
-    int64_t buffer;       /* new rows of a query that wait until the k best of all are selected; 0: each is inserted */
-    int64_t seed_buffer;  /* the same of seeds */
-    int64_t unit_rows;    /* by cosine: rows of which the unit vector is kept for the block's next query */
+    double grace; /* candidates of each query that do not count for that */
+    double refine_cost; /* what comparing a pair's finer codes counts for, where a candidate counts for 1 */
+    int64_t buffer; /* new rows of a query that wait until the k best of all are selected; 0: each is inserted */
+    int64_t seed_buffer; /* the same of seeds */
+    int64_t unit_rows; /* by cosine: rows of which the unit vector is kept for the block's next query */
     fnn_search_split split;
-    int threads;   /* to use */
+    int threads; /* to use */
     int64_t block; /* queries that go together */
     int64_t blocks;
     int64_t parts; /* of the rows; every block is compared with every part by itself */
@@ -68,7 +68,7 @@ fnn_search_plan fnn_plan_search(const fnn_search_request *request);
 
 /* The words for the plan's values: spec.SearchPlan has them. */
 extern const char *const fnn_names_of_scans[], *const fnn_names_of_dots[], *const fnn_names_of_query_groupings[],
-    *const fnn_names_of_search_splits[];
+                                                                               *const fnn_names_of_search_splits[];
 
 /* Columns up to which no sum of products of bytes overflows 32 bits. */
 #define MOST_INT8_COLUMNS 16384

@@ -19,7 +19,7 @@ typedef struct {
    part fixed. */
 #define QUANTISED_AHEAD 2048
 
-/* bytes (QUANTISED) = the k for which k scale = k / up is x, to a relative tolerance; returns zeros if there are such. */
+/* bytes (QUANTISED) = the k for which k scale = k / up is x, to a relative tolerance; returns zeros if they exist. */
 INLINE ivec quantise_round(const real *x, vec up, vec scale, real tolerance, uint8_t *bytes) {
     const vec ones = vset(REAL_IS_FLOAT ? (real)0x1p23 : (real)0x1p52); /* its last bit counts them */
     ivec misfits = {0};

@@ -1,5 +1,5 @@
-/* Tiles of integer products of bytes: queries or codes of a block with INT_ROWS rows or their codes, for every instruction
-   that multiplies bytes. scan.h calls them through byte_kernels.
+/* Tiles of integer products of bytes: queries or codes of a block with INT_ROWS rows or their codes, for every
+   instruction that multiplies bytes. scan.h calls them through byte_kernels.
 
    Rows of a tile lie side by side, word by word: (words, INT_ROWS) of 32 bits, which have as many bytes as the
    instruction adds up. Byte blocks that are zero in all queries are left out. With the rows' start, the score of a pair

@@ -80,7 +80,7 @@ static void INT8(compare)(const byte_tiles *t) {
     for (int64_t tile = t->tiles; tile > 0; tile--, threshold += TILE_QUERIES, masks += TILE_QUERIES) {
         const int32_t *x = t->rows;
         ints sum[TILE_QUERIES][2];
-        UNROLL for (int r = 0; r < TILE_QUERIES; r++)
+    UNROLL for (int r = 0; r < TILE_QUERIES; r++)
             UNROLL for (int j = 0; j < 2; j++) sum[r][j] = *(const ints *)(start + j * INT_LANES);
         for (int64_t word = 0; word < words; word++, x += INT_ROWS, q += TILE_QUERIES) {
             const ints left = *(const ints *)x, right = *(const ints *)(x + INT_LANES);

@@ -1,5 +1,5 @@
-/* Codes of rows, as fastnn/neighbors/codes.py says in its docstring and in _encode_block. For each row v (columns) whose
-   product with some axes R v (axes) is given
+/* Codes of rows, as fastnn/neighbors/codes.py says in its docstring and in _encode_block. For each row v (columns)
+   whose product with some axes R v (axes) is given
 
        u = (R v, r(v)),  r(v) = sqrt(|v|^2 - |R v|^2),  or u = v where there are no axes,
        code = round((u - low) / scale) in 0..255,  error = |(u - low) / scale - code| + what rounding may add.
@@ -37,7 +37,7 @@ static int64_t bytes_less_mean(const uint8_t *x, const real *mean, int64_t colum
     return terms;
 }
 
-/* *left = r(v), from |v|^2 = square and |R v|^2 = projected; returns a bound of its error. `wrong`: that of its square. */
+/* *left = r(v), of |v|^2 = square and |R v|^2 = projected; returns its error at most. `wrong`: that of its square. */
 static double find_left(double square, double projected, double wrong, real *left) {
     const double left_square = square > projected ? square - projected : 0;
     *left = (real)sqrt(left_square);
@@ -80,8 +80,8 @@ static void encode_rows(const fnn_encoding *e, void *arena) {
         const double square = sum_of_squares(row, columns), norm = sqrt(square);
         double error = epsilon * (4 * norm + 8 * e->offset);
         if (axes) {
-            const double shift = sqrt((double)axes) * (double)(terms + 8) * 1.01 * epsilon / 2
-                                 * (norm + (e->is_uint8 ? 2 * e->offset : 0)); /* of R v */
+            const double shift = sqrt((double)axes) * (double)(terms + 8) * 1.01 * epsilon / 2 *
+                                 (norm + (e->is_uint8 ? 2 * e->offset : 0)); /* of R v */
             const double wrong = (double)(columns + 8) * epsilon * square + (2 * norm + shift) * shift; /* of r(v)^2 */
             const double first = sum_of_squares(projected, width - 1);
             double turn = find_left(square, first, wrong, u + width - 1);

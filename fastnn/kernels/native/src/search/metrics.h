@@ -1,5 +1,5 @@
-/* What a metric is: the value of a pair of query q and row x, which decides, and the score by which tiles of reals find the
-   pairs that may be near. A metric is a case of each function here, and where it is not made of products one of
+/* What a metric is: the value of a pair of query q and row x, which decides, and the score by which tiles of reals find
+   the pairs that may be near. A metric is a case of each function here, and where it is not made of products one of
    compare_reals in real_tiles.h and of find_plain_scan in plan_search.c.
 
                   value, in float64                    score in tiles of reals, of prepared rows
@@ -7,9 +7,9 @@
        MANHATTAN  sum |q - x|                          -sum |q - x|, of row * unit
        COSINE     1 - q . x / (|q| |x|), 1 of a zero   q . x, of row / |row|
 
-   Values of bytes are exact sums. Of reals they are sums in float64, over eight lanes and two chains of them whatever the
-   instruction set, and without fused multiply-adds: the same bits anywhere. Scores round as they come; thresholds have a
-   margin for that. `single`: rows are of float32, else of float64. */
+   Values of bytes are exact sums. Of reals they are sums in float64, over eight lanes and two chains of them whatever
+   the instruction set, and without fused multiply-adds: the same bits anywhere. Scores round as they come; thresholds
+   have a margin for that. `single`: rows are of float32, else of float64. */
 #ifndef FNN_SEARCH_METRICS_H
 #define FNN_SEARCH_METRICS_H
 
@@ -103,8 +103,8 @@ INLINE double largest_of(const void *x, const int single, int64_t width) {
 /* unit (width) = x / |x|, or anything if x is zero; returns the largest element.
 
    x is divided by that first. The quotients of rows that are exactly proportional are of the same real numbers, and
-   IEEE 754 rounds these alike: so these rows have the same unit, to the last bit. And no square overflows, or underflows
-   while it counts. */
+   IEEE 754 rounds these alike: so these rows have the same unit, to the last bit. And no square overflows, or
+   underflows while it counts. */
 INLINE double to_unit(const void *x, const int single, int64_t width, double *unit) {
     const double largest = largest_of(x, single, width);
     if (largest == 0) return 0;
@@ -123,7 +123,7 @@ typedef struct {
 
 /* One thread's, for a block of queries. */
 typedef struct {
-    cosine_norms q, x; /* of the block's queries, and of some rows, row r at r % kept: several queries look at the same */
+    cosine_norms q, x; /* of the block's queries, and of the last rows looked at: row r is at r % kept */
     int64_t kept;
     int64_t *row; /* (kept) which these are; -1: none */
 } cosine_cache;
@@ -203,10 +203,11 @@ static double code_distance(const fnn_search *s, double value) {
     return sqrt(s->metric == COSINE ? 2 * value : value) * (1 + 1e-14);
 }
 
-/* What rows are prepared by. */
+/* What rows are prepared by, so that their rounding is relative to their distances, and no square overflows where no
+   distance does. */
 typedef struct {
-    real *centre; /* (columns) that they are relative to, and the power of two that they are multiplied by: so that their */
-    real unit;    /* rounding is relative to their distances, and no square overflows where no distance does */
+    real *centre; /* (columns) that they are relative to */
+    real unit;    /* the power of two that they are multiplied by */
 } row_scale;
 
 /* Finds it from a few rows: the medians, which no outlier moves, and how far the rows are from these. */

@@ -41,20 +41,20 @@ typedef struct {
     int32_t *order, *place; /* order[i]: which query is in the tiles' i-th place; and each query's place */
     uint8_t *kept;          /* (byte blocks) whether some of the queries are not zero there; */
     int32_t *byte_blocks;   /* which blocks these are */
-    uint64_t *active;       /* (queries, active_words) which byte blocks of a query are not zero, while they are arranged */
-    double *code_distance;  /* the threshold in units of the codes, with the query's error; -INFINITY: nothing is wanted */
-    double widest;          /* the greatest finite one, or more: */
-    int widest_is_old;      /* it may be less by now, and is found anew */
+    uint64_t *active; /* (queries, active_words) which byte blocks of a query are not zero, while they are arranged */
+    double *code_distance; /* the threshold in units of the codes, and the query's error; -INFINITY: none */
+    double widest; /* the greatest finite one, or more: */
+    int widest_is_old; /* it may be less by now, and is found anew */
 
-    double *distance;     /* the threshold of scores of reals, see real_distance; below 0: nothing is wanted */
-    real *real_queries;   /* (tiles, columns, TILE_QUERIES) */
-    real *real_rows;      /* (columns, REAL_ROWS) */
-    real *real_start;     /* (REAL_ROWS) */
+    double *distance; /* the threshold of scores of reals, see real_distance; below 0: nothing is wanted */
+    real *real_queries; /* (tiles, columns, TILE_QUERIES) */
+    real *real_rows; /* (columns, REAL_ROWS) */
+    real *real_start; /* (REAL_ROWS) */
     real *real_threshold;
-    real *four_rows;      /* (4, columns padded to a multiple of 4), prepared */
+    real *four_rows; /* (4, columns padded to a multiple of 4), prepared */
 
     candidate *candidates; /* (block * INT_ROWS) of a tile of rows */
-    int64_t *squares;      /* of their distances, by bytes or codes */
+    int64_t *squares; /* of their distances, by bytes or codes */
     int64_t candidate_count;
 } query_block;
 
@@ -85,13 +85,14 @@ static void set_threshold(query_block *block, int64_t query) {
     }
 }
 
-#define ACTIVE_BITS (64 * BYTE_BLOCK) /* bytes of which a word says where they are not zero, a bit for each byte block */
+#define ACTIVE_BITS \
+    (64 * BYTE_BLOCK) /* bytes of which a word says where they are not zero, a bit for each byte block */
 
 static int64_t active_words(int64_t width) { return (width + ACTIVE_BITS - 1) / ACTIVE_BITS; }
 
-/* order (count) = the queries q (count, width), micro-batch after micro-batch: to a first one come those that are zero in
-   most nearly the same places, one by one. active: room for (count, active_words). Returns the share of byte blocks that
-   are not zero in all of a micro-batch. */
+/* order (count) = the queries q (count, width), micro-batch after micro-batch: to a first one come those that are zero
+   in most nearly the same places, one by one. active: room for (count, active_words). Returns the share of byte blocks
+   that are not zero in all of a micro-batch. */
 static double arrange_micro_batches(const uint8_t *q, int64_t count, int64_t width, uint64_t *active, int32_t *order) {
     const int64_t words = active_words(width);
     int64_t total = 0;
@@ -124,8 +125,8 @@ static double arrange_micro_batches(const uint8_t *q, int64_t count, int64_t wid
     return (double)total / (double)(batches * ((width + BYTE_BLOCK - 1) / BYTE_BLOCK));
 }
 
-/* kept (byte blocks of width, in room for width) = 1 for those that are not zero in all queries q (count, width), else 0;
-   byte_blocks = the numbers of these. Returns how many. */
+/* kept (byte blocks of width, in room for width) = 1 for those that are not zero in all queries q (count, width), else
+   0; byte_blocks = the numbers of these. Returns how many. */
 static int64_t find_kept(const uint8_t *q, int64_t count, int64_t width, uint8_t *kept, int32_t *byte_blocks) {
     int64_t some = 0;
     memset(kept, 0, width);
@@ -159,8 +160,8 @@ static void pack_byte_queries(query_block *block, const uint8_t *q, int64_t widt
     block->grouping = block->scan == plan->plain_scan ? plan->plain_queries : plan->queries;
     if (block->grouping == QUERIES_ALONE) return;
     const int64_t byte_blocks = find_kept(q, block->count, width, block->kept, block->byte_blocks);
-    if (block->grouping == QUERIES_IN_MICRO_BATCHES
-        && arrange_micro_batches(q, block->count, width, block->active, block->order) >= plan->most_active)
+    if (block->grouping == QUERIES_IN_MICRO_BATCHES &&
+        arrange_micro_batches(q, block->count, width, block->active, block->order) >= plan->most_active)
         block->grouping = QUERIES_IN_TILES;
     const int in_micro_batches = block->grouping == QUERIES_IN_MICRO_BATCHES;
     const int64_t tile_queries = in_micro_batches ? QUERY_MICRO_BATCH : plan->tile_queries;

@@ -1,5 +1,5 @@
-/* Tiles of prepared reals: TILE_QUERIES queries with REAL_ROWS rows, by the scores that metrics.h says. scan.h's scan_reals
-   packs the rows and compares them with tile after tile of its block's queries. */
+/* Tiles of prepared reals: TILE_QUERIES queries with REAL_ROWS rows, by the scores that metrics.h says. scan.h's
+   scan_reals packs the rows and compares them with tile after tile of its block's queries. */
 #ifndef FNN_SEARCH_REAL_TILES_H
 #define FNN_SEARCH_REAL_TILES_H
 
@@ -15,13 +15,14 @@ INLINE uint32_t vreaches(vec a, vec b) {
     return (uint32_t)M_(movemask)(M_(cmp)(a, b, _CMP_NLT_UQ));
 #else
     uint32_t bits = 0;
-    for (int i = 0; i < LANES; i++) bits |= (uint32_t) !(a[i] < b[i]) << i;
+    for (int i = 0; i < LANES; i++) bits |= (uint32_t)!(a[i] < b[i]) << i;
     return bits;
 #endif
 }
 
-/* x (columns, REAL_ROWS) = the rows row..row + height, prepared, and zeros; start (REAL_ROWS) = where their scores begin.
-   `four` has room for four rows of columns, padded to a multiple of 4. Returns the greatest norm that scores need. */
+/* x (columns, REAL_ROWS) = the rows row..row + height, prepared, and zeros; start (REAL_ROWS) = where their scores
+   begin. `four` has room for four rows of columns, padded to a multiple of 4. Returns the greatest norm that scores
+   need. */
 static double pack_real_rows(const fnn_search *s, const row_scale *scale, int64_t row, int64_t height, real *x,
                              real *start, real *four) {
     const int64_t width = s->columns, padded = (width + 3) / 4 * 4;
@@ -48,8 +49,8 @@ static double pack_real_rows(const fnn_search *s, const row_scale *scale, int64_
     return sqrt((double)most);
 }
 
-/* masks (TILE_QUERIES) = a bit for each of the rows x (width, REAL_ROWS) whose score, begun at `start`, reaches the threshold
-   of the query in q (width, TILE_QUERIES). */
+/* masks (TILE_QUERIES) = a bit for each of the rows x (width, REAL_ROWS) whose score, begun at `start`, reaches the
+   threshold of the query in q (width, TILE_QUERIES). */
 static __attribute__((noinline)) void compare_reals(int64_t metric, const real *x, const real *start, const real *q,
                                                     int64_t width, const real *threshold, uint32_t *masks) {
     vec sum[TILE_QUERIES][2];

@@ -15,8 +15,8 @@ static int is_stopped(search_job *job, int thread) {
     return __atomic_load_n(&job->stop, __ATOMIC_RELAXED);
 }
 
-/* Makes candidates of what the masks of a tile of rows say, but for rows that lack; and their squares from exact scores,
-   where odd has a bit for each row whose square is odd. */
+/* Makes candidates of what the masks of a tile of rows say, but for rows that lack; and their squares from exact
+   scores, where odd has a bit for each row whose square is odd. */
 static void take_candidates(query_block *block, uint32_t valid, int exact, uint32_t odd) {
     const int32_t *scores = block->tiles.scores;
     const uint32_t *masks = block->tiles.masks;
@@ -44,7 +44,8 @@ static void find_squares(query_block *block, const uint8_t *queries, const uint8
 }
 
 /* Leaves of the candidates those whose codes are as near as the query wants. */
-static void refine(query_block *block, const uint8_t *query_codes, const uint8_t *row_codes, int64_t width, int64_t row) {
+static void refine(query_block *block, const uint8_t *query_codes, const uint8_t *row_codes, int64_t width,
+                   int64_t row) {
     const float *errors = block->job->search->row_errors + row;
     int64_t left = 0;
     find_squares(block, query_codes, row_codes, width, row);
@@ -82,8 +83,9 @@ static void push_candidates(query_block *block, int64_t row, int by_squares) {
     const search_job *job = block->job;
     for (int64_t c = 0; c < block->candidate_count; c++) {
         const int64_t query = block->candidates[c].query, index = row + block->candidates[c].row;
-        const double value = by_squares ? (double)block->squares[c]
-                                        : pair_value(job->search, job->bytes, &block->cosines, block->first, query, index);
+        const double value = by_squares
+                                 ? (double)block->squares[c]
+                                 : pair_value(job->search, job->bytes, &block->cosines, block->first, query, index);
         if (push(&block->best, query, value, index)) set_threshold(block, query);
     }
 }
@@ -113,8 +115,8 @@ static int64_t scan_bytes(query_block *block, int64_t from, int64_t to, int64_t 
             else
                 find_squares(block, queries, rows, width, row);
         } else {
-            const uint32_t odd = bytes->pack_rows(rows + row * width, width, height, block->kept, block->tiles.rows,
-                                                  block->tiles.start);
+            const uint32_t odd =
+                bytes->pack_rows(rows + row * width, width, height, block->kept, block->tiles.rows, block->tiles.start);
             if (by_codes) add_error_margins(block, row, height);
             if (block->grouping == QUERIES_IN_MICRO_BATCHES)
                 bytes->compare_micro_batches(&block->tiles);
@@ -144,12 +146,13 @@ static void scan_reals(query_block *block, int64_t from, int64_t to) {
     for (int64_t row = from, tile = 0; row < to; row += REAL_ROWS, tile++) {
         if (tile % POLL_TILES == 0 && is_stopped(job, block->thread)) return;
         const int64_t height = to - row < REAL_ROWS ? to - row : REAL_ROWS, width = s->columns;
-        const double longest = pack_real_rows(s, &job->scale, row, height, block->real_rows, block->real_start,
-                                              block->four_rows);
+        const double longest =
+            pack_real_rows(s, &job->scale, row, height, block->real_rows, block->real_start, block->four_rows);
         find_real_thresholds(s, job->scale.unit, longest, block->count, block->norm, block->distance,
                              block->real_threshold);
         for (int64_t t = 0; t < block->tiles.tiles; t++)
-            compare_reals(s->metric, block->real_rows, block->real_start, block->real_queries + t * width * TILE_QUERIES, width,
+            compare_reals(s->metric, block->real_rows, block->real_start,
+                          block->real_queries + t * width * TILE_QUERIES, width,
                           block->real_threshold + t * TILE_QUERIES, block->tiles.masks + t * TILE_QUERIES);
         block->candidate_count = 0;
         take_candidates(block, ~(uint32_t)0 >> (32 - height), 0, 0);

@@ -1,4 +1,5 @@
-/* Exact nearest neighbours: the k rows of X (rows, columns) with the least values of every query of Q (queries, columns).
+/* Exact nearest neighbours: the k rows of X (rows, columns) with the least values of every query of Q (queries,
+   columns).
 
    native.pyx has begin_search lay out memory and then lets every thread run search_thread. The threads take blocks of
    queries, or a block's parts of the rows, until none are left; they write the search's values and indices (queries, k)
@@ -28,7 +29,8 @@ static size_t lay_block_out(query_block *block, const search_job *job, char *mem
     const int64_t real_width = plan->plain_scan == SCAN_REALS ? s->columns : 0;
     const int64_t plain_width = plan->plain_scan == SCAN_BYTES ? s->columns : 0;
     const int64_t width = plain_width > s->code_width ? plain_width : s->code_width;
-    const int64_t byte_blocks = (width + BYTE_BLOCK - 1) / BYTE_BLOCK, words = job->bytes->words(BYTE_BLOCK * byte_blocks);
+    const int64_t byte_blocks = (width + BYTE_BLOCK - 1) / BYTE_BLOCK,
+                  words = job->bytes->words(BYTE_BLOCK * byte_blocks);
     const int64_t k = plan->seeds > s->k ? plan->seeds : s->k;
     const int64_t room = plan->seed_buffer > plan->buffer ? plan->seed_buffer : plan->buffer;
     arena_cursor at = {memory, 0};
@@ -71,8 +73,8 @@ static size_t lay_block_out(query_block *block, const search_job *job, char *mem
     return at.used;
 }
 
-/* Lays the arena out, first the job that search_thread is given, and computes what all threads need. Returns the arena's
-   size; without one that is all it does. */
+/* Lays the arena out, first the job that search_thread is given, and computes what all threads need. Returns the
+   arena's size; without one that is all it does. */
 static size_t begin_search(const fnn_search *s, void *arena, fnn_interrupt *interrupt) {
     search_job job = {.search = s, .plan = s->plan, .bytes = byte_kernels_of(s->plan->dot), .interrupt = interrupt};
     const int64_t parts = s->plan->parts, of_parts = parts > 1 ? parts * s->queries : 0;

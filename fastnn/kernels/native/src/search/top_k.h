@@ -1,7 +1,7 @@
 /* The k best rows of every query of a block, where "better" is a less value or, of equal values, a less index.
 
-   Few are kept sorted, and each new one is inserted. Of many the new ones wait in a buffer, and when it is full the best
-   of all are selected (quickselect). scan.h pushes what it finds; a query's rows are sorted at the end. */
+   Few are kept sorted, and each new one is inserted. Of many the new ones wait in a buffer, and when it is full the
+   best of all are selected (quickselect). scan.h pushes what it finds; a query's rows are sorted at the end. */
 #ifndef FNN_SEARCH_TOP_K_H
 #define FNN_SEARCH_TOP_K_H
 
@@ -97,7 +97,7 @@ typedef struct {
     int64_t *count;          /* (queries) how many there are of both */
     double *all_values;      /* (k + room) of one query, from which the best are selected */
     int64_t *all_indices;    /* (k + room) */
-    double *threshold;       /* (queries) no row of a greater value is wanted; once there are k, that of their worst */
+    double *threshold; /* (queries) no row of a greater value is wanted; once there are k, that of their worst */
 } top_k;
 
 /* Begins with no rows, to be written to values and indices (queries, k); the thresholds stay. */
@@ -109,7 +109,7 @@ static void begin_top_k(top_k *best, int64_t queries, int64_t k, int64_t room, d
     memset(best->count, 0, queries * sizeof *best->count);
 }
 
-/* Leaves the k best of a query's rows, of which there are as many at least, with the worst of them in the last place. */
+/* Leaves the k best of a query's rows, of which there are as many at least, with their worst in the last place. */
 static void select_best(top_k *best, int64_t query) {
     const int64_t k = best->k, room = best->room, count = best->count[query];
     double *values = best->values + query * k, *all_values = best->all_values;

@@ -1,6 +1,6 @@
-/* Dot products and squared distances of rows of bytes by one instruction. A template that search/byte_kernels.h includes
-   once for each: INT8(name) gives what is defined here a name of its own, and WORD_BYTES is how many bytes of a row a
-   32-bit word has: four for vpdpbusd, which is exact, or two widened to 16 bits for pmaddwd. (vpmaddubsw would
+/* Dot products and squared distances of rows of bytes by one instruction. A template that search/byte_kernels.h
+   includes once for each: INT8(name) gives what is defined here a name of its own, and WORD_BYTES is how many bytes of
+   a row a 32-bit word has: four for vpdpbusd, which is exact, or two widened to 16 bits for pmaddwd. (vpmaddubsw would
    saturate.) vpdpbusd takes one operand as signed: of the rows' bytes x it gets x - 128, of squared distances too. */
 
 /* sum + the products within each word of q, of the queries' bytes, and x, of the rows' */
@@ -80,7 +80,7 @@ static void INT8(squares)(const uint8_t *q, const uint8_t *x, int64_t width, con
 #if VECTOR_BYTES == 64
     for (; i + 4 <= count && width <= EXACT_BYTES; i += 4) {
         ints lanes[4];
-        UNROLL for (int k = 0; k < 4; k++)
+    UNROLL for (int k = 0; k < 4; k++)
             lanes[k] = INT8(square_lanes)(q + pairs[i + k].query * width, x + pairs[i + k].row * width, width);
         sums_of_four(lanes, to + i);
     }
