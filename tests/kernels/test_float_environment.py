@@ -85,6 +85,14 @@ def train(optimizer, batch):
     return lambda problem: problems.train(native, problem, order, batch, rule)[1]
 
 
+def train_online(problem):
+    native.override_plan(inputs="dense")  # sparse samples go one by one
+    try:
+        return train("sgd", 1)(problem)
+    finally:
+        native.override_plan(inputs=None)
+
+
 def activate(problem):
     x, out = problem.params, problems.copied(problem.params)
     native.activate("sigmoid", x, out)
@@ -94,7 +102,7 @@ def activate(problem):
 CALLS = {
     "forward": forward,
     "loss_grad": loss_grad,
-    "train online": train("sgd", 2),
+    "train online": train_online,
     "train": train("adam", 50),
     "train by blocks": train("momentum", 300),
     "activate": activate,
