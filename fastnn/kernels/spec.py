@@ -143,6 +143,13 @@ class EpochArgs(NamedTuple):
     dropout: Dropout | None = None
 
 
+class LayerGrads(NamedTuple):
+    """What ``layer_grad`` writes."""
+
+    params: FloatArray  # dL/d params, laid out as these are
+    X: FloatArray  # (n, inputs) dL/dX; of uint8 rows, dL/d of the scaled ones
+
+
 class TrainPlan(NamedTuple):
     """How the native backend trains; see its ``plan_training``. The words are those of plan_train.h."""
 
@@ -298,14 +305,12 @@ class Kernels(Protocol):
         scale: float,
         outputs: FloatArray,
         output_grad: FloatArray,
-        grad: FloatArray,
-        input_grad: FloatArray,
+        grads: LayerGrads,
     ) -> None:
         """The way back through one layer, which is all that ``net`` has, for programs that go layer by layer.
 
-        ``outputs`` (n, sizes[1]) are the layer's for X, and ``output_grad`` is dL/d outputs. Written are dL/d params,
-        laid out as ``params``, into ``grad``, and dL/dX into ``input_grad`` (n, sizes[0]), which for uint8 is dL/d of
-        the scaled rows. The activation is elementwise. Signals are heard afterwards.
+        ``outputs`` (n, sizes[1]) are the layer's for X, and ``output_grad`` is dL/d outputs. Written are
+        ``grads``. The activation is elementwise. Signals are heard afterwards.
         """
 
     def neighbors(

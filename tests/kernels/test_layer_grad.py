@@ -8,13 +8,15 @@ import problems
 import pytest
 from problems import EPSILON, HIDDEN, STEP, away_from_kinks
 
+from fastnn.kernels.spec import LayerGrads
+
 SHAPES = {"small": ((5, 3), 7), "one of each": ((1, 1), 1), "wide": ((50, 40), 20), "several blocks": ((9, 17), 300)}
 
 
 def way_back(backend, problem, outputs, output_grad):
     grad, input_grad = problems.copied(problem.params), np.full(problem.X.shape, np.nan, problem.params.dtype)
     arguments = problem.net, problem.params, problem.X, problem.scale, outputs, output_grad
-    backend.layer_grad(*arguments, grad, input_grad)
+    backend.layer_grad(*arguments, LayerGrads(grad, input_grad))
     return grad, input_grad
 
 
@@ -58,7 +60,7 @@ def test_it_is_the_slope_of_the_outputs(backend, activation):
 
     backend.forward(net, params, problem.X, 1.0, outputs)
     grad, input_grad = problems.copied(params), np.empty((5, 4))
-    backend.layer_grad(net, params, problem.X, 1.0, outputs, c, grad, input_grad)
+    backend.layer_grad(net, params, problem.X, 1.0, outputs, c, LayerGrads(grad, input_grad))
     for found, vector, at in (
         (grad, params, lambda moved: total(problems.copied(moved), problem.X)),
         (input_grad.ravel(), problem.X.ravel(), lambda moved: total(params, moved.reshape(5, 4))),

@@ -15,7 +15,7 @@ import fastnn
 from fastnn.kernels import native
 from fastnn.kernels.numpy import network as reference
 from fastnn.kernels.params import aligned_zeros, weight_views
-from fastnn.kernels.spec import Data, EpochArgs, layout
+from fastnn.kernels.spec import Data, EpochArgs, LayerGrads, layout
 
 NETS = [
     ((130, 40, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),
@@ -265,7 +265,7 @@ def test_rows_that_the_slices_of_a_long_way_back_leave_over(rest):
     params = aligned_zeros(parameters, np.dtype(np.float64))
     weight_views(net, params)[0][:] = rng.normal(size=(273, 256))
     grad, input_grad = aligned_zeros(parameters, np.dtype(np.float64)), np.empty_like(X)
-    native.layer_grad(net, params, X, 1.0, outputs, slopes, grad, input_grad)
+    native.layer_grad(net, params, X, 1.0, outputs, slopes, LayerGrads(grad, input_grad))
     delta = slopes * outputs * (1 - outputs)
     assert problems.distance(weight_views(net, grad)[0], X.T @ delta) <= 1e-13
     assert problems.distance(input_grad, delta @ weight_views(net, params)[0].T) <= 1e-14

@@ -64,7 +64,7 @@ def test_parameters_of_a_layer_may_be_given_by_name(backend):
     problem = problems.make((3, 2), ("identity",), "quadratic", rows=4)
     shared = {"net": problem.net, "params": problem.params, "X": problem.X, "scale": problem.scale}
     ones, grad, input_grad = np.ones((4, 2)), problems.copied(problem.params), np.empty((4, 3))
-    assert backend.layer_grad(**shared, outputs=ones, output_grad=ones, grad=grad, input_grad=input_grad) is None
+    assert backend.layer_grad(**shared, outputs=ones, output_grad=ones, grads=spec.LayerGrads(grad, input_grad)) is None
     np.testing.assert_allclose(input_grad, [weights_sum(problem)] * 4)
 
 

@@ -12,7 +12,7 @@ from ... import checks
 from ...errors import FastnnError, InvalidArgumentError, InvalidTypeError
 from ...kernels import get_backend
 from ...kernels.params import OwnsParameters, Parameters, aligned_empty
-from ...kernels.spec import FloatArray, layout
+from ...kernels.spec import FloatArray, LayerGrads, layout
 from . import functions
 from .built_in import derivated_sigmoid, sigmoid
 
@@ -140,7 +140,7 @@ class FullyConnectedLayer(OwnsParameters):
         y, slopes = (checks.for_kernels(values, self._dtype) for values in (y, slopes))
         net, vector = self._sigmoid if is_built_in else self._parameters.net, self._parameters.vector
         grad, input_grad = Parameters(net, aligned_empty(vector.size, self._dtype)), np.empty(X.shape, self._dtype)
-        get_backend().layer_grad(net, vector, X, scale, y, slopes, grad.vector, input_grad)
+        get_backend().layer_grad(net, vector, X, scale, y, slopes, LayerGrads(grad.vector, input_grad))
         self.dL_dW, self.dL_db = grad.weights[0], grad.biases[0]
         return input_grad[0] if np.ndim(self.x) == 1 else input_grad
 

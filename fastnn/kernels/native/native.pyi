@@ -12,6 +12,7 @@ from ..spec import (
     FloatArray,
     Grid,
     IntArray,
+    LayerGrads,
     Net,
     Rule,
     SearchPlan,
@@ -33,8 +34,7 @@ def layer_grad(
     scale: float,
     outputs: FloatArray,
     output_grad: FloatArray,
-    grad: FloatArray,
-    input_grad: FloatArray,
+    grads: LayerGrads,
 ) -> None: ...
 def train_epoch(
     net: Net,

@@ -451,9 +451,10 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     return loss
 
 
-def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray outputs, cnp.ndarray output_grad,
-               cnp.ndarray grad, cnp.ndarray input_grad):
+def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray outputs, cnp.ndarray output_grad, grads):
     """See fastnn.kernels.spec.Kernels.layer_grad."""
+    cdef cnp.ndarray grad, input_grad
+    grad, input_grad = grads
     cdef Net shape = Net(net)
     cdef int64_t count = cnp.PyArray_DIM(X, 0), slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
     cdef const fnn_kernels *kernels = table(params)

@@ -26,6 +26,7 @@ from ..spec import (
     EpochResult,
     FloatArray,
     IntArray,
+    LayerGrads,
     Net,
     Rule,
     Tick,
@@ -410,12 +411,11 @@ def layer_grad(
     scale: float,
     outputs: FloatArray,
     output_grad: FloatArray,
-    grad: FloatArray,
-    input_grad: FloatArray,
+    grads: LayerGrads,
 ) -> None:
     net, (X, scale, *_) = plain(net, Data(X, scale, outputs), params.dtype)
     work, units, activation = new_work(net, params.dtype, X, min(BLOCK, len(X))), net.sizes[1], net.activations[0]
-    grad[:] = 0
+    grads.params[:] = 0
     for rows in _blocks(len(X)):
         work.delta[0, : len(rows), :units] = formulas.times_derivative(output_grad[rows], outputs[rows], activation)
-        _layer_gradient(net, params, X, scale, rows, grad, input_grad, work)
+        _layer_gradient(net, params, X, scale, rows, grads.params, grads.X, work)

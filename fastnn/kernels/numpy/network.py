@@ -26,6 +26,7 @@ from ..spec import (
     EpochResult,
     FloatArray,
     IntArray,
+    LayerGrads,
     Net,
     Rule,
     Tick,
@@ -174,11 +175,10 @@ def layer_grad(
     scale: float,
     outputs: FloatArray,
     output_grad: FloatArray,
-    grad: FloatArray,
-    input_grad: FloatArray,
+    grads: LayerGrads,
 ) -> None:
     delta = times_derivative(output_grad, outputs, net.activations[0])
-    weight_views(net, grad)[0][:] = _rows(X, slice(None), scale, params.dtype).T @ delta
-    for bias_grad in bias_views(net, grad):
+    weight_views(net, grads.params)[0][:] = _rows(X, slice(None), scale, params.dtype).T @ delta
+    for bias_grad in bias_views(net, grads.params):
         bias_grad[:] = delta.sum(axis=0)
-    np.matmul(delta, weight_views(net, params)[0].T, out=input_grad)
+    np.matmul(delta, weight_views(net, params)[0].T, out=grads.X)
