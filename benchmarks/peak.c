@@ -20,20 +20,20 @@ typedef long long words __attribute__((vector_size(VECTOR_BYTES), aligned(1), ma
 long fma_bytes_a_round(void) { return CHAINS * VECTOR_BYTES; }
 
 // Every chain makes sum = sum * shrink + step; the compiler contracts it to one instruction where there is one.
-#define FMA(NAME, REAL, VECTOR)                                                                                       \
-    double NAME(long rounds) {                                                                                        \
-        VECTOR sum[CHAINS], shrink, step, total;                                                                      \
-        memset(&total, 0, sizeof total);                                                                              \
-        volatile REAL half = (REAL)0.5, one = (REAL)1; /* not known to the compiler */                                \
-        /* chains that begin alike would become a single one */                                                       \
-        for (int c = 0; c < CHAINS; c++)                                                                              \
-            for (size_t i = 0; i < sizeof(VECTOR) / sizeof(REAL); i++) sum[c][i] = one * (REAL)c;                     \
-        for (size_t i = 0; i < sizeof(VECTOR) / sizeof(REAL); i++) shrink[i] = half, step[i] = one;                   \
-        for (long round = 0; round < rounds; round++) {                                                               \
-            _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) sum[c] = sum[c] * shrink + step;                \
-        }                                                                                                             \
-        for (int c = 0; c < CHAINS; c++) total += sum[c];                                                             \
-        return (double)total[0];                                                                                      \
+#define FMA(NAME, REAL, VECTOR) \
+    double NAME(long rounds) { \
+        VECTOR sum[CHAINS], shrink, step, total; \
+        memset(&total, 0, sizeof total); \
+        volatile REAL half = (REAL)0.5, one = (REAL)1; /* not known to the compiler */ \
+        /* chains that begin alike would become a single one */ \
+        for (int c = 0; c < CHAINS; c++) \
+            for (size_t i = 0; i < sizeof(VECTOR) / sizeof(REAL); i++) sum[c][i] = one * (REAL)c; \
+        for (size_t i = 0; i < sizeof(VECTOR) / sizeof(REAL); i++) shrink[i] = half, step[i] = one; \
+        for (long round = 0; round < rounds; round++) { \
+            _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) sum[c] = sum[c] * shrink + step; \
+        } \
+        for (int c = 0; c < CHAINS; c++) total += sum[c]; \
+        return (double)total[0]; \
     }
 
 FMA(fma_float32, float, floats)
@@ -47,7 +47,8 @@ double read_bytes(const char *from, const char *unused, long size, long passes) 
     memset(sum, 0, sizeof sum);
     for (long pass = 0; pass < passes; pass++)
         for (long at = 0; at + BLOCK <= size; at += BLOCK) {
-            _Pragma("GCC unroll 8") for (int c = 0; c < 8; c++) sum[c] += *(const words *)(from + at + c * VECTOR_BYTES);
+            _Pragma("GCC unroll 8") for (int c = 0; c < 8; c++) sum[c] +=
+                *(const words *)(from + at + c * VECTOR_BYTES);
         }
     for (int c = 1; c < 8; c++) sum[0] += sum[c];
     return (double)sum[0][0];
@@ -63,7 +64,7 @@ double update_bytes(char *here, const char *unused, long size, long passes) {
     (void)unused;
     for (long pass = 0; pass < passes; pass++)
         for (long at = 0; at + BLOCK <= size; at += BLOCK) {
-            _Pragma("GCC unroll 8") for (int c = 0; c < 8; c++) *(words *)(here + at + c * VECTOR_BYTES) += 1;
+            _Pragma("GCC unroll 8") for (int c = 0; c < 8; c++) * (words *)(here + at + c * VECTOR_BYTES) += 1;
         }
     return here[0];
 }
