@@ -6,7 +6,7 @@ The constants are in kernels/native/src/plan_train.c, if nothing else is said; e
 each case the ways take turns, one epoch or search each; the table has the median milliseconds, marks what the plan
 takes with * and says where that is slower than the best.
 
-forms    the inputs dense, as block-CSC, or by micro-batches, by batch size, width and share of active pixels: digits
+inputs   the inputs dense, as block-CSC, or by micro-batches, by batch size, width and share of active pixels: digits
          with more pixels set
 offset   standardised digits dense, or less their column offset, by width, batch size and share of pixels that differ
          from it
@@ -14,7 +14,7 @@ online   single samples: dense inputs in online blocks, or active ones sample by
 splits   what threads split of the first layer, its inputs or its outputs, by width, type and batch size
 threads  one or all
 packing  images given as reals, trained on as they are or as bytes, by width, type and epochs
-listing  digits in order, with stored block-CSC of each batch or without, by width, type, batch size and epochs
+storing  digits in order, with stored block-CSC of each batch or without, by width, type, batch size and epochs
 queries  a plain search of bytes with the queries in tiles or micro-batches (LEAST_MICRO_BATCH_ROWS,
          MOST_ACTIVE_BLOCKS; plan_search.c), by rows, queries and share of active pixels
 """
@@ -40,13 +40,13 @@ Ways = dict[str, Callable[[], float]]  # each trains an epoch and returns its se
 
 
 def digits(active: float) -> np.ndarray:
-    """MNIST's first rows, with further quads of pixels set until a share `active` of all is other than zero."""
+    """MNIST's first rows, with further blocks of four pixels set until a share `active` of all is other than zero."""
     X = fastnn.datasets.load_mnist()[0][0][:ROWS].copy()
-    quads = X.reshape(ROWS, -1, 4)
-    present = quads.any(axis=2)
+    blocks = X.reshape(ROWS, -1, 4)
+    present = blocks.any(axis=2)
     missing = max(0.0, (active - present.mean()) / (1 - present.mean()))
     extra = (np.random.default_rng(0).random(present.shape) < missing) & ~present
-    quads[extra] = 100
+    blocks[extra] = 100
     return X
 
 
@@ -87,7 +87,7 @@ def measure(title: str, ways: Ways, chosen: str, rounds: int) -> dict[str, objec
     return {"case": title, "seconds": medians, "plan": chosen, "times_the_best": loss}
 
 
-def forms(rounds: int) -> Iterator[dict[str, object]]:
+def inputs(rounds: int) -> Iterator[dict[str, object]]:
     for hidden in (30, 64, 128, 500):
         for batch_size in (5, 10, 16, 32, 200):
             for active in (0.0, 0.45, 0.6, 0.7):
@@ -97,7 +97,9 @@ def forms(rounds: int) -> Iterator[dict[str, object]]:
                     for way in ("dense", "block-CSC", "micro-batches", None)
                 }
                 share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
-                yield measure(f"hidden {hidden}, batch {batch_size}, {share:.0%} of quads active", ways, "plan", rounds)
+                yield measure(
+                    f"hidden {hidden}, batch {batch_size}, {share:.0%} of blocks active", ways, "plan", rounds
+                )
 
 
 def offset(rounds: int) -> Iterator[dict[str, object]]:
@@ -108,7 +110,9 @@ def offset(rounds: int) -> Iterator[dict[str, object]]:
                 X = ((pixels - pixels.mean()) / pixels.std()).astype(np.float32)
                 ways = {way or "plan": trainer(X, hidden, batch_size, way) for way in ("dense", None)}
                 share = pixels.reshape(ROWS, -1, 4).any(axis=2).mean()
-                yield measure(f"hidden {hidden}, batch {batch_size}, {share:.0%} of quads active", ways, "plan", rounds)
+                yield measure(
+                    f"hidden {hidden}, batch {batch_size}, {share:.0%} of blocks active", ways, "plan", rounds
+                )
 
 
 def online(rounds: int) -> Iterator[dict[str, object]]:
@@ -118,7 +122,7 @@ def online(rounds: int) -> Iterator[dict[str, object]]:
             # what is not dense and has no column offset goes sample by sample
             ways = {way or "plan": trainer(X, hidden, 1, way) for way in ("dense", "micro-batches", None)}
             share = X.reshape(ROWS, -1, 4).any(axis=2).mean()
-            yield measure(f"hidden {hidden}, batch 1, {share:.0%} of quads active", ways, "plan", rounds)
+            yield measure(f"hidden {hidden}, batch 1, {share:.0%} of blocks active", ways, "plan", rounds)
 
 
 def splits(rounds: int) -> Iterator[dict[str, object]]:
@@ -165,7 +169,7 @@ def packing(rounds: int) -> Iterator[dict[str, object]]:
                 yield measure(f"hidden {hidden}, {np.dtype(dtype)}, epochs {epochs}", ways, "plan", rounds)
 
 
-def listing(rounds: int) -> Iterator[dict[str, object]]:
+def storing(rounds: int) -> Iterator[dict[str, object]]:
     X = fastnn.datasets.load_mnist()[0][0]
     for dtype in (np.float32, np.float64):
         for hidden in (30, 64, 128, 500):
@@ -199,7 +203,7 @@ def queries(rounds: int) -> Iterator[dict[str, object]]:
         for rows in (500, 1000, 2000, 10_000):
             for count in (4, 100, 2000):
                 ways = {way or "plan": searcher(X[:rows], X[-count:], way) for way in ("tiles", "micro-batches", None)}
-                yield measure(f"{count} queries among {rows}, {share:.0%} of quads active", ways, "plan", rounds)
+                yield measure(f"{count} queries among {rows}, {share:.0%} of blocks active", ways, "plan", rounds)
 
 
 def main() -> None:
@@ -209,7 +213,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (forms, offset, online, splits, threads, packing, listing, queries):
+    for part in (inputs, offset, online, splits, threads, packing, storing, queries):
         if arguments.only not in (None, part.__name__):
             continue
         print(f"\n{part.__name__}")

@@ -27,6 +27,7 @@ PAGE = HERE / "kernels.md"
 SOURCES = HERE.parent / "fastnn" / "kernels" / "native" / "src"
 MACHINES = {"avx512": "AVX-512", "avx2": "AVX2"}
 THREADS = 2
+ALONE = paths.Choice("squared distances of single pairs", ("simd/int8_dot.h",))
 DOTTED_MACHINES = [("AMX", "amx", "amx"), ("AVX-512", "avx512", "vnni"), ("AVX2", "avx2", "madd")]
 SEARCHES = [  # README's: of how many queries, and for how many neighbours
     ("uint8-k5", "uint8", 10_000, 5),
@@ -46,17 +47,27 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def files(*choices: paths.Choice) -> str:
-    return ", ".join(f"`{file}`" for file in dict.fromkeys(choice.file for choice in choices if choice.file))
+    return ", ".join(f"`{file}`" for file in dict.fromkeys(file for choice in choices for file in choice.files))
 
 
 def files_of(plan: spec.TrainPlan) -> str:
+    """What multiplies the first layer, first, then what calls it, and what updates."""
     return files(
-        paths.REGIMES[plan.regime],
         paths.INPUTS[plan.inputs],
+        paths.REGIMES[plan.regime],
         paths.OFFSETS[plan.offset],
         paths.WEIGHTS[plan.weights],
         paths.UPDATES[plan.update],
     )
+
+
+def files_of_search(plan: spec.SearchPlan) -> str:
+    """What multiplies, first, and then what calls it."""
+    scans = [paths.SCANS[scan] for scan in dict.fromkeys((plan.scan, plan.plain_scan))]
+    if plan.scan not in ("codes", "bytes"):
+        return files(*scans, paths.QUERIES[plan.queries])
+    dot = ALONE if plan.queries == "alone" else paths.DOTS[plan.dot]
+    return files(dot, *scans, paths.QUERIES[plan.queries])
 
 
 def inputs_of(plan: spec.TrainPlan) -> str:
@@ -121,9 +132,7 @@ def search_workload_rows() -> list[list[str]]:
                 dot=dot,
             )
             scan = plan.scan if plan.scan == plan.plain_scan else f"{plan.scan}, else {plan.plain_scan}"
-            where = files(
-                paths.SCANS[plan.scan], paths.SCANS[plan.plain_scan], paths.QUERIES[plan.queries], paths.DOTS[plan.dot]
-            )
+            where = files_of_search(plan)
             found.append([f"{name} ({machine})", scan, plan.queries, plan.split, plan.dot, where])
     return found
 
@@ -146,7 +155,7 @@ def search_rows() -> list[list[str]]:
         plan = search.plan()._replace(**dict(zip(plan_rows.SEARCH_FIELDS, row, strict=True)))
         scan = plan.scan if plan.scan == plan.plain_scan else f"{plan.scan}, else {plan.plain_scan}"
         kept = "inserted" if plan.buffer == 0 else "selected from a buffer"
-        where = files(paths.SCANS[plan.scan], paths.SCANS[plan.plain_scan], paths.QUERIES[plan.queries])
+        where = files_of_search(plan)
         found.append([scan, plan.queries, plan.split, kept, "yes" if plan.seeds else "no", search.words(), where])
     return found
 
@@ -156,7 +165,7 @@ def choice_lines(title: str, choices: paths.Choices) -> list[str]:
         f"**{title}**",
         "",
         *(
-            f"- {name}: {choice.words}{f' (`{choice.file}`)' if choice.file else ''}."
+            f"- {name}: {choice.words}{f' ({files(choice)})' if choice.files else ''}."
             for name, choice in choices.items()
         ),
         "",
@@ -170,7 +179,7 @@ def source_rows() -> list[list[str]]:
         text = path.read_text()
         comment = re.search(r"/\*(.*?)\*/", text, re.DOTALL)
         words = " ".join(comment[1].split()) if comment else ""
-        sentence = re.split(r"(?<=[.:]) (?=[A-Z])", words)[0].rstrip(":")
+        sentence = re.split(r"(?<=\\.) (?=[A-Z])", words)[0]
         found.append([f"`{path.relative_to(SOURCES)}`", sentence.replace("|", "\\|")])
     return found
 
@@ -186,7 +195,11 @@ def page() -> str:
             *INTRODUCTION,
             "## README's workloads",
             "",
-            "With two threads; the density is the plan's own measurement, in 60 rows.",
+            "With two threads. Active is the share of blocks of four inputs that are other than zero (less the column",
+            "offset, if there is one): in some of the samples that share an index, four of a micro-batch or twelve of",
+            "an online block, or in a single sample for block-CSC; the plan measures it in 60 rows. L2 in C is its",
+            "quadratic loss.",
+            "What multiplies is named first, then what calls it and what updates.",
             "",
             *table(training, workload_rows()),
             "",
@@ -220,14 +233,15 @@ Which file runs for which shape. Written by `docs/make_kernels.py` from the plan
 own data. The tests of `tests/kernels/test_plan_rows.py` train and search by every row of the tables below.
 
     train_epoch                                            native.pyx
+      fnn_plan_preparation                                 plan_train.c: reals to bytes, or block-CSC stored, once a fit
       fnn_plan_training -> fnn_train_plan                  plan_train.c: every decision
         measure the density, where the plan needs it       train/density.h
-      train, in every thread                               train/epoch.h
-        online blocks | short batches | long batches       train/online.h, train/epoch.h
-          first layer, forward and gradient                gemm/: dense, block-CSC, micro-batches
-          later layers                                     gemm/tiles.h
+      train_thread                                         train/epoch.h
+        online blocks | short batches | long batches       train/online.h, train/epoch.h, train/gradient.h
+          bring rows in                                    train/inputs.h
+          forward                                          train/forward.h, which calls gemm/
           loss and delta                                   train/loss.h
-          update                                           train/update.h
+          backward and update                              train/backward.h, train/update.h, which call gemm/
 
     neighbors                                              native.pyx
       fnn_plan_search -> fnn_search_plan                   plan_search.c: every decision

@@ -99,7 +99,7 @@ def _density(plan: TrainPlan) -> str:
     sharing = f"some of {plan.samples_sharing} samples" if plan.samples_sharing > 1 else "a sample"
     words = f", as {plan.density:.0%} of the blocks of 4 inputs are other than zero in {sharing}"
     if plan.offset_density is not None:
-        words += f", and {plan.offset_density:.0%} once each input's usual value is taken off"
+        words += f", and {plan.offset_density:.0%} once each input's most frequent value is taken off"
     return words
 
 

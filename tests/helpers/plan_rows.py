@@ -18,6 +18,7 @@ TRAIN_FIELDS = ("regime", "inputs", "offset", "split", "weights", "update")  # w
 SEARCH_FIELDS = ("scan", "plain_scan", "queries", "split")
 SGD, L2 = spec.Rule(spec.SGD, 0.1), spec.Rule(spec.SGD, 0.1, l2=0.01)
 MANY = 60_000
+LEAST_STORED = 32  # samples of a batch from which fit stores block-CSC
 Row = tuple[str, ...]
 
 
@@ -37,7 +38,7 @@ class Training(NamedTuple):
     def words(self) -> str:
         share = f"{self.density:.0%} active"
         if self.offset_density < self.density:
-            share += f", {self.offset_density:.0%} less their usual values"
+            share += f", {self.offset_density:.0%} less their column offset"
         batches = f"batches of {self.batch_size}" + (" in order" if self.block_csc else "")
         rule = "SGD" if self.rule == SGD else "SGD with l2"
         return f"{'-'.join(map(str, self.sizes))} in {self.dtype}, {self.given} {share}, {batches}, {rule}"
@@ -70,9 +71,7 @@ class Search(NamedTuple):
 
     def words(self) -> str:
         codes = f", codes of {self.code_width} bytes" if self.code_width else ""
-        return (
-            f"{self.k} of {self.rows:,} x {self.columns} {self.dtype}, {self.queries:,} queries, {self.metric}{codes}"
-        )
+        return f"{self.k} of {self.rows:,} x {self.columns} {self.dtype} to {self.queries:,}, {self.metric}{codes}"
 
     def plan(self, *, threads: int = 2, simd: str = "avx512") -> spec.SearchPlan:
         return native.plan_search(
@@ -100,7 +99,7 @@ def trainings() -> Iterator[Training]:
         densities,
         [False, True],
     ):
-        if not (block_csc and density == 1.0):
+        if not block_csc or (density < 1.0 and batch_size >= LEAST_STORED):
             given = dtype if given == "float" else given
             yield Training(sizes, dtype, given, batch_size, rule, density, offset_density, block_csc)
 

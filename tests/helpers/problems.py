@@ -38,7 +38,7 @@ EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 HIDDEN = HIDDEN_ACTIVATIONS
 STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
 MARGIN = 0.3  # every z of a kinked activation stays so far from 0
-INPUT_KINDS = ("bytes", "sparse", "usual", "dense", "read_only", "memory_mapped")
+INPUT_KINDS = ("bytes", "sparse", "offset", "dense", "read_only", "memory_mapped")
 
 
 @dataclass(eq=False)
@@ -163,11 +163,11 @@ def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: n
         X[len(X) // 2] = 0
     if kind == "end":
         X[:, :-5] = 0
-    if kind == "usual":  # most of a column's values are one and the same, which is zero in some columns
-        usual = rng.uniform(-1, 1, shape[1]).astype(real)
-        usual[3::7] = 0
-        X = np.where(rng.random(shape) < 0.94, usual, X)
-        X[len(X) // 2] = usual
+    if kind == "offset":  # most of a column's values are one and the same, which is zero in some columns
+        u = rng.uniform(-1, 1, shape[1]).astype(real)
+        u[3::7] = 0
+        X = np.where(rng.random(shape) < 0.94, u, X)
+        X[len(X) // 2] = u
     if kind == "read_only":
         X.flags.writeable = False
     return X

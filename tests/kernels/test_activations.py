@@ -44,7 +44,7 @@ RULES = [
 ]
 for net in NETS:
     for dtype in points:
-        for inputs in ("bytes", "sparse", "usual", "dense"):
+        for inputs in ("bytes", "sparse", "offset", "dense"):
             problem = problems.make(*net, dtype=dtype, inputs=inputs, rows=150)
             out = problem.output()
             native.forward(problem.net, problem.params, problem.X, problem.scale, out)

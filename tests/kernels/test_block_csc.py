@@ -26,7 +26,7 @@ TOLERANCES = [("float32", 3e-5), ("float64", 1e-13)]
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [5, 31, 256, 300, 640])  # one and several blocks; the last batch is smaller
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES)
-def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
+def test_block_csc_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
     problem = problems.make(*net, dtype=dtype, inputs="strokes", labels=False, rows=ROWS)
     order = np.arange(ROWS)
     expected, expected_params, _ = problems.train(reference, problem, order, batch, problems.RULES[rule])
@@ -47,7 +47,7 @@ def test_lists_change_no_bit(many_cores, dtype, tolerance, batch, net, rule):
 
 
 @pytest.mark.parametrize("batch", [30, 300])
-def test_lists_with_dropout_and_weights(many_cores, batch):
+def test_block_csc_with_dropout_and_weights(many_cores, batch):
     problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS, rates=(0.4, 0.2))
     block_csc = native.block_csc(problem.X, problem.scale, batch)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
@@ -72,7 +72,7 @@ def test_an_epoch_may_take_some_of_the_batches(batch, first, last):
 
 @pytest.mark.parametrize("batch", [30, 300])
 @pytest.mark.parametrize("width", [98, 101, 103])
-def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
+def test_block_csc_where_the_last_inputs_alone_are_active(many_cores, width, batch):
     problem = problems.make((width, 20, 3), ("tanh", "sigmoid"), "quadratic", inputs="end", labels=False, rows=ROWS)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, problems.RULES["sgd"])
     block_csc = native.block_csc(problem.X, problem.scale, batch)
@@ -92,17 +92,17 @@ def test_lists_where_the_last_inputs_alone_are_active(many_cores, width, batch):
     batch=st.integers(5, 70),
     seed=st.integers(0, 1000),
 )
-def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
+def test_block_csc_of_any_shape(rows, inputs, outputs, batch, seed):
     sizes = (inputs, outputs)
     problem = problems.make(sizes, ("tanh",), "quadratic", inputs="strokes", labels=False, rows=rows, seed=seed)
     block_csc = native.block_csc(problem.X, problem.scale, batch)
-    groups = -(-inputs // 4)
-    padded = np.pad(problem.X, ((0, -rows % batch), (0, 4 * groups - inputs))).reshape(-1, batch, groups, 4)
+    input_blocks = -(-inputs // 4)
+    padded = np.pad(problem.X, ((0, -rows % batch), (0, 4 * input_blocks - inputs))).reshape(-1, batch, input_blocks, 4)
     most = padded.any(axis=3).sum(axis=(1, 2)).max()
-    if most > 0.6 * batch * groups:
+    if most > 0.6 * batch * input_blocks:
         assert block_csc is None
     if block_csc is None:
-        assert most > 0.5 * batch * groups - batch  # short of room for a whole further list
+        assert most > 0.5 * batch * input_blocks - batch  # short of room for a whole further nonzero
         return
     _, expected, _ = problems.train(reference, problem, np.arange(rows), batch, problems.RULES["sgd"])
     _, params, _ = problems.train(native, problem, np.arange(rows), batch, problems.RULES["sgd"], block_csc=block_csc)
@@ -111,7 +111,7 @@ def test_lists_of_any_shape(rows, inputs, outputs, batch, seed):
 
 @pytest.mark.parametrize("factor", [255, 256, 1])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_lists_of_reals_are_those_of_their_bytes(dtype, factor):
+def test_block_csc_of_reals_are_those_of_their_bytes(dtype, factor):
     pixels = problems.make(*NETS[0], inputs="strokes", rows=ROWS).X
     for batch in (30, 300):
         block_csc = native.block_csc((pixels / factor).astype(dtype), 1.0, batch)

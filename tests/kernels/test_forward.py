@@ -1,4 +1,4 @@
-"""forward against tests/naive.py and the reference, over every kind of input and awkward sizes."""
+"""forward against tests/oracles/naive.py and the reference, over every kind of input and awkward sizes."""
 
 from __future__ import annotations
 

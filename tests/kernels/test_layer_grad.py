@@ -1,4 +1,4 @@
-"""layer_grad against tests/naive.py, and against the slopes of what forward computes."""
+"""layer_grad against tests/oracles/naive.py, and against the slopes of what forward computes."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ AFFINITY = getattr(os, "sched_getaffinity", None)  # before many_cores changes i
 
 @pytest.mark.quick("dtype", "batch", "inputs")
 @pytest.mark.parametrize("rule", problems.RULES)
-@pytest.mark.parametrize("inputs", ["bytes", "sparse", "usual", "dense"])
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "offset", "dense"])
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def epoch_order():
 
 @pytest.mark.quick("forced_inputs", "batch", "inputs")
 @pytest.mark.parametrize("rule", problems.RULES)
-@pytest.mark.parametrize("inputs", ["bytes", "sparse", "usual", "dense"])
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "offset", "dense"])
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("batch", [3, 30, 300])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
@@ -149,7 +149,7 @@ def forced_split(request):
 
 
 @pytest.mark.parametrize("rule", problems.RULES)
-@pytest.mark.parametrize("inputs", ["bytes", "usual"])
+@pytest.mark.parametrize("inputs", ["bytes", "offset"])
 @pytest.mark.parametrize("hidden", [30, 32, 133, 260])  # in float64 4, 4, 17 and 33 cache lines
 @pytest.mark.parametrize("batch", [5, 50, 256])
 def test_either_split_of_the_first_layer_is_the_reference(many_cores, forced_split, batch, hidden, inputs, rule):
@@ -181,7 +181,7 @@ def test_threads_keep_to_the_cores_of_the_process_and_leave_them_as_they_were(ma
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("inputs", ["usual", "dense"])
+@pytest.mark.parametrize("inputs", ["offset", "dense"])
 @pytest.mark.parametrize("batch", BATCHES)
 def test_an_epoch_ends_at_the_first_loss_that_is_not_finite(many_cores, batch, inputs):
     problem = problems.make(*NETS[0], inputs=inputs, rows=ROWS)

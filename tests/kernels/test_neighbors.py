@@ -1,4 +1,4 @@
-"""neighbors of every backend, with codes and without, against tests/naive.py."""
+"""neighbors of every backend, with codes and without, against tests/oracles/naive.py."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ def rows_like(training, count, rng):
         X = rng.uniform(-1, 1, shape).astype(training.given)
     if training.offset_density < 0.9:
         blocks = rng.random((count, -(-shape[1] // 4))) < ACTIVE
-        usual = np.zeros(shape[1], X.dtype)
+        u = np.zeros(shape[1], X.dtype)
         if training.offset_density < training.density:
-            usual = rng.uniform(-1, 1, shape[1]).astype(X.dtype)
-        X = np.where(np.repeat(blocks, 4, axis=1)[:, : shape[1]], X, usual)
+            u = rng.uniform(-1, 1, shape[1]).astype(X.dtype)
+        X = np.where(np.repeat(blocks, 4, axis=1)[:, : shape[1]], X, u)
     return X
 
 

@@ -97,6 +97,6 @@ def test_bad_arguments_are_refused_as_by_fit(arguments, images):
 
 def test_every_file_that_is_named_is_there():
     every = [*CHOICES.values(), paths.SCANS, paths.QUERIES, paths.DOTS]
-    named = {choice.file for choices in every for choice in choices.values() if choice.file}
+    named = {file for choices in every for choice in choices.values() for file in choice.files}
     assert named
     assert not {file for file in named if not (SOURCES / file).is_file()}

@@ -687,8 +687,8 @@ def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, ru
 
     ``X`` (n, inputs) of uint8, float32 or float64 is looked at as the call would look at it. To ask about rows that are
     not there it is a tuple (n, dtype), with the share ``density`` of their input blocks (4 inputs side by side) active,
-    other than zero in some of the samples that share an index, and ``offset_density`` of these once each input's usual
-    value is taken off (by default no fewer). ``purpose`` is "training", "gradient" (loss_grad), "outputs" (forward) or
+    other than zero in some of the samples that share an index, and ``offset_density`` of these once each input's column
+    offset is taken off (by default no fewer). ``purpose`` is "training", "gradient" (loss_grad), "outputs" (forward) or
     "layer gradient" (layer_grad). ``dtype``: the parameters', by default X's, or float32 for uint8. Of training:
     ``batch_size`` (by default all rows), ``rule`` (by default plain SGD), the ``order`` of the rows, and whether
     their ``block_csc`` is stored. ``threads`` and ``simd`` ("generic", "avx2", "avx512", "amx") may be another

@@ -158,11 +158,11 @@ def train_epoch(
             targets = target_rows(data.y, rows, int(net.sizes[-1]), params.dtype)
             factors = 1.0 if data.weights is None else data.weights[rows, np.newaxis]
             masks = _masks(net, epoch.dropout, rows, params.dtype)
-            loss, hits = _backward(net, params, x, targets, grad, factors, masks)
+            loss, correct_here = _backward(net, params, x, targets, grad, factors, masks)
             if not math.isfinite(loss):
                 break
             _update(net, params, state, grad, epoch.rule, epoch.rule.step + batches + 1)
-            total, correct, batches = total + loss, correct + hits, batches + 1
+            total, correct, batches = total + loss, correct + correct_here, batches + 1
             if tick is not None:
                 tick(batches)
     return EpochResult(total, correct, batches)

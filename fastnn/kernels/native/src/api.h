@@ -100,12 +100,12 @@ typedef void fnn_work(void *job, int thread, int threads);
 /* Runs work(job, i, n) for i = 0..n-1 side by side, n at most `threads`: fewer where other calls are at work. */
 void fnn_parallel(fnn_work *work, void *job, int threads);
 
-#define FNN_MOST_MEETING 4 /* threads at a barrier */
+#define FNN_BARRIER_THREADS 4 /* threads at a barrier */
 
 typedef struct {
     struct {
         _Alignas(64) unsigned arrivals; /* of one thread, in a cache line of its own */
-    } of[FNN_MOST_MEETING];
+    } of[FNN_BARRIER_THREADS];
 } fnn_barrier; /* starts as zeros */
 
 /* A thread says that it has come to the barrier, and waits until all `threads` threads have come as often; what each

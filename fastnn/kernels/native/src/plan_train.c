@@ -9,36 +9,39 @@
 /* Inputs of a split at least: fewer are not worth a barrier. (splits) */
 #define LEAST_SPLIT_INPUTS 16
 /* Cache lines of first-layer outputs times samples of a batch from which block-CSC is faster than micro-batches: its
-   samples share the cost of walking a column. (forms) */
+   samples share the cost of walking a column. (inputs) */
 #define BLOCK_CSC_WORK 200
-/* The same of bytes, for vectors of 32 bytes and batches of at least so many samples, where each thread sums over all
-   inputs: there the way changes no bit, so instruction sets may differ. (forms) */
+/* BLOCK_CSC_WORK of bytes for vectors of 32 bytes, where each thread sums over all inputs: there the way changes no
+   bit, so instruction sets may differ. (inputs) */
 #define BLOCK_CSC_WORK_BYTES_256 50
+/* Samples of a batch from which BLOCK_CSC_WORK_BYTES_256 holds. (inputs) */
 #define BLOCK_CSC_SAMPLES_256 8
-/* The same where too many inputs are active for micro-batches, and a batch has at least so many samples. (forms) */
+/* BLOCK_CSC_WORK where too many inputs are active for micro-batches. (inputs) */
 #define BLOCK_CSC_WORK_ACTIVE 64
+/* Samples of a batch from which BLOCK_CSC_WORK_ACTIVE holds. (inputs) */
 #define BLOCK_CSC_SAMPLES_ACTIVE 16
-/* Such lines alone where an optimizer takes the gradient piece by piece, as block-CSC leaves each piece in the
-   first-level cache. (forms) */
+/* Cache lines of first-layer outputs from which block-CSC is faster, whatever the batch, where an optimizer takes the
+   gradient piece by piece: it leaves each piece in the first-level cache. (inputs) */
 #define BLOCK_CSC_OPTIMIZER_LINES 4
-/* Share of active inputs from which the dense tiles are faster, whatever shares an index. (forms, online) */
+/* Share of active inputs from which the dense tiles are faster, whatever shares an index. (inputs, online) */
 #define MOST_ACTIVE 0.8
 /* Share of active inputs above which a column offset is looked for. (offset) */
 #define LEAST_ACTIVE_FOR_OFFSET 0.5
-/* Part of that share that may be left with a column offset for it to be used. (offset) */
+/* Part of the active inputs that may be left with a column offset for it to be used. (offset) */
 #define MOST_LEFT_BY_OFFSET 0.6
 /* A batch's work for the column offset is that of so many dense rows. (offset) */
 #define OFFSET_ROWS 2
-/* The same where threads split the outputs, as a second pass over W0 finds less of it in the cache. (offset) */
+/* OFFSET_ROWS where threads split the outputs, as a second pass over W0 finds less of it in the cache. (offset) */
 #define OFFSET_ROWS_WIDE 5
 /* Bytes of a batch's inputs, if dense, that are read before its turn: two batches and the weights are to stay in the
    second-level cache. (splits) */
 #define MOST_READ_AHEAD_BYTES 262144
-/* Rows of the order that are prefetched before their turn. (forms) */
+/* Rows of the order that are prefetched before their turn. (inputs) */
 #define PREFETCHED_ROWS 24
-/* The same of dense rows, as the processor follows only so many rows at a time. (forms) */
+/* Dense rows of the order that are prefetched: the processor follows only so many at a time. (inputs) */
 #define PREFETCHED_ROWS_DENSE 8
-/* Bytes of each at most that are prefetched where dense tiles read it, so slowly that it brings in the rest. (forms) */
+/* Bytes at most that are prefetched of a row which dense tiles read, so slowly that the processor brings in the rest.
+   (inputs) */
 #define PREFETCHED_BYTES_DENSE 512
 /* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay. (threads)
    */
@@ -46,15 +49,17 @@
 /* Multiply-adds of a whole call from which making another thread pays: below one to some milliseconds of work a thread
    costs more than it saves wherever other programs use the cores. (threads) */
 #define TRAIN_THREAD_WORK 4e7
+/* TRAIN_THREAD_WORK of calls that compute outputs alone. (threads) */
 #define OUTPUTS_THREAD_WORK 4e7
 
 /* Elements of rows, more than a cache holds as reals, from which they are prepared. (packing) */
 #define LEAST_PREPARED 1048576
-/* Epochs times the first layer's outputs from which they are: it takes memory and a read of all rows. (packing) */
+/* Epochs times the first layer's outputs from which rows are prepared: it takes memory and a read of all rows.
+   (packing) */
 #define LEAST_PREPARED_WORK 256
-/* Samples of batches that come again from which block-CSC of them is stored. (listing) */
+/* Samples of batches that come again from which block-CSC of them is stored. (storing) */
 #define LEAST_STORED_BATCH 32
-/* Epochs from which it is. (listing) */
+/* Epochs from which block-CSC is stored. (storing) */
 #define LEAST_STORED_EPOCHS 5
 
 const char *const fnn_names_of_purposes[] = {"training", "gradient", "outputs", "layer gradient"};
@@ -115,7 +120,7 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
     if ((double)unit * row_work >= THREAD_WORK) p->threads = threads < p->splits ? threads : p->splits;
 }
 
-/* Are so few inputs active that a way pays which skips the others? It may be less a column offset, and that is settled
+/* Are so few inputs active that a way pays which skips the others? It may be less a column offset, and that is decided
    on the way. */
 static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide, fnn_train_plan *p) {
     const int online = inputs == ONLINE_MICRO_BATCHES;

@@ -16,9 +16,9 @@
 #define SPLITS 4
 /* Inputs (columns) of a block of block-CSC. */
 #define INPUT_BLOCK 4
-/* Samples that share one index of active inputs. (forms) */
+/* Samples that share one index of active inputs. (inputs) */
 #define MICRO_BATCH 4
-/* The same of an online block: as many as the largest register tile has rows. (online) */
+/* Samples of an online block that share one index of active inputs: as many as the largest tile has rows. (online) */
 #define ONLINE_MICRO_BATCH 12
 /* Samples of an online block whose inputs are dense, a multiple of x86's TILE_ROWS. (online) */
 #define ONLINE_BLOCK 36
@@ -26,7 +26,7 @@
 #define GRAM_STRIDE 48
 /* Samples of a short batch at most: they go forward and backward together. */
 #define SHORT_BATCH 256
-/* Samples that go together of what is longer: more would leave the cache. */
+/* Samples of a long batch that go together: more would leave the cache. */
 #define LONG_BLOCK 128
 /* Samples that are packed together into block-CSC if the column offset is taken off them first. */
 #define PACKED_TOGETHER 16
@@ -50,8 +50,8 @@ typedef enum { ONLINE_BLOCKS, SHORT_BATCHES, LONG_BATCHES, BLOCKS } fnn_regime;
    index (gemm/micro_batch.h), or by one index and packed side by side (gemm/online_micro_batch.h). */
 typedef enum { DENSE, BLOCK_CSC, STORED_BLOCK_CSC, MICRO_BATCHES, ONLINE_MICRO_BATCHES } fnn_inputs;
 
-/* x = u + e, with the sum over e's active inputs alone. u: nothing; each input's usual value; or, of a single row, the
-   one value of its first and last input, whose part of z comes from the sum of W0's rows. */
+/* x = u + e, with the sum over e's active inputs alone. u: nothing; each input's most frequent value; or, of a single row,
+   the one value of its first and last input, whose part of z comes from the sum of W0's rows. */
 typedef enum { NO_OFFSET, COLUMN_OFFSET, CONSTANT_OFFSET } fnn_offset;
 
 typedef enum { SPLIT_NOTHING, SPLIT_INPUTS, SPLIT_OUTPUTS, SPLIT_SAMPLES } fnn_split;
@@ -79,8 +79,8 @@ typedef enum { NEEDS_NOTHING, NEEDS_DENSITY, NEEDS_OFFSET_DENSITY, NEEDS_ENDS } 
 typedef struct {
     fnn_purpose purpose;
     int64_t layers;
-    int64_t inputs;       /* of the first layer; */
-    int64_t output_lines; /* its outputs, in cache lines of a row of W0 */
+    int64_t inputs;       /* of the first layer */
+    int64_t output_lines; /* of the first layer: the cache lines of a row of W0 */
     double work;          /* multiply-adds of one sample's forward pass through all layers, dense */
     int real_bytes;       /* of a parameter */
     int64_t rows;         /* of the call */
@@ -101,9 +101,9 @@ typedef struct {
 } fnn_train_request;
 
 typedef struct {
-    fnn_needs needs; /* what is to be measured before the plan is whole: */
-    int counted; /* which density, */
-    int64_t samples_sharing; /* and so many samples share an index of active inputs */
+    fnn_needs needs; /* what is to be measured before the plan is whole */
+    int counted; /* which density is to be measured */
+    int64_t samples_sharing; /* samples that share an index of active inputs in that density */
     fnn_regime regime;
     fnn_inputs inputs;
     fnn_offset offset;
@@ -115,8 +115,8 @@ typedef struct {
     int threads;
     int64_t block; /* samples that go through the network together */
     int64_t span; /* online blocks from one deferred update to the next; else 1 */
-    int64_t prefetched_rows; /* of the order, before their turn; */
-    int64_t prefetched_bytes; /* of each at most */
+    int64_t prefetched_rows; /* of the order, before their turn */
+    int64_t prefetched_bytes; /* of each of these rows at most */
     fnn_density density; /* what it went by; negative where nothing had to be known */
 } fnn_train_plan;
 

@@ -1,4 +1,4 @@
-/* Threads that live for one call, so that nothing is left behind for a fork; the barrier they meet at; and when to do
+/* Threads that live for one call, so that nothing is left behind for a fork; the barrier between them; and when to do
    without them. */
 #define _GNU_SOURCE /* for the affinities */
 #include "api.h"

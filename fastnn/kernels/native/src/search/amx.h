@@ -1,5 +1,5 @@
-/* The tiles of byte_kernels.h by AMX: a matrix unit that multiplies 16 queries by 16 rows, 64 bytes of each, in 16
-   cycles. Rows are packed as for vpdpbusd, which also does what is not worth a matrix. */
+/* The tiles of byte_kernels.h by AMX: a matrix unit that multiplies 16 queries by 16 rows, 64 bytes of each, at
+   once. Rows are packed as for vpdpbusd, which also does what is not worth a matrix. */
 #ifndef FNN_SEARCH_AMX_H
 #define FNN_SEARCH_AMX_H
 
@@ -42,7 +42,7 @@ static void amx_compare(const byte_tiles *t) {
         uint8_t rows[16];
     } shape = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
     const int64_t words = t->words, tiles = t->tiles, row_bytes = 4 * INT_ROWS;
-    const int64_t steps = words / MATRIX_WORDS, share = (AMX_TILE_QUERIES + steps - 1) / steps;
+    const int64_t steps = words / MATRIX_WORDS, queries_a_step = (AMX_TILE_QUERIES + steps - 1) / steps;
     const int32_t *x = t->rows, *start = t->start, *q = t->queries, *threshold = t->threshold;
     uint32_t *masks = t->masks;
     int32_t *scores = t->scores;
@@ -60,7 +60,7 @@ static void amx_compare(const byte_tiles *t) {
             _tile_dpbusd(0, 2, 3);
             _tile_loadd(4, rows + 16, row_bytes);
             _tile_dpbusd(1, 2, 4);
-            const int64_t high = low + share < AMX_TILE_QUERIES ? low + share : AMX_TILE_QUERIES;
+            const int64_t high = low + queries_a_step < AMX_TILE_QUERIES ? low + queries_a_step : AMX_TILE_QUERIES;
             if (tile)
                 scores = amx_write_scores(scores, masks + (tile - 1) * AMX_TILE_QUERIES, products[(tile + 1) % 2], low,
                                           high, threshold + (tile - 1) * AMX_TILE_QUERIES);

@@ -124,7 +124,7 @@ static void join_parts(const search_job *job, int64_t query) {
             job->all_values[count] = job->values[at + j], job->all_indices[count] = job->indices[at + j];
     }
     if (count > k) select_row(job->all_values, job->all_indices, count, k - 1);
-    finish_list(job->all_values, job->all_indices, count < k ? count : k, k);
+    finish_rows(job->all_values, job->all_indices, count < k ? count : k, k);
     memcpy(s->values + query * k, job->all_values, k * sizeof(double));
     memcpy(s->indices + query * k, job->all_indices, k * sizeof(int64_t));
 }
@@ -173,7 +173,7 @@ static void search_thread(void *arena, int thread, int threads) {
         if (block.scan == SCAN_PAIRS) scan_pairs(&block, from, to);
         for (int64_t i = 0; i < block.count && !is_stopped(job, thread); i++) {
             if (best->count[i] > s->k) select_best(best, i);
-            finish_list(values + i * s->k, indices + i * s->k, best->count[i], s->k);
+            finish_rows(values + i * s->k, indices + i * s->k, best->count[i], s->k);
         }
     }
     __atomic_fetch_add(&job->finished, 1, __ATOMIC_RELEASE);

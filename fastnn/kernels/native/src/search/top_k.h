@@ -82,7 +82,7 @@ static void sort_rows(double *values, int64_t *indices, int64_t count) {
 }
 
 /* Sorts the `count` rows that there are for k places; the other places get the index -1. */
-static void finish_list(double *values, int64_t *indices, int64_t count, int64_t k) {
+static void finish_rows(double *values, int64_t *indices, int64_t count, int64_t k) {
     sort_rows(values, indices, count);
     for (int64_t i = count; i < k; i++) values[i] = INFINITY, indices[i] = -1;
 }

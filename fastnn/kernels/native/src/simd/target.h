@@ -59,7 +59,7 @@ typedef int64_t integer;
 #endif
 
 /* The control bits of this thread's float environment. With FLUSH_SUBNORMALS subnormal numbers become zeros: Adam's
-   mean of gradients that came long ago is one, and costs some processors a hundred cycles each time. */
+   mean of gradients that came long ago is one, and costs some processors many cycles each time. */
 #if defined(__x86_64__)
 #define FLUSH_SUBNORMALS 0x8040 /* of MXCSR: results, and operands */
 INLINE uint64_t float_control(void) { return _mm_getcsr(); }

@@ -13,7 +13,7 @@ typedef struct {
     const int64_t *order; /* NULL: the rows from the first on */
     int64_t width, rows; /* rows to be looked at */
     real *u; /* (width) the column offset */
-    int32_t *active; /* (input blocks) in how many samples, or groups of these that share an index, each is active */
+    int32_t *active; /* (input blocks) in how many samples, or micro-batches that share an index, each is active */
     int32_t *offset_active; /* the same less the column offset; (width), as it also has room for votes */
 } density_sample;
 

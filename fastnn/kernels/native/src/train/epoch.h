@@ -1,7 +1,7 @@
 /* Epochs, shared out over threads without changing a bit.
 
    A short batch: each thread owns its splits of the first layer's inputs, rows of W0, or outputs, columns of W0. The
-   splits' partial sums of z meet at one barrier a batch, and the layers behind them are computed by every thread for
+   splits' partial sums of z are added after one barrier a batch, and the layers behind them are computed by every thread for
    itself, in the same way, on its own copy of their parameters. Online blocks: the same, but for several single samples
    at a time; see online.h. A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of
    its own; these are added up in the order of the parts, each thread updating a range of the parameters. Called through
@@ -84,7 +84,7 @@ static int short_batch(workspace *ws, const int64_t *rows, int64_t m, int64_t le
     return 1;
 }
 
-/* The parameters low..high, which are of one kind, move by the parts' gradients, added up in order. */
+/* The parameters low..high, which are of one kind, are updated by the parts' gradients, added up in order. */
 static void reduce_and_apply(const workspace *ws, const real *gradients, const optimizer_step *step, int decays,
                              int64_t low, int64_t high) {
     real sum[SUM_PIECE] __attribute__((aligned(64)));

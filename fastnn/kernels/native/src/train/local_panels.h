@@ -1,12 +1,11 @@
-/* The first layer's weights in memory of the call's local.
+/* The first layer's weights in memory of the call's own.
 
    Where the threads split the first layer's outputs, each has a piece of every row of W0. A core that reads its piece
-   prefetches some of the next, which another core is changing and then has to take back: of 256 units in batches of 10
-   an epoch took three times as long. So each thread copies its columns of W0, the rows of W1 behind them and their
+   prefetches some of the next, which another core is changing and then has to take back, at every step. So each thread copies its columns of W0, the rows of W1 behind them and their
    state (thread-local), and works on the narrower network that they make. Where block-CSC walks the inputs, W0 and its
    state are packed panel by panel, by one thread alone and for long batches as well: a panel is walked from end to end,
    which the processor foresees if it lies in one piece. Called by epoch.h at the ends of a call; writes the workspace's
-   local, or at the end the caller's parameters. */
+   copy, or at the end the caller's parameters. */
 #ifndef FNN_TRAIN_LOCAL_PANELS_H
 #define FNN_TRAIN_LOCAL_PANELS_H
 
@@ -53,10 +52,10 @@ static void take_columns(workspace *ws, int64_t slots) {
     weights[0] = 0;
     biases[0] = all->biases[0] < 0 ? -1 : all->sizes[0] * columns;
     weights[1] = all->sizes[0] * columns + (all->biases[0] < 0 ? 0 : columns);
-    const int64_t end = weights[1] + sizes[1] * strides[1], moved = end - ws->later_at;
+    const int64_t end = weights[1] + sizes[1] * strides[1], shift = end - ws->later_at;
     for (int64_t l = 1; l < layers; l++) {
-        if (l > 1) weights[l] = all->weights[l] + moved;
-        biases[l] = all->biases[l] < 0 ? -1 : all->biases[l] + moved;
+        if (l > 1) weights[l] = all->weights[l] + shift;
+        biases[l] = all->biases[l] < 0 ? -1 : all->biases[l] + shift;
     }
     ws->local_net =
         (fnn_net){layers, sizes, all->activations, weights, biases, strides, all->loss, -1, all->propagates_error};

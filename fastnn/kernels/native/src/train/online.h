@@ -51,7 +51,7 @@ static void offset_partial_z(workspace *ws, int split, int64_t samples, real *z)
                          NULL});
 }
 
-/* After the first `samples` rows of a block, which have moved V by e^T d alone: u W0 and o follow. */
+/* After the first `samples` rows of a block, which have updated V by e^T d alone: u W0 and o follow. */
 static void advance_offset(workspace *ws, int64_t samples, const real *d) {
     const int64_t stride = ws->net->strides[0];
     for (int c = ws->first_split; c < ws->end_split; c++) {

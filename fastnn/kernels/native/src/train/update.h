@@ -10,7 +10,7 @@
 typedef struct {
     int64_t optimizer;
     real rate, momentum, l2, beta1, beta2, epsilon; /* rate: Adam's includes its bias corrections */
-    real rest1, rest2; /* 1 - beta; in float32, 1 - 0.999f would be 1e-5 off */
+    real one_minus_beta1, one_minus_beta2; /* 1 - beta; in float32, 1 - 0.999f would be 1e-5 off */
 } optimizer_step;
 
 /* How many numbers the optimizer keeps of each parameter. */
@@ -31,14 +31,14 @@ typedef struct {
     int64_t at, stride, rows, columns;
 } parameter_rows;
 
-/* w, and the state m, v where the optimizer has it, move by the gradient g + l2 w, whose rows are g_stride apart. */
+/* w, and the state m, v where the optimizer has it, are updated by the gradient g + l2 w, whose rows are g_stride apart. */
 INLINE void update_rows(const int decays, const optimizer_step *step, const parameter_rows *p, int64_t g_stride,
                         const real *restrict g, real *restrict w, real *restrict m, real *restrict v) {
     int64_t rows = p->rows, columns = p->columns;
     const int64_t stride = p->stride;
     const vec rate = vset(step->rate), l2 = vset(step->l2), momentum = vset(step->momentum);
     const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
-    const vec rest1 = vset(step->rest1), rest2 = vset(step->rest2);
+    const vec one_minus_beta1 = vset(step->one_minus_beta1), one_minus_beta2 = vset(step->one_minus_beta2);
 /* Expands to a loop over all elements, with the weight and the gradient (dw) at hand. */
 #define EACH(...) \
     for (int64_t row = 0; row < rows; row++) \
@@ -57,14 +57,14 @@ INLINE void update_rows(const int decays, const optimizer_step *step, const para
              vstore(w + i, weight + (step->optimizer == NESTEROV ? ahead : velocity));)
         break;
     case ADAM:
-        EACH(const vec mean = vfma(beta1, vload(m + i), rest1 * dw);
-             const vec square = vfma(beta2, vload(v + i), rest2 * dw * dw); vstore(m + i, mean); vstore(v + i, square);
-             vstore(w + i, weight - rate * mean / vsqrt_add(square, epsilon));)
+        EACH(const vec mean = vfma(beta1, vload(m + i), one_minus_beta1 * dw);
+             const vec square = vfma(beta2, vload(v + i), one_minus_beta2 * dw * dw); vstore(m + i, mean);
+             vstore(v + i, square); vstore(w + i, weight - rate * mean / vsqrt_add(square, epsilon));)
     }
 #undef EACH
 }
 
-/* Rows of parameters move by the rows of the gradient g; `decays`: they have the penalty. */
+/* Rows of parameters are updated by the rows of the gradient g; `decays`: they have the penalty. */
 static void apply_update(const workspace *ws, const optimizer_step *step, int decays, const real *g, int64_t g_stride,
                          const parameter_rows *p) {
     const int later = p->at >= ws->later_at;

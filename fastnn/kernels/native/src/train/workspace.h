@@ -33,7 +33,7 @@ typedef struct {
     real *partial_z;     /* (SPLITS, strides[0]) each split's part of u W0 */
     real *products;      /* (SPLITS, GRAM_STRIDE) each split's part of u . e of the samples */
     real *packed;        /* (sizes[0]) the active inputs of u */
-    real *deferred;      /* (strides[0]) W0 is still to move by the outer product of u and this */
+    real *deferred;      /* (strides[0]) W0 still lacks the outer product of u and this */
     real square[SPLITS]; /* each split's part of u . u */
 } column_offset;
 
