@@ -229,7 +229,7 @@ def test_native_codes_are_those_of_numpy(kind, dtype, metric, size, long):
                     apart = getattr(one, codes).astype(int) - getattr(other, codes)
                     assert np.abs(apart).max() <= (2 if cancels else 1)
                     assert (apart != 0).mean() < (0.02 if cancels else 0.005)
-            alike = np.isclose(other.query_errors, one.query_errors, rtol=2e-3)
+            alike = np.isclose(other.query_errors, one.query_errors, rtol=4e-3)
             assert alike.mean() > 0.8  # where next to nothing is left of v, that is rounding
 
 

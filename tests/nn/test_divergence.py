@@ -11,6 +11,7 @@ from problems import make_mlp as make
 import fastnn
 from fastnn import DivergenceError
 from fastnn.errors import InvalidArgumentError
+from fastnn.kernels.spec import Capabilities
 
 
 def diverge(model, X, y, **settings):
@@ -110,6 +111,8 @@ def test_validation_data_that_are_not_finite_are_blamed(data):
 
 class Interrupted:
     """The NumPy kernels, whose training is interrupted in its n-th call; what it has left by then is spoilt."""
+
+    name, capabilities = "interrupted", Capabilities()
 
     def __init__(self, calls):
         self.kernels, self.left = fastnn.get_backend("numpy"), calls
