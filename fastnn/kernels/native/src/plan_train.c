@@ -11,8 +11,9 @@
 /* Cache lines of first-layer outputs times samples of a batch from which block-CSC is faster than micro-batches: its
    samples share the cost of walking a column. (inputs) */
 #define BLOCK_CSC_WORK 200
-/* BLOCK_CSC_WORK of bytes for vectors of 32 bytes, where each thread sums over all inputs: there the way changes no
-   bit, so instruction sets may differ. (inputs) */
+/* BLOCK_CSC_WORK of bytes for vectors of 64 bytes and of 32 bytes, where each thread sums over all inputs: there the way
+   changes no bit, so instruction sets may differ. (inputs) */
+#define BLOCK_CSC_WORK_BYTES_512 250
 #define BLOCK_CSC_WORK_BYTES_256 50
 /* Samples of a batch from which BLOCK_CSC_WORK_BYTES_256 holds. (inputs) */
 #define BLOCK_CSC_SAMPLES_256 8
@@ -153,10 +154,16 @@ static int skips_inputs(const fnn_train_request *r, fnn_inputs inputs, int wide,
     return p->density.x < MOST_ACTIVE;
 }
 
+/* Work of a batch of bytes from which block-CSC is faster than micro-batches, by the width of the vectors. */
+static int64_t block_csc_work_of_bytes(const fnn_train_request *r) {
+    if (r->vector_bytes == 64) return BLOCK_CSC_WORK_BYTES_512;
+    if (r->vector_bytes == 32 && r->batch_size >= BLOCK_CSC_SAMPLES_256) return BLOCK_CSC_WORK_BYTES_256;
+    return BLOCK_CSC_WORK;
+}
+
 static void plan_inputs(const fnn_train_request *r, int wide, fnn_train_plan *p) {
     const int64_t work = r->batch_size * r->output_lines;
-    const int64_t work_of_bytes =
-        r->vector_bytes == 32 && r->batch_size >= BLOCK_CSC_SAMPLES_256 ? BLOCK_CSC_WORK_BYTES_256 : BLOCK_CSC_WORK;
+    const int64_t work_of_bytes = block_csc_work_of_bytes(r);
     const int64_t least_work = wide && r->is_uint8 ? work_of_bytes : BLOCK_CSC_WORK;
     const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd;
     const int forced = r->forced_inputs, online = p->regime == ONLINE_BLOCKS;
