@@ -78,7 +78,7 @@ def read_csv_rows(path: StrPath, largest_label: int = 255) -> tuple[Pixels, Labe
             if columns is None:
                 columns, block = _read_columns(path, block)
                 line += columns.named
-            rows = parse(_without_indices(block, columns), len(columns.kept))
+            rows = parse(_without_indices(block, columns), columns.fields - len(columns.indices))
             if rows is None:
                 rows = _parse_line_by_line(path, line, block, columns)
             parts.append(rows)
@@ -93,7 +93,8 @@ def read_csv_rows(path: StrPath, largest_label: int = 255) -> tuple[Pixels, Labe
         if not columns.labels:
             return data, None
         is_label = np.isin(columns.kept, columns.labels)
-        images, labels = np.compress(~is_label, data, axis=1), _labels(path, data[:, is_label], columns)
+        images = np.ascontiguousarray(np.delete(data, np.flatnonzero(is_label), axis=1))  # a lone label is sliced off
+        labels = _labels(path, data[:, is_label], columns)
         if (outside := labels > largest_label).any():
             row = int(outside.argmax())
             expected = f"a label, an integer from 0 to {largest_label}"
