@@ -8,6 +8,7 @@
 #ifndef FNN_GEMM_TILES_H
 #define FNN_GEMM_TILES_H
 
+#include "../plan.h"
 #include "../simd/vec.h"
 
 enum { FROM_ZERO, FROM_ROW, FROM_C }; /* C0: zeros, the vector `start` in every row, or C as it was */
@@ -24,9 +25,18 @@ typedef struct {
     const int32_t *index;
 } gemm_operands;
 
-INLINE void gemm_tile(const int rows, const int vectors, const int indexed, int from, int64_t depth,
-                      const gemm_operands *in, int64_t r0, int64_t column) {
+/* A product as the tiles see it: where C0 comes from, and the columns of A, which are the rows of B. */
+typedef struct {
+    const gemm_operands *in;
+    int from;
+    int64_t depth;
+} gemm_product;
+
+INLINE void gemm_tile(const int rows, const int vectors, const int indexed, const gemm_product *product, int64_t r0,
+                      int64_t column) {
     static const real zeros[MOST_VECTORS * LANES] __attribute__((aligned(64))) = {0};
+    const gemm_operands *const in = product->in;
+    const int from = product->from;
     vec sum[TILE_ROWS][MOST_VECTORS];
     real *c[TILE_ROWS];
     UNROLL for (int r = 0; r < rows; r++) {
@@ -34,7 +44,7 @@ INLINE void gemm_tile(const int rows, const int vectors, const int indexed, int 
         const real *start = from == FROM_C ? c[r] : from == FROM_ROW ? in->start + column : zeros;
         UNROLL for (int j = 0; j < vectors; j++) sum[r][j] = vload(start + j * LANES);
     }
-    const int64_t row_step = in->row_step, k_step = in->k_step, b_step = in->b_step;
+    const int64_t row_step = in->row_step, k_step = in->k_step, b_step = in->b_step, depth = product->depth;
     const real *a = in->a + r0 * row_step, *b = in->b + column;
     for (int64_t k = 0; k < depth; k++, a += k_step) {
         const real *b_row = indexed == INDEX_B ? b + in->index[k] * b_step : b + k * b_step;
@@ -50,13 +60,13 @@ INLINE void gemm_tile(const int rows, const int vectors, const int indexed, int 
 }
 
 /* A function for each shape of tile: with several in one, the compiler runs out of registers and spills. */
-typedef void tile_function(int from, int64_t depth, const gemm_operands *in, int64_t r0, int64_t column);
+typedef void tile_function(const gemm_product *product, int64_t r0, int64_t column);
 
 /* TILE expands to the function of one shape and kind of index. */
 #define TILE(rows, vectors, indexed) \
-    static __attribute__((noinline)) void tile_##rows##_##vectors##_##indexed( \
-        int from, int64_t depth, const gemm_operands *in, int64_t r0, int64_t column) { \
-        gemm_tile(rows, vectors, indexed, from, depth, in, r0, column); \
+    static __attribute__((noinline)) void tile_##rows##_##vectors##_##indexed(const gemm_product *product, int64_t r0, \
+                                                                              int64_t column) { \
+        gemm_tile(rows, vectors, indexed, product, r0, column); \
     }
 #define TILES(rows)                                                                    \
     TILE(rows, 1, NO_INDEX) TILE(rows, 1, INDEX_B) TILE(rows, 1, INDEX_C)              \
@@ -101,6 +111,7 @@ INLINE void outer(const int indexed, int64_t rows, int64_t columns, const gemm_o
 /* `columns` is a multiple of LANES; b, c and start are aligned. */
 INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t columns, int64_t depth,
                        const gemm_operands *in) {
+    const gemm_product product = {in, from, depth};
     if (depth == 1 && from == FROM_C && indexed != INDEX_B) {
         outer(indexed, rows, columns, in);
         return;
@@ -109,23 +120,20 @@ INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t column
         const int64_t vectors = columns / LANES, panels = (vectors + MOST_VECTORS - 1) / MOST_VECTORS;
         for (int64_t panel = 0; panel < panels; panel++) { /* of about equal widths */
             const int64_t left = vectors * panel / panels, right = vectors * (panel + 1) / panels;
-            row_of[right - left - 1][indexed](from, depth, in, 0, left * LANES);
+            row_of[right - left - 1][indexed](&product, 0, left * LANES);
         }
         return;
     }
     for (int64_t j = 0; j < columns; j += 2 * LANES)
         for (int64_t r = 0; r < rows; r += TILE_ROWS) {
             const int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
-            tile_of[height - 1][columns - j > LANES][indexed](from, depth, in, r, j);
+            tile_of[height - 1][columns - j > LANES][indexed](&product, r, j);
         }
 }
 
 static void gemm(int from, int64_t rows, int64_t columns, int64_t depth, gemm_operands in) {
     gemm_tiles(NO_INDEX, from, rows, columns, depth, &in);
 }
-
-/* Rows of a gradient that are taken at a time where more than TILE_ROWS samples go one tile after the other. */
-#define DENSE_ROWS 64
 
 /* What the first layer multiplies, in the columns left..right, whole vectors: z = start + x W, or g += x^T delta. */
 typedef struct {

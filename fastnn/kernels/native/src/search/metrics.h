@@ -52,12 +52,18 @@ INLINE void load8(const void *x, const int single, int64_t i, const int whole, i
 #endif
 }
 
-/* sum (8) += the terms of eight columns */
-INLINE void add_terms(const int metric, const void *q, const void *x, const int single, int64_t i, const int whole,
-                      int64_t width, doubles *sum) {
+/* A query and a row of `width` reals, float32 if `single`. */
+typedef struct {
+    const void *q, *x;
+    int single;
+    int64_t width;
+} real_pair;
+
+/* sum (8) += the terms of eight columns from i on. */
+INLINE void add_terms(const int metric, const real_pair p, int64_t i, const int whole, doubles *sum) {
     doubles a[PIECES], b[PIECES] = {{0}};
-    load8(q, single, i, whole, width, a);
-    if (metric != COSINE) load8(x, single, i, whole, width, b);
+    load8(p.q, p.single, i, whole, p.width, a);
+    if (metric != COSINE) load8(p.x, p.single, i, whole, p.width, b);
     UNROLL for (int j = 0; j < PIECES; j++) {
         const doubles apart = a[j] - b[j];
         sum[j] += metric == MANHATTAN ? (doubles)((double_bits)apart & ((double_bits){0} + INT64_MAX)) : apart * apart;
@@ -66,15 +72,16 @@ INLINE void add_terms(const int metric, const void *q, const void *x, const int 
 
 /* sum (q - x)^2; for MANHATTAN sum |q - x|; for COSINE, to make unit vectors, sum q^2 */
 INLINE double sum_of_terms(const int metric, const void *q, const void *x, const int single, int64_t width) {
+    const real_pair pair = {q, x, single, width};
     doubles even[PIECES] = {{0}}, odd[PIECES] = {{0}};
     double s[8];
     int64_t i = 0;
     for (; i + 16 <= width; i += 16) {
-        add_terms(metric, q, x, single, i, 1, width, even);
-        add_terms(metric, q, x, single, i + 8, 1, width, odd);
+        add_terms(metric, pair, i, 1, even);
+        add_terms(metric, pair, i + 8, 1, odd);
     }
-    if (i < width) add_terms(metric, q, x, single, i, 0, width, even);
-    if (i + 8 < width) add_terms(metric, q, x, single, i + 8, 0, width, odd);
+    if (i < width) add_terms(metric, pair, i, 0, even);
+    if (i + 8 < width) add_terms(metric, pair, i + 8, 0, odd);
     UNROLL for (int j = 0; j < PIECES; j++) *(doubles_anywhere *)(s + j * DOUBLES) = even[j] + odd[j];
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }

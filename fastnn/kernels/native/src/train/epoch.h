@@ -13,8 +13,6 @@
 #include "local_panels.h"
 #include "online.h"
 
-#define SUM_PIECE 1024 /* elements of the gradient that are summed and applied at a time, in the first-level cache */
-
 /* a[l + 1] (m, strides[l]) = bias + the splits' partial sums (SPLITS, m, strides[l]) */
 static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial) {
     const int64_t stride = ws->net->strides[l], size = m * stride, columns = l ? stride : ws->right;
@@ -95,7 +93,7 @@ static void reduce_and_apply(const workspace *ws, const real *gradients, const o
             for (int p = 1; p < SPLITS; p++) total += vload(gradients + p * ws->size + at + i);
             vstore(sum + i, total);
         }
-        apply_update(ws, step, decays, sum, 0, &(parameter_rows){at, 0, 1, count});
+        apply_update(ws, step, decays, sum, &(parameter_rows){at, 0, 1, count, 0});
     }
 }
 

@@ -26,16 +26,16 @@ static optimizer_step make_step(const fnn_rule *rule, int64_t t) {
 }
 
 /* Rows of parameters, all of one kind (handed over by their address, as copies of what was just written stall):
-   `columns` from the parameter `at` on, the next row `stride` further. */
+   `columns` from the parameter `at` on, the next row `stride` further; those of their gradient g_stride apart. */
 typedef struct {
-    int64_t at, stride, rows, columns;
+    int64_t at, stride, rows, columns, g_stride;
 } parameter_rows;
 
-/* w, and the state m, v where the optimizer has it, are updated by the gradient g + l2 w, whose rows are g_stride apart. */
-INLINE void update_rows(const int decays, const optimizer_step *step, const parameter_rows *p, int64_t g_stride,
-                        const real *restrict g, real *restrict w, real *restrict m, real *restrict v) {
+/* w, and the state m, v where the optimizer has it, are updated by the gradient g + l2 w. */
+INLINE void update_rows(const int decays, const optimizer_step *step, const parameter_rows *p, const real *restrict g,
+                        real *restrict w, real *restrict m, real *restrict v) {
     int64_t rows = p->rows, columns = p->columns;
-    const int64_t stride = p->stride;
+    const int64_t stride = p->stride, g_stride = p->g_stride;
     const vec rate = vset(step->rate), l2 = vset(step->l2), momentum = vset(step->momentum);
     const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
     const vec one_minus_beta1 = vset(step->one_minus_beta1), one_minus_beta2 = vset(step->one_minus_beta2);
@@ -65,7 +65,7 @@ INLINE void update_rows(const int decays, const optimizer_step *step, const para
 }
 
 /* Rows of parameters are updated by the rows of the gradient g; `decays`: they have the penalty. */
-static void apply_update(const workspace *ws, const optimizer_step *step, int decays, const real *g, int64_t g_stride,
+static void apply_update(const workspace *ws, const optimizer_step *step, int decays, const real *g,
                          const parameter_rows *p) {
     const int later = p->at >= ws->later_at;
     real *w = parameters(ws, p->at), *m = NULL, *v = NULL;
@@ -74,9 +74,9 @@ static void apply_update(const workspace *ws, const optimizer_step *step, int de
         v = m + (later ? ws->later_size : ws->size);
     }
     if (decays && step->l2 != 0)
-        update_rows(1, step, p, g_stride, g, w, m, v);
+        update_rows(1, step, p, g, w, m, v);
     else
-        update_rows(0, step, p, g_stride, g, w, m, v);
+        update_rows(0, step, p, g, w, m, v);
 }
 
 static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
@@ -84,7 +84,7 @@ static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_ste
     if (ws->net->biases[l] < 0) return;
     memset(ws->gradient, 0, columns * sizeof(real));
     bias_gradient(ws->delta + left, m, stride, columns, ws->gradient);
-    apply_update(ws, step, 0, ws->gradient, 0, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns});
+    apply_update(ws, step, 0, ws->gradient, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns, 0});
 }
 
 /* g (rows, columns) = the column offset's part of the first layer's gradient, from one input and column on; zeros if
@@ -112,7 +112,7 @@ INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t co
         const int64_t here = w.at - ws->params + input * w.stride, block = input / INPUT_BLOCK;
         if (ws->plan.offset) start_gradient(ws, input, column, count, vectors * LANES, g[0], PANEL_COLUMNS);
         gradient_tile(vectors, &csc, block, !ws->plan.offset, rows);
-        apply_update(ws, step, 1, g[0], PANEL_COLUMNS, &(parameter_rows){here, w.stride, count, vectors * LANES});
+        apply_update(ws, step, 1, g[0], &(parameter_rows){here, w.stride, count, vectors * LANES, PANEL_COLUMNS});
     }
 }
 
@@ -131,7 +131,7 @@ static void update_micro_batches(workspace *ws, int64_t m, const optimizer_step 
         const int64_t low = ws->input_at[c], rows = ws->input_at[c + 1] - low, at = low * stride + left;
         start_gradient(ws, low, left, rows, columns, g + at, stride);
         micro_batch_gradient(&ws->in->micro, &ws->in->rows, c, &p);
-        apply_update(ws, step, 1, g + at, stride, &(parameter_rows){ws->net->weights[0] + at, stride, rows, columns});
+        apply_update(ws, step, 1, g + at, &(parameter_rows){ws->net->weights[0] + at, stride, rows, columns, stride});
     }
 }
 
@@ -178,8 +178,8 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
                     &ws->in->rows, i, i + rows,
                     &(first_product){m, left, ws->right, ws->delta, stride, g - i * columns - left, columns, NULL});
             }
-            apply_update(ws, step, 1, g, columns,
-                         &(parameter_rows){net->weights[l] + i * stride + left, stride, rows, columns});
+            apply_update(ws, step, 1, g,
+                         &(parameter_rows){net->weights[l] + i * stride + left, stride, rows, columns, columns});
         }
     }
 }
