@@ -25,6 +25,13 @@ class Explanation:
     __repr__ = __str__
 
 
+def threads_line(threads: int, shared: str) -> str:
+    """What an explanation says of the threads of a plan, which share out ``shared``."""
+    if threads == 1:
+        return "Threads: one; there is too little to do for a second, or only one may be used."
+    return f"Threads: {threads}, which share out {shared}."
+
+
 class Choice(NamedTuple):
     """One choice of a plan: what it does, in a clause that ends without a full stop, and the files that do it."""
 

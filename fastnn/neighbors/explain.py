@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import get_backend
-from ..kernels.paths import DOTS, QUERIES, SCANS, Explanation
+from ..kernels.paths import DOTS, QUERIES, SCANS, Explanation, threads_line
 from ..kernels.spec import SearchPlan
 from .codes import Pruning
 
@@ -70,8 +70,4 @@ def _choices(plan: SearchPlan) -> list[str]:
         lines.append(f"Seeds: each query first looks at {plan.seeds} rows whose codes are nearest.")
     kept = "inserted among them" if plan.buffer == 0 else f"collected, {plan.buffer} at a time, and selected from"
     lines.append(f"The nearest so far: candidates are {kept}.")
-    if plan.threads > 1:
-        lines.append(f"Threads: {plan.threads}, which share out the {plan.split}.")
-    else:
-        lines.append("Threads: one; there is too little to do for a second, or only one may be used.")
-    return lines
+    return [*lines, threads_line(plan.threads, f"the {plan.split}")]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from ..kernels import get_backend
-from ..kernels.paths import INPUTS, OFFSETS, REGIMES, SPLITS, UPDATES, WEIGHTS, Choices, Explanation
+from ..kernels.paths import INPUTS, OFFSETS, REGIMES, SPLITS, UPDATES, WEIGHTS, Choices, Explanation, threads_line
 from ..kernels.records import OptimizerName
 from ..kernels.spec import SLOTS, Data, Rule, TrainPlan
 from .fit import optimizer_rule, packed
@@ -86,10 +86,7 @@ def _choices(plan: TrainPlan) -> list[str]:
     lines = [line("Path", REGIMES, plan.regime), line("Inputs", INPUTS, plan.inputs, _density(plan))]
     if plan.offset != "none":
         lines.append(line("Offset", OFFSETS, plan.offset))
-    if plan.threads == 1:
-        lines.append("Threads: one; there is too little to do for a second, or only one may be used.")
-    else:
-        lines.append(f"Threads: {plan.threads}, which share out {SPLITS[plan.split].words}.")
+    lines.append(threads_line(plan.threads, SPLITS[plan.split].words))
     return [*lines, line("W0", WEIGHTS, plan.weights), line("Update", UPDATES, plan.update)]
 
 
@@ -106,10 +103,10 @@ def _density(plan: TrainPlan) -> str:
 def _roofline(model: MLP, data: Data, batch_size: int, rule: Rule, plan: TrainPlan) -> list[str]:
     """Where an epoch's time goes if a core does each part as fast as it can."""
     sizes, n, item = model.sizes, len(data.X), model.dtype.itemsize
-    active = 1.0
-    if plan.inputs != "dense" and plan.density is not None:
-        is_offset = plan.offset != "none" and plan.offset_density is not None
-        active = plan.offset_density if is_offset and plan.offset_density is not None else plan.density
+    density = plan.density
+    if plan.offset != "none" and plan.offset_density is not None:
+        density = plan.offset_density
+    active = 1.0 if plan.inputs == "dense" or density is None else density
     lanes = get_backend().capabilities.vector_bytes // item
     first = 2.0 * n * sizes[0] * sizes[1]  # forward and gradient; nothing goes back to the inputs
     later = 3.0 * n * sum(a * b for a, b in pairwise(sizes[1:]))
