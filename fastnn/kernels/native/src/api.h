@@ -66,8 +66,8 @@ typedef struct {
     int64_t *indices; /* (queries, k); and -1 there */
 } fnn_search;
 
-/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off: see search/encode.h.
-   */
+/* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off: see
+   search/encode.h. */
 typedef struct {
     /* in */
     int64_t rows, columns, axes, width; /* axes: elements of R v; 0: u(v) = v. width: of the codes */

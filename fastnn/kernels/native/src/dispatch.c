@@ -1,5 +1,5 @@
-/* Chooses the instruction set by what CPU and operating system support (CPUID and XGETBV, as GCC's runtime reads them).
- */
+/* Chooses the instruction set by what CPU and operating system support (CPUID and XGETBV, as GCC's runtime reads
+   them). */
 #include "api.h"
 
 #include <string.h>

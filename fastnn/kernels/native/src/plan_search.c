@@ -41,7 +41,8 @@
 /* Neighbours up to which new rows are inserted where codes let few in, each of which costs a look at memory. Set by
    benchmarks/compare_neighbors.py's uint8-k50, native. */
 #define MOST_KEPT_SORTED_BY_CODES 256
-/* Neighbours for each row that the buffer has room for, where rows are not inserted. Set by benchmarks/compare_neighbors.py's uint8-k50. */
+/* Neighbours for each row that the buffer has room for, where rows are not inserted. Set by
+   benchmarks/compare_neighbors.py's uint8-k50. */
 #define NEIGHBOURS_PER_BUFFERED 2
 /* Bytes of unit vectors that are kept, in the second-level cache. Set by benchmarks/suite's Metrics, cosine. */
 #define MOST_UNIT_BYTES (1 << 18)

@@ -11,8 +11,8 @@
 /* Cache lines of first-layer outputs times samples of a batch from which block-CSC is faster than micro-batches: its
    samples share the cost of walking a column. (inputs) */
 #define BLOCK_CSC_WORK 200
-/* BLOCK_CSC_WORK of bytes for vectors of 64 bytes and of 32 bytes, where each thread sums over all inputs: there the way
-   changes no bit, so instruction sets may differ. (inputs) */
+/* BLOCK_CSC_WORK of bytes for vectors of 64 bytes and of 32 bytes, where each thread sums over all inputs: there the
+   way changes no bit, so instruction sets may differ. (inputs) */
 #define BLOCK_CSC_WORK_BYTES_512 250
 #define BLOCK_CSC_WORK_BYTES_256 50
 /* Samples of a batch from which BLOCK_CSC_WORK_BYTES_256 holds. (inputs) */
@@ -44,8 +44,8 @@
 /* Bytes at most that are prefetched of a row which dense tiles read, so slowly that the processor brings in the rest.
    (inputs) */
 #define PREFETCHED_BYTES_DENSE 512
-/* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay. (threads)
-   */
+/* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay.
+   (threads) */
 #define THREAD_WORK 1e5
 /* Multiply-adds of a whole call from which making another thread pays: below one to some milliseconds of work a thread
    costs more than it saves wherever other programs use the cores. (threads) */

@@ -3,9 +3,10 @@
    A request holds the shapes, the rule, the threads, the instruction set and what is known of the inputs' density; the
    function returns a small record of named choices. It reads nothing else and writes nothing, so that a plan for
    another machine can be asked for as well. The kernels below do as the plan says and decide nothing. The instruction
-   set and the number of threads choose only among ways that give the same bits. Sizes that kernels are compiled with
-   stand here; all other tuned constants stand beside the rule that reads them, in plan_train.c. benchmarks/crossover.py
-   times both sides of these rules; the part that sets a constant is named. */
+   set and the number of threads choose only among ways that give the same bits.
+
+   Sizes that kernels are compiled with stand here; all other tuned constants stand beside the rule that reads them, in
+   plan_train.c. benchmarks/crossover.py times both sides of these rules; the part that sets a constant is named. */
 #ifndef FNN_PLAN_TRAIN_H
 #define FNN_PLAN_TRAIN_H
 
@@ -54,8 +55,8 @@ typedef enum { ONLINE_BLOCKS, SHORT_BATCHES, LONG_BATCHES, BLOCKS } fnn_regime;
    index (gemm/micro_batch.h), or by one index and packed side by side (gemm/online_micro_batch.h). */
 typedef enum { DENSE, BLOCK_CSC, STORED_BLOCK_CSC, MICRO_BATCHES, ONLINE_MICRO_BATCHES } fnn_inputs;
 
-/* x = u + e, with the sum over e's active inputs alone. u: nothing; each input's most frequent value; or, of a single row,
-   the one value of its first and last input, whose part of z comes from the sum of W0's rows. */
+/* x = u + e, with the sum over e's active inputs alone. u: nothing; each input's most frequent value; or, of a single
+   row, the one value of its first and last input, whose part of z comes from the sum of W0's rows. */
 typedef enum { NO_OFFSET, COLUMN_OFFSET, CONSTANT_OFFSET } fnn_offset;
 
 typedef enum { SPLIT_NOTHING, SPLIT_INPUTS, SPLIT_OUTPUTS, SPLIT_SAMPLES } fnn_split;

@@ -1,9 +1,10 @@
 /* Block-CSC of some samples: for each block of INPUT_BLOCK neighbouring inputs (columns) its nonzeros, which are the
    samples with any of these inputs other than zero, ascending, and these inputs' values.
 
-   Neighbours in a picture agree: MNIST has 19% of its inputs active, and 28% of these blocks. Here are the format and
-   how rows get into it (writes: the block_csc itself); the products are in block_csc_gemm.h. Called by train/inputs.h.
-   */
+   Neighbours in a picture agree: MNIST has 19% of its inputs active, and 28% of these blocks.
+
+   Here are the format and how rows get into it (writes: the block_csc itself); the products are in block_csc_gemm.h.
+   Called by train/inputs.h. */
 #ifndef FNN_GEMM_BLOCK_CSC_H
 #define FNN_GEMM_BLOCK_CSC_H
 
@@ -40,8 +41,9 @@ typedef struct {
     byte_nonzero *bytes;      /* (nonzeros) in place of both, if not NULL, */
     const real *byte_value;   /* (256) and what its bytes stand for */
     int64_t room, inputs;     /* samples that an input block has room for */
-    real *panel; /* (room, PANEL_COLUMNS) some columns of z or delta: whole rows lie so far apart that few of
-                                 them fit the sets of the first-level cache that their addresses share */
+    /* (room, PANEL_COLUMNS) some columns of z or delta: whole rows lie so far apart that few of them fit the sets of
+       the first-level cache that their addresses share */
+    real *panel;
     real *zeros, *sink; /* (stride) rows read and written in place of those that the last input block lacks */
 } block_csc;
 

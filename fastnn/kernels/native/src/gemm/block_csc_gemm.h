@@ -1,8 +1,9 @@
 /* The first layer over block-CSC: z (m, n) = start + x W and g (k, n) += x^T delta, for many samples.
 
    The rows of W that belong to an input block share a register tile, by which its samples pass. The end of its nonzeros
-   costs a mispredicted branch, so this pays from some samples an input block on. Called by train/forward.h, backward.h
-   and update.h; writes z or g, and the panel of the block_csc. */
+   costs a mispredicted branch, so this pays from some samples an input block on.
+
+   Called by train/forward.h, backward.h and update.h; writes z or g, and the panel of the block_csc. */
 #ifndef FNN_GEMM_BLOCK_CSC_GEMM_H
 #define FNN_GEMM_BLOCK_CSC_GEMM_H
 

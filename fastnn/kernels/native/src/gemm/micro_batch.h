@@ -3,8 +3,9 @@
 
    Samples go in micro-batches of MICRO_BATCH that share one index of active inputs, and their sums stay in registers.
    Fewer inputs are active in a micro-batch than in a whole batch (on MNIST 39%, where ten samples have 49%), and only
-   their indices are packed: the values are read where they lie, bytes through a table. Called by train/; writes the
-   index, z or g. */
+   their indices are packed: the values are read where they lie, bytes through a table.
+
+   Called by train/; writes the index, z or g. */
 #ifndef FNN_GEMM_MICRO_BATCH_H
 #define FNN_GEMM_MICRO_BATCH_H
 

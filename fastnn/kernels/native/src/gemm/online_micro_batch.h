@@ -3,8 +3,9 @@
    A block's samples, at most ONLINE_MICRO_BATCH, share one index. An input is active if any of them has it other than
    zero (on MNIST one in two, where a single sample has one in five); the active inputs are packed side by side, as the
    samples' Gram matrix needs them, and go through the dense tiles, with an index that names their rows of W. The sums
-   run over ascending inputs, so leaving out zeros leaves the bits of the forward pass as they are. Called by train/;
-   writes the packed inputs, z or g. */
+   run over ascending inputs, so leaving out zeros leaves the bits of the forward pass as they are.
+
+   Called by train/; writes the packed inputs, z or g. */
 #ifndef FNN_GEMM_ONLINE_MICRO_BATCH_H
 #define FNN_GEMM_ONLINE_MICRO_BATCH_H
 

@@ -2,7 +2,9 @@
    rows): what is active in each is the same every time.
 
    The batches' blocks lie one after the other: of each the ends of its input blocks' nonzeros, and the nonzeros as
-   bytes. Called through the table of kernels, and by train/inputs.h, which reads it. Writes the storage alone. */
+   bytes.
+
+   Called through the table of kernels, and by train/inputs.h, which reads it. Writes the storage alone. */
 #ifndef FNN_GEMM_STORED_BLOCK_CSC_H
 #define FNN_GEMM_STORED_BLOCK_CSC_H
 

@@ -1,10 +1,13 @@
 /* Dense products in register tiles: C (rows, columns) = C0 + A B, summed over k in ascending order.
 
    A(r, k) is a[r * row_step + k * k_step], so the same code serves x W, delta W^T and x^T delta. Every output's sum is
-   one chain of fused multiply-adds over k, whatever the tile, so the bits depend on neither tile nor vector width. With
-   an index, the rows of B (INDEX_B) or of C (INDEX_C) are those it names: the first layer's active inputs. The first
-   layer over all its inputs has tiles of its own, in which a pointer for each sample stands in place of a step between
-   rows, so that rows are read where they lie. Called by everything in train/; writes C, z or g alone. */
+   one chain of fused multiply-adds over k, whatever the tile, so the bits depend on neither tile nor vector width.
+
+   With an index, the rows of B (INDEX_B) or of C (INDEX_C) are those it names: the first layer's active inputs. The
+   first layer over all its inputs has tiles of its own, in which a pointer for each sample stands in place of a step
+   between rows, so that rows are read where they lie.
+
+   Called by everything in train/; writes C, z or g alone. */
 #ifndef FNN_GEMM_TILES_H
 #define FNN_GEMM_TILES_H
 

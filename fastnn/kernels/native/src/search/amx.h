@@ -1,5 +1,5 @@
-/* The tiles of byte_kernels.h by AMX: a matrix unit that multiplies 16 queries by 16 rows, 64 bytes of each, at
-   once. Rows are packed as for vpdpbusd, which also does what is not worth a matrix. */
+/* The tiles of byte_kernels.h by AMX: a matrix unit that multiplies 16 queries by 16 rows, 64 bytes of each, at once.
+   Rows are packed as for vpdpbusd, which also does what is not worth a matrix. */
 #ifndef FNN_SEARCH_AMX_H
 #define FNN_SEARCH_AMX_H
 

@@ -85,8 +85,8 @@ static void set_threshold(query_block *block, int64_t query) {
     }
 }
 
-#define ACTIVE_BITS \
-    (64 * BYTE_BLOCK) /* bytes of which a word says where they are not zero, a bit for each byte block */
+/* Bytes of which a word says where they are not zero, a bit for each byte block. */
+#define ACTIVE_BITS (64 * BYTE_BLOCK)
 
 static int64_t active_words(int64_t width) { return (width + ACTIVE_BITS - 1) / ACTIVE_BITS; }
 

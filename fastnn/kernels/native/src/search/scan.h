@@ -2,8 +2,9 @@
 
    A tile's last instructions compare its scores with what each query still wants; pairs that reach it are candidates,
    unless the finer codes rule them out. A candidate's value, that of an exact score or computed as spec.Kernels says,
-   decides. So results depend neither on the tiles' rounding nor on who does what. search.h calls the scans, each for a
-   block that begin_scan made ready for it; they write to the block alone. */
+   decides. So results depend neither on the tiles' rounding nor on who does what.
+
+   search.h calls the scans, each for a block that begin_scan made ready for it; they write to the block alone. */
 #ifndef FNN_SEARCH_SCAN_H
 #define FNN_SEARCH_SCAN_H
 

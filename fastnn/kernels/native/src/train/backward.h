@@ -1,7 +1,9 @@
 /* Backward: dL/dW_l = a_l^T delta_l, dL/db_l = the sum of delta_l, and delta_(l-1) = (delta_l W_l^T) * f'(z_(l-1)).
 
-   Padding: the output's delta is zero there, and so stays every earlier delta and every gradient. Called by everything
-   that trains or returns gradients; writes delta, before and transposed of the workspace, and the gradient given. */
+   Padding: the output's delta is zero there, and so stays every earlier delta and every gradient.
+
+   Called by everything that trains or returns gradients; writes delta, before and transposed of the workspace, and the
+   gradient given. */
 #ifndef FNN_TRAIN_BACKWARD_H
 #define FNN_TRAIN_BACKWARD_H
 

@@ -1,11 +1,15 @@
 /* Epochs, shared out over threads without changing a bit.
 
    A short batch: each thread owns its splits of the first layer's inputs, rows of W0, or outputs, columns of W0. The
-   splits' partial sums of z are added after one barrier a batch, and the layers behind them are computed by every thread for
-   itself, in the same way, on its own copy of their parameters. Online blocks: the same, but for several single samples
-   at a time; see online.h. A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of
-   its own; these are added up in the order of the parts, each thread updating a range of the parameters. Called through
-   the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
+   splits' partial sums of z are added after one barrier a batch, and the layers behind them are computed by every
+   thread for itself, in the same way, on its own copy of their parameters.
+
+   Online blocks: the same, but for several single samples at a time; see online.h.
+
+   A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of its own; these are added
+   up in the order of the parts, each thread updating a range of the parameters.
+
+   Called through the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
 #ifndef FNN_TRAIN_EPOCH_H
 #define FNN_TRAIN_EPOCH_H
 

@@ -1,7 +1,8 @@
 /* Forward: z_l = b_l + a_l W_l and a_(l+1) = f(z_l), from the inputs x = a_0 to the last layer's z.
 
-   Padding: weights and biases are zero there, so z is. Called by everything that goes through the network; writes a[..]
-   of the workspace. */
+   Padding: weights and biases are zero there, so z is.
+
+   Called by everything that goes through the network; writes a[..] of the workspace. */
 #ifndef FNN_TRAIN_FORWARD_H
 #define FNN_TRAIN_FORWARD_H
 

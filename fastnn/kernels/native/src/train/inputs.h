@@ -1,12 +1,18 @@
 /* Brings a block's rows into a workspace, in the plan's way.
 
-   An input that is zero costs nothing, and so does one that has its most frequent value: with a column offset u and x = u + e,
+   An input that is zero costs nothing, and so does one that has its most frequent value: with a column offset u and
+   x = u + e,
+
        x W = u W + e W   and   x^T delta = e^T delta + u^T (the delta's sum),
+
    where u W and the sum are the same for all samples of a block. Pictures scaled to 0.01 .. 1 or to mean 0 and
-   deviation 1 have no zeros, but most of their pixels are alike. Outputs that are asked for go without, as a row's should not depend on
-   the others; but a single row, if the caller keeps the sum of W0's rows, goes less the value of its first and last
-   input. Called for every block by epoch.h, online.h, gradient.h and outputs.h; writes the batch_inputs, and the
-   offset's e. */
+   deviation 1 have no zeros, but most of their pixels are alike.
+
+   Outputs that are asked for go without, as a row's should not depend on the others; but a single row, if the caller
+   keeps the sum of W0's rows, goes less the value of its first and last input.
+
+   Called for every block by epoch.h, online.h, gradient.h and outputs.h; writes the batch_inputs, and the offset's
+   e. */
 #ifndef FNN_TRAIN_INPUTS_H
 #define FNN_TRAIN_INPUTS_H
 

@@ -1,11 +1,14 @@
 /* The first layer's weights in memory of the call's own.
 
    Where the threads split the first layer's outputs, each has a piece of every row of W0. A core that reads its piece
-   prefetches some of the next, which another core is changing and then has to take back, at every step. So each thread copies its columns of W0, the rows of W1 behind them and their
-   state (thread-local), and works on the narrower network that they make. Where block-CSC walks the inputs, W0 and its
-   state are packed panel by panel, by one thread alone and for long batches as well: a panel is walked from end to end,
-   which the processor foresees if it lies in one piece. Called by epoch.h at the ends of a call; writes the workspace's
-   copy, or at the end the caller's parameters. */
+   prefetches some of the next, which another core is changing and then has to take back, at every step. So each thread
+   copies its columns of W0, the rows of W1 behind them and their state (thread-local), and works on the narrower
+   network that they make.
+
+   Where block-CSC walks the inputs, W0 and its state are packed panel by panel, by one thread alone and for long
+   batches as well: a panel is walked from end to end, which the processor foresees if it lies in one piece.
+
+   Called by epoch.h at the ends of a call; writes the workspace's copy, or at the end the caller's parameters. */
 #ifndef FNN_TRAIN_LOCAL_PANELS_H
 #define FNN_TRAIN_LOCAL_PANELS_H
 
@@ -38,8 +41,8 @@ static void copy_columns(const workspace *ws, real *all, real *local, int back) 
                   narrow->sizes[1] * narrow->strides[1], back);
 }
 
-/* A workspace with its splits of outputs, its parameters and state, and `slots` of these, goes over to its own columns.
-   */
+/* A workspace with its splits of outputs, its parameters and state, and `slots` of these, goes over to its own
+   columns. */
 static void take_columns(workspace *ws, int64_t slots) {
     const fnn_net *all = ws->net;
     const int64_t columns = ws->right - ws->left, layers = all->layers;

@@ -1,14 +1,19 @@
 /* Plain SGD by single samples, without reading and writing W0 at every step.
 
    Within a block of samples x_0, x_1, ... that starts at the weights W0, step t would see
+
        z_t = x_t (W0 + sum_{s<t} x_s^T d_s) = x_t W0 + sum_{s<t} (x_t . x_s) d_s,   d_s = -rate * delta_s.
+
    So one product of all samples with W0, their Gram matrix, cheap steps one after the other, and one update of W0 by
    all the d_s give the same sequence of updates, to rounding.
 
    With a column offset u, x_t = u + e_t, a span of blocks leaves u's part of the updates to its end: it works on V,
    where W0 = V + u^T o and the row o is the sum of all the span's d_s so far. Then
+
        x_t W0 = u W0 + e_t V + (e_t . u) o,   x_t . x_s = e_t . e_s + e_t . u + e_s . u + u . u,
+
    and u W0 moves by (x_s . u) d_s. Each split of the inputs does its part of all this.
+
    Called by epoch.h; writes all parameters, and the workspace. */
 #ifndef FNN_TRAIN_ONLINE_H
 #define FNN_TRAIN_ONLINE_H

@@ -99,8 +99,8 @@ INLINE void start_gradient(const workspace *ws, int64_t input, int64_t column, i
         }
 }
 
-/* Some vectors of columns of the first layer's gradient, an input block's rows at a time, straight into their update.
-   */
+/* Some vectors of columns of the first layer's gradient, an input block's rows at a time, straight into their
+   update. */
 INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t column, const optimizer_step *step) {
     const panel_matrix w = panel_of(first_weights(ws, ws->params), column, vectors);
     real g[INPUT_BLOCK][PANEL_COLUMNS] __attribute__((aligned(64))), *const rows[INPUT_BLOCK] = {g[0], g[1], g[2],

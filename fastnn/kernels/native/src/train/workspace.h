@@ -1,7 +1,7 @@
 /* What one thread works on while rows go through the network, and how it lies in memory.
 
-   Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs, whose rows are strides[l] long.
-   */
+   Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs, whose rows are strides[l]
+   long. */
 #ifndef FNN_TRAIN_WORKSPACE_H
 #define FNN_TRAIN_WORKSPACE_H
 
@@ -65,15 +65,15 @@ typedef struct {
     int64_t *local_numbers;
     real *local;   /* (1 + slots, size) parameters and state */
     int in_panels; /* does the first layer of these lie panel by panel? */
-    real **a;              /* layers + 1 of them: a[l + 1] (block, strides[l]) is layer l's output */
-    real *
-        *transposed; /* (sizes[l + 1], strides[l - 1]) layer l's weights for the way back, in whole fours of rows; NULL
-                              for layer 0 */
+    real **a;      /* layers + 1 of them: a[l + 1] (block, strides[l]) is layer l's output */
+    /* (sizes[l + 1], strides[l - 1]) layer l's weights for the way back, in whole fours of rows; NULL for layer 0 */
+    real **transposed;
     real *delta, *before; /* (block, widest stride) dL/dz of a layer and of the one before it */
     real *gradient; /* laid out as params; thread 0 has SPLITS of them for long batches */
-    real *partial; /* thread 0's (2, partial_room): partial sums of z, of two batches in turn, as those of one must
-                              not overwrite those of the batch before; */
-    int64_t partial_room; /* elements of one of the two; */
+    /* thread 0's (2, partial_room): partial sums of z, of two batches in turn, as those of one must not overwrite those
+       of the batch before */
+    real *partial;
+    int64_t partial_room; /* elements of one of the two */
     int64_t turn; /* batches begun */
     real *x_columns, *gram, *block_z, *d; /* of an online block; see online.h */
     fnn_interrupt *interrupt; /* NULL in all threads but one */
