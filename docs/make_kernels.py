@@ -38,8 +38,8 @@ SEARCHES = [  # README's: of how many queries, and for how many neighbours
 ]
 
 sys.path[:0] = [str(HERE.parent / "benchmarks"), str(HERE.parent / "tests" / "helpers")]
-import plan_rows  # noqa: E402
-import workloads  # noqa: E402
+import plan_rows  # noqa: E402  # the path is set above
+import workloads  # noqa: E402  # the path is set above
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -106,7 +106,7 @@ def _fill_descriptors() -> None:
             pass
         os.close(descriptor)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for print, which takes None for stdout)
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for print, which takes None for stdout
 
 
 def _discard(stream: TextIO) -> None:

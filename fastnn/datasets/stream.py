@@ -56,7 +56,7 @@ class ByteStream:
             # Looked at before it is opened: opening a pipe would wait for a writer.
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise FileFormatError(path, 0, "a file", "a folder" if os.path.isdir(path) else "a device or pipe")
-            file = open(path, "rb")  # noqa: SIM115 (closed by __exit__)
+            file = open(path, "rb")  # noqa: SIM115  # __exit__ closes it
             size = os.fstat(file.fileno()).st_size
             is_gzip = file.read(2) == GZIP_MAGIC
             file.seek(0)

@@ -6,6 +6,6 @@ from typing import TYPE_CHECKING
 from .nielsen import loader
 
 if TYPE_CHECKING:
-    from .nielsen.loader import *  # noqa: F403
+    from .nielsen.loader import *  # noqa: F403  # type checkers see every name of the module
 
 sys.modules[__name__] = loader  # one module under two names: what a program replaces in it counts

@@ -16,7 +16,7 @@ training_data_list = training_data_file.readlines()
 training_data_file.close()
 
 epochs = 2
-for e in range(epochs):  # noqa: B007
+for e in range(epochs):  # noqa: B007  # as the book has it
     for record in training_data_list:
         all_values = record.split(",")
         inputs = (numpy.asarray(all_values[1:], dtype=float) / 255.0 * 0.99) + 0.01
@@ -26,7 +26,7 @@ for e in range(epochs):  # noqa: B007
         pass
     pass
 
-test_data_file = open("mnist_dataset/mnist_test.csv", "r")  # noqa: SIM115, UP015
+test_data_file = open("mnist_dataset/mnist_test.csv", "r")  # noqa: SIM115, UP015  # as the book has it
 test_data_list = test_data_file.readlines()
 test_data_file.close()
 
