@@ -96,12 +96,13 @@ class BackendError(FastnnError, RuntimeError):
 class DivergenceError(FastnnError, ArithmeticError):
     """The training loss became NaN or infinite; the model keeps its last finite weights.
 
-    Where there is no model, as for fastnn.dropin.scratch.fit, these are ``weights``.
+    Where there is no model, as for fastnn.dropin.scratch.fit, these are ``weights``. ``updates``, where it is known, is
+    how many updates of the epoch left them so.
     """
 
-    def __init__(self, message: str, weights: tuple[Any, ...] | None = None) -> None:
+    def __init__(self, message: str, weights: tuple[Any, ...] | None = None, updates: int | None = None) -> None:
         super().__init__(message)
-        self.weights = weights
+        self.weights, self.updates = weights, updates
 
 
 def callers_depth() -> int:

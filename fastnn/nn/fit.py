@@ -140,7 +140,8 @@ def run_epoch(
     rate = epoch.rule.learning_rate
     raise DivergenceError(
         f"training diverged after {good} of {batches} batches of the epoch (learning rate {rate:g}): "
-        "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept"
+        "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept",
+        updates=good,
     )
 
 

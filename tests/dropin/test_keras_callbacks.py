@@ -9,8 +9,21 @@ import pytest
 
 import fastnn
 from fastnn.dropin import keras
-from fastnn.dropin.keras import hooks
-from fastnn.dropin.keras.callbacks import Callback, CSVLogger, EarlyStopping, History, ModelCheckpoint
+from fastnn.dropin.keras import callbacks, hooks
+from fastnn.dropin.keras.callbacks import (
+    BaseLogger,
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ProgbarLogger,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+)
 
 X = np.random.default_rng(0).random((40, 6), np.float32)
 LABELS = (X[:, 0] > X[:, 1]) * 1
@@ -28,9 +41,9 @@ def model_of(metrics=("accuracy",)):
     return model
 
 
-def fit(*callbacks, **options):
+def fit(*given, **options):
     model = model_of()
-    return model.fit(X, LABELS, **{"verbose": 0, "callbacks": list(callbacks)} | options)
+    return model.fit(X, LABELS, **{"verbose": 0, "callbacks": list(given)} | options)
 
 
 class Heard(Callback):
@@ -256,8 +269,8 @@ def test_checkpoints_say_what_they_do(tmp_path, capsys):
 
 @pytest.mark.parametrize("best", [False, True])
 def test_checkpoints_by_a_figure_of_unknown_direction(tmp_path, best):
-    with pytest.raises(fastnn.FastnnError, match="mode: expected 'min' or 'max', which val_acc does not tell"):
-        fit(ModelCheckpoint(tmp_path / "best", "val_acc", save_best_only=best), validation_split=0.5)
+    with pytest.raises(fastnn.FastnnError, match="mode: expected 'min' or 'max', which val_f1 does not tell"):
+        fit(ModelCheckpoint(tmp_path / "best", "val_f1", save_best_only=best), validation_split=0.5)
     assert not list(tmp_path.iterdir())
 
 
@@ -291,11 +304,15 @@ def test_history_is_a_callback_too():
     ("make", "message"),
     [
         (lambda: EarlyStopping(patience=-1), "patience: expected an integer of at least 0"),
-        (lambda: EarlyStopping(mode="best"), "mode: expected one of auto, min, max"),
         (lambda: EarlyStopping(monitor=None), "monitor: expected the name of a figure"),
         (lambda: EarlyStopping(min_delta="0"), "min_delta: expected a number"),
-        (lambda: ModelCheckpoint("x.weights.h5", save_weights_only=True), "save_weights_only: expected no such option"),
-        (lambda: ModelCheckpoint("x.keras", save_freq=100), "save_freq: expected no such option of ModelCheckpoint"),
+        (lambda: ModelCheckpoint("x.keras", save_freq="batch"), "save_freq: expected one of epoch"),
+        (lambda: ModelCheckpoint("x.keras", save_freq=0), "save_freq: expected an integer of at least 1"),
+        (lambda: ModelCheckpoint("x.keras", period=0), "period: expected an integer of at least 1"),
+        (lambda: ReduceLROnPlateau(factor=1), "factor: expected a finite number"),
+        (lambda: ReduceLROnPlateau(rate=1), "rate: expected no such option of ReduceLROnPlateau"),
+        (lambda: LearningRateScheduler(0.1), "schedule: expected a function"),
+        (lambda: fit(LearningRateScheduler(lambda epoch: None)), "the schedule's learning rate: expected a number"),
         (lambda: ModelCheckpoint(3), "path: expected a str"),
         (lambda: CSVLogger("x", separator=""), "separator: expected one character"),
         (lambda: fit(ModelCheckpoint("{val_f1:.2f}.keras")), "filepath: expected fields of epoch, accuracy, loss"),
@@ -311,7 +328,115 @@ def test_unusable_callbacks(make, message):
         make()
 
 
-@pytest.mark.parametrize("name", ["LambdaCallback", "ReduceLROnPlateau", "TensorBoard", "LearningRateScheduler"])
-def test_callbacks_that_are_not_here(name):
-    with pytest.raises(fastnn.FastnnError, match=re.escape(f"ModelCheckpoint; found {name}")):
-        getattr(keras.callbacks, name)
+def test_unknown_modes_are_automatic():
+    with pytest.warns(UserWarning, match="EarlyStopping mode 'best' is unknown, fallback to auto mode"):
+        assert EarlyStopping(mode="best").mode == "auto"
+
+
+def test_older_names_of_figures_will_do(tmp_path):
+    class Coursera(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if logs.get("acc") > 0 and logs["val_acc"] == logs["val_accuracy"]:
+                self.model.stop_training = True
+
+    path = tmp_path / "{epoch}-{val_acc:.3f}"
+    stopping, checkpoint = EarlyStopping("val_acc"), ModelCheckpoint(path, "val_acc", save_best_only=True)
+    history = fit(Coursera(), stopping, checkpoint, epochs=3, validation_split=0.5)
+    assert history.epoch == [0]
+    assert history.history["val_acc"] == history.history["val_accuracy"] == [stopping.best]
+    assert list(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert [file.name for file in tmp_path.iterdir()] == [f"1-{stopping.best:.3f}"]
+    assert "acc" not in history.history
+    with pytest.raises(KeyError, match="val_mae"):
+        history.history["val_mae"]
+
+
+RATES = {
+    "patience": ([3, 3, 3, 3, 3], {"patience": 2}, [0.01, 0.01, 0.01, 0.001, 0.001]),
+    "cooldown": ([3, 3, 3, 3, 3], {"patience": 1, "cooldown": 2, "factor": 0.5}, [0.01, 0.01, 0.005, 0.005, 0.0025]),
+    "min_lr": ([3, 3, 3, 3, 3], {"patience": 1, "min_lr": 0.004}, [0.01, 0.01, 0.004, 0.004, 0.004]),
+    "epsilon": ([3, 2.95, 2.85, 2.8, 2.8], {"patience": 1, "epsilon": 0.1}, [0.01, 0.01, 0.001, 0.001, 0.0001]),
+    "improving": ([3, 2, 1, 0, -1], {"patience": 1}, [0.01] * 5),
+    "max": ([3, 2, 1, 0, -1], {"patience": 3, "mode": "max"}, [0.01, 0.01, 0.01, 0.01, 0.001]),
+}
+
+
+@pytest.mark.parametrize("case", RATES)
+def test_the_rate_is_reduced_on_a_plateau(case):
+    figures, options, expected = RATES[case]
+    history = fit(Scripted("val_loss", figures), ReduceLROnPlateau(**options), epochs=5)
+    np.testing.assert_allclose(history.history["learning_rate"], expected, rtol=1e-6)
+    assert history.history["lr"] == history.history["learning_rate"]
+
+
+def test_reducing_the_rate_speaks_if_asked(capsys):
+    fit(Scripted("val_loss", [3, 3]), ReduceLROnPlateau(patience=1, verbose=1, factor=0.5), epochs=2)
+    assert capsys.readouterr().out == "\nEpoch 2: ReduceLROnPlateau reducing learning rate to 0.004999999888241291.\n"
+    with pytest.warns(UserWarning, match="conditioned on metric `val_loss` which is not available.*accuracy,loss"):
+        fit(ReduceLROnPlateau())
+    with pytest.raises(fastnn.FastnnError, match="mode: expected 'min' or 'max', which val_f1 does not tell"):
+        fit(ReduceLROnPlateau("val_f1"))
+
+
+def test_rates_by_schedule(capsys):
+    history = fit(LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else 0.25, verbose=1), epochs=3)
+    assert history.history["learning_rate"] == [0.25, 0.125, 0.0625]
+    assert capsys.readouterr().out.splitlines()[1] == ("Epoch 1: LearningRateScheduler setting learning rate to 0.25.")
+    history = fit(LearningRateScheduler(lambda epoch: 0.5**epoch), epochs=3)
+    assert history.history["learning_rate"] == [1, 0.5, 0.25]
+
+
+def test_functions_as_callbacks():
+    heard = []
+    hooks_of = {
+        name: (lambda *given, name=name: heard.append((name, *given[:-1])))
+        for name in ("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+    }
+    fit(LambdaCallback(**hooks_of), epochs=2)
+    epochs = [(f"on_epoch_{when}", i) for i in range(2) for when in ("begin", "end")]
+    assert heard == [("on_train_begin",), *epochs, ("on_train_end",)]
+    heard.clear()
+    fit(LambdaCallback(on_batch_end=lambda batch, logs: heard.append(batch)), batch_size=20)
+    fit(LambdaCallback(on_train_batch_end=lambda batch, logs: heard.append(batch)), batch_size=20)
+    assert heard == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("batchwise", [False, True])
+def test_training_may_end_at_a_loss_that_is_not_finite(capsys, batchwise):
+    def diverging(*given):
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)])
+        model.compile(keras.optimizers.SGD(1e30), "mse")
+        both = [*given, *[HeardBatches()] * batchwise]
+        return model, lambda: model.fit(X, np.eye(2)[LABELS], batch_size=8, epochs=3, verbose=0, callbacks=both)
+
+    model, run = diverging(TerminateOnNaN())
+    history = run()
+    batch = int(re.fullmatch(r"Batch (\d+): Invalid loss, terminating training\n", capsys.readouterr().out).group(1))
+    assert model.optimizer.iterations == batch > 0
+    assert history.epoch == [0]
+    assert np.isnan(history.history["loss"]).tolist() == [True]
+    assert all(np.isfinite(array).all() for array in model.weights)
+    for watchers in ([], [TerminateOnNaN(raise_error=True)]):
+        model, run = diverging(*watchers)
+        with pytest.raises(fastnn.errors.DivergenceError, match="epoch 1"):
+            run()
+        assert model.optimizer.iterations == batch
+
+
+@pytest.mark.parametrize(
+    ("options", "saved"),
+    [({"period": 2}, ["2-0", "4-0"]), ({"save_freq": 3}, ["2-1", "3-2", "5-1"]), ({"save_freq": 5}, ["3-1", "5-2"])],
+)
+def test_checkpoints_of_some_epochs_or_batches(tmp_path, options, saved):
+    field = "{batch}" if "save_freq" in options else "0"
+    fit(ModelCheckpoint(tmp_path / f"{{epoch}}-{field}", **options), epochs=5, batch_size=20)
+    assert sorted(file.name for file in tmp_path.iterdir()) == saved
+
+
+def test_callbacks_that_stand_for_others(monkeypatch):
+    monkeypatch.setattr(callbacks, "_warned", set())
+    with pytest.warns(UserWarning, match="TensorBoard: fastnn writes no logs for it") as caught:
+        board = TensorBoard("logs", histogram_freq=1)
+    assert caught[0].filename == __file__
+    logger = [TensorBoard(log_dir="logs"), ProgbarLogger(), ProgbarLogger("samples"), BaseLogger(stateless_metrics=[])]
+    assert len(fit(board, *logger).epoch) == 1

@@ -30,7 +30,7 @@ IMPORTS = [
     ("keras.models", "Model"),
     ("keras.optimizers", "RMSprop"),
     ("keras.losses", "Huber"),
-    ("keras.callbacks", "TensorBoard"),
+    ("keras.callbacks", "RemoteMonitor"),
     ("keras.utils", "plot_model"),
     ("keras.datasets", "fashion_mnist"),
     ("keras.config", "set_epsilon"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from ... import checks
 from ...errors import InvalidArgumentError
 from ...kernels.spec import Tick
-from .callbacks import Callback, RunningModel
+from .callback import Callback, RunningModel
+
+Kind = TypeVar("Kind", bound=Callback)
 
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
@@ -47,6 +49,10 @@ class Hooks:
     def call(self, hook: str, *arguments: object) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
+
+    def first(self, kind: type[Kind]) -> Kind | None:
+        """The first of the callbacks that is of a kind."""
+        return next((callback for callback in self.callbacks if isinstance(callback, kind)), None)
 
     def ticker(self, first: int) -> Tick | None:
         """What shows that batches are finished, of a part of the epoch that begins with the batch ``first``."""

@@ -15,7 +15,7 @@ from ...io.atomic import StrPath
 from ...kernels.spec import FloatArray
 from ...nn.fit import HELD_OUT_NAMES
 from . import config, losses, model_file, optimizers, randomness, summary
-from .callbacks import History
+from .callback import History
 from .data import Samples, class_weights, rows_of, samples, split, validation_samples
 from .hooks import Hooks, checked, checked_verbose
 from .layers import Dense, InputLayer, Layer, Shape, checked_shape, own_name

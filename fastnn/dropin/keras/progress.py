@@ -6,7 +6,8 @@ import math
 import sys
 import time
 
-from .callbacks import Callback, Logs
+from .callback import Callback
+from .logs import Logs
 
 WIDTH = 20  # of the bar
 INTERVAL = 0.05  # seconds between two states of the bar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ from ...nn import fit as training
 from ...nn.evaluate import evaluate
 from ...nn.fit import HELD_OUT_NAMES
 from . import dropout, randomness
+from .callbacks import TerminateOnNaN
 from .data import Samples, rows_of
 from .hooks import Hooks
+from .logs import Logs
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
@@ -38,10 +41,14 @@ class Figures:
         self.correct += correct
         self.count += count
 
-    def logs(self) -> dict[str, float]:
+    def logs(self) -> Logs:
         """The means by name, in Keras' order."""
         accuracy = self.correct / self.count
-        return dict(sorted({"loss": self.loss / self.count, **dict.fromkeys(self.metrics, accuracy)}.items()))
+        return Logs(sorted({"loss": self.loss / self.count, **dict.fromkeys(self.metrics, accuracy)}.items()))
+
+    def undefined(self) -> Logs:
+        """NaN by name, of an epoch that diverged."""
+        return Logs(dict.fromkeys(sorted(["loss", *self.metrics]), math.nan))
 
 
 @dataclass
@@ -96,7 +103,7 @@ class Trainer:
         """Run epochs, and validate after each, until they are over or a callback sets ``model.stop_training``."""
         data = training.packed(data, self.net, len(epochs))
         hooks.call("on_train_begin", {})
-        logs: dict[str, float] = {}
+        logs = Logs()
         for epoch in epochs:
             hooks.call("on_epoch_begin", epoch, {})
             count = len(data.X)
@@ -104,16 +111,20 @@ class Trainer:
             try:
                 logs = self.epoch(data, order, batch_size, hooks)
             except DivergenceError as error:
-                raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+                watcher = hooks.first(TerminateOnNaN)
+                if watcher is None or watcher.raise_error:
+                    raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+                watcher.terminate(error.updates or 0)
+                logs = Figures(self.metrics).undefined()
             if held_out is not None:
                 found = self.evaluate(held_out, batch_size, hooks, HELD_OUT_NAMES)
-                logs |= {f"val_{name}": figure for name, figure in found.items()}
+                logs.update({f"val_{name}": figure for name, figure in found.items()})
             hooks.call("on_epoch_end", epoch, logs)
             if hooks.model.stop_training:
                 break
         hooks.call("on_train_end", logs)
 
-    def epoch(self, data: Data, order: IntArray, batch_size: int, hooks: Hooks) -> dict[str, float]:
+    def epoch(self, data: Data, order: IntArray, batch_size: int, hooks: Hooks) -> Logs:
         """Train on the rows ``order``; return the means of what was measured before each update."""
         figures, batches = Figures(self.metrics), 0
         batchwise = hooks.wants_batches("train")
@@ -122,7 +133,7 @@ class Trainer:
             for step in part.batches(batch_size) if one_by_one else [part]:
                 if batchwise:
                     hooks.call("on_train_batch_begin", batches, {})
-                with _blaming(data, ("x", "y")):
+                with _blaming(data, ("x", "y"), batches):
                     result = self._run(step, batch_size, hooks.ticker(batches))
                 figures.add(result.loss, result.correct, len(step.order))
                 batches += result.batches
@@ -136,11 +147,15 @@ class Trainer:
         optimizer, network = self.optimizer, self.network
         state, rule = optimizer.state_for(network), optimizer.rule()
         epoch = EpochArgs(step.order, batch_size, rule, step.masks)
-        result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
+        try:
+            result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
+        except DivergenceError as error:
+            optimizer.iterations += error.updates or 0
+            raise
         optimizer.iterations += result.batches
         return result
 
-    def evaluate(self, data: Data, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> dict[str, float]:
+    def evaluate(self, data: Data, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> Logs:
         """The means over all samples, without dropout."""
         hooks.call("on_test_begin", {})
         figures = Figures(self.metrics)
@@ -160,13 +175,19 @@ class Trainer:
 
 
 @contextmanager
-def _blaming(data: Data, names: tuple[str, str]) -> Iterator[None]:
-    """Name NaN and infinity as the caller calls them, and with the index that they have in the whole of the data."""
+def _blaming(data: Data, names: tuple[str, str], batches: int = 0) -> Iterator[None]:
+    """Name NaN and infinity as the caller calls them, and with the index that they have in the whole of the data.
+
+    ``batches`` of the epoch have gone before.
+    """
     try:
         yield
     except InvalidArgumentError:
         checks.blame_nonfinite(names[0], data.X)
         checks.blame_nonfinite(names[1], data.y)
+        raise
+    except DivergenceError as error:
+        error.updates = batches + (error.updates or 0)
         raise
 
 
