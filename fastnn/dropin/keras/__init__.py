@@ -30,7 +30,10 @@ from . import utils as utils
 from .layers import Input as Input
 from .layers import Layer as Layer
 from .models import Sequential as Sequential
+from .modules import complete_keras
 from .subset import outside
+
+__version__ = "3.15.1"  # of the Keras whose behaviour is followed
 
 __all__ = [
     "Input",
@@ -48,3 +51,5 @@ __all__ = [
 ]
 
 __getattr__ = outside(__name__, __all__)
+
+complete_keras()
