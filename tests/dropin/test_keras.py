@@ -23,7 +23,7 @@ LABELS = (X[:, 0] > X[:, 1]) * 1 + (X[:, 2] > 0.5)
 
 @pytest.fixture(autouse=True)
 def _fresh_names(monkeypatch):
-    monkeypatch.setattr(layers, "_names", Counter())
+    monkeypatch.setattr(keras.layer, "_names", Counter())
 
 
 def small(**compiling):

@@ -45,20 +45,42 @@ CALLS = [
     (lambda: layers.Input(), "shape: expected a shape such as"),
     (lambda: layers.Input(()), "input_shape: expected a shape such as"),
     (lambda: layers.Input((3,), sparse=True), "sparse: expected no such option of InputLayer"),
-    (lambda: layers.Dense(2)(layers.Input((3,))), "found a layer called"),
+    (lambda: layers.Dense(2)(X), "dense.*, a layer called with an array and in no model, is not in"),
+    (lambda: layers.Dense(2)([layers.Input((3,)), layers.Input((3,))]), "one chain of layers, found several inputs"),
+    (lambda: layers.Input((3,)) + 1, "one chain of layers, found arithmetic with a layer's outputs"),
+    (lambda: layers.LeakyReLU(), "negative_slope: expected 0.01, the one there is in fastnn, found 0.3"),
+    (lambda: layers.ReLU(max_value=6), "max_value: expected no such option of ReLU"),
+    (lambda: layers.Reshape((5,))(layers.Input((6,))), "reshape.*: expected a shape of 6 elements"),
+    (lambda: models.Sequential([layers.Input((3,)), layers.ReLU(), layers.Dense(2)]), "a Dense layer before it"),
+    (
+        lambda: models.Sequential([layers.Dense(2, "tanh", input_dim=3), layers.Activation("relu")]),
+        "activation.*: expected one activation of each Dense layer, found tanh, then relu",
+    ),
+    (
+        lambda: models.Sequential([layers.Dense(2, input_dim=3), layers.Dropout(0.5), layers.Activation("tanh")]),
+        "expected tanh before Dropout, not after it",
+    ),
     # models
     (lambda: models.Sequential(layers.Dense(2)), "layers: expected a list of layers, found Dense"),
     (lambda: models.Sequential([3]), "layer: expected a layer of fastnn.dropin.keras.layers, found int"),
-    (lambda: models.Sequential([model_of()]), "layer: expected a layer of .*, found Sequential"),
     (lambda: models.Sequential([layers.Dense(2), layers.Input((3,))]), "layer: expected an Input before all other"),
     (lambda: models.Sequential([layers.Dense(2, name="a"), layers.Flatten(name="a")]), "a name that no other layer"),
-    (lambda: models.Sequential(model_of().layers[:1]), "layer: expected one that belongs to no other model"),
+    (lambda: models.Sequential([layers.Input((5,)), *model_of().layers]), r"expected inputs \(n, 6\), as before"),
+    (
+        lambda: models.Sequential([layers.Dense(2, input_dim=6), *[layers.Flatten(name="f")] * 2]),
+        "each layer once in a model",
+    ),
+    (
+        lambda: models.Model(layers.Input((3,)), layers.Input((3,))),
+        "outputs: expected what layers make of keras_tensor",
+    ),
+    (lambda: models.Model([layers.Input((3,))] * 2, layers.Input((3,))), "found 2 tensors for inputs"),
+    (lambda: models.Model(), "inputs: expected a symbolic tensor"),
     (lambda: models.Sequential([layers.Input((2, 3)), layers.Dense(2)]), r"a Flatten before it, found \(n, 2, 3\)"),
     (lambda: models.Sequential(trainable=False), "trainable: expected no such option of Sequential"),
     (lambda: models.Sequential([layers.Dense(2)]).build((3,)), "input_shape: expected a shape such as"),
     (lambda: model_of().build((None, 7)), r"input_shape: expected \(6,\), as before, found \(7,\)"),
     (lambda: models.Sequential([layers.Flatten()]).predict(X), "layers: expected at least one Dense layer"),
-    (lambda: models.Sequential([layers.Dense(2)]).predict(X[:, 0]), r"x: expected shape \(n, width\), or a model"),
     (
         lambda: models.Sequential([layers.Input((3,)), layers.Dense(2), layers.Dense(2, use_bias=False)]),
         "expected use_bias=True, as before, found False",
@@ -67,7 +89,7 @@ CALLS = [
         lambda: models.Sequential([layers.Input((10**6,)), layers.Dense(10**12)]),
         "layers: expected a network that fits in memory",
     ),
-    (lambda: model_of()(X), "expected model.predict"),
+    (lambda: model_of()(X[:, :5]), r"x: expected shape \(n, 6\)"),
     (lambda: model_of().summary(line_length=20), "line_length: expected an integer of at least 50"),
     (lambda: model_of().set_weights([1, 2]), "weights: expected 4 arrays"),
     (lambda: model_of().set_weights([X, X, X, X]), r"weights\[0\]: expected shape \(6, 4\), found shape \(20, 6\)"),
@@ -165,7 +187,7 @@ def test_one_clear_error(call, message, capsys):
     assert capsys.readouterr().out == ""  # nothing was begun
 
 
-@pytest.mark.parametrize(("owner", "name"), [(model_of(), "pop"), (layers.Dense(2), "output")])
+@pytest.mark.parametrize(("owner", "name"), [(model_of(), "add_loss"), (layers.Dense(2), "lora")])
 def test_attributes_that_are_not_here(owner, name):
     with pytest.raises(
         fastnn.FastnnError, match=rf"{type(owner).__name__}\.{name}: no such attribute in fastnn's part"

@@ -274,7 +274,7 @@ def test_a_program_of_a_tutorials_reader(monkeypatch, floatx, places, tolerance)
     There are 360 updates, over which rounding grows to 1e-14 of the weights in float64 and 1e-6 in float32.
     """
     keras.config.set_floatx(floatx)
-    monkeypatch.setattr(keras.layers, "_names", Counter())
+    monkeypatch.setattr(keras.layer, "_names", Counter())
     monkeypatch.setattr(oracle, "FLOAT_BYTES", int(floatx[-2:]) // 8)
     runs = []
     for datasets, package in (("from keras import mnist", "keras_oracle"), (IMPORTS[1], "fastnn.dropin.keras")):

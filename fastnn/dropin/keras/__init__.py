@@ -18,6 +18,7 @@ are NumPy's, also where Keras has tensors and variables; and for targets that do
 goes down the slope of the loss it shows, where TensorFlow's goes by outputs less targets.
 """
 
+from . import activations as activations
 from . import callbacks as callbacks
 from . import config as config
 from . import datasets as datasets
@@ -29,6 +30,7 @@ from . import saving as saving
 from . import utils as utils
 from .layers import Input as Input
 from .layers import Layer as Layer
+from .models import Model as Model
 from .models import Sequential as Sequential
 from .modules import complete_keras
 from .subset import outside
@@ -38,7 +40,9 @@ __version__ = "3.15.1"  # of the Keras whose behaviour is followed
 __all__ = [
     "Input",
     "Layer",
+    "Model",
     "Sequential",
+    "activations",
     "callbacks",
     "config",
     "datasets",

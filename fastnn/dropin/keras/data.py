@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
-from .layers import Shape
+from .layer import Shape
 
 
 class Samples(NamedTuple):
@@ -21,12 +21,21 @@ class Samples(NamedTuple):
     weights: NDArray[Any] | None  # of the samples
 
 
+def array(argument: str, values: object) -> NDArray[Any]:
+    """Numbers from whatever holds them: an array, a list, a DataFrame or Series, or a list of one of these alone."""
+    if isinstance(values, list | tuple) and len(values) == 1 and np.ndim(values[0]) and hasattr(values[0], "shape"):
+        values = values[0]
+    if hasattr(values, "__array__"):
+        values = checks.plain_array(argument, values)  # columns of pandas may hold their numbers as objects
+    return checks.numeric_array(argument, values)
+
+
 def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, str]) -> Samples:
     """Check that there is a target, and a weight if any, for every row."""
-    x_array = checks.numeric_array(names[0], x)
+    x_array = array(names[0], x)
     if y is None:
         raise InvalidTypeError(names[1], "targets", "None")
-    y_array = checks.numeric_array(names[1], y)
+    y_array = array(names[1], y)
     if x_array.ndim == 0:
         raise InvalidArgumentError(names[0], "one row per sample", "a single number")
     count = len(x_array)
@@ -35,7 +44,7 @@ def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, 
         raise InvalidArgumentError(names[1], f"{count} rows, as many as {names[0]}", f"shape {y_array.shape}")
     weights = None
     if sample_weight is not None:
-        weights = checks.numeric_array(names[2], sample_weight)
+        weights = array(names[2], sample_weight)
         if weights.shape == (count, 1):
             weights = weights[:, 0]
         if weights.shape != (count,):

@@ -1,123 +1,42 @@
-"""The layers of a Sequential, as ``keras.layers`` has them: Dense, Flatten, Dropout and the input's shape."""
+"""The layers of a model, as ``keras.layers`` has them."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import DTypeLike
 
 from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.params import Parameters
+from ...kernels.records import LEAKY_SLOPE
 from ...kernels.spec import FloatArray
-from . import config
-from .subset import Part, UnsupportedError, outside, refuse
+from ...nn.initializers import INITIALIZERS
+from . import activations
+from .activations import Activation, Function
+from .layer import KerasTensor, Layer, Shape
+from .subset import outside, refuse
+from .tensor import tensor
 
-__all__ = ["Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer"]
+__all__ = [
+    "ELU",
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+]
 
 __getattr__ = outside(__name__, __all__)
-
-Shape = tuple[int, ...]  # without the batch axis
-
-# Keras' names of activations and the kernels'. Keras' leaky_relu has another slope (0.2) than theirs.
-ACTIVATIONS = {"linear": "identity", "relu": "relu", "sigmoid": "sigmoid", "softmax": "softmax", "tanh": "tanh"}
-
-_names: Counter[str] = Counter()  # how many objects got each name of its own
-
-
-def own_name(name: str | None, owner: object) -> str:
-    """The given name or, as Keras makes them up, "dense", "dense_1" and so on."""
-    if name is not None:
-        if not isinstance(name, str):
-            checks.unsupported("name", "a string", name)
-        return name
-    base = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(owner).__name__).lower()
-    count = _names[base]
-    _names[base] += 1
-    return f"{base}_{count}" if count else base
-
-
-def checked_shape(argument: str, value: object) -> Shape:
-    """A shape of at least one axis, each of a known length."""
-    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-        raise InvalidTypeError(argument, "a shape such as (784,) or (28, 28)", type(value).__name__)
-    if len(value) == 0:
-        raise InvalidArgumentError(argument, "a shape such as (784,) or (28, 28)", "()")
-    return tuple(checks.integer(f"{argument}[{i}]", size, low=1) for i, size in enumerate(value))
-
-
-class Layer(Part):
-    """What all layers share.
-
-    Attributes
-    ----------
-    name : as given, or "dense", "dense_1" and so on.
-    weights, trainable_weights, variables, trainable_variables : kernel (inputs, units) and bias (units,) of a built
-        Dense, views: editing them edits the model.
-    built : whether the layer has its weights, if it is to have any.
-    """
-
-    def __init__(self, name: str | None, options: dict[str, Any], **defaults: object) -> None:
-        self.name = own_name(name, self)
-        self.input_shape: Shape | None = None  # where a first layer says it, as older programs do
-        if (shape := options.pop("input_shape", None)) is not None:
-            self.input_shape = checked_shape("input_shape", shape)
-        if (width := options.pop("input_dim", None)) is not None:
-            self.input_shape = (checks.integer("input_dim", width, low=1),)
-        refuse(type(self).__name__, options, trainable=True, dtype=config.floatx(), **defaults)
-
-    @property
-    def weights(self) -> list[FloatArray]:
-        return []
-
-    @property
-    def trainable_weights(self) -> list[FloatArray]:
-        return self.weights
-
-    variables = trainable_variables = trainable_weights
-
-    @property
-    def built(self) -> bool:
-        return True
-
-    @property
-    def trainable(self) -> bool:
-        return True
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        refuse(type(self).__name__, {"trainable": value}, trainable=True)
-
-    def shape_after(self, shape: Shape) -> Shape:
-        """The shape of the outputs for inputs of ``shape``; raises InvalidArgumentError where they cannot be taken."""
-        return shape
-
-    def get_weights(self) -> list[FloatArray]:
-        """Copies of ``weights``."""
-        return [array.copy() for array in self.weights]
-
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Copy arrays of the shapes of ``weights`` into them."""
-        checks.parameters("weights", weights, self.weights)
-
-    def count_params(self) -> int:
-        """The number of single weights and biases."""
-        return sum(array.size for array in self.weights)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        return {"name": self.name}
-
-    def __call__(self, *inputs: object, **options: object) -> object:
-        raise UnsupportedError(f"{self.name}: expected layers in a Sequential; found a layer called (functional API)")
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
 class InputLayer(Layer):
@@ -127,13 +46,30 @@ class InputLayer(Layer):
         if shape is not None:
             options["input_shape"] = shape
         super().__init__(name, options, sparse=False, ragged=False)
-        if self.input_shape is None:
+        if self.given_shape is None:
             raise InvalidTypeError("shape", "a shape such as (784,) or (28, 28)", "None")
+        inputs = KerasTensor(self.given_shape, None, self)
+        self._tensors = inputs, inputs
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of a sample."""
+        assert self.given_shape is not None
+        return self.given_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"batch_shape": (None, *self.shape)}
+
+    def parts(self) -> list[Layer]:
+        return []
+
+    def place(self, source: KerasTensor) -> KerasTensor:
+        return source
 
 
-def Input(shape: Sequence[int] | None = None, **options: Any) -> InputLayer:  # noqa: N802  # Keras' name
-    """The shape of the inputs, to be the first in a Sequential."""
-    return InputLayer(shape, **options)
+def Input(shape: Sequence[int] | None = None, **options: Any) -> KerasTensor:  # noqa: N802  # Keras' name
+    """The inputs of a model, without the batch axis: the first in a Sequential, or what layers are called with."""
+    return InputLayer(shape, **options).output
 
 
 class Dense(Layer):
@@ -142,8 +78,8 @@ class Dense(Layer):
     Parameters
     ----------
     units : the number of outputs.
-    activation : None or "linear", "relu", "sigmoid", "tanh", and "softmax" for the last layer.
-    use_bias : the same for all layers of a model.
+    activation : None, a name or a function of :mod:`fastnn.dropin.keras.activations`; softmax for the last layer alone.
+    use_bias : whether there is a bias.
     input_shape, input_dim : of a first layer, where no Input says it.
 
     The kernel starts Glorot uniform, the bias zero. Raises FastnnError for any other option of Keras'.
@@ -152,7 +88,7 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: str | None = None,
+        activation: str | Function | None = None,
         use_bias: bool = True,
         *,
         name: str | None = None,
@@ -160,9 +96,14 @@ class Dense(Layer):
     ) -> None:
         super().__init__(name, options, kernel_initializer="glorot_uniform", bias_initializer="zeros")
         self.units = checks.integer("units", units, low=1)
-        self.activation = checks.choice("activation", "linear" if activation is None else activation, _ACTIVATIONS)
+        self.activation = activations.get(activation)
         self.use_bias = checks.boolean("use_bias", use_bias)
-        self.home: tuple[Parameters, int] | None = None  # where its weights lie: in which layer of a network's
+        self.home: tuple[Parameters, int] | None = None  # where its weights lie: in which layer of which network's
+
+    @property
+    def kernels(self) -> str:
+        """The kernels' name of the activation."""
+        return activations.KERNELS[self.activation.__name__]
 
     @property
     def weights(self) -> list[FloatArray]:
@@ -171,6 +112,12 @@ class Dense(Layer):
     @property
     def built(self) -> bool:
         return self.home is not None
+
+    @property
+    def where(self) -> tuple[Parameters, int]:
+        """In which layer of which parameters its weights lie, once it has some."""
+        assert self.home is not None
+        return self.home
 
     @property
     def kernel(self) -> FloatArray:
@@ -185,10 +132,19 @@ class Dense(Layer):
     def shape_after(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise InvalidArgumentError(self.name, "inputs (n, width): a Flatten before it", f"(n, {_join(shape)})")
+        if self.home is not None and len(self.kernel) != shape[0]:
+            raise InvalidArgumentError(self.name, f"inputs (n, {len(self.kernel)}), as before", f"(n, {shape[0]})")
         return (self.units,)
 
+    def draw(self, shape: Shape, dtype: str, rng: np.random.Generator | None) -> None:
+        if self.home is not None:
+            return
+        self.home = parameters([shape[0], self.units], [self.use_bias], dtype), 0
+        if rng is not None:
+            self.kernel[:] = INITIALIZERS["glorot"][0](rng, *self.kernel.shape)
+
     def get_config(self) -> dict[str, Any]:
-        own = {"units": self.units, "activation": self.activation, "use_bias": self.use_bias}
+        own = {"units": self.units, "activation": self.activation.__name__, "use_bias": self.use_bias}
         return super().get_config() | own
 
     def _view(self, name: str, index: int) -> FloatArray:
@@ -197,31 +153,133 @@ class Dense(Layer):
         return self.weights[index]
 
 
+class ReLU(Activation):
+    """max(0, inputs), of the layer before it; of Keras' options there are the defaults."""
+
+    def __init__(self, *, name: str | None = None, **options: Any) -> None:
+        for option, default in {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}.items():
+            refuse("ReLU", {option: options.pop(option, None)}, **{option: default})
+        super().__init__("relu", name, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        return Layer.get_config(self)
+
+
+class Softmax(Activation):
+    """Probabilities of the outputs of the layer before it, which is to be the last Dense."""
+
+    def __init__(self, axis: int = -1, *, name: str | None = None, **options: Any) -> None:
+        refuse("Softmax", {"axis": axis}, axis=-1)
+        super().__init__("softmax", name, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        return Layer.get_config(self)
+
+
+class ELU(Activation):
+    """inputs where they are above 0, else exp(inputs) - 1, of the layer before it; ``alpha`` is 1."""
+
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None, **options: Any) -> None:
+        if checks.number("alpha", alpha, low=0) != 1:
+            refuse("ELU", {"alpha": alpha})
+        super().__init__("elu", name, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        return Layer.get_config(self)
+
+
+class LeakyReLU(Activation):
+    """inputs where they are above 0, else negative_slope * inputs, of the layer before it.
+
+    The kernels' ``negative_slope`` is 0.01; another, such as Keras' default of 0.3, is refused. ``alpha`` is its older
+    name.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, *, name: str | None = None, **options: Any) -> None:
+        slope = checks.number("negative_slope", options.pop("alpha", negative_slope), low=0)
+        if slope != LEAKY_SLOPE:
+            raise InvalidArgumentError("negative_slope", f"{LEAKY_SLOPE}, the one there is in fastnn", slope)
+        super().__init__("linear", name, **options)
+
+    @property
+    def kernels(self) -> str:
+        return "leaky_relu"
+
+    def get_config(self) -> dict[str, Any]:
+        return Layer.get_config(self) | {"negative_slope": LEAKY_SLOPE}
+
+
 class Flatten(Layer):
     """Rows out of images: (n, 28, 28) becomes (n, 784)."""
 
-    def __init__(self, *, name: str | None = None, **options: Any) -> None:
-        super().__init__(name, options, data_format="channels_last")
+    def __init__(self, data_format: str | None = None, *, name: str | None = None, **options: Any) -> None:
+        super().__init__(name, options | {"data_format": data_format}, data_format="channels_last")
 
     def shape_after(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
+
+    def of_array(self, inputs: Any, training: object) -> Any:
+        return tensor(np.reshape(inputs, (len(inputs), -1)))
+
+
+class Reshape(Layer):
+    """Another shape of a sample's inputs, in the same order.
+
+    Parameters
+    ----------
+    target_shape : with -1 for at most one axis, whose length follows.
+    """
+
+    def __init__(self, target_shape: Sequence[int], *, name: str | None = None, **options: Any) -> None:
+        super().__init__(name, options)
+        sizes = target_shape if isinstance(target_shape, Sequence | np.ndarray) else [target_shape]
+        self.target_shape = tuple(checks.integer(f"target_shape[{i}]", n, low=-1) for i, n in enumerate(sizes))
+        if self.target_shape.count(-1) > 1 or 0 in self.target_shape:
+            raise InvalidArgumentError("target_shape", "lengths, of which one may be -1", self.target_shape)
+
+    def shape_after(self, shape: Shape) -> Shape:
+        count = math.prod(shape)
+        known = math.prod(n for n in self.target_shape if n > 0)
+        result = tuple(count // known if n < 0 else n for n in self.target_shape)
+        if math.prod(result) != count:
+            raise InvalidArgumentError(self.name, f"a shape of {count} elements", self.target_shape)
+        return result
+
+    def of_array(self, inputs: Any, training: object) -> Any:
+        return tensor(np.reshape(inputs, (len(inputs), *self.target_shape)))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"target_shape": list(self.target_shape)}
 
 
 class Dropout(Layer):
     """While training, each input is zero with probability ``rate`` and else divided by 1 - rate.
 
     Each sample of each epoch has its own mask; :func:`fastnn.dropin.keras.utils.set_random_seed` says how it is drawn.
+    ``p`` is an older name of ``rate``.
     """
 
-    def __init__(self, rate: float, *, name: str | None = None, **options: Any) -> None:
+    def __init__(self, rate: float | None = None, *, name: str | None = None, **options: Any) -> None:
+        if rate is None:
+            rate = options.pop("p", None)
         super().__init__(name, options)
         self.rate = checks.number("rate", rate, low=0, high=1, below=True)
+
+    def of_array(self, inputs: Any, training: object) -> Any:
+        if training:
+            refuse("Dropout", {"training": training})
+        return tensor(checks.numeric_array("inputs", inputs))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate}
 
 
-_ACTIVATIONS = tuple(ACTIVATIONS)
+def parameters(sizes: list[int], bias: list[bool], dtype: DTypeLike) -> Parameters:
+    """Zeros for layers of these sizes, or an InvalidArgumentError where there is too little memory."""
+    try:
+        return Parameters.zeros(sizes, ["identity"] * len(bias), "mean_squared_error", bias[0], np.dtype(dtype))
+    except (MemoryError, OverflowError, ValueError):
+        raise InvalidArgumentError("layers", "a network that fits in memory", f"sizes {sizes}") from None
 
 
 def _join(shape: Shape) -> str:

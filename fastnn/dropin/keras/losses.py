@@ -13,7 +13,7 @@ from ...errors import InvalidArgumentError
 from ...kernels.records import LOSS_RECORDS
 from ...kernels.spec import ACTIVATIONS as KERNEL_ACTIVATIONS
 from ...kernels.spec import LOSSES, Net
-from .layers import ACTIVATIONS
+from .activations import KERAS
 from .network import Network
 from .subset import UnsupportedError, outside, refuse
 
@@ -26,8 +26,6 @@ __all__ = [
 ]
 
 __getattr__ = outside(__name__, __all__)
-
-_KERAS_ACTIVATION = {kernels: keras for keras, kernels in ACTIVATIONS.items()}
 
 
 class Loss:
@@ -96,7 +94,7 @@ class CrossEntropy(Loss):
             raise InvalidArgumentError(
                 "loss",
                 f"{required} outputs for {kind}(), or linear ones for {kind}(from_logits=True)",
-                f"{_KERAS_ACTIVATION[output]} ones for {kind}({'from_logits=True' if self.from_logits else ''})",
+                f"{KERAS[output]} ones for {kind}({'from_logits=True' if self.from_logits else ''})",
             )
         return required
 

@@ -13,7 +13,8 @@ from ...io.tensor_file import Config, Form, Tensor, layer_arrays, layer_tensors
 from ...kernels.params import bias_views, weight_views
 from ...kernels.spec import FloatArray
 from . import losses, optimizers
-from .layers import Dense, Dropout, Flatten, Layer, checked_shape
+from .layer import Layer, checked_shape
+from .layers import Dense, Dropout, Flatten
 from .network import Network, Plan, plan
 from .trainer import Trainer
 
@@ -138,11 +139,11 @@ def _check(config: Config) -> None:
 
 
 def _tensors(config: Config) -> list[Tensor]:
-    sizes, _, bias, _ = _plan(config)
+    sizes, _, bias, _, _ = _plan(config)
     compiled, slots = config["compiled"], 0
     if compiled and compiled["has_state"]:
         slots = _made(compiled["optimizer"], _OPTIMIZERS).slots
-    return [t for prefix in ["", *map(_slot, range(slots))] for t in layer_tensors(sizes, bias, prefix)]
+    return [t for prefix in ["", *map(_slot, range(slots))] for t in layer_tensors(sizes, bias[0], prefix)]
 
 
 _LAYERS: dict[str, type[Layer]] = {"Dense": Dense, "Flatten": Flatten, "Dropout": Dropout}

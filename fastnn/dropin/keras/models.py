@@ -1,4 +1,4 @@
-"""Sequential, as ``keras.models`` has it, trained by compiled kernels."""
+"""Models, as ``keras.models`` has them, trained by compiled kernels."""
 
 from __future__ import annotations
 
@@ -16,32 +16,38 @@ from ...kernels.spec import FloatArray
 from ...nn.fit import HELD_OUT_NAMES
 from . import config, losses, model_file, optimizers, randomness, summary
 from .callback import History
-from .data import Samples, class_weights, rows_of, samples, split, validation_samples
+from .data import Samples, array, class_weights, rows_of, samples, split, validation_samples
 from .hooks import Hooks, checked, checked_verbose
-from .layers import Dense, InputLayer, Layer, Shape, checked_shape, own_name
+from .layer import KerasTensor, Layer, Shape, batch_shape, no_chain, parts
+from .layers import Dense, Dropout, InputLayer
 from .network import Network
 from .progress import ProgressBar
-from .subset import Part, UnsupportedError, outside, refuse
+from .subset import outside, refuse
+from .tensor import tensor
 from .trainer import Trainer, predict
 
-__all__ = ["Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "load_model"]
 
 __getattr__ = outside(__name__, __all__)
 
 DEFAULT_BATCH = 32
 
 
-class Sequential(Part):
-    """Layers, one on the other.
+class Model(Layer):
+    """Layers, one on the other, from inputs to outputs.
+
+    ``Model(inputs, outputs)`` makes a model of the layers that were called between two symbolic tensors, which
+    :func:`~fastnn.dropin.keras.layers.Input` and calls of layers return. Models may share layers, and a model may be a
+    layer of others.
 
     Parameters
     ----------
-    layers : of :mod:`fastnn.dropin.keras.layers`, to be added one after the other.
-    name : or else "sequential", "sequential_1" and so on.
+    inputs, outputs : symbolic tensors, or lists of one.
+    name : or else "functional", "functional_1" and so on.
 
     Attributes
     ----------
-    layers : a list of them, without the Input.
+    layers : a list of them; that of a Sequential is without the Input.
     built : whether the input shape is known, by an Input, by an ``input_shape``, by :meth:`build` or by the first data,
         and with it all weights.
     weights, trainable_weights, trainable_variables : kernel, bias, kernel, bias and so on; views: editing them edits
@@ -50,12 +56,24 @@ class Sequential(Part):
     history : of the last ``fit``.
     stop_training : set to True by a callback to end ``fit``.
 
-    Raises FastnnError, naming the feature, for all that is not in this part of Keras.
+    Raises FastnnError, naming the feature, for all that is not in this part of Keras, such as models that are no single
+    chain of layers.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        refuse("Sequential", {"trainable": trainable}, trainable=True)
-        self.name = own_name(name, self)
+    def __init__(self, inputs: object = None, outputs: object = None, name: str | None = None, **options: Any) -> None:
+        inputs, outputs = options.pop("input", inputs), options.pop("output", outputs)  # as Keras 1 calls them
+        self._begin(name, options)
+        first, last = _only_tensor("inputs", inputs), _only_tensor("outputs", outputs)
+        chain = last.chain(first)
+        source = first.layer if isinstance(first.layer, InputLayer) else InputLayer(first.sample_shape)
+        layers = [source, *chain]
+        for layer in layers:
+            self._check_name(layer, layers)
+        self._tensors = first, last
+        self._assemble(layers, first.sample_shape, config.floatx(), randomness.generator())
+
+    def _begin(self, name: str | None, options: dict[str, Any]) -> None:
+        super().__init__(name, options)
         self._layers: list[Layer] = []
         self.network: Network | None = None
         self.optimizer: optimizers.Optimizer | None = None
@@ -64,45 +82,55 @@ class Sequential(Part):
         self.history: History | None = None
         self.stop_training = False
         self._input_shape: Shape | None = None
-        if layers is not None and not isinstance(layers, Sequence):
-            checks.unsupported("layers", "a list of layers", layers)
-        for layer in layers or []:
-            self.add(layer)
 
-    def add(self, layer: Layer) -> None:
-        """Put a layer on top. A layer belongs to one model."""
-        if not isinstance(layer, Layer):
-            checks.unsupported("layer", "a layer of fastnn.dropin.keras.layers", layer)
-        if isinstance(layer, InputLayer):
-            if self._input_shape is not None or self._layers:
-                raise InvalidArgumentError("layer", "an Input before all other layers", repr(layer))
-            self._input_shape = layer.input_shape
-            return
-        if any(layer.name == other.name for other in self._layers):
+    @property
+    def kind(self) -> str:
+        return "Functional" if type(self) is Model else super().kind
+
+    def _check_name(self, layer: Layer, others: Sequence[Layer]) -> None:
+        if any(layer.name == other.name for other in others if other is not layer):
             raise InvalidArgumentError("layer", "a name that no other layer of the model has", repr(layer.name))
-        if isinstance(layer, Dense) and layer.home is not None:
-            raise InvalidArgumentError("layer", "one that belongs to no other model", repr(layer))
-        shape = self._input_shape if self._layers or self._input_shape else layer.input_shape
-        self._assemble([*self._layers, layer], shape)
+        if sum(layer is other for other in others) > 1:
+            raise InvalidArgumentError("layer", "each layer once in a model", repr(layer.name))
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Draw the weights for inputs of a shape, such as (None, 784), whose first axis is that of the samples."""
         if input_shape is not None:
-            if not isinstance(input_shape, Sequence) or len(input_shape) < 2:
-                raise InvalidArgumentError("input_shape", "a shape such as (None, 784)", repr(input_shape))
-            self._set_shape(checked_shape("input_shape", input_shape[1:]))
+            self._set_shape(batch_shape("input_shape", input_shape))
 
     def _set_shape(self, shape: Shape) -> None:
         if self._input_shape is not None and self._input_shape != shape:
             raise InvalidArgumentError("input_shape", f"{self._input_shape}, as before", shape)
-        self._assemble(self._layers, shape)
+        self._assemble(self._layers, shape, config.floatx(), randomness.generator())
 
-    def _assemble(self, layers: list[Layer], shape: Shape | None) -> None:
+    def _assemble(self, layers: list[Layer], shape: Shape | None, dtype: str, rng: np.random.Generator | None) -> None:
         """Take layers and an input shape for the model's own, if they go together, and draw weights where it can."""
-        if shape is not None and any(isinstance(layer, Dense) for layer in layers):
-            dtype = config.floatx() if self.network is None else self.network.dtype.name
-            self.network = Network(layers, shape, dtype, randomness.generator())
-        self._layers, self._input_shape = layers, shape
+        network = None
+        if shape is not None and any(isinstance(part, Dense) for part in parts(layers)):
+            network = Network(layers, shape, dtype, rng)
+        self._layers, self._input_shape, self.network = layers, shape, network
+
+    def parts(self) -> list[Layer]:
+        return parts(self._layers)
+
+    def shape_after(self, shape: Shape) -> Shape:
+        if self._input_shape is not None and self._input_shape != shape:
+            raise InvalidArgumentError(self.name, f"inputs of shape {self._input_shape}", shape)
+        for layer in self._layers:
+            shape = layer.shape_after(shape)
+        return shape
+
+    def draw(self, shape: Shape, dtype: str, rng: np.random.Generator | None) -> None:
+        if self._input_shape is None:
+            self._assemble(self._layers, shape, dtype, rng)
+
+    def place(self, source: KerasTensor) -> KerasTensor:
+        return KerasTensor(self.shape_after(source.sample_shape), source, self)
+
+    def of_array(self, inputs: Any, training: object) -> Any:
+        if training and any(isinstance(part, Dropout) and part.rate for part in self.parts()):
+            raise InvalidArgumentError("training", "False for a model with Dropout, but in fit", training)
+        return tensor(self.predict(inputs, verbose=0))
 
     @property
     def built(self) -> bool:
@@ -124,46 +152,23 @@ class Sequential(Part):
         return named[checks.choice("name", name, tuple(named))]
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """The inputs' shape, None for the samples first."""
-        if self._input_shape is None:
-            raise InvalidArgumentError("input_shape", "a model whose input shape is known", "one not yet built")
-        return (None, *self._input_shape)
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic tensors of the inputs: one."""
+        return [self.input]
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """The outputs' shape, None for the samples first."""
-        shape = self.input_shape[1:]
-        for layer in self._layers:
-            shape = layer.shape_after(shape)  # type: ignore[arg-type]  # no None after the first
-        return (None, *shape)
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic tensors of the outputs: one."""
+        return [self.output]
 
     @property
     def weights(self) -> list[FloatArray]:
         return [array for layer in self._layers for array in layer.weights]
 
     @property
-    def trainable_weights(self) -> list[FloatArray]:
-        return self.weights
-
-    trainable_variables = trainable_weights
-
-    @property
     def metrics_names(self) -> list[str]:
         """The figures of ``fit`` and ``evaluate``."""
         return ["loss", *self.metrics]
-
-    def get_weights(self) -> list[FloatArray]:
-        """Copies of ``weights``: kernel (inputs, units), bias (units,), and so on."""
-        return [array.copy() for array in self.weights]
-
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Copy arrays of the shapes of ``weights`` into them."""
-        checks.parameters("weights", weights, self.weights)
-
-    def count_params(self) -> int:
-        """The number of single weights and biases."""
-        return sum(layer.count_params() for layer in self._layers)
 
     def summary(
         self,
@@ -317,11 +322,14 @@ class Sequential(Part):
     ) -> FloatArray:
         """The outputs (n, outputs) for inputs (n, ...)."""
         refuse("predict", options)
-        array = checks.numeric_array("x", x)
-        network, size = self._network(array), _batch_size(batch_size)
-        inputs = rows_of("x", array, network.input_shape, network.dtype)
+        given = array("x", x)
+        if given.ndim == 0:
+            raise InvalidArgumentError("x", "one row per sample", "a single number")
+        network, size = self._network(given), _batch_size(batch_size)
+        inputs = rows_of("x", given, network.input_shape, network.dtype)
         checks.nonempty("x", len(inputs.X))
-        return predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))
+        outputs = predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))
+        return outputs.reshape(-1, *network.plan.outputs)
 
     def train_on_batch(
         self,
@@ -366,20 +374,12 @@ class Sequential(Part):
         trainer = self._trainer() if is_compiled else None  # raises for what could not be loaded again
         model_file.write(filepath, model_file.Saved(self.name, self._layers, self.network, trainer))
 
-    def __call__(self, *inputs: object, **options: object) -> object:
-        raise UnsupportedError(f"{self.name}: expected model.predict(x); found a model called")
-
-    def __repr__(self) -> str:
-        return f"<Sequential name={self.name}, built={self.built}>"
-
     def _network(self, x: Any) -> Network:
         """The network; one that is not built is, for inputs like the array ``x``."""
         if self.network is None:
-            if not any(isinstance(layer, Dense) for layer in self._layers):
+            if not any(isinstance(part, Dense) for part in self.parts()):
                 raise InvalidArgumentError("layers", "at least one Dense layer", self._layers)
-            if x.ndim < 2:
-                raise InvalidArgumentError("x", "shape (n, width), or a model with an Input", f"shape {x.shape}")
-            self._set_shape(x.shape[1:])
+            self._set_shape(x.shape[1:] or (1,))
         assert self.network is not None
         return self.network
 
@@ -402,6 +402,58 @@ class Sequential(Part):
         return figures if self.metrics else figures[0]
 
 
+class Sequential(Model):
+    """A model of layers that are added one after the other.
+
+    Parameters
+    ----------
+    layers : of :mod:`fastnn.dropin.keras.layers`, models among them.
+    name : or else "sequential", "sequential_1" and so on.
+    """
+
+    def __init__(self, layers: object = None, trainable: bool = True, name: str | None = None) -> None:
+        self._begin(name, {"trainable": trainable})
+        if layers is not None and not isinstance(layers, Sequence):
+            checks.unsupported("layers", "a list of layers", layers)
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer: Layer | KerasTensor) -> None:
+        """Put a layer on top, or say the shape of the inputs first."""
+        if isinstance(layer, KerasTensor) and isinstance(layer.layer, InputLayer):
+            layer = layer.layer
+        if not isinstance(layer, Layer):
+            checks.unsupported("layer", "a layer of fastnn.dropin.keras.layers", layer)
+        if isinstance(layer, InputLayer):
+            if self._input_shape is not None or self._layers:
+                raise InvalidArgumentError("layer", "an Input before all other layers", repr(layer))
+            self._tensors, self._input_shape = (layer.output, layer.output), layer.shape
+            return
+        self._check_name(layer, [*self._layers, layer])
+        shape = self._input_shape if self._layers or self._input_shape else layer.given_shape
+        if shape is None and not self._layers and isinstance(layer, Model):
+            shape = layer._input_shape
+        self._assemble([*self._layers, layer], shape, config.floatx(), randomness.generator())
+
+    def pop(self) -> None:
+        """Take the last layer off."""
+        if not self._layers:
+            raise InvalidArgumentError("layers", "at least one layer", "none")
+        self._assemble(self._layers[:-1], self._input_shape, config.floatx(), randomness.generator())
+
+    def _assemble(self, layers: list[Layer], shape: Shape | None, dtype: str, rng: np.random.Generator | None) -> None:
+        super()._assemble(layers, shape, dtype, rng)
+        self._link()
+
+    def _link(self) -> None:
+        """Place the layers between symbolic tensors, once the shape of the inputs is known."""
+        if self._input_shape is not None:
+            source = outputs = self._tensors[0] if self._tensors is not None else KerasTensor(self._input_shape)
+            for layer in self._layers:
+                outputs = layer.place(outputs)
+            self._tensors = source, outputs
+
+
 def load_model(filepath: StrPath, custom_objects: object = None, compile: bool = True, **options: Any) -> Sequential:
     """Read a model that :meth:`Sequential.save` wrote; with ``compile``, training goes on as if it had not stopped.
 
@@ -412,6 +464,7 @@ def load_model(filepath: StrPath, custom_objects: object = None, compile: bool =
     saved = model_file.read(filepath, checks.boolean("compile", compile))
     model = Sequential(name=saved.name)
     model._layers, model.network, model._input_shape = saved.layers, saved.network, saved.network.input_shape
+    model._link()
     if saved.trainer is not None:
         model.optimizer, model.loss, model.metrics = saved.trainer.optimizer, saved.trainer.loss, saved.trainer.metrics
     return model
@@ -427,3 +480,14 @@ def _classes_weighted(given: Samples, class_weight: object) -> Samples:
 
 def _batch_size(value: int | None) -> int:
     return DEFAULT_BATCH if value is None else checks.integer("batch_size", value, low=1)
+
+
+def _only_tensor(argument: str, value: object) -> KerasTensor:
+    """The symbolic tensor, or the only one of a list."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, KerasTensor):
+        return value
+    if isinstance(value, list | tuple | dict):
+        raise no_chain(f"{len(value)} tensors for {argument}")
+    checks.unsupported(argument, "a symbolic tensor, as Input and calls of layers return", value)

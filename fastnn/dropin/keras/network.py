@@ -1,4 +1,4 @@
-"""The layers of a Sequential as the kernels take them: what they ask for, and one vector of parameters."""
+"""The layers of a model as the kernels take them: what they ask for, and one vector of parameters."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import numpy as np
 
 from ...errors import InvalidArgumentError
 from ...kernels.params import Parameters
-from ...kernels.spec import FloatArray, Net
-from ...nn.initializers import INITIALIZERS
-from .layers import ACTIVATIONS, Dense, Dropout, Layer, Shape
+from ...kernels.spec import FloatArray, layout
+from .activations import KERAS, Activation
+from .layer import Layer, Shape, parts
+from .layers import Dense, Dropout, parameters
+
+THROUGH_DROPOUT = ("identity", "relu", "leaky_relu")  # f(c z) = c f(z) for every c >= 0
 
 
 class Plan(NamedTuple):
@@ -20,8 +23,9 @@ class Plan(NamedTuple):
 
     sizes: list[int]
     activations: list[str]
-    bias: bool
+    bias: list[bool]
     rates: list[list[float]]  # of the dropouts on the inputs and on the outputs of each Dense layer
+    outputs: Shape
 
 
 def plan(layers: Sequence[Layer], input_shape: Shape) -> Plan:
@@ -29,27 +33,50 @@ def plan(layers: Sequence[Layer], input_shape: Shape) -> Plan:
     shape = input_shape
     rates: list[list[float]] = [[]]
     dense: list[Dense] = []
-    for layer in layers:
+    functions: list[str] = []  # the kernels' activation of each Dense layer
+    for layer in parts(layers):
         shape = layer.shape_after(shape)
         if isinstance(layer, Dropout):
             rates[-1].append(layer.rate)
         elif isinstance(layer, Dense):
-            if dense and dense[-1].activation == "softmax":
+            if functions and functions[-1] == "softmax":
                 raise InvalidArgumentError(dense[-1].name, "softmax only in the last Dense layer", "another after it")
             if dense and dense[-1].use_bias != layer.use_bias:
                 raise InvalidArgumentError(layer.name, f"use_bias={dense[-1].use_bias}, as before", layer.use_bias)
             dense.append(layer)
+            functions.append(layer.kernels)
             rates.append([])
+        elif isinstance(layer, Activation):
+            if not dense:
+                raise InvalidArgumentError(layer.name, "a Dense layer before it", "none")
+            functions[-1] = _folded(layer, functions[-1], any(rates[-1]))
     sizes = [math.prod(input_shape), *(layer.units for layer in dense)]
-    return Plan(sizes, [ACTIVATIONS[layer.activation] for layer in dense], all(d.use_bias for d in dense), rates)
+    return Plan(sizes, functions, [layer.use_bias for layer in dense], rates, shape)
+
+
+def _folded(layer: Activation, before: str, dropped: bool) -> str:
+    """The one activation that is ``before``, then dropout if there is any, then the layer's."""
+    after = layer.kernels
+    if after == "identity" or (before == after == "relu"):
+        return before
+    if before != "identity":
+        found = f"{KERAS[before]}, then {KERAS[after]}"
+        raise InvalidArgumentError(layer.name, "one activation of each Dense layer", found)
+    if dropped and after not in THROUGH_DROPOUT:
+        raise InvalidArgumentError(layer.name, f"{KERAS[after]} before Dropout, not after it", "it after Dropout")
+    return after
 
 
 class Network:
-    """The parameters of a built model, in which its Dense layers see their weights.
+    """What the kernels need of a built model's layers.
+
+    Their parameters lie one after the other in one vector, in which the layers see their weights. Where models share
+    layers, whichever is used gathers its own into such a vector, if they do not lie in one.
 
     Attributes
     ----------
-    plan, dtype : what was built.
+    input_shape, plan, dtype : what was built.
+    net : the kernels' description, with the layers' own activations and a loss that means nothing yet.
     """
 
     def __init__(
@@ -58,28 +85,33 @@ class Network:
         """Keep the weights of layers that have some; draw the others from ``rng`` or, without, leave them zero."""
         self.input_shape = input_shape
         self.plan = plan(layers, input_shape)
-        self.dtype = np.dtype(dtype)
-        sizes, activations, bias, _ = self.plan
-        try:
-            self._parameters = Parameters.zeros(sizes, activations, "mean_squared_error", bias, self.dtype)
-        except (MemoryError, OverflowError, ValueError):
-            raise InvalidArgumentError("layers", "a network that fits in memory", f"sizes {sizes}") from None
-        dense = [layer for layer in layers if isinstance(layer, Dense)]
-        for index, layer in enumerate(dense):
-            views = self._parameters.layer(index)
-            if layer.built:
-                for view, array in zip(views, layer.weights, strict=True):
-                    view[:] = array
-            elif rng is not None:
-                views[0][:] = INITIALIZERS["glorot"][0](rng, *views[0].shape)
-            layer.home = (self._parameters, index)
-
-    @property
-    def net(self) -> Net:
-        """The kernels' description, with the layers' own activations and a loss that means nothing yet."""
-        return self._parameters.net
+        shape = input_shape
+        for layer in layers:
+            layer.draw(shape, dtype, rng)
+            shape = layer.shape_after(shape)
+        self._dense = [part for part in parts(layers) if isinstance(part, Dense)]
+        self.dtype = self._dense[0].kernel.dtype
+        sizes, activations, bias, _, _ = self.plan
+        self.net, self.count = layout(sizes, activations, "mean_squared_error", bias[0], self.dtype)
+        _ = self.params  # gathered at once, so that the views that anybody takes stay
 
     @property
     def params(self) -> FloatArray:
         """All weights and biases in one vector."""
-        return self._parameters.vector
+        slab, first = self._dense[0].where
+        for index, layer in enumerate(self._dense):
+            home, place = layer.where
+            if home is not slab or place != first + index:
+                slab, first = self._gathered(), 0
+                break
+        start = int(slab.net.weights[first])
+        return slab.vector[start : start + self.count]
+
+    def _gathered(self) -> Parameters:
+        """The layers' weights in a new vector, where they now lie one after the other."""
+        slab = parameters(self.plan.sizes, self.plan.bias, self.dtype)
+        for index, layer in enumerate(self._dense):
+            for view, array in zip(slab.layer(index), layer.weights, strict=True):
+                view[:] = array
+            layer.home = slab, index
+        return slab

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 from ... import checks
-from .layers import Layer, Shape
+from .layer import Layer, Shape
 from .network import Network
 from .optimizers import Optimizer
 
@@ -46,7 +46,7 @@ def _cells(layers: Sequence[Layer], shape: Shape | None) -> list[tuple[str, str,
         shape = None if shape is None else layer.shape_after(shape)
         output = "?" if shape is None else f"({', '.join(['None', *map(str, shape)])})"
         count = f"{layer.count_params():,}" + " (unbuilt)" * (shape is None)
-        cells.append((f"{layer.name} ({type(layer).__name__})", output, count))
+        cells.append((f"{layer.name} ({layer.kind})", output, count))
     return cells
 
 

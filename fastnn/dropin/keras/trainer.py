@@ -89,7 +89,10 @@ class Trainer:
         """The samples as the kernels take them."""
         dtype = self.network.dtype
         X, scale = rows_of(names[0], given.x, self.network.input_shape, dtype)
-        y = self.loss.targets(names[1], given.y, len(X), self.outputs, dtype)
+        y = given.y
+        if y.ndim > 2 and y.shape[1:] == self.network.plan.outputs:
+            y = y.reshape(len(y), -1)
+        y = self.loss.targets(names[1], y, len(X), self.outputs, dtype)
         if self.metrics and self.outputs == 1 and not ((y == 0) | (y == 1)).all():
             raise InvalidArgumentError(names[1], f"targets 0 and 1 for {self.metrics[0]!r} of one output", "others")
         factor, weights = self.loss.factor(self.outputs), given.weights
