@@ -19,6 +19,7 @@ goes down the slope of the loss it shows, where TensorFlow's goes by outputs les
 """
 
 from . import activations as activations
+from . import backend as backend
 from . import callbacks as callbacks
 from . import config as config
 from . import datasets as datasets
@@ -43,6 +44,7 @@ __all__ = [
     "Model",
     "Sequential",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "datasets",

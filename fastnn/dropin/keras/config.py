@@ -1,13 +1,22 @@
-"""The float type of new models, as ``keras.config`` has it."""
+"""The float type of new models and Keras' other settings, as ``keras.config`` has them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ... import checks
+from ...errors import InvalidArgumentError
 from .subset import outside
 
-__all__ = ["floatx", "set_floatx"]
+__all__ = [
+    "backend",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+]
 
 _floatx = "float32"
 
@@ -23,3 +32,29 @@ def set_floatx(value: str) -> None:
     """Let models built from now on compute in "float32" or "float64"."""
     global _floatx
     _floatx = checks.float_dtype(np.dtype(value) if isinstance(value, str) else value).name
+
+
+def epsilon() -> float:
+    """1e-7: probabilities in losses are clipped to [1e-7, 1 - 1e-7]."""
+    return 1e-7
+
+
+def set_epsilon(value: float) -> None:
+    """Take 1e-7 alone, which is fixed; raises FastnnError for another."""
+    if value != epsilon():
+        raise InvalidArgumentError("value", f"{epsilon()}, which is fixed", repr(value))
+
+
+def image_data_format() -> str:
+    """The one order of axes that there is, "channels_last"."""
+    return "channels_last"
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Take "channels_last" alone; raises FastnnError for another."""
+    checks.choice("data_format", data_format, (image_data_format(),))
+
+
+def backend() -> str:
+    """The name "tensorflow", which programs ask about before they set up a session."""
+    return "tensorflow"

@@ -34,6 +34,11 @@ def own_name(name: str | None, owner: object) -> str:
     return f"{base}_{count}" if count else base
 
 
+def restart_names() -> None:
+    """Make names up from the first on again."""
+    _names.clear()
+
+
 def checked_shape(argument: str, value: object) -> Shape:
     """A shape of at least one axis, each of a known length."""
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):

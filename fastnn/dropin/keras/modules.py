@@ -104,8 +104,8 @@ def complete(package: str, names: Iterable[str], known: Mapping[str, frozenset[s
             module = ModuleType(full, f"{label(full)}, of which nothing is in fastnn's part of Keras.")
             module.__dict__.update(__getattr__=outside(full, (), there), __all__=[])
             alias(full, module)
-        names_of = vars(sys.modules[full])
-        names_of["__all__"] = [*names_of["__all__"], *sorted(there - {*names_of["__all__"], *dir(builtins)})]
+        public = getattr(sys.modules[full], "__all__", [])
+        vars(sys.modules[full])["__all__"] = [*public, *sorted(there - {*public, *dir(builtins)})]
 
 
 def alias(full: str, module: ModuleType) -> None:

@@ -70,7 +70,8 @@ class StandIn:
 def unsupported(feature: str, there_is: Sequence[str] = ()) -> UnsupportedError:
     """The error for a feature, such as "keras.layers.Conv2D", with the line of the program that asks for it."""
     instead = f"; there is {', '.join(there_is)}" if there_is else ""
-    return UnsupportedError(f"{program_line()}: {feature} is not in fastnn's part of Keras{instead}")
+    whole = "TensorFlow" if feature.startswith("tf.") else "Keras"
+    return UnsupportedError(f"{program_line()}: {feature} is not in fastnn's part of {whole}{instead}")
 
 
 def program_line() -> str:
@@ -81,7 +82,8 @@ def program_line() -> str:
 
 def label(module: str) -> str:
     """What programs call a module: "keras.layers" for "fastnn.dropin.keras.layers"."""
-    return module.removeprefix(PACKAGE).replace("tensorflow", "tf", 1)
+    inside = module.removeprefix(PACKAGE)
+    return f"tf{inside.removeprefix('tensorflow')}" if inside.startswith("tensorflow") else inside
 
 
 def known_names(module: str) -> frozenset[str]:
