@@ -6,9 +6,9 @@
 
 From equal weights and without shuffling, the losses of three epochs agree to 1e-5 for every loss, optimizer and
 activation that both have; shuffling and dropout draw other random numbers, so there only the accuracies' distributions
-can agree. Where Keras' backends differ, fastnn follows JAX, NumPy and PyTorch: probabilities are clipped to
-[1e-7, 1 - 1e-7] before their logarithm is taken. TensorFlow takes a sigmoid's or softmax's inputs instead, which
-differs for probabilities nearer to 0 or 1 than that.
+can agree. Where Keras' backends differ, fastnn follows TensorFlow: the cross-entropy of sigmoid or softmax outputs is
+computed from the inputs of those, and only other outputs are clipped to [1e-7, 1 - 1e-7]. JAX, NumPy and PyTorch clip
+all probabilities, which differs for those nearer to 0 or 1 than that.
 """
 
 from __future__ import annotations
