@@ -139,11 +139,11 @@ def layer_tensors(sizes: Sequence[int], bias: bool, prefix: str = "") -> list[Te
 
 
 def layer_arrays(
-    weights: Sequence[FloatArray], biases: Sequence[FloatArray], prefix: str = ""
+    weights: Sequence[FloatArray], biases: Sequence[FloatArray | None], prefix: str = ""
 ) -> dict[str, FloatArray]:
     """The arrays of :func:`layer_tensors` by name."""
     arrays = {f"{prefix}weights.{layer}": array for layer, array in enumerate(weights)}
-    return arrays | {f"{prefix}biases.{layer}": array for layer, array in enumerate(biases)}
+    return arrays | {f"{prefix}biases.{layer}": array for layer, array in enumerate(biases) if array is not None}
 
 
 def unusable(path: StrPath, error: FastnnError) -> FileFormatError:

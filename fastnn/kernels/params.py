@@ -35,7 +35,12 @@ class Parameters:
 
     @classmethod
     def zeros(
-        cls, sizes: Sequence[int], activations: Sequence[str], loss: str, bias: bool, dtype: np.dtype[Any]
+        cls,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        loss: str,
+        bias: bool | Sequence[bool],
+        dtype: np.dtype[Any],
     ) -> Self:
         """Those of a network, all zero; :func:`fastnn.kernels.spec.layout` places them."""
         net, count = layout(sizes, activations, loss, bias, dtype)
@@ -48,12 +53,13 @@ class Parameters:
 
     @property
     def biases(self) -> list[FloatArray]:
-        """One (outputs,) view per layer, as for ``weights``; empty without biases."""
-        return bias_views(self.net, self.vector)
+        """One (outputs,) view for each layer that has biases, as for ``weights``."""
+        return [view for view in bias_views(self.net, self.vector) if view is not None]
 
     def layer(self, index: int) -> list[FloatArray]:
-        """The weights and, if there are biases, the biases of one layer."""
-        return [views[index] for views in (self.weights, self.biases) if views]
+        """The weights and, if it has any, the biases of one layer."""
+        views = self.weights[index], bias_views(self.net, self.vector)[index]
+        return [view for view in views if view is not None]
 
     def __getstate__(self) -> tuple[Net, FloatArray]:
         return self.net, self.vector
@@ -88,12 +94,11 @@ def weight_views(net: Net, params: FloatArray) -> list[FloatArray]:
     ]
 
 
-def bias_views(net: Net, params: FloatArray) -> list[FloatArray]:
-    """One (fan_out,) writable view of ``params`` per layer; empty without biases."""
+def bias_views(net: Net, params: FloatArray) -> list[FloatArray | None]:
+    """One (fan_out,) writable view of ``params`` per layer, None for a layer without biases."""
     return [
-        params[start : start + fan_out]
+        params[start : start + fan_out] if start >= 0 else None
         for start, fan_out in zip(net.biases.tolist(), net.sizes[1:].tolist(), strict=True)
-        if start >= 0
     ]
 
 

@@ -68,24 +68,32 @@ class Net(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How a gradient g of the mean batch loss becomes an update; g includes ``l2 * w`` for weights, not biases.
+    """How a gradient g of the mean batch loss becomes an update of w, by the optimizer's equation in records.py.
 
-    sgd       w -= learning_rate * g
-    momentum  v = momentum * v - learning_rate * g;  w += v
-    nesterov  v = momentum * v - learning_rate * g;  w += momentum * v - learning_rate * g
-    adam      m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
-              w -= learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)
-              (Kingma & Ba 2015, the form at the end of section 2), t = 1 at the first update
+    That of a layer's weights, not of its biases, has ``l2 * w + l1 * sign(w)`` added. Then it is clipped (Pascanu,
+    Mikolov & Bengio 2013): each element to +-``clip_value``; each matrix of weights and each vector of biases, times
+    ``clip_norm`` / its norm where that is less than 1; or all of them together, likewise, by ``global_clip_norm``. At
+    most one of the three is other than 0. Before the optimizer's update, of weights and biases,
+    w -= learning_rate * ``weight_decay`` * w.
     """
 
     optimizer: int  # code into OPTIMIZERS
     learning_rate: float
     momentum: float = 0.0
-    l2: float = 0.0
+    l2: float | tuple[float, ...] = 0.0  # one for all layers, or one for each
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
     step: int = 0  # updates already made: t of the next update is step + 1
+    l1: float | tuple[float, ...] = 0.0  # as l2
+    weight_decay: float = 0.0
+    clip_value: float = 0.0
+    clip_norm: float = 0.0
+    global_clip_norm: float = 0.0
+
+    def by_layer(self, penalty: float | tuple[float, ...], layers: int) -> tuple[float, ...]:
+        """A factor of l1 or l2 for each of the layers."""
+        return penalty if isinstance(penalty, tuple) else (penalty,) * layers
 
 
 class EpochResult(NamedTuple):
@@ -141,6 +149,8 @@ class EpochArgs(NamedTuple):
     batch_size: int
     rule: Rule
     dropout: Dropout | None = None
+    rates: NDArray[np.float64] | None = None  # (batches,) learning rates in place of the rule's
+    outputs: FloatArray | None = None  # (rows to visit, outputs), written: each one's before its batch's update
 
 
 class LayerGrads(NamedTuple):
@@ -310,7 +320,7 @@ class Kernels(Protocol):
         """The way back through one layer, which is all that ``net`` has, for programs that go layer by layer.
 
         ``outputs`` (n, sizes[1]) are the layer's for X, and ``output_grad`` is dL/d outputs. Written are
-        ``grads``. The activation is elementwise. Signals are heard afterwards.
+        ``grads``. The activation is elementwise, and its derivative one of its outputs. Signals are heard afterwards.
         """
 
     def neighbors(
@@ -336,18 +346,22 @@ class Kernels(Protocol):
 
 
 def layout(
-    sizes: Sequence[int], activations: Sequence[str], loss: str, bias: bool, dtype: np.dtype[Any]
+    sizes: Sequence[int], activations: Sequence[str], loss: str, bias: bool | Sequence[bool], dtype: np.dtype[Any]
 ) -> tuple[Net, int]:
-    """Place a network's parameters; return the net and the number of elements of its ``params``."""
+    """Place a network's parameters, with biases in all layers, none, or those that ``bias`` names one by one.
+
+    Returns the net and the number of elements of its ``params``.
+    """
+    biased = [bias] * len(activations) if isinstance(bias, bool) else bias
     lanes = ALIGNMENT // dtype.itemsize
     weights, biases, strides, end = [], [], [], 0
-    for fan_in, fan_out in pairwise(sizes):
+    for (fan_in, fan_out), has_bias in zip(pairwise(sizes), biased, strict=True):
         stride = -(-fan_out // lanes) * lanes
         strides.append(stride)
         weights.append(end)
         end += fan_in * stride
-        biases.append(end if bias else -1)
-        end += stride if bias else 0
+        biases.append(end if has_bias else -1)
+        end += stride if has_bias else 0
     codes = [ACTIVATIONS.index(name) for name in activations]
 
     def array(values: Sequence[int]) -> IntArray:

@@ -11,7 +11,7 @@ from ..errors import InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.formulas import activate, count_correct, losses, target_rows
 from ..kernels.params import weight_views
-from ..kernels.spec import IDENTITY, Data, FloatArray, Net
+from ..kernels.spec import IDENTITY, Data, FloatArray, Net, Rule
 
 EVALUATION_ROWS = 8192  # rows scored at a time
 
@@ -43,9 +43,16 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
     return total / len(data.X), correct / len(data.X)
 
 
-def penalty(net: Net, params: FloatArray, l2: float) -> float:
-    """l2 / 2 times the sum of the squared weights."""
-    if not l2:
-        return 0.0
+def penalty(net: Net, params: FloatArray, rule: Rule) -> float:
+    """What the rule's l1 and l2 add to the loss: of each layer's weights l1 sum |w| + l2 / 2 sum w^2."""
+    total, layers = 0.0, len(net.activations)
+    factors = zip(
+        weight_views(net, params), rule.by_layer(rule.l1, layers), rule.by_layer(rule.l2, layers), strict=True
+    )
     with np.errstate(over="ignore"):  # what is beyond float64 is infinite
-        return 0.5 * l2 * sum(float(np.square(w, dtype=np.float64).sum()) for w in weight_views(net, params))
+        for weights, l1, l2 in factors:
+            if l1:
+                total += l1 * float(np.abs(weights).sum(dtype=np.float64))
+            if l2:
+                total += 0.5 * l2 * float(np.square(weights, dtype=np.float64).sum())
+    return total

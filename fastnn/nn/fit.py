@@ -93,7 +93,9 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
 
 def new_state(rule: Rule, params: FloatArray) -> FloatArray:
     """The optimizer's state (slots, params.size) before its first update."""
-    return aligned_zeros((SLOTS[rule.optimizer], params.size), params.dtype)
+    state = aligned_zeros((SLOTS[rule.optimizer], params.size), params.dtype)
+    state[:] = OPTIMIZER_RECORDS[OPTIMIZERS[rule.optimizer]].initial_state
+    return state
 
 
 def run_epoch(
@@ -218,11 +220,11 @@ def fit(
                 bar.clear()
         history.seconds.append(time.perf_counter() - start)
         history.learning_rate.append(rate)
-        history.loss.append(result.loss / len(data.X) + penalty(net, params, rule.l2))
+        history.loss.append(result.loss / len(data.X) + penalty(net, params, rule))
         history.accuracy.append(result.correct / len(data.X) if model.is_classifier else math.nan)
         if held_out:
             val_loss, val_accuracy = evaluate(net, params, held_out, HELD_OUT_NAMES)
-            history.val_loss.append(val_loss + penalty(net, params, rule.l2))
+            history.val_loss.append(val_loss + penalty(net, params, rule))
             history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
         if verbose:
             print(epoch_line(epoch, epochs, history, len(data.X)), flush=True)

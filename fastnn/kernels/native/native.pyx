@@ -19,7 +19,7 @@ from .. import num_threads
 from ..spec import ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
 
 cdef extern from "api.h" nogil:
-    int EXPONENTIAL, SGD
+    int SGD
 
     # enums of the plan
     ctypedef int fnn_purpose
@@ -61,7 +61,9 @@ cdef extern from "api.h" nogil:
 
     ctypedef struct fnn_rule:
         int64_t optimizer
-        double learning_rate, momentum, l2, beta1, beta2, epsilon
+        double learning_rate, momentum, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, global_clip_norm
+        const double *l1
+        const double *l2
         int64_t step
 
     ctypedef struct fnn_result:
@@ -145,7 +147,7 @@ cdef extern from "api.h" nogil:
         double work
         int real_bytes
         int64_t rows, batch_size
-        int is_uint8, has_block_csc, is_plain_sgd, has_sums, threads, vector_bytes
+        int is_uint8, has_block_csc, is_plain_sgd, clips_norm, has_sums, threads, vector_bytes
         int forced_inputs, forced_split, all_threads
         fnn_density density[2]
         int ends_agree
@@ -183,7 +185,9 @@ cdef extern from "api.h" nogil:
         const fnn_data *data
         const int64_t *order
         const fnn_rule *rule
+        const double *rates
         fnn_interrupt *interrupt
+        void *outputs
         void *params
         void *state
         fnn_result result
@@ -383,8 +387,26 @@ cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
     return data
 
 
+@cython.final
+cdef class Rule:
+    """Spec's Rule as the C struct, with its penalties by layer."""
+    cdef fnn_rule c
+    cdef double[:, ::1] penalties
+    cdef bint is_plain_sgd, clips_norm
+
+    def __cinit__(self, rule, int64_t layers):
+        cdef fnn_rule *c = &self.c
+        (c.optimizer, c.learning_rate, c.momentum, l2, c.beta1, c.beta2, c.epsilon, c.step, l1, c.weight_decay,
+         c.clip_value, c.clip_norm, c.global_clip_norm) = rule
+        self.penalties = np.array([rule.by_layer(l1, layers), rule.by_layer(l2, layers)], np.float64)
+        c.l1, c.l2 = &self.penalties[0, 0], &self.penalties[1, 0]
+        self.clips_norm = c.clip_norm > 0 or c.global_clip_norm > 0
+        changes = self.clips_norm or c.clip_value > 0 or c.weight_decay != 0 or np.any(self.penalties)
+        self.is_plain_sgd = c.optimizer == SGD and not changes
+
+
 cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *kernels, const fnn_data *data,
-                             const fnn_rule *rule, int64_t rows, int64_t batch_size) except *:
+                             Rule rule, int64_t rows, int64_t batch_size) except *:
     """A call's plan as far as it goes before any input is looked at, and what it goes by."""
     cdef fnn_planned planned
     memset(&planned, 0, sizeof(planned))
@@ -394,7 +416,8 @@ cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *
     request.real_bytes = 4 if kernels == unit.f32 else 8
     request.output_lines = shape.c.strides[0] * request.real_bytes // 64
     request.is_uint8, request.has_block_csc = data.is_uint8, data.block_csc != NULL
-    request.is_plain_sgd = rule == NULL or (rule.optimizer == SGD and rule.l2 == 0)
+    request.is_plain_sgd = rule is None or rule.is_plain_sgd
+    request.clips_norm = rule is not None and rule.clips_norm
     request.has_sums, request.vector_bytes = shape.c.row_sums >= 0, vector_bytes
     request.forced_inputs, request.forced_split, request.all_threads = forced_inputs, forced_split, all_threads
     request.density[0] = request.density[1] = fnn_density(-1, -1)
@@ -415,7 +438,7 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
         return True
     cdef const fnn_kernels *kernels = table(params)
     cdef fnn_data data = data_of(X, scale)
-    cdef fnn_planned planned = planned_for(shape, OUTPUTS, kernels, &data, NULL, count, count)
+    cdef fnn_planned planned = planned_for(shape, OUTPUTS, kernels, &data, None, count, count)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef char *outputs = <char *>cnp.PyArray_DATA(out)
     cdef fnn_forward call = fnn_forward(&planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, NULL, 0)
@@ -439,7 +462,7 @@ def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray 
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef void *gradient = cnp.PyArray_DATA(grad)
     cdef fnn_data data = data_of(X, scale, y)
-    cdef fnn_planned planned = planned_for(shape, GRADIENT, kernels, &data, NULL, count, count)
+    cdef fnn_planned planned = planned_for(shape, GRADIENT, kernels, &data, None, count, count)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef Interrupt interrupt = Interrupt()
     cdef double loss
@@ -459,7 +482,7 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
     cdef int64_t count = cnp.PyArray_DIM(X, 0), slice_rows = <int64_t>max(128.0, SLICE_WORK / shape.work)
     cdef const fnn_kernels *kernels = table(params)
     cdef fnn_data data = data_of(X, scale)
-    cdef fnn_planned planned = planned_for(shape, LAYER_GRADIENT, kernels, &data, NULL, count, count)
+    cdef fnn_planned planned = planned_for(shape, LAYER_GRADIENT, kernels, &data, None, count, count)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef fnn_layer_gradient call = fnn_layer_gradient(
         &planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, cnp.PyArray_DATA(outputs),
@@ -480,16 +503,14 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     cdef double scale
     cdef int64_t batch_size
     X, scale, y, weights, block_csc = data
-    order, batch_size, rule, dropout = epoch
+    order, batch_size, rule, dropout, rates, outputs = epoch
     cdef Net shape = Net(net)
     cdef const fnn_kernels *kernels = table(params)
     cdef void *parameters = cnp.PyArray_DATA(params)
     cdef void *slots = cnp.PyArray_DATA(state) if cnp.PyArray_DIM(state, 0) else NULL
     cdef const int64_t *rows = integers(order)
     cdef int64_t count = cnp.PyArray_DIM(order, 0), batches = (count + batch_size - 1) // batch_size
-    cdef fnn_rule update
-    (update.optimizer, update.learning_rate, update.momentum, update.l2, update.beta1, update.beta2, update.epsilon,
-     update.step) = rule
+    cdef Rule update = Rule(rule, shape.c.layers)
     if count == 0:
         return EpochResult(0.0, 0, 0)
     cdef fnn_data samples = data_of(X, scale, y)
@@ -502,12 +523,16 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
         samples.kept, samples.kept_width, samples.scales = &kept[0, 0], kept.shape[1], &scales[0]
     if block_csc is not None:
         samples.block_csc, samples.block_csc_scale = cnp.PyArray_DATA(block_csc.nonzeros), block_csc.scale
-    cdef fnn_planned planned = planned_for(shape, TRAINING, kernels, &samples, &update, count, batch_size)
+    cdef fnn_planned planned = planned_for(shape, TRAINING, kernels, &samples, update, count, batch_size)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef Interrupt interrupt = Interrupt()
     cdef fnn_training call
     memset(&call, 0, sizeof(call))
-    call.planned, call.net, call.data, call.order, call.rule = &planned, &shape.c, &samples, rows, &update
+    call.planned, call.net, call.data, call.order, call.rule = &planned, &shape.c, &samples, rows, &update.c
+    if rates is not None:
+        call.rates = <const double *>cnp.PyArray_DATA(rates)
+    if outputs is not None:
+        call.outputs = cnp.PyArray_DATA(outputs)
     call.interrupt, call.params, call.state = &interrupt.c, parameters, slots
     with nogil:
         kernels.plan(&shape.c, &samples, rows, &planned, arena.start)
@@ -602,6 +627,5 @@ include "plans.pxi"
 
 
 def activate(activation, cnp.ndarray x, cnp.ndarray out):
-    """Write an elementwise activation of x, or "exp", into out; the tests of its accuracy call this."""
-    cdef int64_t code = EXPONENTIAL if activation == "exp" else ACTIVATIONS.index(activation)
-    table(out).activate(code, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), cnp.PyArray_DIM(x, 0))
+    """Write an elementwise activation of x into out; the tests of its accuracy call this."""
+    table(out).activate(ACTIVATIONS.index(activation), cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), cnp.PyArray_DIM(x, 0))

@@ -96,13 +96,10 @@ def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, ru
     real_type = np.dtype(np.float32 if given == np.uint8 else given) if dtype is None else np.dtype(dtype)
     cdef const fnn_kernels *kernels = unit.f32 if real_type == np.float32 else unit.f64
     cdef fnn_data data
-    cdef fnn_rule update
+    cdef Rule update = None if rule is None else Rule(rule, shape.c.layers)
     memset(&data, 0, sizeof(data))
-    memset(&update, 0, sizeof(update))
     data.is_uint8 = given == np.uint8
-    if rule is not None:
-        update.optimizer, update.l2 = rule.optimizer, rule.l2
-    cdef fnn_planned planned = planned_for(shape, PURPOSES[purpose], kernels, &data, &update, rows, batch_size or rows)
+    cdef fnn_planned planned = planned_for(shape, PURPOSES[purpose], kernels, &data, update, rows, batch_size or rows)
     cdef fnn_train_request *request = &planned.request
     cdef Arena arena
     request.has_block_csc = block_csc

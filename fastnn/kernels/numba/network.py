@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .. import formulas
 from ..params import aligned_zeros
-from ..records import ADAM, NESTEROV, SGD
+from ..records import ADAGRAD, ADAM, ADAMW, NADAM, NADAM_DECAY, NESTEROV, RMSPROP, SGD
 from ..spec import (
     Data,
     Dropout,
@@ -41,7 +41,7 @@ class Work(NamedTuple):
     """The workspace for a block of rows. The padding of z and delta is zero and stays zero."""
 
     X: NDArray[Any]  # (block, inputs) the rows themselves
-    z: FloatArray  # (block, widest) of one layer after the other
+    z: FloatArray  # (layers, block, widest)
     a: FloatArray  # (layers, block, widest) outputs before their mask
     x: FloatArray  # (widest,) a row's outputs after their mask
     delta: FloatArray  # (layers, block, widest) dL/dz
@@ -55,7 +55,7 @@ def new_work(net: Net, dtype: np.dtype[Any], X: NDArray[Any], block: int) -> Wor
     layers, widest, most = len(net.activations), int(net.strides.max()), int(net.sizes[:-1].max())
     return Work(
         X=np.zeros((block, X.shape[1]), X.dtype),
-        z=aligned_zeros((block, widest), dtype),
+        z=aligned_zeros((layers, block, widest), dtype),
         a=aligned_zeros((layers, block, widest), dtype),
         x=aligned_zeros(widest, dtype),
         delta=aligned_zeros((layers, block, widest), dtype),
@@ -173,14 +173,14 @@ def bias_view(net: Any, params: Any, layer: int) -> Any:
 
 @compiled
 def _layers(net: Any, params: Any, X: Any, scale: float, rows: Any, dropout: Any, work: Any) -> None:
-    """Fill a, the nonzero inputs, and z of the last layer."""
+    """Fill z, a, and the nonzero inputs."""
     one, kept_from = params.dtype.type(1), 0
     take_rows(X, rows, work.X)
     for layer in range(len(net.activations)):
         W, b = weight_view(net, params, layer), bias_view(net, params, layer)
         size, units, stride = net.sizes[layer], net.sizes[layer + 1], net.strides[layer]
         for s in range(len(rows)):
-            indices, values, z = work.indices[layer, s], work.values[layer, s], work.z[s, :stride]
+            indices, values, z = work.indices[layer, s], work.values[layer, s], work.z[layer, s, :stride]
             if layer == 0:
                 work.counts[layer, s] = affine(work.X[s], params.dtype.type(scale), indices, values, W, b, z)
             else:
@@ -209,9 +209,9 @@ def add_gradient(net: Any, target: Any, layer: int, factor: Any, m: int, work: A
 
 @compiled
 def _backward(
-    net: Any, params: Any, data: Any, rows: Any, m: int, dropout: Any, target: Any, keep: Any, factor: Any, work: Any
+    net: Any, params: Any, data: Any, rows: Any, m: int, dropout: Any, target: Any, factor: Any, work: Any
 ) -> Any:
-    """target = keep * target (of weights) + factor * the gradient of the mean loss over m rows, of which ``rows`` are.
+    """target += factor * the gradient of the mean loss over m rows, of which ``rows`` are.
 
     Return the summed loss and the number correct; if the loss is not finite, nothing is written. ``target`` may be
     params.
@@ -219,12 +219,12 @@ def _backward(
     _layers(net, params, data.X, data.scale, rows, dropout, work)
     last, units, loss, correct = len(net.activations) - 1, net.sizes[-1], 0.0, 0
     for s in range(len(rows)):
-        z, a, t, delta = work.z[s, :units], work.a[last, s, :units], work.y[s], work.delta[last, s, :units]
+        z, a, t, delta = work.z[last, s, :units], work.a[last, s, :units], work.y[s], work.delta[last, s, :units]
         weight = data.weights[rows[s]] if len(data.weights) > 0 else params.dtype.type(1)
         target_row(data.y, rows[s], t)
         loss += np.float64(weight) * sample_loss(z, a, t, net.loss)
         correct += is_correct(a, t)
-        output_delta(a, t, m, net.loss, net.activations[last], delta)
+        output_delta(z, a, t, m, net.loss, net.activations[last], delta)
         if net.propagates_error:  # in place of z, which is not needed any more
             output_error(a, t, m, net.loss, z)
         for j in range(units):
@@ -239,40 +239,101 @@ def _backward(
             kept_from -= net.strides[layer - 1]
             for s in range(len(rows)):
                 a, g, delta = work.a[layer - 1, s, :size], work.delta[layer - 1, s, :size], work.delta[layer, s, :units]
-                back_product(work.z[s, :units] if net.propagates_error and layer == last else delta, W, g)
+                back_product(work.z[last, s, :units] if net.propagates_error and layer == last else delta, W, g)
                 if len(dropout.scales) > 0:
                     kept = dropout.kept[rows[s], kept_from : kept_from + size]
                     masked(g, kept, dropout.scales[layer - 1], g)
-                times_derivative(g, a, net.activations[layer - 1])
-        if keep != 1:
-            w = weight_view(net, target, layer).reshape(-1)
-            for k in range(len(w)):
-                w[k] *= keep
+                times_derivative(g, work.z[layer - 1, s, :size], a, net.activations[layer - 1])
         add_gradient(net, target, layer, factor, len(rows), work)
     return loss, correct
 
 
 @compiled
-def _update(net: Any, params: Any, state: Any, grad: Any, rule: Any, t: int) -> None:
+def scale_to(g: Any, square: float, most: float) -> None:
+    """g *= most / norm where the norm, the root of ``square``, is more."""
+    if math.sqrt(square) > most:
+        factor = g.dtype.type(most / math.sqrt(square))
+        for k in range(len(g)):
+            g[k] *= factor
+
+
+@summing
+def sum_of_squares(g: Any) -> float:
+    total = 0.0
+    for k in range(len(g)):
+        total += np.float64(g[k]) * np.float64(g[k])
+    return total
+
+
+@compiled
+def _regularise_and_clip(net: Any, params: Any, grad: Any, rule: Any) -> None:
+    """Add the penalties' part to the gradient and clip it, as Rule says; grad's padding is zero."""
+    T, layers = params.dtype.type, len(net.activations)
+    for layer in range(layers):
+        w, g = weight_view(net, params, layer).reshape(-1), weight_view(net, grad, layer).reshape(-1)
+        l1, l2 = T(rule.l1[layer]), T(rule.l2[layer])
+        if l1 != 0 or l2 != 0:
+            for k in range(len(w)):
+                g[k] += l2 * w[k] + l1 * np.sign(w[k])
+    if rule.clip_value > 0:
+        most = T(rule.clip_value)
+        for k in range(len(grad)):
+            grad[k] = min(max(grad[k], -most), most)
+    if rule.clip_norm > 0:
+        for layer in range(layers):
+            for g in (weight_view(net, grad, layer).reshape(-1), bias_view(net, grad, layer)):
+                scale_to(g, sum_of_squares(g), rule.clip_norm)
+    if rule.global_clip_norm > 0:
+        scale_to(grad, sum_of_squares(grad), rule.global_clip_norm)
+
+
+@compiled
+def _update(net: Any, params: Any, state: Any, grad: Any, rule: Any, learning_rate: float, t: int) -> None:
     """Apply one update; see Rule for the equations. ``t`` counts updates from 1."""
     T = params.dtype.type
-    rate, momentum, l2, epsilon = T(rule.learning_rate), T(rule.momentum), T(rule.l2), T(rule.epsilon)
-    if rule.l2 != 0:
-        for layer in range(len(net.activations)):
-            w, g = weight_view(net, params, layer).reshape(-1), weight_view(net, grad, layer).reshape(-1)
-            for k in range(len(w)):
-                g[k] += l2 * w[k]
+    rate, momentum, epsilon = T(learning_rate), T(rule.momentum), T(rule.epsilon)
+    beta1, beta2, rest1, rest2 = T(rule.beta1), T(rule.beta2), T(1 - rule.beta1), T(1 - rule.beta2)
+    _regularise_and_clip(net, params, grad, rule)
+    if rule.weight_decay != 0:
+        kept = T(1 - learning_rate * rule.weight_decay)
+        for k in range(len(params)):
+            params[k] *= kept
     if rule.optimizer == SGD:
         for k in range(len(params)):
             params[k] -= rate * grad[k]
-    elif rule.optimizer == ADAM:
+    elif rule.optimizer in (ADAM, ADAMW):
         m, v = state[0], state[1]
-        rate = T(rule.learning_rate * math.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t))
-        beta1, beta2, rest1, rest2 = T(rule.beta1), T(rule.beta2), T(1 - rule.beta1), T(1 - rule.beta2)
+        rate = T(learning_rate * math.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t))
         for k in range(len(params)):
             m[k] = beta1 * m[k] + rest1 * grad[k]
             v[k] = beta2 * v[k] + rest2 * grad[k] * grad[k]
             params[k] -= rate * m[k] / (math.sqrt(v[k]) + epsilon)
+    elif rule.optimizer == NADAM:
+        m, v = state[0], state[1]
+        u = u_next = 0.0
+        product = product_next = 1.0
+        for i in range(1, t + 2):
+            u, u_next = u_next, rule.beta1 * (1 - 0.5 * NADAM_DECAY**i)
+            product, product_next = product_next, product_next * u_next
+        of_m, of_g, of_v = T(u_next / (1 - product_next)), T((1 - u) / (1 - product)), T(1 / (1 - rule.beta2**t))
+        for k in range(len(params)):
+            m[k] = beta1 * m[k] + rest1 * grad[k]
+            v[k] = beta2 * v[k] + rest2 * grad[k] * grad[k]
+            params[k] -= rate * (of_m * m[k] + of_g * grad[k]) / (math.sqrt(of_v * v[k]) + epsilon)
+    elif rule.optimizer == RMSPROP:
+        m, v = state[0], state[1]
+        for k in range(len(params)):
+            v[k] = beta2 * v[k] + rest2 * grad[k] * grad[k]
+            step = rate * grad[k] / math.sqrt(v[k] + epsilon)
+            if momentum != 0:
+                m[k] = momentum * m[k] + step
+                step = m[k]
+            params[k] -= step
+    elif rule.optimizer == ADAGRAD:
+        v = state[0]
+        for k in range(len(params)):
+            v[k] += grad[k] * grad[k]
+            params[k] -= rate * grad[k] / math.sqrt(v[k] + epsilon)
     else:
         velocity, ahead = state[0], rule.optimizer == NESTEROV
         for k in range(len(params)):
@@ -286,26 +347,28 @@ def _train(
     net: Any, params: Any, state: Any, grad: Any, data: Any, epoch: Any, first: int, last: int, work: Any
 ) -> Any:
     """Do the batches first to last - 1; return the summed loss, the number correct and the batches done."""
-    T, rule, order, batch_size, block = params.dtype.type, epoch.rule, epoch.order, epoch.batch_size, len(work.z)
-    # Plain SGD needs no copy of the gradient where one block is a whole batch: w = (1 - rate * l2) * w - rate * g.
-    direct = rule.optimizer == SGD and batch_size <= block
-    target, keep, factor = grad, T(1), T(1)
-    if direct:
-        target, keep, factor = params, T(1 - rule.learning_rate * rule.l2), T(-rule.learning_rate)
+    T, rule, order, batch_size, block = params.dtype.type, epoch.rule, epoch.order, epoch.batch_size, len(work.y)
+    changes_gradient = rule.clip_value + rule.clip_norm + rule.global_clip_norm + rule.l1.sum() + rule.l2.sum() > 0
+    # Plain SGD needs no copy of the gradient where one block is a whole batch: w -= rate * g.
+    direct = rule.optimizer == SGD and batch_size <= block and not changes_gradient and rule.weight_decay == 0
+    target = params if direct else grad
     total, correct = 0.0, 0
     for batch in range(first, last):
         start, stop = batch * batch_size, min((batch + 1) * batch_size, len(order))
         batch_loss, batch_correct = 0.0, 0
+        factor = T(-epoch.rates[batch]) if direct else T(1)
         if not direct:
             grad[:] = 0
         for k in range(start, stop, block):
             rows = order[k : min(k + block, stop)]
-            loss, hits = _backward(net, params, data, rows, stop - start, epoch.dropout, target, keep, factor, work)
+            loss, hits = _backward(net, params, data, rows, stop - start, epoch.dropout, target, factor, work)
             batch_loss, batch_correct = batch_loss + loss, batch_correct + hits
+            if len(epoch.outputs) > 0:
+                epoch.outputs[k : k + len(rows)] = work.a[-1, : len(rows), : net.sizes[-1]]
         if not math.isfinite(batch_loss):
             return total, correct, batch - first
         if not direct:
-            _update(net, params, state, grad, rule, rule.step + batch + 1)
+            _update(net, params, state, grad, rule, epoch.rates[batch], rule.step + batch + 1)
         total, correct = total + batch_loss, correct + batch_correct
     return total, correct, last - first
 
@@ -365,6 +428,18 @@ def _plain_dropout(dropout: Dropout | None) -> Dropout:
     return Dropout(read_only(kept), read_only(scales))
 
 
+def _plain_epoch(epoch: EpochArgs, layers: int, outputs: int, dtype: np.dtype[Any]) -> EpochArgs:
+    order, batch_size, rule, dropout, rates, kept_outputs = epoch
+    penalties = {name: read_only(np.array(rule.by_layer(getattr(rule, name), layers))) for name in ("l1", "l2")}
+    numbers = {name: float(value) for name, value in rule._asdict().items() if name not in penalties}
+    rule = Rule(**{**numbers, **penalties, "optimizer": int(rule.optimizer), "step": int(rule.step)})  # type: ignore[arg-type]  # arrays
+    if rates is None:
+        rates = np.full(-(-len(order) // batch_size), rule.learning_rate)
+    if kept_outputs is None:
+        kept_outputs = np.empty((0, outputs), dtype)
+    return EpochArgs(read_only(order), int(batch_size), rule, _plain_dropout(dropout), read_only(rates), kept_outputs)
+
+
 def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
     net, (X, scale, *_) = plain(net, Data(X, scale, out), params.dtype)
     work, dropout = new_work(net, params.dtype, X, min(BLOCK, len(X))), _plain_dropout(None)
@@ -380,7 +455,7 @@ def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: ND
     one, total = params.dtype.type(1), 0.0
     grad[:] = 0
     for rows in _blocks(len(X)):
-        total += _backward(net, params, data, rows, len(X), dropout, grad, one, one, work)[0]
+        total += _backward(net, params, data, rows, len(X), dropout, grad, one, work)[0]
     return total / len(X)
 
 
@@ -388,9 +463,8 @@ def train_epoch(
     net: Net, params: FloatArray, state: FloatArray, data: Data, epoch: EpochArgs, tick: Tick | None = None
 ) -> EpochResult:
     net, data = plain(net, data, params.dtype)
-    order, batch_size, rule, dropout = epoch
-    rule = Rule._make([int(rule.optimizer), *map(float, rule[1:-1]), int(rule.step)])
-    epoch = EpochArgs(read_only(order), int(batch_size), rule, _plain_dropout(dropout))
+    epoch = _plain_epoch(epoch, len(net.activations), int(net.sizes[-1]), params.dtype)
+    order, batch_size = epoch.order, epoch.batch_size
     work = new_work(net, params.dtype, data.X, min(BLOCK, batch_size, len(order)))
     grad = aligned_zeros(params.size, params.dtype)
     total, correct, batches = 0.0, 0, 0

@@ -18,7 +18,7 @@ from ..formulas import (
     times_derivative,
 )
 from ..params import bias_views, weight_views
-from ..records import ADAM, MOMENTUM, NESTEROV, SGD
+from ..records import ADAGRAD, ADAM, ADAMW, MOMENTUM, NADAM, NADAM_DECAY, NESTEROV, RMSPROP, SGD
 from ..spec import (
     Data,
     Dropout,
@@ -43,16 +43,18 @@ def _rows(X: NDArray[Any], rows: Any, scale: float, dtype: np.dtype[Any]) -> Flo
 
 def _layers(
     net: Net, params: FloatArray, x: FloatArray, masks: list[FloatArray] | None = None
-) -> tuple[FloatArray, list[FloatArray]]:
-    """Return the last layer's z and every layer's output, the input first, before its mask."""
-    weights, biases = weight_views(net, params), bias_views(net, params)
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Return every layer's z, and every layer's output, the input first, before its mask."""
+    parameters = zip(weight_views(net, params), bias_views(net, params), net.activations, strict=True)
+    zs: list[FloatArray] = []
     outputs = [x]
-    for layer, activation in enumerate(net.activations):
-        z = _masked(outputs, masks, layer) @ weights[layer]
-        if biases:
-            z += biases[layer]
+    for layer, (weights, biases, activation) in enumerate(parameters):
+        z = _masked(outputs, masks, layer) @ weights
+        if biases is not None:
+            z += biases
+        zs.append(z)
         outputs.append(activate(z, activation))
-    return z, outputs
+    return zs, outputs
 
 
 def _masks(net: Net, dropout: Dropout | None, rows: IntArray, dtype: np.dtype[Any]) -> list[FloatArray] | None:
@@ -77,44 +79,90 @@ def _backward(
     grad: FloatArray,
     factors: FloatArray | float = 1.0,
     masks: list[FloatArray] | None = None,
-) -> tuple[float, int]:
-    """Write the gradient of the batch's mean loss into ``grad``; return its summed loss and the number correct.
+) -> tuple[float, FloatArray]:
+    """Write the gradient of the batch's mean loss into ``grad``; return its summed loss and the outputs (m, outputs).
 
     The rows' losses are multiplied by ``factors`` (m, 1).
     """
-    z, outputs = _layers(net, params, x, masks)
-    loss = float((losses(z, outputs[-1], y, net.loss)[:, np.newaxis] * factors).sum())
-    delta = output_delta(outputs[-1], y, net.loss, net.activations[-1]) * factors
+    zs, outputs = _layers(net, params, x, masks)
+    loss = float((losses(zs[-1], outputs[-1], y, net.loss)[:, np.newaxis] * factors).sum())
+    delta = output_delta(zs[-1], outputs[-1], y, net.loss, net.activations[-1]) * factors
     weights = weight_views(net, params)
     weight_grads, bias_grads = weight_views(net, grad), bias_views(net, grad)
     for layer in reversed(range(len(weights))):
         weight_grads[layer][:] = _masked(outputs, masks, layer).T @ delta
-        if bias_grads:
-            bias_grads[layer][:] = delta.sum(axis=0)
+        if (bias_grad := bias_grads[layer]) is not None:
+            bias_grad[:] = delta.sum(axis=0)
         if layer == len(weights) - 1 and net.propagates_error:
             delta = output_error(outputs[-1], y, net.loss) * factors
         if layer:
             back = delta @ weights[layer].T
             back = back * masks[layer - 1] if masks else back
-            delta = times_derivative(back, outputs[layer], net.activations[layer - 1])
-    return loss, count_correct(outputs[-1], y)
+            delta = times_derivative(back, outputs[layer], net.activations[layer - 1], zs[layer - 1])
+    return loss, outputs[-1]
+
+
+def _regularise_and_clip(net: Net, params: FloatArray, grad: FloatArray, rule: Rule) -> None:
+    """Add the penalties' part to the gradient and clip it, as Rule says."""
+    l1, l2 = (rule.by_layer(penalty, len(net.activations)) for penalty in (rule.l1, rule.l2))
+    weight_grads = weight_views(net, grad)
+    for layer, weights in enumerate(weight_views(net, params)):
+        if l2[layer]:
+            weight_grads[layer] += l2[layer] * weights
+        if l1[layer]:
+            weight_grads[layer] += l1[layer] * np.sign(weights)
+    if rule.clip_value:
+        np.clip(grad, -rule.clip_value, rule.clip_value, out=grad)
+    most = rule.clip_norm or rule.global_clip_norm
+    if most:
+        arrays = [*weight_grads, *(view for view in bias_views(net, grad) if view is not None)]
+        squares = [float(np.square(array, dtype=np.float64).sum()) for array in arrays]
+        for array, square in zip(arrays, squares, strict=True):
+            norm = math.sqrt(square if rule.clip_norm else sum(squares))
+            if norm > most:
+                array *= most / norm
+
+
+def _nadam_momentum(beta1: float, t: int) -> tuple[float, float, float, float]:
+    """u_t, u_(t+1), and the products u_1 .. u_t and u_1 .. u_(t+1) of Nadam's warm-up."""
+    momenta = beta1 * (1 - 0.5 * NADAM_DECAY ** np.arange(1, t + 2, dtype=np.float64))
+    with np.errstate(under="ignore"):
+        products = np.cumprod(momenta)
+    return float(momenta[-2]), float(momenta[-1]), float(products[-2]), float(products[-1])
 
 
 def _update(net: Net, params: FloatArray, state: FloatArray, grad: FloatArray, rule: Rule, t: int) -> None:
     """Apply one update; see Rule for the equations. ``t`` counts updates from 1."""
-    if rule.l2:
-        for weight, weight_grad in zip(weight_views(net, params), weight_views(net, grad), strict=True):
-            weight_grad += rule.l2 * weight
+    _regularise_and_clip(net, params, grad, rule)
+    if rule.weight_decay:
+        params *= 1 - rule.learning_rate * rule.weight_decay
     if rule.optimizer == SGD:
         params -= rule.learning_rate * grad
-    elif rule.optimizer == ADAM:
+    elif rule.optimizer in (ADAM, ADAMW, NADAM):
         m, v = state
         m *= rule.beta1
         m += (1 - rule.beta1) * grad
         v *= rule.beta2
         v += (1 - rule.beta2) * grad * grad
-        rate = rule.learning_rate * math.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t)
-        params -= rate * m / (np.sqrt(v) + rule.epsilon)
+        if rule.optimizer == NADAM:
+            u, u_next, product, product_next = _nadam_momentum(rule.beta1, t)
+            mean = u_next / (1 - product_next) * m + (1 - u) / (1 - product) * grad
+            params -= rule.learning_rate * mean / (np.sqrt(v / (1 - rule.beta2**t)) + rule.epsilon)
+        else:
+            rate = rule.learning_rate * math.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t)
+            params -= rate * m / (np.sqrt(v) + rule.epsilon)
+    elif rule.optimizer == RMSPROP:
+        m, v = state
+        v *= rule.beta2
+        v += (1 - rule.beta2) * grad * grad
+        step = rule.learning_rate * grad / np.sqrt(v + rule.epsilon)
+        if rule.momentum:
+            m *= rule.momentum
+            m += step
+        params -= m if rule.momentum else step
+    elif rule.optimizer == ADAGRAD:
+        state[0] += grad * grad
+        params -= rule.learning_rate * grad / np.sqrt(state[0] + rule.epsilon)
     else:
         assert rule.optimizer in (MOMENTUM, NESTEROV)
         velocity = state[0]
@@ -158,11 +206,15 @@ def train_epoch(
             targets = target_rows(data.y, rows, int(net.sizes[-1]), params.dtype)
             factors = 1.0 if data.weights is None else data.weights[rows, np.newaxis]
             masks = _masks(net, epoch.dropout, rows, params.dtype)
-            loss, correct_here = _backward(net, params, x, targets, grad, factors, masks)
+            loss, outputs = _backward(net, params, x, targets, grad, factors, masks)
+            if epoch.outputs is not None:
+                epoch.outputs[start : start + len(rows)] = outputs
             if not math.isfinite(loss):
                 break
-            _update(net, params, state, grad, epoch.rule, epoch.rule.step + batches + 1)
-            total, correct, batches = total + loss, correct + correct_here, batches + 1
+            rate = epoch.rule.learning_rate if epoch.rates is None else float(epoch.rates[batches])
+            rule = epoch.rule._replace(learning_rate=rate)
+            _update(net, params, state, grad, rule, rule.step + batches + 1)
+            total, correct, batches = total + loss, correct + count_correct(outputs, targets), batches + 1
             if tick is not None:
                 tick(batches)
     return EpochResult(total, correct, batches)
@@ -180,5 +232,6 @@ def layer_grad(
     delta = times_derivative(output_grad, outputs, net.activations[0])
     weight_views(net, grads.params)[0][:] = _rows(X, slice(None), scale, params.dtype).T @ delta
     for bias_grad in bias_views(net, grads.params):
-        bias_grad[:] = delta.sum(axis=0)
+        if bias_grad is not None:
+            bias_grad[:] = delta.sum(axis=0)
     np.matmul(delta, weight_views(net, params)[0].T, out=grads.X)

@@ -8,8 +8,6 @@
 #include "codes.h"
 #include "plan.h"
 
-enum { EXPONENTIAL = -1 }; /* an activation of no layer, for tests */
-
 typedef struct {
     int64_t layers;
     const int64_t *sizes;       /* (layers + 1) */
@@ -38,7 +36,8 @@ typedef struct {
 
 typedef struct {
     int64_t optimizer;
-    double learning_rate, momentum, l2, beta1, beta2, epsilon;
+    double learning_rate, momentum, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, global_clip_norm;
+    const double *l1, *l2; /* (layers) */
     int64_t step;
 } fnn_rule;
 
@@ -164,7 +163,9 @@ typedef struct {
     const fnn_data *data;
     const int64_t *order; /* (rows) */
     const fnn_rule *rule;
+    const double *rates; /* (batches) learning rates in place of the rule's, or NULL */
     fnn_interrupt *interrupt;
+    void *outputs; /* out: (rows, outputs), of each row of the order before its batch's update; or NULL */
     /* in and out: goes on from batch result.batches until the epoch ends, diverges or the slice is over; or, within a
        long batch, until the interrupt comes, and that batch then changes nothing: result.interrupted */
     void *params, *state;
@@ -188,7 +189,7 @@ typedef struct {
     const fnn_data *data;
     int64_t first, count;
     /* out */
-    void *out;     /* (count, outputs) */
+    void *out; /* (count, outputs) */
     int unbounded; /* some output is NaN or infinite; starts as 0 */
 } fnn_forward;
 
@@ -202,7 +203,7 @@ typedef struct {
     int64_t first, count;
     const void *outputs, *output_grad; /* (n, outputs) of all rows */
     /* out */
-    void *grad;       /* += dL/d params, laid out as they are */
+    void *grad; /* += dL/d params, laid out as they are */
     void *input_grad; /* (n, inputs) dL/dx */
 } fnn_layer_gradient;
 
@@ -214,10 +215,10 @@ typedef struct {
     int is_uint8;
     int64_t inputs, batch_size, first, end;
     double factor; /* reals are k / factor of bytes k */
-    void *arena;   /* of stored_bytes' arena_bytes for each thread */
+    void *arena; /* of stored_bytes' arena_bytes for each thread */
     /* out */
     void *storage; /* of stored_bytes(n, ..) */
-    int failed;    /* reals are no such bytes, or too many are active; starts as 0 */
+    int failed; /* reals are no such bytes, or too many are active; starts as 0 */
 } fnn_storing;
 
 /* One instruction set's kernels for one type of parameters. What is a fnn_work is one thread's part of a job, whose
@@ -231,7 +232,7 @@ typedef struct {
        it whole. The arena has arena_bytes bytes. */
     void (*plan)(const fnn_net *net, const fnn_data *data, const int64_t *order, fnn_planned *planned, void *arena);
 
-    fnn_work *train;   /* of a fnn_training */
+    fnn_work *train; /* of a fnn_training */
     fnn_work *outputs; /* of a fnn_forward */
 
     /* Returns the mean loss over rows 0..count; grad is laid out as params. Where the interrupt comes it stops, and
@@ -260,7 +261,7 @@ typedef struct {
     size_t (*encode_bytes)(const fnn_encoding *encoding);
     void (*encode)(const fnn_encoding *encoding, void *arena);
 
-    /* out[i] = f(x[i]) for an elementwise activation or exp, any alignment: what the tests of accuracy call */
+    /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, const void *x, void *out, int64_t count);
 } fnn_kernels;
 

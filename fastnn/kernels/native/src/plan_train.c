@@ -82,7 +82,7 @@ int fnn_threads_for(double work, double least, int allowed, int all_threads) {
    behind. A gradient, though no thread splits it, sums as such a training does. */
 static int splits_outputs(const fnn_train_request *r) {
     if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS) return 0;
-    if (r->batch_size == 1 || r->batch_size > SHORT_BATCH) return 0;
+    if (r->batch_size == 1 || r->batch_size > SHORT_BATCH || r->clips_norm) return 0;
     return r->forced_split >= 0 ? r->forced_split == SPLIT_OUTPUTS : r->output_lines >= SPLIT_OUTPUTS_LINES;
 }
 
@@ -98,7 +98,7 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
             p->threads = fnn_threads_for((double)r->rows * r->work, OUTPUTS_THREAD_WORK, r->threads, r->all_threads);
         return;
     }
-    if (r->batch_size > SHORT_BATCH) {
+    if (r->batch_size > SHORT_BATCH || r->clips_norm) {
         p->regime = LONG_BATCHES;
         p->block = LONG_BLOCK;
         p->update = REDUCE_THEN_APPLY;
@@ -165,7 +165,7 @@ static void plan_inputs(const fnn_train_request *r, int wide, fnn_train_plan *p)
     const int64_t work = r->batch_size * r->output_lines;
     const int64_t work_of_bytes = block_csc_work_of_bytes(r);
     const int64_t least_work = wide && r->is_uint8 ? work_of_bytes : BLOCK_CSC_WORK;
-    const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd;
+    const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd && !r->clips_norm;
     const int forced = r->forced_inputs, online = p->regime == ONLINE_BLOCKS;
     p->inputs = DENSE;
     if (forced == DENSE) return;
@@ -216,7 +216,7 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
         p.weights = THREAD_LOCAL_PANELS;
     else if (p.split == SPLIT_OUTPUTS && p.threads > 1)
         p.weights = THREAD_LOCAL;
-    else if (p.regime == LONG_BATCHES && by_columns)
+    else if (p.regime == LONG_BATCHES && by_columns && !r.clips_norm) /* panels would order the norms' sums */
         p.weights = PACKED_PANELS;
     p.reads_ahead &= p.threads > 1; /* else there is nothing to wait for */
     p.prefetched_rows = p.inputs == DENSE ? PREFETCHED_ROWS_DENSE : PREFETCHED_ROWS;

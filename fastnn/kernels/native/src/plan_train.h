@@ -92,7 +92,8 @@ typedef struct {
     int64_t batch_size;   /* of training; elsewhere all rows are one batch */
     int is_uint8;
     int has_block_csc;    /* stored, of these batches */
-    int is_plain_sgd;     /* no momentum, no penalty */
+    int is_plain_sgd;     /* no momentum, penalty, decay or clipping */
+    int clips_norm;       /* which wants whole gradients before the update */
     int has_sums;         /* whether the caller keeps the sum of W0's rows */
     int threads;          /* that the call may use */
     int vector_bytes;     /* of the instruction set */

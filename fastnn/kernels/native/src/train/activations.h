@@ -1,4 +1,4 @@
-/* exp, expm1, log1p and the activation functions, a vector at a time. */
+/* exp, expm1, log1p, the normal distribution and the activation functions, a vector at a time. */
 #ifndef FNN_TRAIN_ACTIVATIONS_H
 #define FNN_TRAIN_ACTIVATIONS_H
 
@@ -104,6 +104,41 @@ INLINE vec vlog1p_unit(vec u) {
     return C_(2.0) * s * p;
 }
 
+/* P(z), the share of a standard normal distribution below z. With x = |z| / sqrt(2) and t = (x - K) / (x + K), which goes
+   from -1 to 1, (1 + 2x) exp(x^2) erfc(x) is a polynomial in t to rounding (Shepherd & Laframboise 1981, Chebyshev
+   approximation of (1 + 2x) exp(x^2) erfc x). P(-|z|) = erfc(x) / 2, with what rounding takes from z^2 made up for. */
+INLINE vec vnormal_share(vec z) {
+#if REAL_IS_FLOAT
+    static const real coefficients[] = {
+        1.25300805636775534f,   -0.135621069400273603f,  -0.0475621569275200741f,   0.129644114344081394f,
+        -0.119275275282240893f, 0.0683165677711408534f,  -0.0237635764394950397f,   0.00249911686960694756f,
+        0.001875079123772353f,  -0.000726453679034048424f, -0.0000925451668692396596f, 0.0000773102422407689506f,
+    };
+    const real K = 3;
+#else
+    static const real coefficients[] = {
+        1.23751263083782753,      -0.140240598585546962,    0.00358541548547902564,   0.0822767384901452077,
+        -0.108803930142444613,    0.0923043211603774778,    -0.0586933985766493384,   0.0283622774189564043,
+        -0.00974657968326526223,  0.00175562585289529536,   0.00029371437804495803,   -0.000290154080540841711,
+        0.0000516465297417741613, 0.0000223842391550822298, -0.0000114380480333468936, -9.73559896736774934e-7,
+        1.74198215862248159e-6,   -5.72182306032240875e-8,  -2.48571262480167429e-7,  2.32635087088591237e-8,
+        3.19792667166680429e-8,   -3.74421008096201864e-9,  -2.62310734713347576e-9,  3.1114333809799252e-10,
+    };
+    const real K = 3.75;
+#endif
+    enum { TERMS = sizeof coefficients / sizeof coefficients[0] };
+    const vec one = vset(1), magnitude = -vmax(vset(-60), vnegabs(z)), x = magnitude * C_(0.70710678118654752440);
+    const vec t = (x - K) / (x + K), square = magnitude * magnitude, lost = vfma(magnitude, magnitude, -square);
+    vec sum = vset(coefficients[TERMS - 1]);
+    UNROLL for (int i = TERMS - 2; i >= 0; i--) sum = vfma(sum, t, vset(coefficients[i]));
+    const vec e = vexp_bounded(square * C_(-0.5)) * vfma(lost, vset(C_(-0.5)), one);
+    const vec tail = sum * e / ((one + 2 * x) * 2);
+    return vless((vec){0}, z, one - tail, tail);
+}
+
+/* exp(-z^2 / 2) / sqrt(2 pi), the density of that distribution */
+INLINE vec vnormal_density(vec z) { return vexp_bounded(z * z * C_(-0.5)) * C_(0.39894228040143267794); }
+
 /* 1 / (1 + e^-z), or e^z / (1 + e^z) below 0, so that both tails are accurate. `lost` is what rounding takes from the
    sum below the line; a relative lost / sum is taken from the quotient to make up for it. */
 INLINE vec vsigmoid(vec z) {
@@ -138,16 +173,43 @@ INLINE vec vtanh(vec z) {
     return (vec)(((ivec)magnitude & ~sign) | ((ivec)z & sign));
 }
 
-/* Every elementwise activation but the identity: its code, a from z, and da/dz from a. Softmax is the output layer's
-   business. */
-#define EACH_ACTIVATION(DO)                               \
-    DO(SIGMOID, vsigmoid(z), a * (one - a))               \
-    DO(TANH, vtanh(z), one - a * a)                       \
-    DO(RELU, vmax(zero, z), vless(zero, a, one, zero))    \
-    DO(LEAKY_RELU, vless(z, zero, z * C_(0.01), z), vless(zero, a, one, vset(C_(0.01))))
+#define SELU_SCALE C_(1.0507009873554804934)
+#define SELU_SLOPE C_(1.7580993408473768600) /* times exp(z) - 1, below 0 */
+#define HARD_SLOPE (C_(1.0) / C_(6.0))
+
+/* Every elementwise activation but the identity: its code, a from z, and da/dz from a or, of those in EACH_OF_Z, from z.
+   Softmax is the output layer's business. */
+#define EACH_OF_A(DO) \
+    DO(SIGMOID, vsigmoid(z), a * (one - a)) \
+    DO(TANH, vtanh(z), one - a * a) \
+    DO(RELU, vmax(zero, z), vless(zero, a, one, zero)) \
+    DO(LEAKY_RELU, vless(z, zero, z * C_(0.01), z), vless(zero, a, one, vset(C_(0.01)))) \
+    DO(ELU, vless(zero, z, z, vexpm1_negative(z)), vless(zero, a, one, a + one)) \
+    DO(SELU, vless(zero, z, z * SELU_SCALE, vexpm1_negative(z) * SELU_SLOPE), \
+       vless(zero, a, vset(SELU_SCALE), a + SELU_SLOPE)) \
+    DO(SOFTPLUS, vmax(zero, z) + vlog1p_unit(vexp_bounded(vnegabs(z))), -vexpm1_negative(-a)) \
+    DO(SOFTSIGN, z / (one - vnegabs(z)), (one + vnegabs(a)) * (one + vnegabs(a))) \
+    DO(HARD_SIGMOID, -vmax(-one, -vmax(zero, z * HARD_SLOPE + C_(0.5))), \
+       vless(zero, a, vless(a, one, vset(HARD_SLOPE), zero), zero)) \
+    DO(EXPONENTIAL, vexp(z), a)
+#define EACH_OF_Z(DO) \
+    DO(GELU, z * vnormal_share(z), vfma(z, vnormal_density(z), vnormal_share(z))) \
+    DO(SILU, z * vsigmoid(z), vsigmoid(z) * vfma(z, one - vsigmoid(z), one))
+#define EACH_ACTIVATION(DO) EACH_OF_A(DO) EACH_OF_Z(DO)
+
+/* Does the derivative need z, which a layer then keeps? */
+INLINE int is_of_z(int64_t activation) {
+    switch (activation) {
+#define CASE(code, value, derivative) case code:
+        EACH_OF_Z(CASE)
+#undef CASE
+        return 1;
+    default: return 0;
+    }
+}
 
 INLINE vec vactivate(int64_t activation, vec z) {
-    const vec zero = {0};
+    const vec zero = {0}, one = vset(C_(1.0));
     switch (activation) {
 #define CASE(code, value, derivative) \
     case code: return value;
@@ -157,9 +219,9 @@ INLINE vec vactivate(int64_t activation, vec z) {
     }
 }
 
-/* da/dz from a */
-INLINE vec vderivative(int64_t activation, vec a) {
-    const vec zero = {0}, one = vset(C_(1.0));
+/* da/dz from a or z, whichever the activation's is of */
+INLINE vec vderivative(int64_t activation, vec of) {
+    const vec zero = {0}, one = vset(C_(1.0)), a = of, z = of;
     switch (activation) {
 #define CASE(code, value, derivative) \
     case code: return derivative;
@@ -181,29 +243,26 @@ static void apply_activation(int64_t activation, real *z, int64_t count) {
     }
 }
 
-/* d[0..count) *= activation'(z), from a = activation(z) / factor */
-static void apply_derivative(int64_t activation, const real *a, real factor, real *d, int64_t count) {
+/* d[0..count) *= activation'(z), from `of` * factor, which is a or z */
+static void apply_derivative(int64_t activation, const real *of, real factor, real *d, int64_t count) {
     switch (activation) {
 #define CASE(code, value, derivative)                                          \
     case code:                                                                 \
         for (int64_t i = 0; i < count; i += LANES)                             \
-            vstore(d + i, vload(d + i) * vderivative(code, vload(a + i) * factor)); \
+            vstore(d + i, vload(d + i) * vderivative(code, vload(of + i) * factor)); \
         break;
         EACH_ACTIVATION(CASE)
 #undef CASE
     }
 }
 
-/* The table's function for the tests of accuracy, which also want to see vexp alone. */
+/* The table's function for the tests of accuracy. */
 static void activate_array(int64_t activation, const void *x, void *out, int64_t count) {
     for (int64_t i = 0; i < count; i += LANES) {
         const int64_t here = count - i < LANES ? count - i : LANES;
         real lanes[LANES] __attribute__((aligned(64))) = {0};
         memcpy(lanes, (const real *)x + i, here * sizeof(real));
-        if (activation == EXPONENTIAL)
-            vstore(lanes, vexp(vload(lanes)));
-        else
-            apply_activation(activation, lanes, LANES);
+        apply_activation(activation, lanes, LANES);
         memcpy((real *)out + i, lanes, here * sizeof(real));
     }
 }

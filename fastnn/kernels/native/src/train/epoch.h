@@ -86,8 +86,45 @@ static int short_batch(workspace *ws, const int64_t *rows, int64_t m, int64_t le
     return 1;
 }
 
-/* The parameters low..high, which are of one kind, are updated by the parts' gradients, added up in order. */
-static void reduce_and_apply(const workspace *ws, const real *gradients, const optimizer_step *step, int decays,
+/* The norm of the gradient of `count` parameters of layer l, or with l < 0 of biases, from `at` on, squared: the parts'
+   gradients added up in order, and the penalties' part. */
+static double squared_norm(const workspace *ws, const real *gradients, const optimizer_step *step, int64_t l,
+                           int64_t at, int64_t count) {
+    const double l1 = l < 0 ? 0 : step->l1[l], l2 = l < 0 ? 0 : step->l2[l];
+    double sum = 0;
+    for (int64_t i = at; i < at + count; i++) {
+        const real w = ws->params[i];
+        real g = gradients[i];
+        for (int p = 1; p < SPLITS; p++) g += gradients[p * ws->size + i];
+        const double all = (double)g + l2 * (double)w + (w > 0 ? l1 : w < 0 ? -l1 : 0);
+        sum += all * all;
+    }
+    return sum;
+}
+
+/* What the gradients of each layer's weights and biases, (layers, 2), are multiplied by so that their norms are those
+   that the rule allows. Every thread computes it for itself, before any of them writes a parameter. */
+static void clipping_scales(const workspace *ws, const fnn_training *job, const optimizer_step *step) {
+    const fnn_net *net = ws->net;
+    const fnn_rule *rule = job->rule;
+    double all = 0, *scales = ws->scales;
+    for (int64_t l = 0; l < net->layers; l++) {
+        const int64_t size = net->sizes[l] * net->strides[l];
+        scales[2 * l] = squared_norm(ws, job->gradients, step, l, net->weights[l], size);
+        scales[2 * l + 1] =
+            net->biases[l] < 0 ? 0 : squared_norm(ws, job->gradients, step, -1, net->biases[l], net->strides[l]);
+        all += scales[2 * l] + scales[2 * l + 1];
+    }
+    const double most = rule->clip_norm > 0 ? rule->clip_norm : rule->global_clip_norm;
+    for (int64_t i = 0; i < 2 * net->layers; i++) {
+        const double norm = sqrt(rule->clip_norm > 0 ? scales[i] : all);
+        scales[i] = norm > most ? most / norm : 1;
+    }
+}
+
+/* The parameters low..high, of layer l or with l < 0 of biases, are updated by the parts' gradients, added up in
+   order. */
+static void reduce_and_apply(const workspace *ws, const real *gradients, const optimizer_step *step, int64_t l,
                              int64_t low, int64_t high) {
     real sum[SUM_PIECE] __attribute__((aligned(64)));
     for (int64_t at = low; at < high; at += SUM_PIECE) {
@@ -97,7 +134,7 @@ static void reduce_and_apply(const workspace *ws, const real *gradients, const o
             for (int p = 1; p < SPLITS; p++) total += vload(gradients + p * ws->size + at + i);
             vstore(sum + i, total);
         }
-        apply_update(ws, step, decays, sum, &(parameter_rows){at, 0, 1, count, 0});
+        apply_update(ws, step, l, sum, &(parameter_rows){at, 0, 1, count, 0});
     }
 }
 
@@ -127,13 +164,20 @@ static int long_batch(workspace *ws, fnn_training *job, const int64_t *rows, int
     if (!isfinite(loss)) return 0;
     ws->loss = loss;
     ws->correct = correct;
+    const int clips = job->rule->clip_norm > 0 || job->rule->global_clip_norm > 0;
+    if (clips) {
+        clipping_scales(ws, job, step);
+        await_threads(ws);
+    }
     const int64_t lines = ws->size * sizeof(real) / 64, line = 64 / sizeof(real);
     const int64_t low = lines * thread / threads * line, high = lines * (thread + 1) / threads * line;
     for (int64_t l = 0; l < net->layers; l++) {
         const int64_t w = net->weights[l], w_end = w + net->sizes[l] * net->strides[l], b = net->biases[l];
-        reduce_and_apply(ws, job->gradients, step, 1, w > low ? w : low, w_end < high ? w_end : high);
+        optimizer_step of_weights = *step, of_biases = *step;
+        if (clips) of_weights.scale = (real)ws->scales[2 * l], of_biases.scale = (real)ws->scales[2 * l + 1];
+        reduce_and_apply(ws, job->gradients, &of_weights, l, w > low ? w : low, w_end < high ? w_end : high);
         if (b >= 0)
-            reduce_and_apply(ws, job->gradients, step, 0, b > low ? b : low,
+            reduce_and_apply(ws, job->gradients, &of_biases, -1, b > low ? b : low,
                              b + net->strides[l] < high ? b + net->strides[l] : high);
     }
     await_threads(ws);
@@ -144,7 +188,7 @@ static int long_batch(workspace *ws, fnn_training *job, const int64_t *rows, int
 static void begin_thread(workspace *ws, fnn_training *job, const fnn_train_plan *plan, int thread, int threads) {
     const fnn_planned *planned = job->planned;
     const fnn_net *net = job->net;
-    const int is_long = plan->regime == LONG_BATCHES, slots = slots_of(job->rule->optimizer);
+    const int is_long = plan->regime == LONG_BATCHES, slots = SLOTS_OF[job->rule->optimizer];
     char *arena = planned->arena;
     if (thread)
         arena += layout_workspace(NULL, net, plan, 1, NULL) + (thread - 1) * layout_workspace(NULL, net, plan, 0, NULL);
@@ -155,6 +199,8 @@ static void begin_thread(workspace *ws, fnn_training *job, const fnn_train_plan 
     ws->stop = &job->interrupted;
     ws->control = float_control();
     ws->barrier = &job->barrier;
+    ws->order = job->order;
+    ws->outputs = thread == 0 || is_long ? job->outputs : NULL; /* short batches' are computed by all threads */
     ws->thread = thread;
     ws->threads = threads;
     if (plan->regime == ONLINE_BLOCKS) /* its padding is read */
@@ -187,7 +233,7 @@ static void begin_thread(workspace *ws, fnn_training *job, const fnn_train_plan 
 
 /* What a thread did in memory of its own goes back to where the caller has it. */
 static void end_thread(workspace *ws, fnn_training *job) {
-    const int slots = slots_of(job->rule->optimizer);
+    const int slots = SLOTS_OF[job->rule->optimizer];
     if (ws->net != ws->whole_net)
         give_back_columns(ws, job->params, job->state, slots);
     else if (ws->in_panels)
@@ -207,11 +253,13 @@ static void train_thread(void *argument, int thread, int threads) {
                   batches = (count + batch_size - 1) / batch_size;
     int64_t batch = job->result.batches;
     int finite = 1;
+    momentum_schedule schedule = {0, 1};
     workspace ws;
     begin_thread(&ws, job, &plan, thread, threads);
     set_float_control(control | FLUSH_SUBNORMALS);
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
-        const optimizer_step step = make_step(job->rule, job->rule->step + batch + 1);
+        const double rate = job->rates ? job->rates[batch] : job->rule->learning_rate;
+        const optimizer_step step = make_step(job->rule, rate, job->rule->step + batch + 1, &schedule);
         const int64_t start = batch * batch_size, left = count - start, m = left < batch_size ? left : batch_size;
         const int64_t *rows = job->order + start;
         int64_t unit = 1, done;

@@ -70,6 +70,7 @@ static void drop(const workspace *ws, int64_t l, int64_t s, int64_t left, int64_
 static void activate_hidden(workspace *ws, int64_t l, int64_t m, int64_t left, int64_t right) {
     const int64_t stride = ws->net->strides[l], activation = ws->net->activations[l];
     real *z = ws->a[l + 1];
+    if (ws->z[l + 1]) memcpy(ws->z[l + 1], z, m * stride * sizeof(real));
     if (right - left == stride)
         apply_activation(activation, z, m * stride);
     else

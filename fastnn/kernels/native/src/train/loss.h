@@ -37,6 +37,11 @@ INLINE vec target_vec(const fnn_data *data, int64_t i, int64_t j, int64_t output
     return vload_some((const real *)data->targets + i * outputs + j, outputs - j);
 }
 
+/* Sample i's target of output j. */
+static real target(const fnn_data *data, int64_t i, int64_t j, int64_t outputs) {
+    return data->labels ? (real)(data->labels[i] == j) : ((const real *)data->targets)[i * outputs + j];
+}
+
 /* Whether the class, the targets' first maximum, is the output's first maximum too. */
 INLINE int is_correct(const fnn_data *data, int64_t i, const real *a, int64_t outputs) {
     const real *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
@@ -122,6 +127,78 @@ static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real fac
     return loss;
 }
 
+/* One sample of poisson: z becomes a = exp(z). Returns sum_j y log y - y z - y + a; delta = (a - y) * factor. */
+static double poisson_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta, int64_t outputs,
+                          int64_t stride) {
+    double loss = 0;
+    for (int64_t j = 0; j < stride; j += LANES) vstore(delta + j, vload(z + j) * target_vec(data, i, j, outputs));
+    for (int64_t j = 0; j < outputs; j++) loss -= (double)delta[j];
+    apply_activation(EXPONENTIAL, z, stride);
+    for (int64_t j = 0; j < stride; j += LANES) {
+        const ivec padding = lane_numbers(j) >= (integer)outputs;
+        const vec error = vload(z + j) - target_vec(data, i, j, outputs);
+        vstore(delta + j, (vec)((ivec)error & ~padding) * factor);
+    }
+    for (int64_t j = 0; j < outputs; j++) {
+        const double y = (double)target(data, i, j, outputs);
+        loss += (double)z[j] - y + (y > 0 ? y * log(y) : 0);
+    }
+    return loss;
+}
+
+/* p, but no less than 1e-7 and no more than 1 - 1e-7; a NaN stays */
+static real clipped(real p) {
+    const real least = C_(1e-7), most = C_(1.0) - least;
+    return p < least ? least : p > most ? most : p;
+}
+
+/* One sample of the losses that are computed from the outputs a, one output at a time; see records.py for their
+   equations. Returns the loss; delta = dL/da * factor, and zero in the padding. */
+static double error_row(const fnn_net *net, const fnn_data *data, int64_t i, real factor, const real *a, real *delta) {
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1];
+    real a_sum = 0, y_sum = 0;
+    double loss = 0;
+    memset(delta, 0, net->strides[last] * sizeof(real));
+    for (int64_t j = 0; j < outputs; j++) a_sum += a[j];
+    for (int64_t j = 0; j < outputs; j++) {
+        const real y = target(data, i, j, outputs), e = a[j] - y, size = e < 0 ? -e : e;
+        const real p = clipped(net->loss == NORMALISED_CROSS_ENTROPY ? a[j] / a_sum : a[j]);
+        switch (net->loss) {
+        case MEAN_ABSOLUTE_ERROR:
+            loss += (double)size;
+            delta[j] = e > 0 ? factor : e < 0 ? -factor : e;
+            break;
+        case HUBER:
+            loss += size <= 1 ? (double)e * (double)e / 2 : (double)size - 0.5;
+            delta[j] = (e > 1 ? 1 : e < -1 ? -1 : e) * factor;
+            break;
+        case MEAN_POISSON:
+            loss += (double)a[j] - (double)y * log((double)(a[j] + C_(1e-7)));
+            delta[j] = (C_(1.0) - y / (a[j] + C_(1e-7))) * factor;
+            break;
+        case NORMALISED_CROSS_ENTROPY:
+            /* Where p_j is not clipped, dp_j/da_k = ((1 where j = k, else 0) - p_j) / a_sum. */
+            loss -= (double)y * log((double)p);
+            y_sum += p == a[j] / a_sum ? y : 0;
+            delta[j] = p == a[j] / a_sum ? y / p : 0;
+            break;
+        case CLIPPED_BINARY_CROSS_ENTROPY:
+            loss -= (double)y * log((double)p) + (double)(1 - y) * log((double)(1 - p));
+            delta[j] = p == a[j] ? ((1 - y) / (1 - p) - y / p) * factor : 0;
+        }
+    }
+    for (int64_t j = 0; j < outputs && net->loss == NORMALISED_CROSS_ENTROPY; j++)
+        delta[j] = (y_sum - delta[j]) / a_sum * factor;
+    return loss;
+}
+
+/* The outputs of m samples of the order go to where the caller wants them. */
+static void keep_outputs(const workspace *ws, const real *a, int64_t m) {
+    const int64_t last = ws->net->layers - 1, outputs = ws->net->sizes[last + 1], stride = ws->net->strides[last];
+    real *to = ws->outputs + (ws->in->order - ws->order) * outputs;
+    for (int64_t s = 0; s < m; s++) memcpy(to + s * outputs, a + s * stride, outputs * sizeof(real));
+}
+
 /* From the last layer's z: outputs, loss, correct samples, and delta = dL/dz with L the mean over `samples`
    samples. Where the error dL/da is what goes back, it takes the outputs' place. */
 static void output_block(workspace *ws, int64_t m, int64_t samples) {
@@ -129,16 +206,21 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
     const fnn_data *data = ws->data;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const int64_t activation = net->activations[last], loss = net->loss;
-    const double mean = 1.0 / (double)samples;
-    const real factor = (real)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean);
-    const int from_outputs = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
+    const int is_fused = loss == CROSS_ENTROPY || loss == BINARY_CROSS_ENTROPY || loss == POISSON;
+    const int is_squared = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
+    const int averages = !is_fused && loss != QUADRATIC && loss != NORMALISED_CROSS_ENTROPY;
+    const double mean = 1.0 / (double)samples, share = averages ? 1.0 / (double)outputs : 1.0;
+    const real factor = (real)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean * share);
     real *z = ws->a[last + 1], *delta = ws->delta;
     double sum = 0;
     int64_t correct = 0;
-    if (from_outputs) {
+    if (!is_fused) {
+        if (ws->z[last + 1]) memcpy(ws->z[last + 1], z, m * stride * sizeof(real));
         activate_output(net, z, m);
+    }
+    if (is_squared) {
         sum = squared_errors(ws, z, m, factor, outputs, stride);
-        sum *= loss == MEAN_SQUARED_ERROR ? 1.0 / (double)outputs : 0.5;
+        sum *= loss == MEAN_SQUARED_ERROR ? share : 0.5;
     }
     for (int64_t s = 0; s < m; s++, z += stride, delta += stride) {
         const int64_t i = sample(ws->in, s);
@@ -147,16 +229,22 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
             sum += (double)weight * cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
         else if (loss == BINARY_CROSS_ENTROPY)
             sum += (double)weight * binary_cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+        else if (loss == POISSON)
+            sum += (double)weight * poisson_row(data, i, weight * factor, z, delta, outputs, stride);
+        else if (!is_squared)
+            sum += (double)weight * share * error_row(net, data, i, weight * factor, z, delta);
         correct += is_correct(data, i, z, outputs);
-        if (from_outputs && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
+        if (!is_fused && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
             real product = 0;
             for (int64_t j = 0; j < outputs; j++) product += delta[j] * z[j];
             for (int64_t j = 0; j < outputs; j++) delta[j] = z[j] * (delta[j] - product);
         }
     }
     z = ws->a[last + 1];
+    if (ws->outputs) keep_outputs(ws, z, m);
     if (net->propagates_error) memcpy(ws->before, ws->delta, m * stride * sizeof(real));
-    if (from_outputs && activation != SOFTMAX) apply_derivative(activation, z, 1, ws->delta, m * stride);
+    if (!is_fused && activation != SOFTMAX)
+        apply_derivative(activation, ws->z[last + 1] ? ws->z[last + 1] : z, 1, ws->delta, m * stride);
     if (net->propagates_error) memcpy(z, ws->before, m * stride * sizeof(real));
     ws->loss += sum;
     ws->correct += correct;

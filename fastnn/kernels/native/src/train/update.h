@@ -9,20 +9,68 @@
 
 typedef struct {
     int64_t optimizer;
-    real rate, momentum, l2, beta1, beta2, epsilon; /* rate: Adam's includes its bias corrections */
+    real rate, momentum, beta1, beta2, epsilon; /* rate: Adam's includes its bias corrections */
     real one_minus_beta1, one_minus_beta2; /* 1 - beta; in float32, 1 - 0.999f would be 1e-5 off */
+    real of_mean, of_gradient, of_square; /* Nadam's factors of m, g and v */
+    const double *l1, *l2; /* (layers) */
+    /* What becomes of the gradient with its penalties: it is multiplied by `scale`, and then no more than `most`. */
+    real scale, most;
+    real kept; /* the part of a weight that its decay leaves */
 } optimizer_step;
 
-/* How many numbers the optimizer keeps of each parameter. */
-INLINE int slots_of(int64_t optimizer) { return optimizer == SGD ? 0 : optimizer == ADAM ? 2 : 1; }
+/* Nadam's momentum schedule u_t = beta1 (1 - 0.96^t / 2), at t: the product u_1 .. u_t, zero once nothing is seen of
+   it. */
+typedef struct {
+    int64_t t;
+    double product;
+} momentum_schedule;
 
-/* The rule at update t (from 1). */
-static optimizer_step make_step(const fnn_rule *rule, int64_t t) {
-    double rate = rule->learning_rate;
-    if (rule->optimizer == ADAM) rate *= sqrt(1 - pow(rule->beta2, t)) / (1 - pow(rule->beta1, t));
-    return (optimizer_step){rule->optimizer,        (real)rate,        (real)rule->momentum, (real)rule->l2,
-                            (real)rule->beta1,      (real)rule->beta2, (real)rule->epsilon,  (real)(1 - rule->beta1),
-                            (real)(1 - rule->beta2)};
+static double scheduled_momentum(double beta1, int64_t t) { return beta1 * (1 - 0.5 * pow(0.96, (double)t)); }
+
+static void advance_schedule(momentum_schedule *schedule, double beta1, int64_t t) {
+    for (; schedule->t < t && schedule->product > 0; schedule->t++) {
+        schedule->product *= scheduled_momentum(beta1, schedule->t + 1);
+        if (schedule->product < 1e-20) schedule->product = 0;
+    }
+}
+
+/* The rule at update t (from 1), with the learning rate of its batch. The schedule is at most at t. */
+static optimizer_step make_step(const fnn_rule *rule, double learning_rate, int64_t t, momentum_schedule *schedule) {
+    const double beta1 = rule->beta1, beta2 = rule->beta2;
+    optimizer_step step = {.optimizer = rule->optimizer,
+                           .rate = (real)learning_rate,
+                           .momentum = (real)rule->momentum,
+                           .beta1 = (real)beta1,
+                           .beta2 = (real)beta2,
+                           .epsilon = (real)rule->epsilon,
+                           .one_minus_beta1 = (real)(1 - beta1),
+                           .one_minus_beta2 = (real)(1 - beta2),
+                           .l1 = rule->l1,
+                           .l2 = rule->l2,
+                           .scale = 1,
+                           .most = rule->clip_value > 0 ? (real)rule->clip_value : (real)INFINITY,
+                           .kept = (real)(1 - learning_rate * rule->weight_decay)};
+    if (rule->optimizer == ADAM || rule->optimizer == ADAMW)
+        step.rate = (real)(learning_rate * (sqrt(1 - pow(beta2, t)) / (1 - pow(beta1, t))));
+    if (rule->optimizer == NADAM) {
+        const double now = scheduled_momentum(beta1, t), next = scheduled_momentum(beta1, t + 1);
+        advance_schedule(schedule, beta1, t);
+        step.of_mean = (real)(next / (1 - schedule->product * next));
+        step.of_gradient = (real)((1 - now) / (1 - schedule->product));
+        step.of_square = (real)(1 / (1 - pow(beta2, t)));
+    }
+    return step;
+}
+
+/* Has layer l's gradient anything besides the loss's in it, l < 0: that of biases, or is it clipped? */
+INLINE int changes_gradient(const optimizer_step *step, int64_t l) {
+    return step->scale != 1 || step->most < (real)INFINITY || step->kept != 1 ||
+           (l >= 0 && (step->l1[l] != 0 || step->l2[l] != 0));
+}
+
+INLINE vec vsign(vec x) {
+    const vec zero = {0}, one = vset(1);
+    return vless(zero, x, one, vless(x, zero, -one, zero));
 }
 
 /* Rows of parameters, all of one kind (handed over by their address, as copies of what was just written stall):
@@ -31,20 +79,29 @@ typedef struct {
     int64_t at, stride, rows, columns, g_stride;
 } parameter_rows;
 
-/* w, and the state m, v where the optimizer has it, are updated by the gradient g + l2 w. */
-INLINE void update_rows(const int decays, const optimizer_step *step, const parameter_rows *p, const real *restrict g,
-                        real *restrict w, real *restrict m, real *restrict v) {
+/* w of layer l, and the state m, v where the optimizer has it, are updated by the gradient g. `changes`: it has more
+   than the loss's in it, or is clipped, or weights decay. */
+INLINE void update_rows(const int changes, const optimizer_step *step, int64_t l, const parameter_rows *p,
+                        const real *restrict g, real *restrict w, real *restrict m, real *restrict v) {
     int64_t rows = p->rows, columns = p->columns;
     const int64_t stride = p->stride, g_stride = p->g_stride;
-    const vec rate = vset(step->rate), l2 = vset(step->l2), momentum = vset(step->momentum);
+    const vec rate = vset(step->rate), momentum = vset(step->momentum), zero = {0};
     const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
     const vec one_minus_beta1 = vset(step->one_minus_beta1), one_minus_beta2 = vset(step->one_minus_beta2);
+    const vec of_mean = vset(step->of_mean), of_gradient = vset(step->of_gradient), of_square = vset(step->of_square);
+    const vec l1 = vset(changes && l >= 0 ? (real)step->l1[l] : 0),
+              l2 = vset(changes && l >= 0 ? (real)step->l2[l] : 0);
+    const vec scale = vset(step->scale), most = vset(step->most), kept = vset(step->kept);
 /* Expands to a loop over all elements, with the weight and the gradient (dw) at hand. */
 #define EACH(...) \
     for (int64_t row = 0; row < rows; row++) \
         for (int64_t i = row * stride, from = row * g_stride, end = i + columns; i < end; i += LANES, from += LANES) { \
-            const vec weight = vload(w + i), gradient = vload(g + from); \
-            const vec dw = decays ? vfma(l2, weight, gradient) : gradient; \
+            vec weight = vload(w + i), dw = vload(g + from); \
+            if (changes) { \
+                dw = (vfma(l2, weight, dw) + l1 * vsign(weight)) * scale; \
+                dw = -vmax(-most, -vmax(-most, dw)); \
+                weight *= kept; \
+            } \
             __VA_ARGS__ \
         }
     if (g_stride == columns && stride == columns) columns *= rows, rows = 1; /* one long row */
@@ -57,15 +114,36 @@ INLINE void update_rows(const int decays, const optimizer_step *step, const para
              vstore(w + i, weight + (step->optimizer == NESTEROV ? ahead : velocity));)
         break;
     case ADAM:
+    case ADAMW:
         EACH(const vec mean = vfma(beta1, vload(m + i), one_minus_beta1 * dw);
              const vec square = vfma(beta2, vload(v + i), one_minus_beta2 * dw * dw); vstore(m + i, mean);
              vstore(v + i, square); vstore(w + i, weight - rate * mean / vsqrt_add(square, epsilon));)
+        break;
+    case NADAM:
+        EACH(const vec mean = vfma(beta1, vload(m + i), one_minus_beta1 * dw);
+             const vec square = vfma(beta2, vload(v + i), one_minus_beta2 * dw * dw); vstore(m + i, mean);
+             vstore(v + i, square); vstore(w + i, weight - rate * vfma(of_mean, mean, of_gradient * dw) /
+                                                               vsqrt_add(of_square * square, epsilon));)
+        break;
+    case RMSPROP:
+        if (step->momentum == 0) {
+            EACH(const vec square = vfma(beta2, vload(v + i), one_minus_beta2 * dw * dw); vstore(v + i, square);
+                 vstore(w + i, weight - rate * dw / vsqrt_add(square + epsilon, zero));)
+        } else {
+            EACH(const vec square = vfma(beta2, vload(v + i), one_minus_beta2 * dw * dw); vstore(v + i, square);
+                 const vec velocity = vfma(momentum, vload(m + i), rate * dw / vsqrt_add(square + epsilon, zero));
+                 vstore(m + i, velocity); vstore(w + i, weight - velocity);)
+        }
+        break;
+    case ADAGRAD:
+        EACH(const vec square = vfma(dw, dw, vload(m + i)); vstore(m + i, square);
+             vstore(w + i, weight - rate * dw / vsqrt_add(square + epsilon, zero));)
     }
 #undef EACH
 }
 
-/* Rows of parameters are updated by the rows of the gradient g; `decays`: they have the penalty. */
-static void apply_update(const workspace *ws, const optimizer_step *step, int decays, const real *g,
+/* Rows of layer l's weights or, with l < 0, of biases are updated by the rows of the gradient g. */
+static void apply_update(const workspace *ws, const optimizer_step *step, int64_t l, const real *g,
                          const parameter_rows *p) {
     const int later = p->at >= ws->later_at;
     real *w = parameters(ws, p->at), *m = NULL, *v = NULL;
@@ -73,10 +151,10 @@ static void apply_update(const workspace *ws, const optimizer_step *step, int de
         m = later ? ws->later_state + (p->at - ws->later_at) : ws->state + p->at;
         v = m + (later ? ws->later_size : ws->size);
     }
-    if (decays && step->l2 != 0)
-        update_rows(1, step, p, g, w, m, v);
+    if (changes_gradient(step, l))
+        update_rows(1, step, l, p, g, w, m, v);
     else
-        update_rows(0, step, p, g, w, m, v);
+        update_rows(0, step, l, p, g, w, m, v);
 }
 
 static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
@@ -84,7 +162,7 @@ static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_ste
     if (ws->net->biases[l] < 0) return;
     memset(ws->gradient, 0, columns * sizeof(real));
     bias_gradient(ws->delta + left, m, stride, columns, ws->gradient);
-    apply_update(ws, step, 0, ws->gradient, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns, 0});
+    apply_update(ws, step, -1, ws->gradient, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns, 0});
 }
 
 /* g (rows, columns) = the column offset's part of the first layer's gradient, from one input and column on; zeros if
@@ -112,7 +190,7 @@ INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t co
         const int64_t here = w.at - ws->params + input * w.stride, block = input / INPUT_BLOCK;
         if (ws->plan.offset) start_gradient(ws, input, column, count, vectors * LANES, g[0], PANEL_COLUMNS);
         gradient_tile(vectors, &csc, block, !ws->plan.offset, rows);
-        apply_update(ws, step, 1, g[0], &(parameter_rows){here, w.stride, count, vectors * LANES, PANEL_COLUMNS});
+        apply_update(ws, step, 0, g[0], &(parameter_rows){here, w.stride, count, vectors * LANES, PANEL_COLUMNS});
     }
 }
 
@@ -131,7 +209,7 @@ static void update_micro_batches(workspace *ws, int64_t m, const optimizer_step 
         const int64_t low = ws->input_at[c], rows = ws->input_at[c + 1] - low, at = low * stride + left;
         start_gradient(ws, low, left, rows, columns, g + at, stride);
         micro_batch_gradient(&ws->in->micro, &ws->in->rows, c, &p);
-        apply_update(ws, step, 1, g + at, &(parameter_rows){ws->net->weights[0] + at, stride, rows, columns, stride});
+        apply_update(ws, step, 0, g + at, &(parameter_rows){ws->net->weights[0] + at, stride, rows, columns, stride});
     }
 }
 
@@ -178,7 +256,7 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
                     &ws->in->rows, i, i + rows,
                     &(first_product){m, left, ws->right, ws->delta, stride, g - i * columns - left, columns, NULL});
             }
-            apply_update(ws, step, 1, g,
+            apply_update(ws, step, l, g,
                          &(parameter_rows){net->weights[l] + i * stride + left, stride, rows, columns, columns});
         }
     }

@@ -10,6 +10,7 @@
 #include "../gemm/micro_batch.h"
 #include "../gemm/online_micro_batch.h"
 #include "../gemm/stored_block_csc.h"
+#include "activations.h"
 
 /* A block's inputs, in one of the plan's ways. */
 typedef struct {
@@ -66,9 +67,12 @@ typedef struct {
     real *local;   /* (1 + slots, size) parameters and state */
     int in_panels; /* does the first layer of these lie panel by panel? */
     real **a;      /* layers + 1 of them: a[l + 1] (block, strides[l]) is layer l's output */
+    /* layers + 1 of them: z[l + 1] (block, strides[l]) of layer l, where the way back needs it; else NULL */
+    real **z;
     /* (sizes[l + 1], strides[l - 1]) layer l's weights for the way back, in whole fours of rows; NULL for layer 0 */
     real **transposed;
     real *delta, *before; /* (block, widest stride) dL/dz of a layer and of the one before it */
+    double *scales; /* (layers, 2) of the gradients of weights and biases, where norms are clipped; see epoch.h */
     real *gradient; /* laid out as params; thread 0 has SPLITS of them for long batches */
     /* thread 0's (2, partial_room): partial sums of z, of two batches in turn, as those of one must not overwrite those
        of the batch before */
@@ -79,6 +83,8 @@ typedef struct {
     fnn_interrupt *interrupt; /* NULL in all threads but one */
     uint64_t control; /* the caller's float environment, in which it runs */
     int *stop; /* set once it says so; read by all threads */
+    const int64_t *order; /* of the epoch, */
+    real *outputs; /* (rows, outputs) and where the outputs of each of its rows go, or NULL */
     double loss; /* summed over the samples seen */
     int64_t correct;
 } workspace;
@@ -160,15 +166,17 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
     here.later_at = net->weights[here.split_layer] + net->sizes[here.split_layer] * net->strides[here.split_layer];
     here.later_size = here.size - here.later_at;
     here.a = arena_take(&at, (net->layers + 1) * sizeof *here.a);
+    here.z = arena_take(&at, (net->layers + 1) * sizeof *here.z);
     here.transposed = arena_take(&at, net->layers * sizeof *here.transposed);
     real *byte_value = arena_take(&at, 256 * sizeof(real));
     here.in = place_inputs(&at, net, block, byte_value);
     if (plan->reads_ahead) here.next = place_inputs(&at, net, block, byte_value);
     for (int64_t l = 0; l < net->layers; l++) {
-        real *a = arena_take(&at, block * net->strides[l] * sizeof(real)), *transposed = NULL;
+        real *a = arena_take(&at, block * net->strides[l] * sizeof(real)), *transposed = NULL, *z = NULL;
         if (goes_back && l > 0)
             transposed = arena_take(&at, (net->sizes[l + 1] + 3) / 4 * 4 * net->strides[l - 1] * sizeof(real));
-        if (arena) here.a[l + 1] = a, here.transposed[l] = transposed;
+        if (goes_back && is_of_z(net->activations[l])) z = arena_take(&at, block * net->strides[l] * sizeof(real));
+        if (arena) here.a[l + 1] = a, here.z[l + 1] = z, here.transposed[l] = transposed;
         if (net->strides[l] > widest) widest = net->strides[l];
     }
     here.offset.z = arena_take(&at, stride * sizeof(real));
@@ -179,6 +187,7 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
         here.offset.delta_sum = arena_take(&at, stride * sizeof(real));
     }
     if (trains) {
+        if (is_long) here.scales = arena_take(&at, 2 * net->layers * sizeof(double));
         here.partial_room = SPLITS * block * (net->strides[here.split_layer] + (online ? GRAM_STRIDE : 0));
         if (!is_long) here.gradient = arena_take(&at, here.size * sizeof(real));
         if (leads && is_long) here.gradient = arena_take(&at, SPLITS * here.size * sizeof(real));
