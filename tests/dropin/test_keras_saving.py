@@ -178,7 +178,7 @@ def forged(path, change):
         (lambda c: c["compiled"].update(iterations=-1), "iterations: expected an integer of at least 0"),
         (lambda c: c["compiled"].update(has_state=False), "tensors biases.0"),
         (lambda c: c["compiled"].update(metrics=["mae"]), "metrics: expected 'accuracy'"),
-        (lambda c: c["compiled"]["optimizer"].update({"class": "RMSprop"}), "class: expected one of SGD, Adam"),
+        (lambda c: c["compiled"]["optimizer"].update({"class": "Adamax"}), "class: expected one of SGD, RMSprop"),
         (lambda c: c["compiled"]["optimizer"]["config"].update(epsilon=0), "epsilon: expected a finite number above 0"),
         (lambda c: c["compiled"]["loss"].update({"class": "MeanSquaredError"}), "from_logits: expected no such option"),
         (lambda c: c["compiled"]["loss"]["config"].update(from_logits=True), "softmax ones for"),

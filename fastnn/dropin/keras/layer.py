@@ -27,8 +27,7 @@ def own_name(name: str | None, owner: object) -> str:
         if not isinstance(name, str):
             checks.unsupported("name", "a string", name)
         return name
-    words = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", getattr(owner, "kind", type(owner).__name__))
-    base = re.sub("([a-z])([A-Z])", r"\1_\2", words).lower()
+    base = snake_case(getattr(owner, "kind", type(owner).__name__))
     count = _names[base]
     _names[base] += 1
     return f"{base}_{count}" if count else base
@@ -37,6 +36,12 @@ def own_name(name: str | None, owner: object) -> str:
 def restart_names() -> None:
     """Make names up from the first on again."""
     _names.clear()
+
+
+def snake_case(name: str) -> str:
+    """A class's name as Keras makes names of it: "leaky_re_lu" of LeakyReLU."""
+    words = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def checked_shape(argument: str, value: object) -> Shape:

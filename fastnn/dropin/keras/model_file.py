@@ -147,7 +147,7 @@ def _tensors(config: Config) -> list[Tensor]:
 
 
 _LAYERS: dict[str, type[Layer]] = {"Dense": Dense, "Flatten": Flatten, "Dropout": Dropout}
-_OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {"SGD": optimizers.SGD, "Adam": optimizers.Adam}
+_OPTIMIZERS = optimizers.CLASSES
 _LOSSES: dict[str, type[losses.Loss]] = {
     kind.__name__: kind
     for kind in (

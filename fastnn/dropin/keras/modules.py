@@ -52,6 +52,7 @@ OLDER_MODULES = {
     "optimizers.gradient_descent_v2": "optimizers",
     "optimizers.legacy": "optimizers",
     "optimizers.rmsprop_v2": "optimizers",
+    "optimizers.schedules": "schedules",
     "utils.all_utils": "utils",
     "utils.conv_utils": "utils",
     "utils.data_utils": "utils",

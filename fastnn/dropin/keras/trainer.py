@@ -149,7 +149,8 @@ class Trainer:
     def _run(self, step: dropout.Part, batch_size: int, tick: Tick | None) -> EpochResult:
         optimizer, network = self.optimizer, self.network
         state, rule = optimizer.state_for(network), optimizer.rule()
-        epoch = EpochArgs(step.order, batch_size, rule, step.masks)
+        rates = optimizer.rates(-(-len(step.order) // batch_size))
+        epoch = EpochArgs(step.order, batch_size, rule, step.masks, rates)
         try:
             result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
         except DivergenceError as error:
