@@ -62,6 +62,7 @@ PUBLIC = {
         "MeanSquaredError",
         "SparseCategoricalCrossentropy",
     ],
+    "fastnn.dropin.keras.metrics": ["AUC", "MeanAbsoluteError", "Metric", "Precision", "mse"],
     "fastnn.dropin.keras.models": ["Sequential", "load_model"],
     "fastnn.dropin.keras.optimizers": ["SGD", "Adam", "get"],
     "fastnn.dropin.keras.saving": ["load_model", "save_model"],

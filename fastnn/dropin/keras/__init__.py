@@ -27,12 +27,14 @@ from . import config as config
 from . import datasets as datasets
 from . import layers as layers
 from . import losses as losses
+from . import metrics as metrics
 from . import models as models
 from . import optimizers as optimizers
 from . import saving as saving
 from . import utils as utils
 from .layers import Input as Input
 from .layers import Layer as Layer
+from .metrics import Metric as Metric
 from .models import Model as Model
 from .models import Sequential as Sequential
 from .modules import complete_keras
@@ -43,6 +45,7 @@ __version__ = "3.15.1"  # of the Keras whose behaviour is followed
 __all__ = [
     "Input",
     "Layer",
+    "Metric",
     "Model",
     "Sequential",
     "activations",
@@ -52,6 +55,7 @@ __all__ = [
     "datasets",
     "layers",
     "losses",
+    "metrics",
     "models",
     "optimizers",
     "saving",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ...io.atomic import StrPath
 from ...kernels.spec import FloatArray
 from .logs import Logs
+from .metrics import Metric
 
 
 class RunningModel(Protocol):
@@ -16,7 +17,7 @@ class RunningModel(Protocol):
     stop_training: bool
 
     @property
-    def metrics_names(self) -> list[str]: ...
+    def metrics(self) -> list[Metric]: ...
     def get_weights(self) -> list[FloatArray]: ...
     def set_weights(self, weights: Sequence[FloatArray]) -> None: ...
     def save(self, filepath: StrPath) -> None: ...

@@ -70,9 +70,10 @@ class _Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if self.mode != "auto" or name == "loss":
             return self.mode == "max"
-        if Logs(dict.fromkeys(self.model.metrics_names)).known(name) is None:
+        metric = Logs({metric.name: metric for metric in self.model.metrics}).get(name)
+        if metric is None or metric._direction is None:
             raise InvalidArgumentError("mode", f"'min' or 'max', which {self.monitor} does not tell", "'auto'")
-        return True
+        return metric._direction == "up"
 
 
 class EarlyStopping(_Monitor):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ... import checks
-from ...errors import FastnnError, InvalidArgumentError
+from ...errors import FastnnError, InvalidArgumentError, callers_depth
 from ...io import tensor_file
 from ...io.atomic import StrPath
 from ...io.tensor_file import Config, Form, Tensor, layer_arrays, layer_tensors
 from ...kernels.params import bias_views, weight_views
 from ...kernels.spec import FloatArray
-from . import losses, optimizers
+from . import losses, metrics, optimizers
+from .figures import Compiled
 from .layer import Layer, checked_shape
 from .layers import Dense, Dropout, Flatten
 from .network import Network, Plan, plan
@@ -46,7 +48,8 @@ def write(filepath: StrPath, model: Saved) -> None:
             "iterations": optimizer.iterations,
             "has_state": optimizer.built,
             "loss": _described(trainer.loss, _LOSSES),
-            "metrics": list(trainer.metrics),
+            "metrics": _metrics(trainer.metrics.plain),
+            "weighted_metrics": _metrics(trainer.metrics.weighted),
         }
     config = {
         "name": model.name,
@@ -80,12 +83,23 @@ def read(filepath: StrPath, compile: bool) -> Saved:
 
 def _trainer(network: Network, compiled: dict[str, Any], arrays: dict[str, FloatArray]) -> Trainer:
     optimizer = _made(compiled["optimizer"], _OPTIMIZERS)
-    trainer = Trainer(network, optimizer, _made(compiled["loss"], _LOSSES), tuple(compiled["metrics"]))
+    compiled_metrics = Compiled(compiled["metrics"], compiled["weighted_metrics"])
+    trainer = Trainer(network, optimizer, _made(compiled["loss"], _LOSSES), compiled_metrics)
     optimizer.iterations = compiled["iterations"]
     if compiled["has_state"]:
         for i, slot in enumerate(optimizer.state_for(network)):
             _fill(network, slot, arrays, _slot(i))
     return trainer
+
+
+def _metrics(given: list[Any]) -> list[Any]:
+    """Names as they are, and objects of Keras' kinds by their descriptions; a program's own cannot be loaded again."""
+    own = [each for each in given if not isinstance(each, str) and type(each) not in metrics.CLASSES.values()]
+    if own:
+        names = ", ".join(metrics.name_of(each) for each in own)
+        warnings.warn(f"the file goes without the metrics {names}, which are no strings", stacklevel=callers_depth())
+    kept = [each for each in given if each not in own]
+    return [each if isinstance(each, str) else metrics.serialize(each) for each in kept]
 
 
 def _views(network: Network, vector: FloatArray, prefix: str) -> dict[str, FloatArray]:
@@ -131,7 +145,8 @@ def _check(config: Config) -> None:
     if len(_plan(config).sizes) < 2:
         raise InvalidArgumentError("layers", "at least one Dense layer", config["layers"])
     if compiled := config["compiled"]:
-        types = {"optimizer": dict, "iterations": int, "has_state": bool, "loss": dict, "metrics": list}
+        types = {"optimizer": dict, "iterations": int, "has_state": bool, "loss": dict}
+        types |= {"metrics": list, "weighted_metrics": list}
         if {key: type(value) for key, value in compiled.items()} != types:
             raise InvalidArgumentError("compiled", f"values {types}", compiled)
         checks.integer("iterations", compiled["iterations"], low=0)

@@ -17,9 +17,11 @@ from ...nn.fit import HELD_OUT_NAMES
 from . import config, losses, model_file, optimizers, randomness, summary
 from .callback import History
 from .data import Samples, array, class_weights, rows_of, samples, split, validation_samples
+from .figures import Compiled
 from .hooks import Hooks, checked, checked_verbose
 from .layer import KerasTensor, Layer, Shape, batch_shape, no_chain, parts
 from .layers import Dense, Dropout, InputLayer
+from .metrics import Metric
 from .network import Network
 from .progress import ProgressBar
 from .subset import outside, refuse
@@ -78,7 +80,7 @@ class Model(Layer):
         self.network: Network | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
-        self.metrics: tuple[str, ...] = ()
+        self.compiled_metrics = Compiled()
         self.history: History | None = None
         self.stop_training = False
         self._input_shape: Shape | None = None
@@ -168,7 +170,12 @@ class Model(Layer):
     @property
     def metrics_names(self) -> list[str]:
         """The figures of ``fit`` and ``evaluate``."""
-        return ["loss", *self.metrics]
+        return ["loss", *self.compiled_metrics.names]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that it was compiled with."""
+        return self.compiled_metrics.objects()
 
     def summary(
         self,
@@ -194,7 +201,8 @@ class Model(Layer):
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: object = None,
+        weighted_metrics: object = None,
         **options: Any,
     ) -> None:
         """Set how to train.
@@ -205,22 +213,16 @@ class Model(Layer):
         loss : "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy",
             "mean_squared_error" or "mse", or an instance of :mod:`fastnn.dropin.keras.losses`. Cross-entropies need a
             softmax or sigmoid output, or from_logits=True and a linear one.
-        metrics : "accuracy" or "acc", the share of samples whose largest output is that of their class or, with one
-            output, is on the right side of 0.5; or the same by its longer
-            name: "sparse_categorical_accuracy", "categorical_accuracy" or "binary_accuracy".
+        metrics : names of :mod:`fastnn.dropin.keras.metrics`, its objects or functions f(y_true, y_pred), in a list.
+            "accuracy" or "acc" is, as targets and outputs have it, how often the largest output is that of the class
+            or, with one output, how often y = (a > 0.5).
+        weighted_metrics : the same, weighted with the samples' weights.
         """
         accepted = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
         refuse("compile", options, **accepted)
         compiled = optimizers.get(optimizer), losses.get(loss)
-        if metrics is None:
-            metrics = []
-        if not isinstance(metrics, list | tuple):
-            checks.unsupported("metrics", "a list of names, such as ['accuracy']", metrics)
-        for i, metric in enumerate(metrics):
-            if not isinstance(metric, str):
-                checks.unsupported(f"metrics[{i}]", "the name of an accuracy", metric)
+        self.compiled_metrics = Compiled(metrics, weighted_metrics)
         self.optimizer, self.loss = compiled
-        self.metrics = tuple(metrics)
         if self.network is not None:
             self._trainer()  # raises for what does not go together
 
@@ -285,7 +287,7 @@ class Model(Layer):
         data = trainer.data(given, ("x", "y"))
         validation_set = None if held_out is None else trainer.data(held_out, HELD_OUT_NAMES)
         history = History()
-        hooks = self._hooks([*checked(callbacks), history], verbose, last, len(data.X), size)
+        hooks = self._hooks([*checked(callbacks), history], verbose, last, len(given.x), size)
         self.history, self.stop_training = history, False
         trainer.fit(data, validation_set, size, range(first, last), shuffle, hooks)
         return history
@@ -308,7 +310,7 @@ class Model(Layer):
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         trainer = self._trainer(given.x)
         data, size = trainer.data(given, ("x", "y")), _batch_size(batch_size)
-        hooks = self._hooks(checked(callbacks), verbose, 1, len(data.X), size)
+        hooks = self._hooks(checked(callbacks), verbose, 1, len(given.x), size)
         return self._result(trainer.evaluate(data, size, hooks, ("x", "y")), return_dict)
 
     def predict(
@@ -386,7 +388,7 @@ class Model(Layer):
     def _trainer(self, x: Any = None) -> Trainer:
         if self.optimizer is None or self.loss is None:
             raise FastnnError("You must call `compile()` before using the model.")
-        return Trainer(self._network(x), self.optimizer, self.loss, self.metrics)
+        return Trainer(self._network(x), self.optimizer, self.loss, self.compiled_metrics)
 
     def _hooks(self, callbacks: list[Any], verbose: object, epochs: int, count: int, size: int) -> Hooks:
         params = {"verbose": checked_verbose(verbose), "epochs": epochs, "steps": math.ceil(count / size)}
@@ -399,7 +401,7 @@ class Model(Layer):
         if return_dict:
             return logs
         figures = [logs[name] for name in self.metrics_names]
-        return figures if self.metrics else figures[0]
+        return figures if len(figures) > 1 else figures[0]
 
 
 class Sequential(Model):
@@ -466,7 +468,8 @@ def load_model(filepath: StrPath, custom_objects: object = None, compile: bool =
     model._layers, model.network, model._input_shape = saved.layers, saved.network, saved.network.input_shape
     model._link()
     if saved.trainer is not None:
-        model.optimizer, model.loss, model.metrics = saved.trainer.optimizer, saved.trainer.loss, saved.trainer.metrics
+        model.optimizer, model.loss = saved.trainer.optimizer, saved.trainer.loss
+        model.compiled_metrics = saved.trainer.metrics
     return model
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import sys
 import time
+from typing import Any
+
+import numpy as np
 
 from .callback import Callback
 from .logs import Logs
@@ -106,7 +109,8 @@ def _clock(seconds: float) -> str:
     return f"{math.floor(seconds)}s"
 
 
-def _figure(value: float) -> str:
+def _figure(value: Any) -> str:
+    value = float(np.mean(value))  # of several, the mean, as Keras shows it
     return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,42 +12,19 @@ from ... import checks
 from ...checks import Inputs
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
-from ...kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
+from ...kernels.spec import ACTIVATIONS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
 from ...nn import fit as training
 from ...nn.evaluate import evaluate
 from ...nn.fit import HELD_OUT_NAMES
 from . import dropout, randomness
 from .callbacks import TerminateOnNaN
 from .data import Samples, rows_of
+from .figures import Compiled, Figures, Given, logits
 from .hooks import Hooks
 from .logs import Logs
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
-
-
-@dataclass
-class Figures:
-    """Means over the samples seen so far."""
-
-    metrics: tuple[str, ...]
-    loss: float = 0.0
-    correct: float = 0.0
-    count: int = 0
-
-    def add(self, loss: float, correct: float, count: int) -> None:
-        self.loss += loss
-        self.correct += correct
-        self.count += count
-
-    def logs(self) -> Logs:
-        """The means by name, in Keras' order."""
-        accuracy = self.correct / self.count
-        return Logs(sorted({"loss": self.loss / self.count, **dict.fromkeys(self.metrics, accuracy)}.items()))
-
-    def undefined(self) -> Logs:
-        """NaN by name, of an epoch that diverged."""
-        return Logs(dict.fromkeys(sorted(["loss", *self.metrics]), math.nan))
 
 
 @dataclass
@@ -61,64 +37,59 @@ class Trainer:
     network: Network
     optimizer: Optimizer
     loss: Loss
-    metrics: tuple[str, ...]
+    metrics: Compiled
     net: Net = field(init=False)  # ends in the loss
 
     def __post_init__(self) -> None:
         if self.network.plan.rates[-1]:
             raise InvalidArgumentError("layers", "no Dropout after the last Dense layer", "one")
         self.net = self.loss.net(self.network)
-        for name in self.metrics:
-            self._check_metric(name)
 
     @property
     def outputs(self) -> int:
         return self.network.plan.sizes[-1]
 
-    def _check_metric(self, name: str) -> None:
-        """Refuse the kinds of accuracy that are another figure than the kernels' count of right answers."""
-        binary = self.outputs == 1
-        kind = "binary_accuracy" if binary else ("" if not self.loss.labels else "sparse_") + "categorical_accuracy"
-        if name not in ("accuracy", "acc", kind):
-            raise InvalidArgumentError("metrics", f"'accuracy' or '{kind}' for {self.loss.name}", repr(name))
-        if binary and self.loss.from_logits:
-            expected = "none for logits of one output, which Keras compares with 0.5"
-            raise InvalidArgumentError("metrics", expected, repr(name))
+    @property
+    def _taken_back(self) -> str:
+        """The activation that the loss has in place of none, where outputs are logits."""
+        last, own = (int(net.activations[-1]) for net in (self.net, self.network.net))
+        return ACTIVATIONS[last] if last != own else ""
 
-    def data(self, given: Samples, names: tuple[str, str]) -> Data:
-        """The samples as the kernels take them."""
+    def data(self, given: Samples, names: tuple[str, str]) -> Given:
+        """The samples as the kernels take them, and as metrics do."""
         dtype = self.network.dtype
         X, scale = rows_of(names[0], given.x, self.network.input_shape, dtype)
         y = given.y
         if y.ndim > 2 and y.shape[1:] == self.network.plan.outputs:
             y = y.reshape(len(y), -1)
+        own = y.astype(dtype) if y.dtype.kind == "f" else y
+        own = own.reshape(-1, 1) if self.outputs == 1 and own.ndim == 1 else own
         y = self.loss.targets(names[1], y, len(X), self.outputs, dtype)
-        if self.metrics and self.outputs == 1 and not ((y == 0) | (y == 1)).all():
-            raise InvalidArgumentError(names[1], f"targets 0 and 1 for {self.metrics[0]!r} of one output", "others")
         factor, weights = self.loss.factor(self.outputs), given.weights
         if weights is None and factor != 1:
             weights = np.ones(len(X))
-        return Data(X, scale, y, None if weights is None else checks.for_kernels(weights * factor, dtype))
+        data = Data(X, scale, y, None if weights is None else checks.for_kernels(weights * factor, dtype))
+        return Given(data, own, None if given.weights is None else given.weights.astype(dtype))
 
     def fit(
-        self, data: Data, held_out: Data | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
+        self, given: Given, held_out: Given | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
     ) -> None:
         """Run epochs, and validate after each, until they are over or a callback sets ``model.stop_training``."""
-        data = training.packed(data, self.net, len(epochs))
+        given = given._replace(data=training.packed(given.data, self.net, len(epochs)))
         hooks.call("on_train_begin", {})
         logs = Logs()
         for epoch in epochs:
             hooks.call("on_epoch_begin", epoch, {})
-            count = len(data.X)
+            count = len(given.data.X)
             order = randomness.generator().permutation(count) if shuffle else np.arange(count)
             try:
-                logs = self.epoch(data, order, batch_size, hooks)
+                logs = self.epoch(given, order, batch_size, hooks)
             except DivergenceError as error:
                 watcher = hooks.first(TerminateOnNaN)
                 if watcher is None or watcher.raise_error:
                     raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
                 watcher.terminate(error.updates or 0)
-                logs = Figures(self.metrics).undefined()
+                logs = self._figures(given, batch_size).undefined()
             if held_out is not None:
                 found = self.evaluate(held_out, batch_size, hooks, HELD_OUT_NAMES)
                 logs.update({f"val_{name}": figure for name, figure in found.items()})
@@ -127,30 +98,42 @@ class Trainer:
                 break
         hooks.call("on_train_end", logs)
 
-    def epoch(self, data: Data, order: IntArray, batch_size: int, hooks: Hooks) -> Logs:
+    def epoch(self, given: Given, order: IntArray, batch_size: int, hooks: Hooks) -> Logs:
         """Train on the rows ``order``; return the means of what was measured before each update."""
-        figures, batches = Figures(self.metrics), 0
+        data, batches, seen = given.data, 0, 0
+        figures = self._figures(given, batch_size)
+        figures.check_taken_back()
         batchwise = hooks.wants_batches("train")
         for part in dropout.parts(self.network, data, order, batch_size, randomness.generator()):
             one_by_one = batchwise or hooks.model.stop_training  # which ends the epoch after its first batch
             for step in part.batches(batch_size) if one_by_one else [part]:
                 if batchwise:
                     hooks.call("on_train_batch_begin", batches, {})
+                rows = order[seen : seen + len(step.order)]
+                outputs = None
+                if figures.needs_outputs:
+                    outputs = np.empty((len(rows), self.outputs), self.network.dtype)
                 with _blaming(data, ("x", "y"), batches):
-                    result = self._run(step, batch_size, hooks.ticker(batches))
-                figures.add(result.loss, result.correct, len(step.order))
+                    result = self._run(step, batch_size, outputs, hooks.ticker(batches))
+                if outputs is not None and self._taken_back:
+                    outputs = logits(outputs, self._taken_back)
+                figures.add(result.loss, result.correct, rows, outputs)
                 batches += result.batches
+                seen += len(rows)
                 if batchwise:
                     hooks.call("on_train_batch_end", batches - 1, figures.logs())
                 if hooks.model.stop_training:
                     return figures.logs()
         return figures.logs()
 
-    def _run(self, step: dropout.Part, batch_size: int, tick: Tick | None) -> EpochResult:
+    def _figures(self, given: Given, batch_size: int) -> Figures:
+        return Figures(self.metrics, given, self.outputs, batch_size, self._taken_back)
+
+    def _run(self, step: dropout.Part, batch_size: int, outputs: FloatArray | None, tick: Tick | None) -> EpochResult:
         optimizer, network = self.optimizer, self.network
         state, rule = optimizer.state_for(network), optimizer.rule()
         rates = optimizer.rates(-(-len(step.order) // batch_size))
-        epoch = EpochArgs(step.order, batch_size, rule, step.masks, rates)
+        epoch = EpochArgs(step.order, batch_size, rule, step.masks, rates, outputs)
         try:
             result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
         except DivergenceError as error:
@@ -159,10 +142,10 @@ class Trainer:
         optimizer.iterations += result.batches
         return result
 
-    def evaluate(self, data: Data, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> Logs:
+    def evaluate(self, given: Given, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> Logs:
         """The means over all samples, without dropout."""
         hooks.call("on_test_begin", {})
-        figures = Figures(self.metrics)
+        data, figures = given.data, self._figures(given, batch_size)
         batchwise = hooks.wants_batches("test")
         for batch, rows in enumerate(_slices(len(data.X), batch_size if batchwise else len(data.X))):
             if batchwise:
@@ -170,7 +153,11 @@ class Trainer:
             part = dropout.taken(data, rows)
             with _blaming(data, names):
                 loss, accuracy = evaluate(self.net, self.network.params, part, names)
-            figures.add(loss * len(part.X), accuracy * len(part.X), len(part.X))
+                outputs = None
+                if figures.needs_outputs:
+                    outputs = np.empty((len(part.X), self.outputs), self.network.dtype)
+                    get_backend().forward(self.network.net, self.network.params, part.X, part.scale, outputs)
+            figures.add(loss * len(part.X), accuracy * len(part.X), rows, outputs)
             if batchwise:
                 hooks.call("on_test_batch_end", batch, figures.logs())
         logs = figures.logs()
