@@ -128,12 +128,15 @@ def read(path: StrPath, form: Form) -> tuple[Config, dict[str, FloatArray]]:
     return config, {t.name: np.frombuffer(data[t.name], little_endian).reshape(t.shape) for t in tensors}
 
 
-def layer_tensors(sizes: Sequence[int], bias: bool, prefix: str = "") -> list[Tensor]:
-    """A network's weights (inputs, outputs) and, with ``bias``, biases (outputs,), layer by layer."""
+def layer_tensors(sizes: Sequence[int], bias: bool | Sequence[bool], prefix: str = "") -> list[Tensor]:
+    """A network's weights (inputs, outputs) and biases (outputs,), layer by layer: biases in all layers or in none.
+
+    ``bias`` may also say it of each layer.
+    """
     tensors = []
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         tensors.append(Tensor(f"{prefix}weights.{layer}", (fan_in, fan_out)))
-        if bias:
+        if bias if isinstance(bias, bool) else bias[layer]:
             tensors.append(Tensor(f"{prefix}biases.{layer}", (fan_out,)))
     return tensors
 

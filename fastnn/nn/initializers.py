@@ -22,12 +22,16 @@ def _glorot(rng: np.random.Generator, fan_in: int, fan_out: int) -> FloatArray:
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
 
-def _truncated_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> FloatArray:
-    # values beyond two standard deviations are drawn again
-    values = rng.normal(size=(fan_in, fan_out))
+def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Standard normal numbers, of which those beyond 2 are drawn again."""
+    values = rng.normal(size=shape)
     while (outside := np.abs(values) > 2).any():
         values[outside] = rng.normal(size=int(outside.sum()))
-    return values / math.sqrt(fan_in)
+    return values
+
+
+def _truncated_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> FloatArray:
+    return truncated_normal(rng, (fan_in, fan_out)) / math.sqrt(fan_in)
 
 
 InitializerName = Literal["normal", "normal_scaled", "rashid", "he", "glorot", "truncated_normal"]

@@ -25,11 +25,13 @@ from . import backend as backend
 from . import callbacks as callbacks
 from . import config as config
 from . import datasets as datasets
+from . import initializers as initializers
 from . import layers as layers
 from . import losses as losses
 from . import metrics as metrics
 from . import models as models
 from . import optimizers as optimizers
+from . import regularizers as regularizers
 from . import saving as saving
 from . import utils as utils
 from .layers import Input as Input
@@ -53,11 +55,13 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "initializers",
     "layers",
     "losses",
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
     "saving",
     "utils",
 ]

@@ -14,8 +14,7 @@ from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.params import Parameters
 from ...kernels.records import LEAKY_SLOPE
 from ...kernels.spec import FloatArray
-from ...nn.initializers import INITIALIZERS
-from . import activations
+from . import activations, initializers, regularizers
 from .activations import Activation, Function
 from .layer import KerasTensor, Layer, Shape
 from .subset import outside, refuse
@@ -80,24 +79,48 @@ class Dense(Layer):
     units : the number of outputs.
     activation : None, a name or a function of :mod:`fastnn.dropin.keras.activations`; softmax for the last layer alone.
     use_bias : whether there is a bias.
+    kernel_initializer, bias_initializer : how kernel and bias start: a name or an instance of
+        :mod:`fastnn.dropin.keras.initializers`.
+    kernel_regularizer : what the kernel adds to the loss: a name or an instance of
+        :mod:`fastnn.dropin.keras.regularizers`.
     input_shape, input_dim : of a first layer, where no Input says it.
 
-    The kernel starts Glorot uniform, the bias zero. Raises FastnnError for any other option of Keras'.
+    Keras 1's ``output_dim``, ``bias``, ``init``, ``W_regularizer`` and the like are other names of these. Raises
+    FastnnError for regularizers of anything else, for constraints and for any other option of Keras'.
     """
 
     def __init__(
         self,
-        units: int,
+        units: int | None = None,
         activation: str | Function | None = None,
         use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: None = None,
+        activity_regularizer: None = None,
+        kernel_constraint: None = None,
+        bias_constraint: None = None,
         *,
         name: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(name, options, kernel_initializer="glorot_uniform", bias_initializer="zeros")
+        units, use_bias = options.pop("output_dim", units), options.pop("bias", use_bias)
+        kernel_initializer = options.pop("init", kernel_initializer)
+        kernel_regularizer = options.pop("W_regularizer", kernel_regularizer)
+        options |= {
+            "bias_regularizer": options.pop("b_regularizer", bias_regularizer),
+            "activity_regularizer": activity_regularizer,
+            "kernel_constraint": options.pop("W_constraint", kernel_constraint),
+            "bias_constraint": options.pop("b_constraint", bias_constraint),
+        }
+        super().__init__(name, options)
         self.units = checks.integer("units", units, low=1)
         self.activation = activations.get(activation)
         self.use_bias = checks.boolean("use_bias", use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer or "glorot_uniform")
+        self.bias_initializer = initializers.get(bias_initializer or "zeros")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.home: tuple[Parameters, int] | None = None  # where its weights lie: in which layer of which network's
 
     @property
@@ -141,11 +164,20 @@ class Dense(Layer):
             return
         self.home = parameters([shape[0], self.units], [self.use_bias], dtype), 0
         if rng is not None:
-            self.kernel[:] = INITIALIZERS["glorot"][0](rng, *self.kernel.shape)
+            self.kernel[:] = self.kernel_initializer.numbers(self.kernel.shape, rng)
+            if self.bias is not None:
+                self.bias[:] = self.bias_initializer.numbers(self.bias.shape, rng)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"units": self.units, "activation": self.activation.__name__, "use_bias": self.use_bias}
-        return super().get_config() | own
+        regularizer = self.kernel_regularizer
+        return super().get_config() | {
+            "units": self.units,
+            "activation": self.activation.__name__,
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": None if regularizer is None else regularizers.serialize(regularizer),
+        }
 
     def _view(self, name: str, index: int) -> FloatArray:
         if self.home is None:
@@ -274,10 +306,16 @@ class Dropout(Layer):
         return super().get_config() | {"rate": self.rate}
 
 
+# What a file may name: all but the input.
+CLASSES: dict[str, type[Layer]] = {
+    kind.__name__: kind for kind in (Activation, Dense, Dropout, ELU, Flatten, LeakyReLU, ReLU, Reshape, Softmax)
+}
+
+
 def parameters(sizes: list[int], bias: list[bool], dtype: DTypeLike) -> Parameters:
     """Zeros for layers of these sizes, or an InvalidArgumentError where there is too little memory."""
     try:
-        return Parameters.zeros(sizes, ["identity"] * len(bias), "mean_squared_error", bias[0], np.dtype(dtype))
+        return Parameters.zeros(sizes, ["identity"] * len(bias), "mean_squared_error", bias, np.dtype(dtype))
     except (MemoryError, OverflowError, ValueError):
         raise InvalidArgumentError("layers", "a network that fits in memory", f"sizes {sizes}") from None
 

@@ -16,7 +16,7 @@ from ...kernels.spec import FloatArray
 from . import losses, metrics, optimizers
 from .figures import Compiled
 from .layer import Layer, checked_shape
-from .layers import Dense, Dropout, Flatten
+from .layers import CLASSES
 from .network import Network, Plan, plan
 from .trainer import Trainer
 
@@ -54,7 +54,7 @@ def write(filepath: StrPath, model: Saved) -> None:
     config = {
         "name": model.name,
         "input_shape": list(network.input_shape),
-        "layers": [_described(layer, _LAYERS) for layer in model.layers],
+        "layers": [_described(layer, CLASSES) for layer in model.layers],
         "compiled": compiled,
         "dtype": network.dtype.name,
     }
@@ -134,7 +134,7 @@ def _made(description: object, classes: Mapping[str, type[Made]]) -> Made:
 
 
 def _stack(config: Config) -> list[Layer]:
-    return [_made(description, _LAYERS) for description in config["layers"]]
+    return [_made(description, CLASSES) for description in config["layers"]]
 
 
 def _plan(config: Config) -> Plan:
@@ -154,14 +154,13 @@ def _check(config: Config) -> None:
 
 
 def _tensors(config: Config) -> list[Tensor]:
-    sizes, _, bias, _, _ = _plan(config)
+    sizes, _, bias = _plan(config)[:3]
     compiled, slots = config["compiled"], 0
     if compiled and compiled["has_state"]:
         slots = _made(compiled["optimizer"], _OPTIMIZERS).slots
-    return [t for prefix in ["", *map(_slot, range(slots))] for t in layer_tensors(sizes, bias[0], prefix)]
+    return [t for prefix in ["", *map(_slot, range(slots))] for t in layer_tensors(sizes, bias, prefix)]
 
 
-_LAYERS: dict[str, type[Layer]] = {"Dense": Dense, "Flatten": Flatten, "Dropout": Dropout}
 _OPTIMIZERS = optimizers.CLASSES
 _LOSSES: dict[str, type[losses.Loss]] = {
     kind.__name__: kind

@@ -25,6 +25,8 @@ class Plan(NamedTuple):
     activations: list[str]
     bias: list[bool]
     rates: list[list[float]]  # of the dropouts on the inputs and on the outputs of each Dense layer
+    l1: tuple[float, ...]  # the penalty of each Dense layer is l1 sum |w| + l2 / 2 sum w^2
+    l2: tuple[float, ...]
     outputs: Shape
 
 
@@ -41,8 +43,6 @@ def plan(layers: Sequence[Layer], input_shape: Shape) -> Plan:
         elif isinstance(layer, Dense):
             if functions and functions[-1] == "softmax":
                 raise InvalidArgumentError(dense[-1].name, "softmax only in the last Dense layer", "another after it")
-            if dense and dense[-1].use_bias != layer.use_bias:
-                raise InvalidArgumentError(layer.name, f"use_bias={dense[-1].use_bias}, as before", layer.use_bias)
             dense.append(layer)
             functions.append(layer.kernels)
             rates.append([])
@@ -51,7 +51,10 @@ def plan(layers: Sequence[Layer], input_shape: Shape) -> Plan:
                 raise InvalidArgumentError(layer.name, "a Dense layer before it", "none")
             functions[-1] = _folded(layer, functions[-1], any(rates[-1]))
     sizes = [math.prod(input_shape), *(layer.units for layer in dense)]
-    return Plan(sizes, functions, [layer.use_bias for layer in dense], rates, shape)
+    penalties = [layer.kernel_regularizer for layer in dense]
+    l1 = tuple(0.0 if penalty is None else penalty.l1 for penalty in penalties)
+    l2 = tuple(0.0 if penalty is None else 2 * penalty.l2 for penalty in penalties)
+    return Plan(sizes, functions, [layer.use_bias for layer in dense], rates, l1, l2, shape)
 
 
 def _folded(layer: Activation, before: str, dropped: bool) -> str:
@@ -91,8 +94,8 @@ class Network:
             shape = layer.shape_after(shape)
         self._dense = [part for part in parts(layers) if isinstance(part, Dense)]
         self.dtype = self._dense[0].kernel.dtype
-        sizes, activations, bias, _, _ = self.plan
-        self.net, self.count = layout(sizes, activations, "mean_squared_error", bias[0], self.dtype)
+        sizes, activations, bias = self.plan[:3]
+        self.net, self.count = layout(sizes, activations, "mean_squared_error", bias, self.dtype)
         _ = self.params  # gathered at once, so that the views that anybody takes stay
 
     @property

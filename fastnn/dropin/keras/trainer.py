@@ -12,9 +12,9 @@ from ... import checks
 from ...checks import Inputs
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
-from ...kernels.spec import ACTIVATIONS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Tick
+from ...kernels.spec import ACTIVATIONS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from ...nn import fit as training
-from ...nn.evaluate import evaluate
+from ...nn.evaluate import evaluate, penalty
 from ...nn.fit import HELD_OUT_NAMES
 from . import dropout, randomness
 from .callbacks import TerminateOnNaN
@@ -44,6 +44,16 @@ class Trainer:
         if self.network.plan.rates[-1]:
             raise InvalidArgumentError("layers", "no Dropout after the last Dense layer", "one")
         self.net = self.loss.net(self.network)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether weights add to the loss."""
+        return any(self.network.plan.l1 + self.network.plan.l2)
+
+    def rule(self) -> Rule:
+        """The next update, with what the layers' regularizers add to the loss."""
+        plan = self.network.plan
+        return self.optimizer.rule()._replace(l1=plan.l1, l2=plan.l2) if self.penalised else self.optimizer.rule()
 
     @property
     def outputs(self) -> int:
@@ -105,7 +115,8 @@ class Trainer:
         figures.check_taken_back()
         batchwise = hooks.wants_batches("train")
         for part in dropout.parts(self.network, data, order, batch_size, randomness.generator()):
-            one_by_one = batchwise or hooks.model.stop_training  # which ends the epoch after its first batch
+            # The penalty changes from batch to batch; and stop_training ends the epoch after its first batch.
+            one_by_one = batchwise or self.penalised or hooks.model.stop_training
             for step in part.batches(batch_size) if one_by_one else [part]:
                 if batchwise:
                     hooks.call("on_train_batch_begin", batches, {})
@@ -131,7 +142,8 @@ class Trainer:
 
     def _run(self, step: dropout.Part, batch_size: int, outputs: FloatArray | None, tick: Tick | None) -> EpochResult:
         optimizer, network = self.optimizer, self.network
-        state, rule = optimizer.state_for(network), optimizer.rule()
+        state, rule = optimizer.state_for(network), self.rule()
+        added = penalty(self.net, network.params, rule) * len(step.order) if self.penalised else 0.0
         rates = optimizer.rates(-(-len(step.order) // batch_size))
         epoch = EpochArgs(step.order, batch_size, rule, step.masks, rates, outputs)
         try:
@@ -140,7 +152,7 @@ class Trainer:
             optimizer.iterations += error.updates or 0
             raise
         optimizer.iterations += result.batches
-        return result
+        return result._replace(loss=result.loss + added)
 
     def evaluate(self, given: Given, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> Logs:
         """The means over all samples, without dropout."""
@@ -153,6 +165,8 @@ class Trainer:
             part = dropout.taken(data, rows)
             with _blaming(data, names):
                 loss, accuracy = evaluate(self.net, self.network.params, part, names)
+                if self.penalised:
+                    loss += penalty(self.net, self.network.params, self.rule())
                 outputs = None
                 if figures.needs_outputs:
                     outputs = np.empty((len(part.X), self.outputs), self.network.dtype)
