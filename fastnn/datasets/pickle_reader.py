@@ -18,6 +18,8 @@ MAX_STRING_LINE = 1 << 26  # protocol 0's text form of an array takes several ti
 
 NUMBER = re.compile(rb"(-?[0-9]{1,19})L?")
 STRING = re.compile(rb"""(['"])(.*)\1""", re.DOTALL)
+INTEGERS = re.compile(rb"(?:K.|M..|J....)*", re.DOTALL)  # BININT1, BININT2, BININT
+INTEGER = re.compile(rb"K.|M..|J....", re.DOTALL)
 BAD_ESCAPE = re.compile(rb"""\\(?!['"nrt]|x[0-9a-fA-F]{2})""")
 
 
@@ -45,6 +47,13 @@ class PickleReader:
 
     def integer(self, n_bytes: int, *, signed: bool = False) -> int:
         return int.from_bytes(self._stream.read_exactly(n_bytes, "a pickle"), "little", signed=signed)
+
+    def integers(self) -> list[int]:
+        """The integers of the binary opcodes that follow, as far as the stream has them at hand."""
+        codes: list[bytes] = INTEGER.findall(self._stream.read_matching(INTEGERS))
+        return [
+            code[1] if len(code) == 2 else int.from_bytes(code[1:], "little", signed=len(code) == 5) for code in codes
+        ]
 
     def decimal(self) -> int:
         line = self.line()

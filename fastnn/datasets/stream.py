@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -92,6 +93,13 @@ class ByteStream:
         while len(data) < size and (chunk := self._file.read1(min(CHUNK_BYTES, size - len(data)))):
             data += chunk
             self._advance(len(chunk))
+        return data
+
+    def read_matching(self, pattern: re.Pattern[bytes]) -> bytes:
+        """Read what a pattern matches of the next bytes, as far as they are buffered: perhaps none."""
+        match = pattern.match(self._file.peek(1))  # type: ignore[attr-defined]  # which the files opened here have
+        data: bytes = self._file.read(match.end() if match else 0)
+        self._advance(len(data))
         return data
 
     def check_claim(self, size: int, what: str) -> None:
