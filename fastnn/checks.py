@@ -68,6 +68,15 @@ def boolean(argument: str, value: object) -> bool:
     return bool(value)
 
 
+def biases(value: object, layers: int) -> bool | list[bool]:
+    """Whether layers have biases: True, False, or one of them for each layer."""
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
+        return boolean("bias", value)
+    if len(value) != layers:
+        raise InvalidArgumentError("bias", f"True, False, or {layers} of them, one per layer", f"{len(value)} of them")
+    return [boolean(f"bias[{i}]", has) for i, has in enumerate(value)]
+
+
 def functions(argument: str, values: object) -> list[Callable[..., object]]:
     """A list of things to call."""
     try:
@@ -298,6 +307,12 @@ def probabilities(argument: str, targets: NDArray[Any], *, exclusive: bool = Fal
         index = tuple(int(i) for i in wrong[0])
         expected = "targets above 0 and below 1" if exclusive else "targets from 0 to 1"
         raise InvalidArgumentError(argument, expected, f"{targets[index]} at index {index}")
+
+
+def not_negative(argument: str, targets: NDArray[Any]) -> None:
+    """Refuse targets below 0."""
+    if len(targets) and (targets < 0).any():
+        raise InvalidArgumentError(argument, "numbers of at least 0 for a Poisson loss", targets.min())
 
 
 def rows_to_train(argument: str, count: int, share: float) -> int:

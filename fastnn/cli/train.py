@@ -9,9 +9,9 @@ import numpy as np
 from .. import checks, datasets, kernels, plots
 from ..errors import InvalidArgumentError
 from ..nn.explain import explain
-from ..nn.fit import optimizer_rule
 from ..nn.history import History
 from ..nn.mlp import MLP
+from ..nn.optimizer import optimizer_rule
 from .images import Split, check_sizes, loss_and_accuracy
 from .output import accuracy_line, check_outputs, print_json
 
@@ -66,7 +66,7 @@ def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
 def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> History:
     train, held_out = _hold_out(train, arguments.validation, arguments.seed)
     count = len(train[0])
-    rule = optimizer_rule(arguments.optimizer, arguments.learning_rate, arguments.momentum, False, arguments.l2)
+    rule = optimizer_rule(arguments.optimizer, arguments.learning_rate, arguments.momentum, l2=arguments.l2)
     if not arguments.json:
         shown = f"{len(held_out[0]):,} images held out" if held_out else f"{len(test[0]):,} test images"
         how = f"{arguments.optimizer}, learning rate {rule.learning_rate:g}, batches of {arguments.batch_size}"

@@ -21,11 +21,11 @@ class Saved(NamedTuple):
     activations: list[str]
     loss: str
     init: str
-    bias: bool
+    bias: bool | list[bool]  # one for all layers, or one for each
     dtype: str
     classes: list[Any] | None  # None: training has told none
     weights: Sequence[FloatArray]  # (inputs, outputs) per layer
-    biases: Sequence[FloatArray]  # (outputs,) per layer, or none
+    biases: Sequence[FloatArray]  # (outputs,) per layer that has them
 
 
 def write(path: StrPath, model: Saved) -> None:
@@ -36,7 +36,8 @@ def write(path: StrPath, model: Saved) -> None:
     whatever happens leaves the old file or the new one, and nothing else.
     """
     config = model._asdict()
-    weights, biases = config.pop("weights"), config.pop("biases")
+    weights, views = config.pop("weights"), iter(config.pop("biases"))
+    biases = [next(views) if has else None for has in _by_layer(model.bias, len(weights))]
     if model.classes is None:
         del config["classes"]
     tensor_file.write(path, _FORM, config, tensor_file.layer_arrays(weights, biases))
@@ -52,8 +53,12 @@ def read(path: StrPath) -> Saved:
     config, arrays = tensor_file.read(path, _FORM)
     layers = range(len(config["sizes"]) - 1)
     weights = [arrays[f"weights.{i}"] for i in layers]
-    biases = [arrays[f"biases.{i}"] for i in layers if config["bias"]]
+    biases = [arrays[f"biases.{i}"] for i in layers if f"biases.{i}" in arrays]
     return Saved(**{"classes": None, **config}, weights=weights, biases=biases)
+
+
+def _by_layer(bias: bool | list[bool], layers: int) -> list[bool]:
+    return [bias] * layers if isinstance(bias, bool) else bias
 
 
 def _check(config: dict[str, Any]) -> None:
@@ -62,6 +67,7 @@ def _check(config: dict[str, Any]) -> None:
     checks.layer_sizes(sizes)
     if [type(name) for name in activations] != [str] * (len(sizes) - 1):
         raise InvalidArgumentError("activations", "one name per layer", activations)
+    checks.biases(config["bias"], len(activations))
     if "classes" in config:
         _check_classes(config["classes"])
         count = max(sizes[-1], 2)
@@ -82,7 +88,7 @@ def _tensors(config: dict[str, Any]) -> list[Tensor]:
 
 _FORM = Form(
     "a fastnn model",
-    {"sizes": list, "activations": list, "loss": str, "init": str, "bias": bool, "dtype": str},
+    {"sizes": list, "activations": list, "loss": str, "init": str, "bias": (bool, list), "dtype": str},
     _check,
     _tensors,
     {"classes": list},

@@ -74,7 +74,8 @@ class Form(NamedTuple):
     """A kind of model: what its configuration holds and which tensors that asks for, in the order of the digest."""
 
     what: str  # "a fastnn model"
-    types: Mapping[str, type]  # of the configuration's values, key by key; one is "dtype", that of the tensors
+    # Of the configuration's values, key by key; one is "dtype", that of the tensors.
+    types: Mapping[str, type | tuple[type, ...]]
     check: Callable[[Config], None]  # raises FastnnError for values from which ``tensors`` cannot be told
     tensors: Callable[[Config], list[Tensor]]
     optional: Mapping[str, type] = MappingProxyType({})  # of the values that may follow those of ``types``
@@ -129,14 +130,12 @@ def read(path: StrPath, form: Form) -> tuple[Config, dict[str, FloatArray]]:
 
 
 def layer_tensors(sizes: Sequence[int], bias: bool | Sequence[bool], prefix: str = "") -> list[Tensor]:
-    """A network's weights (inputs, outputs) and biases (outputs,), layer by layer: biases in all layers or in none.
-
-    ``bias`` may also say it of each layer.
-    """
+    """A network's weights (inputs, outputs) and, of layers with ``bias``, biases (outputs,), layer by layer."""
+    biased = [bias] * (len(sizes) - 1) if isinstance(bias, bool) else bias
     tensors = []
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         tensors.append(Tensor(f"{prefix}weights.{layer}", (fan_in, fan_out)))
-        if bias if isinstance(bias, bool) else bias[layer]:
+        if biased[layer]:
             tensors.append(Tensor(f"{prefix}biases.{layer}", (fan_out,)))
     return tensors
 
@@ -289,8 +288,9 @@ def _parse_metadata(path: StrPath, form: Form, entries: dict[str, Any]) -> Confi
     if not isinstance(config, dict) or list(config) != [*form.types, *(key for key in form.optional if key in config)]:
         fault(f"a configuration of {', '.join(form.types)}, as in {form.what}", metadata["config"])
     for key, kind in {**form.types, **form.optional}.items():
-        if key in config and type(config[key]) is not kind:
-            fault(f"configuration {key!r} of type {kind.__name__}", config[key])
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if key in config and type(config[key]) not in kinds:
+            fault(f"configuration {key!r} of type {' or '.join(k.__name__ for k in kinds)}", config[key])
     if config["dtype"] not in DTYPE_CODES:
         fault(f"configuration 'dtype' {' or '.join(DTYPE_CODES)}", config["dtype"])
     try:

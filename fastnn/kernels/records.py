@@ -45,6 +45,8 @@ class Optimizer(NamedTuple):
     learning_rate: float  # where none is given
     momentum: float = 0.0  # where none is given; 0: it has none
     weight_decay: float = 0.0  # where none is given
+    beta2: float = 0.999  # how much of its mean of g^2 it keeps, if it has one
+    epsilon: float = 1e-8
     initial_state: float = 0.0  # of every element
 
 
@@ -245,6 +247,8 @@ OPTIMIZER_RECORDS = {
             "Tieleman & Hinton 2012, lecture 6.5 of Neural networks for machine learning; as in Keras",
             2,
             0.001,
+            beta2=0.9,
+            epsilon=1e-7,
         ),
         Optimizer(
             "adamw",
@@ -268,6 +272,7 @@ OPTIMIZER_RECORDS = {
             "Duchi, Hazan & Singer 2011, Adaptive subgradient methods, with Keras' v = 0.1 at first",
             1,
             0.001,
+            epsilon=1e-7,
             initial_state=0.1,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,8 +13,9 @@ from ..kernels import get_backend
 from ..kernels.paths import INPUTS, OFFSETS, REGIMES, SPLITS, UPDATES, WEIGHTS, Choices, Explanation, threads_line
 from ..kernels.records import OptimizerName
 from ..kernels.spec import SLOTS, Data, Rule, TrainPlan
-from .fit import optimizer_rule, packed
+from .fit import packed
 from .mlp import MLP
+from .optimizer import optimizer_rule
 
 # The core that the roofline supposes, in cycles; every x86-64 with AVX2 of the last ten years is about such.
 FMAS_A_CYCLE = 2  # of whole vectors
@@ -35,7 +37,11 @@ def explain(
     optimizer: OptimizerName = "sgd",
     momentum: float | None = None,
     nesterov: bool = False,
-    l2: float = 0.0,
+    l2: float | Sequence[float] = 0.0,
+    l1: float | Sequence[float] = 0.0,
+    weight_decay: float | None = None,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
     shuffle: bool = True,
 ) -> Explanation:
     """Say what ``model.fit(X, y, ...)`` with these arguments would run, and why.
@@ -54,10 +60,22 @@ def explain(
     epochs = checks.integer("epochs", epochs, low=1)
     batch_size = min(checks.integer("batch_size", batch_size, low=1), len(rows.X))
     shuffle = checks.boolean("shuffle", shuffle)
-    rule = optimizer_rule(optimizer, None, momentum, nesterov, l2)
+    rule = optimizer_rule(
+        optimizer,
+        None,
+        momentum,
+        nesterov,
+        l1=l1,
+        l2=l2,
+        layers=len(model.activations),
+        weight_decay=weight_decay,
+        clip_value=clip_value,
+        clip_norm=clip_norm,
+    )
     kernels, net = get_backend(), model.net
     data = packed(Data(rows.X, rows.scale, np.empty(0)), net, epochs, None if shuffle else batch_size)
-    penalty = f" with l2={l2:g}" if l2 else ""
+    terms = {"l1": l1, "l2": l2, "clip_value": clip_value, "clip_norm": clip_norm}
+    penalty = "".join(f" with {name}={value}" for name, value in terms.items() if value is not None and np.any(value))
     lines = [
         f"{'-'.join(map(str, model.sizes))}, {model.dtype}: {len(data.X):,} rows of {given.dtype} in batches of "
         f"{batch_size}, by {optimizer}{penalty}",

@@ -6,8 +6,8 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,14 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
-from ..kernels.params import aligned_zeros
-from ..kernels.records import OPTIMIZER_RECORDS, OptimizerName
-from ..kernels.spec import OPTIMIZERS, SLOTS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from .dropout import dropout_rates, parts, taken
 from .evaluate import evaluate, penalty
 from .history import History
+from .optimizer import OptimizerState, decayed_rates
 from .progress import ProgressBar, epoch_line
 from .schedules import Schedule
 from .stopping import BestEpoch, EarlyStopping, checked_stopping
+from .weighting import row_weights
 
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
@@ -50,33 +51,6 @@ class Trainable(Protocol):
 Model = TypeVar("Model", bound=Trainable)
 
 
-def optimizer_rule(optimizer: object, learning_rate: object, momentum: object, nesterov: object, l2: object) -> Rule:
-    """Turn fit's optimizer arguments into a Rule."""
-    name = checks.choice("optimizer", optimizer, OPTIMIZERS)
-    factor = None if momentum is None else checks.number("momentum", momentum, low=0, high=1, below=True)
-    nesterov = checks.boolean("nesterov", nesterov)
-    if name == "adam" and (factor or nesterov):
-        raise InvalidArgumentError(
-            "momentum", "none for optimizer='adam'", f"momentum={factor}" + ", nesterov=True" * nesterov
-        )
-    if nesterov or name == "nesterov":
-        if factor == 0:
-            raise InvalidArgumentError("momentum", "a momentum above 0 for Nesterov's", factor)
-        name = "nesterov"
-    elif factor and name == "sgd":
-        name = "momentum"
-    if factor is None:
-        factor = OPTIMIZER_RECORDS[name].momentum
-    if learning_rate is None:
-        learning_rate = OPTIMIZER_RECORDS[name].learning_rate
-    return Rule(
-        optimizer=OPTIMIZERS.index(name),
-        learning_rate=checks.number("learning_rate", learning_rate, low=0, exclusive=True),
-        momentum=factor,
-        l2=checks.number("l2", l2, low=0),
-    )
-
-
 def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> Data:
     """The same, to a rounding, as ``epochs`` of training read it fastest; ``batch_size``: if it is not shuffled.
 
@@ -89,13 +63,6 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
         return data
     X, scale, block_csc = prepare_rows(data.X, data.scale, net.sizes[1], epochs, batch_size or 0)
     return data if X is data.X and block_csc is None else data._replace(X=X, scale=scale, block_csc=block_csc)
-
-
-def new_state(rule: Rule, params: FloatArray) -> FloatArray:
-    """The optimizer's state (slots, params.size) before its first update."""
-    state = aligned_zeros((SLOTS[rule.optimizer], params.size), params.dtype)
-    state[:] = OPTIMIZER_RECORDS[OPTIMIZERS[rule.optimizer]].initial_state
-    return state
 
 
 def run_epoch(
@@ -152,41 +119,51 @@ def _orders(count: int, shuffle: bool, rng: np.random.Generator) -> Iterator[Int
         yield rng.permutation(count) if shuffle else np.arange(count)
 
 
+class Options(NamedTuple):
+    """How to go through the data: arguments of :meth:`fastnn.MLP.fit`, not yet checked."""
+
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    decay: float
+    dropout: float | Sequence[float]
+    class_weight: Mapping[Any, float] | str | None
+    sample_weight: ArrayLike | None
+    schedule: Schedule | None
+    callbacks: Iterable[Callable[[Any, History], object]]
+    verbose: bool | int
+
+
+class Validation(NamedTuple):
+    """What to measure after every epoch, and when that ends the training: likewise."""
+
+    validation_data: tuple[ArrayLike, ArrayLike] | None
+    validation_split: float
+    early_stopping: int | EarlyStopping | None
+
+
 def fit(
     model: Model,
     X: ArrayLike,
     y: ArrayLike,
-    *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float | None,
-    optimizer: OptimizerName,
-    momentum: float | None,
-    nesterov: bool,
-    l2: float,
-    shuffle: bool,
-    validation_data: tuple[ArrayLike, ArrayLike] | None,
-    validation_split: float,
-    early_stopping: int | EarlyStopping | None,
-    schedule: Schedule | None,
-    callbacks: Iterable[Callable[[Model, History], object]],
-    verbose: bool | int,
-) -> History:
-    """See :meth:`fastnn.MLP.fit`."""
+    rule: Rule,
+    options: Options,
+    validation: Validation,
+    state: OptimizerState | None = None,
+) -> tuple[History, OptimizerState]:
+    """See :meth:`fastnn.MLP.fit`. The optimizer goes on from ``state`` or, without, begins anew; returns its state."""
     data, classes = model.check_training_data(X, y)
     checks.nonempty("X", len(data.X))
-    held_out = _validation_data(model, validation_data, classes)
-    split = checks.number("validation_split", validation_split, low=0, high=1, below=True)
-    if split:
-        if held_out:
-            raise InvalidArgumentError("validation_split", "none beside validation_data", split)
-        data, held_out = _hold_out_last(data, split)
-    epochs = checks.integer("epochs", epochs, low=0)
-    batch_size = min(checks.integer("batch_size", batch_size, low=1), len(data.X))
-    rule = optimizer_rule(optimizer, learning_rate, momentum, nesterov, l2)
-    stopping = checked_stopping(early_stopping, held_out is not None)
-    callbacks = checks.functions("callbacks", callbacks)
-    shuffle = checks.boolean("shuffle", shuffle)
+    weights = row_weights(options.sample_weight, options.class_weight, data.y, classes, model.params.dtype)
+    data = data._replace(weights=weights)
+    data, held_out = _held_out(model, data, classes, (X, y), validation)
+    epochs = checks.integer("epochs", options.epochs, low=0)
+    batch_size = min(checks.integer("batch_size", options.batch_size, low=1), len(data.X))
+    decay = checks.number("decay", options.decay, low=0)
+    rates = dropout_rates(options.dropout, len(model.net.activations) - 1)
+    stopping = checked_stopping(validation.early_stopping, held_out is not None)
+    callbacks = checks.functions("callbacks", options.callbacks)
+    shuffle, schedule, verbose = checks.boolean("shuffle", options.shuffle), options.schedule, options.verbose
     if schedule is not None and not callable(schedule):
         checks.unsupported("schedule", "a function of epoch and learning rate", schedule)
     verbose = int(verbose) if isinstance(verbose, bool) else checks.integer("verbose", verbose, low=0)
@@ -194,8 +171,8 @@ def fit(
     known = model.classes_ if model.has_classes else None
     model.learn_classes(classes)
     net, params = model.net, model.params
-    data = packed(data, net, epochs, None if shuffle else batch_size)
-    state = new_state(rule, params)
+    data = packed(data, net, epochs, None if shuffle or any(map(any, rates)) else batch_size)
+    state = OptimizerState(rule, params) if state is None else state
     best = BestEpoch(stopping, params) if stopping else None
     orders = _orders(len(data.X), shuffle, model.rng)
     history = History()
@@ -204,11 +181,17 @@ def fit(
         rate = checks.number("the schedule's learning rate", rate, low=0)
         batches = -(-len(data.X) // batch_size)
         bar = ProgressBar(epoch + 1, epochs, batches) if verbose == 1 and sys.stderr.isatty() else None
-        start = time.perf_counter()
+        start, done, loss, correct = time.perf_counter(), 0, 0.0, 0
+        first_rate = rate / (1 + decay * state.step)
         try:
-            update = rule._replace(learning_rate=rate, step=epoch * batches)
-            args = EpochArgs(next(orders), batch_size, update)
-            result = run_epoch(net, params, state, data, args, bar.tick if bar else None)
+            for part in parts(net, rates, data, next(orders), batch_size, model.rng):
+                count = -(-len(part.order) // batch_size)
+                update = rule._replace(learning_rate=rate, step=state.step)
+                rates_of_batches = decayed_rates(rate, decay, state.step, count)
+                args = EpochArgs(part.order, batch_size, update, part.masks, rates_of_batches)
+                result = run_epoch(net, params, state.arrays, part.data, args, bar.ticker(done) if bar else None)
+                loss, correct, done = loss + result.loss, correct + result.correct, done + count
+                state.step += count
         except FastnnError as error:
             if epoch == 0:
                 model.learn_classes(known)  # a first training that fails teaches none
@@ -219,17 +202,20 @@ def fit(
             if bar:
                 bar.clear()
         history.seconds.append(time.perf_counter() - start)
-        history.learning_rate.append(rate)
-        history.loss.append(result.loss / len(data.X) + penalty(net, params, rule))
-        history.accuracy.append(result.correct / len(data.X) if model.is_classifier else math.nan)
+        history.learning_rate.append(first_rate)
+        history.loss.append(loss / len(data.X) + penalty(net, params, rule))
+        history.accuracy.append(correct / len(data.X) if model.is_classifier else math.nan)
         if held_out:
-            val_loss, val_accuracy = evaluate(net, params, held_out, HELD_OUT_NAMES)
+            val_loss, val_accuracy = evaluate(net, params, held_out.data, HELD_OUT_NAMES)
             history.val_loss.append(val_loss + penalty(net, params, rule))
             history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
+        if held_out and stopping and callable(stopping.monitor):
+            score = stopping.monitor(model, held_out.X, held_out.y)
+            history.val_score.append(checks.number("the monitor's score", score, low=-math.inf))
         if verbose:
             print(epoch_line(epoch, epochs, history, len(data.X)), flush=True)
         if best and best.exhausted(history):
-            history.stopped = f"{best.rule.monitor} has not improved for {best.rule.patience} epochs"
+            history.stopped = f"{best.rule.name} has not improved for {best.rule.patience} epochs"
         for callback in callbacks:
             if callback(model, history) is True:
                 history.stopped = history.stopped or "a callback asked for it"
@@ -237,24 +223,41 @@ def fit(
             break
     if best:
         best.restore()
-    return history
+    return history, state
 
 
-def _validation_data(model: Trainable, validation_data: object, classes: NDArray[Any]) -> Data | None:
-    if validation_data is None:
-        return None
-    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-        checks.unsupported("validation_data", "a pair (X, y)", validation_data)
-    X, y = validation_data
-    data = model.check_data(X, y, names=HELD_OUT_NAMES, classes=classes)
-    checks.nonempty(HELD_OUT_NAMES[0], len(data.X))
-    return data
+class HeldOut(NamedTuple):
+    """Rows that are measured after every epoch, as the kernels take them and as the caller gave them."""
+
+    data: Data
+    X: Any
+    y: Any
+
+
+def _held_out(
+    model: Trainable, data: Data, classes: NDArray[Any], given: tuple[Any, Any], validation: Validation
+) -> tuple[Data, HeldOut | None]:
+    """The rows to train on, and those to hold out if there are any."""
+    pair, split = validation.validation_data, validation.validation_split
+    split = checks.number("validation_split", split, low=0, high=1, below=True)
+    if pair is None:
+        if not split:
+            return data, None
+        data, held_out = _hold_out_last(data, split)
+        return data, HeldOut(held_out, *(values[len(data.X) :] for values in given))
+    if split:
+        raise InvalidArgumentError("validation_split", "none beside validation_data", split)
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        checks.unsupported("validation_data", "a pair (X, y)", pair)
+    held_out = model.check_data(*pair, names=HELD_OUT_NAMES, classes=classes)
+    checks.nonempty(HELD_OUT_NAMES[0], len(held_out.X))
+    return data, HeldOut(held_out, *pair)
 
 
 def _hold_out_last(data: Data, split: float) -> tuple[Data, Data]:
     """All rows but the last ``split`` of them, and these."""
     count = checks.rows_to_train("validation_split", len(data.X), split)
-    train, held_out = (data._replace(X=data.X[rows], y=data.y[rows]) for rows in (slice(count), slice(count, None)))
+    train, held_out = taken(data, slice(count)), taken(data, slice(count, None))
     if data.y.ndim == 1:
         unseen = np.setdiff1d(held_out.y, train.y)
         if len(unseen):

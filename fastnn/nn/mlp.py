@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -22,6 +23,7 @@ from . import fit as training
 from .evaluate import evaluate
 from .history import History
 from .initializers import INITIALIZERS, InitializerName
+from .optimizer import OptimizerState, optimizer_rule
 from .schedules import Schedule
 from .stopping import EarlyStopping
 
@@ -35,22 +37,31 @@ class MLP(OwnsParameters):
     ----------
     sizes : layer sizes, inputs first: ``[784, 30, 10]``.
     activation : of the hidden layers, one name for all or one per hidden layer: "sigmoid", "tanh", "relu",
-        "leaky_relu" (slope 0.01) or "identity".
+        "leaky_relu" (slope 0.01), "elu", "selu", "gelu" (exact), "silu" (swish), "softplus", "softsign",
+        "hard_sigmoid" (of slope 1/6), "exponential" or "identity"; ``fastnn.kernels.records`` has their equations and
+        sources.
     output : activation of the last layer: any of these or "softmax". By default it follows the loss: softmax for
-        "cross_entropy", sigmoid for "binary_cross_entropy" and "quadratic", identity for "mean_squared_error".
+        "cross_entropy", exponential for the two of Poisson, sigmoid for the other cross-entropies and "quadratic",
+        identity for the rest.
     loss : with target y and output a, averaged over the samples:
         "quadratic", sum((a - y)^2) / 2 (Nielsen's cost);
         "mean_squared_error", mean over the outputs of (a - y)^2;
+        "mean_absolute_error", mean over the outputs of |a - y|;
+        "huber", mean over the outputs of e^2 / 2 where |e| <= 1 for e = a - y, else |e| - 1/2;
         "binary_cross_entropy", -sum(y log a + (1 - y) log(1 - a)) over the outputs, which must be sigmoid;
-        "cross_entropy", -sum(y log a) over the outputs, which must be softmax.
-        By default it follows ``output``: "cross_entropy" for softmax, "binary_cross_entropy" for sigmoid,
-        "mean_squared_error" for the rest; with neither given, softmax and "cross_entropy" (one output: sigmoid and
-        "binary_cross_entropy").
+        "cross_entropy", -sum(y log a) over the outputs, which must be softmax;
+        "poisson", sum(y log(y / a) - y + a) over the outputs, which must be exponential (half the deviance);
+        "mean_poisson", mean over the outputs of a - y log(a + 1e-7), as Keras has it;
+        "normalised_cross_entropy" and "clipped_binary_cross_entropy", the same of any outputs as Keras has them: of
+        probabilities that are clipped to 1e-7..1 - 1e-7, for the first after a division by their sum.
+        By default it follows ``output``: "cross_entropy" for softmax, "binary_cross_entropy" for sigmoid, "poisson" for
+        exponential, "mean_squared_error" for the rest; with neither given, softmax and "cross_entropy" (one output:
+        sigmoid and "binary_cross_entropy").
     init : "glorot" (uniform; Glorot & Bengio 2010), "he" (He et al. 2015), "normal" (weights and biases normal(0, 1);
         Nielsen, chapter 1), "normal_scaled" (the same, weights divided by sqrt(inputs); Nielsen, chapter 3), "rashid"
         (normal(0, 1/sqrt(inputs)); Rashid, part 2) or "truncated_normal" (the same, redrawn beyond two standard
         deviations). Biases start at zero except in Nielsen's two.
-    bias : whether layers have biases.
+    bias : whether layers have biases; one for all, or one for each.
     dtype : "float32" or "float64", of parameters and arithmetic.
     seed : of the initial weights and of the shuffling; anything that ``numpy.random.default_rng`` takes.
 
@@ -70,7 +81,7 @@ class MLP(OwnsParameters):
         output: ActivationName | None = None,
         loss: LossName | None = None,
         init: InitializerName = "glorot",
-        bias: bool = True,
+        bias: bool | Sequence[bool] = True,
         dtype: DTypeLike = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> None:
@@ -78,11 +89,12 @@ class MLP(OwnsParameters):
         activations, self.loss = checks.architecture(list(self.sizes), activation, output, loss)
         self._is_loss_chosen = loss is not None or output is not None
         self._classes: NDArray[Any] | None = None  # until training tells them
+        self._optimizer_state: OptimizerState | None = None  # of the last training
         # Of bytes (True) and of other numbers (False): whether nothing more is said about how they are scaled.
         self._settled_scales: frozenset[bool] = frozenset()
         self.activations = tuple(activations)
         self.init = checks.choice("init", init, tuple(INITIALIZERS))
-        bias = checks.boolean("bias", bias)
+        bias = checks.biases(bias, len(self.activations))
         self.dtype = checks.float_dtype(dtype)
         try:
             self.rng = np.random.default_rng(seed)
@@ -126,12 +138,17 @@ class MLP(OwnsParameters):
 
     @property
     def biases(self) -> tuple[FloatArray, ...]:
-        """One (outputs,) array per layer, as for ``weights``; empty without biases."""
+        """One (outputs,) array for each layer that has biases, as for ``weights``."""
         return tuple(self._parameters.biases)
 
     @biases.setter
     def biases(self, values: Sequence[ArrayLike]) -> None:
         checks.parameters("biases", values, self.biases)
+
+    def _has_biases(self) -> bool | list[bool]:
+        """The argument ``bias``."""
+        biased = (self.net.biases >= 0).tolist()
+        return biased if any(biased) and not all(biased) else biased[0]
 
     @property
     def is_classifier(self) -> bool:
@@ -231,8 +248,10 @@ class MLP(OwnsParameters):
             is_place = self.sizes[-1] > 1 and labels.dtype.kind in "buif" and checks.is_range(classes)
             y = y if is_place else checks.places_of(argument, labels, classes)
         targets = checks.targets(argument, y, count, self.sizes[-1], self.dtype)
-        if self.loss == "binary_cross_entropy" and targets.ndim == 2:
+        if targets.ndim == 2 and self.loss in ("binary_cross_entropy", "clipped_binary_cross_entropy"):
             checks.probabilities(argument, targets)
+        if targets.ndim == 2 and self.loss in ("poisson", "mean_poisson"):
+            checks.not_negative(argument, targets)
         return targets
 
     def fit(
@@ -246,7 +265,15 @@ class MLP(OwnsParameters):
         optimizer: OptimizerName = "sgd",
         momentum: float | None = None,
         nesterov: bool = False,
-        l2: float = 0.0,
+        l2: float | Sequence[float] = 0.0,
+        l1: float | Sequence[float] = 0.0,
+        weight_decay: float | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        decay: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
@@ -271,11 +298,22 @@ class MLP(OwnsParameters):
             about.
         epochs, batch_size : the last batch of an epoch may be smaller.
         learning_rate : of the mean gradient of a batch; by default 0.1 for "sgd", 0.01 for "momentum" and "nesterov",
-            0.001 for "adam".
-        optimizer : "sgd", "momentum", "nesterov" or "adam" (0.9, 0.999, 1e-8). "sgd" with a ``momentum``, and with
-            ``nesterov=True``, means these too.
-        momentum : by default 0.9 where the optimizer has one.
-        l2 : adds l2/2 times the sum of squared weights (not biases) to the loss.
+            0.001 for the others.
+        optimizer : "sgd", "momentum", "nesterov", "adam" (0.9, 0.999, 1e-8), "adamw" (the same), "nadam" (the same),
+            "rmsprop" (0.9, 1e-7) or "adagrad" (1e-7); ``fastnn.kernels.records`` has their equations and sources.
+            "sgd" with a ``momentum``, and with ``nesterov=True``, means these too.
+        momentum : by default 0.9 for "momentum" and "nesterov"; "rmsprop" may have one.
+        l2, l1 : l2 adds l2/2 times the sum of squared weights (not biases) to the loss, l1 adds l1 times that of their
+            absolute values; one factor, or one for each layer.
+        weight_decay : before each update w -= rate * weight_decay * w, of weights and biases (Loshchilov & Hutter
+            2019); by default 0.004 for "adamw".
+        clip_value, clip_norm : each element of the gradient is clipped to +-clip_value; or the gradient of each layer's
+            weights, and of its biases, to the norm clip_norm, which takes whole gradients and so more time.
+        decay : after t updates the rate is divided by 1 + decay * t.
+        dropout : the rate at which each output of the hidden layers is left out while training, the others divided by
+            1 - rate (Srivastava et al. 2014); one for all of them, or one for each hidden layer.
+        class_weight : factors of the losses by label, 1 where none is given; or "balanced", n / (classes * count).
+        sample_weight : (n,) factors of the rows' losses, of whose products the mean over the rows is taken.
         shuffle : draw a new order for every epoch.
         validation_data : (X, y) measured after every epoch.
         validation_split : in place of it, the share of the rows to hold out for that, the last ones of X as in Keras;
@@ -295,25 +333,88 @@ class MLP(OwnsParameters):
         DivergenceError : the loss became NaN or infinite; the model has its last finite weights.
         FastnnError : unusable arguments.
         """
-        return training.fit(
-            self,
-            X,
-            y,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            optimizer=optimizer,
-            momentum=momentum,
-            nesterov=nesterov,
+        rule = optimizer_rule(
+            optimizer,
+            learning_rate,
+            momentum,
+            nesterov,
+            l1=l1,
             l2=l2,
-            shuffle=shuffle,
-            validation_data=validation_data,
-            validation_split=validation_split,
-            early_stopping=early_stopping,
-            schedule=schedule,
-            callbacks=callbacks,
-            verbose=verbose,
+            layers=len(self.activations),
+            weight_decay=weight_decay,
+            clip_value=clip_value,
+            clip_norm=clip_norm,
         )
+        options = training.Options(
+            epochs, batch_size, shuffle, decay, dropout, class_weight, sample_weight, schedule, callbacks, verbose
+        )
+        validation = training.Validation(validation_data, validation_split, early_stopping)
+        history, self._optimizer_state = training.fit(self, X, y, rule, options, validation)
+        return history
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        classes: ArrayLike | None = None,
+        batch_size: int = 32,
+        learning_rate: float | None = None,
+        optimizer: OptimizerName = "sgd",
+        momentum: float | None = None,
+        nesterov: bool = False,
+        l2: float | Sequence[float] = 0.0,
+        l1: float | Sequence[float] = 0.0,
+        weight_decay: float | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        decay: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        class_weight: Mapping[Any, float] | None = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+    ) -> MLP:
+        """One epoch over some rows, going on with the state of the optimizer from the last training of the model.
+
+        Arguments as for :meth:`fit`. Another optimizer than the last one starts with a state of its own. ``classes``
+        are all the labels that there will be, needed where they are not 0..outputs-1 and the first rows lack some of
+        them. Returns the model.
+        """
+        rule = optimizer_rule(
+            optimizer,
+            learning_rate,
+            momentum,
+            nesterov,
+            l1=l1,
+            l2=l2,
+            layers=len(self.activations),
+            weight_decay=weight_decay,
+            clip_value=clip_value,
+            clip_norm=clip_norm,
+        )
+        if classes is not None:
+            self._check_classes(classes)
+        options = training.Options(1, batch_size, shuffle, decay, dropout, class_weight, sample_weight, None, (), 0)
+        kept = self._optimizer_state
+        state = kept if kept is not None and kept.optimizer == rule.optimizer else None
+        nothing = training.Validation(None, 0.0, None)
+        self._optimizer_state = training.fit(self, X, y, rule, options, nothing, state)[1]
+        return self
+
+    def _check_classes(self, classes: ArrayLike) -> None:
+        """Learn the labels (classes,) that there will be, unless they are known, and then they must be the same."""
+        if not self.is_classifier:
+            raise InvalidArgumentError("classes", "none for a regressor", classes)
+        learned = checks.learned_classes("classes", checks.plain_array("classes", classes), self._class_count)
+        if self._classes is None:
+            self._classes = learned
+        elif not np.array_equal(self._classes, learned):
+            raise InvalidArgumentError("classes", f"those of the first training, {self._classes.tolist()}", classes)
+
+    def __copy__(self) -> MLP:
+        twin = super().__copy__()
+        twin._optimizer_state = copy(self._optimizer_state)
+        return twin
 
     def forward(self, X: ArrayLike) -> FloatArray:
         """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
@@ -390,7 +491,7 @@ class MLP(OwnsParameters):
             list(self.activations),
             self.loss,
             self.init,
-            bool(self.biases),
+            self._has_biases(),
             self.dtype.name,
             self.classes_.tolist() if self.has_classes else None,
             self.weights,

@@ -6,6 +6,7 @@ import math
 import sys
 import time
 
+from ..kernels.spec import Tick
 from .history import History
 
 
@@ -25,6 +26,10 @@ class ProgressBar:
         left = (now - self.start) / done * (self.batches - done)
         bar = "=" * filled + "." * (30 - filled)
         print(f"\r{self.label} [{bar}] {done}/{self.batches} {left:.0f} s left ", end="", file=sys.stderr, flush=True)
+
+    def ticker(self, first: int) -> Tick:
+        """What shows that batches are done, of a part of the epoch that begins with the batch ``first``."""
+        return lambda done: self.tick(first + done)
 
     def clear(self) -> None:
         """Wipe it out."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from .. import checks
 from ..errors import InvalidArgumentError
@@ -15,19 +17,27 @@ from .history import History
 class EarlyStopping:
     """Stop once ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
 
-    ``monitor`` is "val_loss" or "val_accuracy". With ``restore_best`` the model gets back the weights of the best
-    epoch when training stops, and also when it runs out of epochs.
+    ``monitor`` is "val_loss", "val_accuracy", or a function f(model, X, y) of the validation data that returns a score,
+    the higher the better, such as scikit-learn's scorers; ``History.val_score`` has what it returned. With
+    ``restore_best`` the model gets back the weights of the best epoch when training stops, and also when it runs out of
+    epochs.
     """
 
     patience: int = 5
     min_delta: float = 0.0
-    monitor: str = "val_loss"
+    monitor: Literal["val_loss", "val_accuracy"] | Callable[[Any, Any, Any], float] = "val_loss"
     restore_best: bool = True
 
     def __post_init__(self) -> None:
         checks.integer("patience", self.patience, low=1)
         checks.number("min_delta", self.min_delta, low=0)
-        checks.choice("monitor", self.monitor, ("val_loss", "val_accuracy"))
+        if not callable(self.monitor):
+            checks.choice("monitor", self.monitor, ("val_loss", "val_accuracy"))
+
+    @property
+    def name(self) -> str:
+        """What is monitored, in words."""
+        return getattr(self.monitor, "__name__", "the score") if callable(self.monitor) else self.monitor
 
 
 class BestEpoch:
@@ -39,7 +49,10 @@ class BestEpoch:
 
     def exhausted(self, history: History) -> bool:
         """Whether the patience is over after the last epoch of ``history``."""
-        figure = history.val_loss[-1] if self.rule.monitor == "val_loss" else -history.val_accuracy[-1]
+        if self.rule.monitor == "val_loss":
+            figure = history.val_loss[-1]
+        else:
+            figure = -(history.val_score if callable(self.rule.monitor) else history.val_accuracy)[-1]
         if figure < self.best - self.rule.min_delta:
             self.best, self.waited = figure, 0
             self.best_params[:] = self.params

@@ -14,7 +14,7 @@ from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.params import aligned_copy
 from ...kernels.spec import OPTIMIZERS, SLOTS, FloatArray, Rule
-from ...nn.fit import new_state
+from ...nn.optimizer import new_state
 from . import config, schedules
 from .layer import snake_case
 from .network import Network

@@ -13,10 +13,11 @@ from ...checks import Inputs
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
 from ...kernels.spec import ACTIVATIONS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from ...nn import dropout
 from ...nn import fit as training
 from ...nn.evaluate import evaluate, penalty
 from ...nn.fit import HELD_OUT_NAMES
-from . import dropout, randomness
+from . import randomness
 from .callbacks import TerminateOnNaN
 from .data import Samples, rows_of
 from .figures import Compiled, Figures, Given, logits
@@ -114,7 +115,8 @@ class Trainer:
         figures = self._figures(given, batch_size)
         figures.check_taken_back()
         batchwise = hooks.wants_batches("train")
-        for part in dropout.parts(self.network, data, order, batch_size, randomness.generator()):
+        rates, rng = self.network.plan.rates[:-1], randomness.generator()
+        for part in dropout.parts(self.network.net, rates, data, order, batch_size, rng):
             # The penalty changes from batch to batch; and stop_training ends the epoch after its first batch.
             one_by_one = batchwise or self.penalised or hooks.model.stop_training
             for step in part.batches(batch_size) if one_by_one else [part]:

@@ -1,18 +1,21 @@
-"""Masks of an epoch's dropout."""
+"""The masks of an epoch's dropout (inverted; Srivastava et al. 2014), drawn anew for every row and epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...kernels.spec import Data, Dropout, IntArray
-from .network import Network
+from .. import checks
+from ..errors import InvalidArgumentError
+from ..kernels.spec import Data, Dropout, IntArray, Net
 
 MOST_BYTES = 256 << 20  # of masks at a time
 BLOCK = 8192  # rows drawn at a time
+
+Rates = Sequence[Sequence[float]]  # of the dropouts, one after the other, on the inputs and on each hidden layer
 
 
 class Part(NamedTuple):
@@ -30,16 +33,29 @@ class Part(NamedTuple):
             yield Part(taken(self.data, rows), np.arange(len(rows)), masks)
 
 
-def parts(network: Network, data: Data, order: IntArray, batch_size: int, rng: np.random.Generator) -> Iterator[Part]:
+def dropout_rates(dropout: object, hidden: int) -> list[list[float]]:
+    """The rates of :meth:`fastnn.MLP.fit`'s argument, which is a rate for all hidden layers or one for each."""
+    if not isinstance(dropout, Sequence | np.ndarray) or isinstance(dropout, str):
+        values = [checks.number("dropout", dropout, low=0, high=1, below=True)] * hidden
+    elif len(dropout) != hidden:
+        raise InvalidArgumentError("dropout", f"a rate, or {hidden} of them, one per hidden layer", len(dropout))
+    else:
+        values = [checks.number(f"dropout[{i}]", rate, low=0, high=1, below=True) for i, rate in enumerate(dropout)]
+    return [[], *([rate] if rate else [] for rate in values)]
+
+
+def parts(
+    net: Net, rates: Rates, data: Data, order: IntArray, batch_size: int, rng: np.random.Generator
+) -> Iterator[Part]:
     """The epoch over ``order`` in one part or, where its masks would be too large, in several of whole batches."""
-    width = _bytes_per_row(network, data)
+    width = _bytes_per_row(net, rates, data)
     if width * len(order) <= MOST_BYTES:
-        yield _masked(network, data, order, rng)
+        yield _masked(net, rates, data, order, rng)
         return
     count = max(MOST_BYTES // width // batch_size, 1) * batch_size
     for start in range(0, len(order), count):
         rows = order[start : start + count]
-        yield _masked(network, taken(data, rows), np.arange(len(rows)), rng)
+        yield _masked(net, rates, taken(data, rows), np.arange(len(rows)), rng)
 
 
 def taken(data: Data, rows: IntArray | slice) -> Data:
@@ -48,23 +64,23 @@ def taken(data: Data, rows: IntArray | slice) -> Data:
     return Data(data.X[rows], data.scale, data.y[rows], weights)
 
 
-def _masked(network: Network, data: Data, order: IntArray, rng: np.random.Generator) -> Part:
+def _masked(net: Net, rates: Rates, data: Data, order: IntArray, rng: np.random.Generator) -> Part:
     """With masks drawn for every row of ``data``; those on the inputs are applied to a copy."""
-    on_inputs, *on_hidden = network.plan.rates[:-1]
+    on_inputs, *on_hidden = rates
     if on_inputs:
         data = _dropped(data, on_inputs, rng)
     if not any(on_hidden):
         return Part(data, order, None)
-    strides = network.net.strides[:-1]
+    strides = net.strides[:-1]
     kept = np.ones((len(data.X), int(strides.sum())), np.uint8)
     scales = np.ones(len(strides))
-    for layer, rates in enumerate(on_hidden):
+    for layer, of_layer in enumerate(on_hidden):
         start = int(strides[:layer].sum())
-        scales[layer] = _draw_into(kept[:, start : start + network.plan.sizes[layer + 1]], rates, rng)
+        scales[layer] = _draw_into(kept[:, start : start + int(net.sizes[layer + 1])], of_layer, rng)
     return Part(data, order, Dropout(kept, scales))
 
 
-def _dropped(data: Data, rates: list[float], rng: np.random.Generator) -> Data:
+def _dropped(data: Data, rates: Sequence[float], rng: np.random.Generator) -> Data:
     kept = np.ones(data.X.shape, np.uint8)
     scale = _draw_into(kept, rates, rng)
     if data.X.dtype == np.uint8:  # bytes remain bytes
@@ -73,7 +89,7 @@ def _dropped(data: Data, rates: list[float], rng: np.random.Generator) -> Data:
     return data._replace(X=np.multiply(X, X.dtype.type(scale), out=X))
 
 
-def _draw_into(kept: NDArray[np.uint8], rates: list[float], rng: np.random.Generator) -> float:
+def _draw_into(kept: NDArray[np.uint8], rates: Sequence[float], rng: np.random.Generator) -> float:
     """Zero what the dropouts of these rates drop; return by what the rest is to be multiplied."""
     scale = 1.0
     for rate in rates:
@@ -84,7 +100,7 @@ def _draw_into(kept: NDArray[np.uint8], rates: list[float], rng: np.random.Gener
     return scale
 
 
-def _bytes_per_row(network: Network, data: Data) -> int:
-    on_inputs, *on_hidden = network.plan.rates[:-1]
-    masks = int(network.net.strides[:-1].sum()) if any(on_hidden) else 0
+def _bytes_per_row(net: Net, rates: Rates, data: Data) -> int:
+    on_inputs, *on_hidden = rates
+    masks = int(net.strides[:-1].sum()) if any(on_hidden) else 0
     return masks + ((1 + data.X.itemsize) * data.X.shape[1] if on_inputs else 0)
