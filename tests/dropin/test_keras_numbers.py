@@ -12,7 +12,8 @@ import script_runner
 
 import fastnn
 from fastnn.dropin import keras
-from fastnn.dropin.keras import dropout, hooks
+from fastnn.dropin.keras import hooks
+from fastnn.nn import dropout
 
 COUNT, WIDTH, CLASSES = 160, 11, 4
 RNG = np.random.default_rng(5)
