@@ -183,7 +183,7 @@ def forged(path, change):
         (lambda c: c["compiled"]["optimizer"].update({"class": "Adamax"}), "class: expected one of SGD, RMSprop"),
         (lambda c: c["compiled"]["optimizer"]["config"].update(epsilon=0), "epsilon: expected a finite number above 0"),
         (lambda c: c["compiled"]["loss"].update({"class": "MeanSquaredError"}), "from_logits: expected no such option"),
-        (lambda c: c["compiled"]["loss"]["config"].update(from_logits=True), "softmax ones for"),
+        (lambda c: c["compiled"]["loss"]["config"].update(from_logits=1), "from_logits: expected True or False"),
     ],
 )
 def test_forged_configurations(tmp_path, change, message):

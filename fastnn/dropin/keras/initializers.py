@@ -278,9 +278,9 @@ def get(identifier: object) -> Initializer:
         return identifier()
     if callable(identifier):
         return _Own(identifier)
-    names = tuple(name for name in _BY_NAME if name not in CLASSES)
-    given = checks.choice("initializer", identifier, names if identifier not in CLASSES else tuple(CLASSES))
-    named: Initializer = _BY_NAME[given]()
+    by_class = isinstance(identifier, str) and identifier in CLASSES
+    names = CLASSES if by_class else [name for name in _BY_NAME if name not in CLASSES]
+    named: Initializer = _BY_NAME[checks.choice("initializer", identifier, tuple(names))]()
     return named
 
 

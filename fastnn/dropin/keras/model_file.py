@@ -162,15 +162,7 @@ def _tensors(config: Config) -> list[Tensor]:
 
 
 _OPTIMIZERS = optimizers.CLASSES
-_LOSSES: dict[str, type[losses.Loss]] = {
-    kind.__name__: kind
-    for kind in (
-        losses.SparseCategoricalCrossentropy,
-        losses.CategoricalCrossentropy,
-        losses.BinaryCrossentropy,
-        losses.MeanSquaredError,
-    )
-}
+_LOSSES = losses.CLASSES
 _FORM = Form(
     "a model of fastnn.dropin.keras",
     {"name": str, "input_shape": list, "layers": list, "compiled": dict, "dtype": str},

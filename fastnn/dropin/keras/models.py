@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ... import checks
 from ...errors import FastnnError, InvalidArgumentError
@@ -199,8 +199,8 @@ class Model(Layer):
 
     def compile(
         self,
-        optimizer: str | optimizers.Optimizer = "rmsprop",
-        loss: str | losses.Loss | None = None,
+        optimizer: object = "rmsprop",
+        loss: object = None,
         metrics: object = None,
         weighted_metrics: object = None,
         **options: Any,
@@ -209,10 +209,8 @@ class Model(Layer):
 
         Parameters
         ----------
-        optimizer : "sgd", "adam", or an instance of :mod:`fastnn.dropin.keras.optimizers`. A name starts a new state.
-        loss : "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy",
-            "mean_squared_error" or "mse", or an instance of :mod:`fastnn.dropin.keras.losses`. Cross-entropies need a
-            softmax or sigmoid output, or from_logits=True and a linear one.
+        optimizer : a name or an instance of :mod:`fastnn.dropin.keras.optimizers`. A name starts a new state.
+        loss : a name, a function or an instance of :mod:`fastnn.dropin.keras.losses`.
         metrics : names of :mod:`fastnn.dropin.keras.metrics`, its objects or functions f(y_true, y_pred), in a list.
             "accuracy" or "acc" is, as targets and outputs have it, how often the largest output is that of the class
             or, with one output, how often y = (a > 0.5).
@@ -259,6 +257,7 @@ class Model(Layer):
         class_weight : weights by class; not together with ``sample_weight``.
         sample_weight : (n,) factors of the samples' losses.
         initial_epoch : the epochs already done.
+        nb_epoch : Keras 1's name of ``epochs``.
 
         Returns
         -------
@@ -270,7 +269,8 @@ class Model(Layer):
         DivergenceError : the loss became NaN or infinite; the model has its last finite weights.
         FastnnError : unusable arguments.
         """
-        refuse("fit", options, validation_freq=1)
+        epochs = options.pop("nb_epoch", epochs)
+        refuse("fit", _effective(options), validation_freq=1)
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         share = checks.number("validation_split", validation_split, low=0, high=1, below=True)
         held_out = None
@@ -305,7 +305,7 @@ class Model(Layer):
         **options: Any,
     ) -> float | list[float] | dict[str, float]:
         """The mean loss or, with metrics, [loss, accuracy]; by name with ``return_dict``. Arguments as for ``fit``."""
-        refuse("evaluate", options)
+        refuse("evaluate", _effective(options))
         return_dict = checks.boolean("return_dict", return_dict)
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         trainer = self._trainer(given.x)
@@ -323,7 +323,7 @@ class Model(Layer):
         **options: Any,
     ) -> FloatArray:
         """The outputs (n, outputs) for inputs (n, ...)."""
-        refuse("predict", options)
+        refuse("predict", _effective(options))
         given = array("x", x)
         if given.ndim == 0:
             raise InvalidArgumentError("x", "one row per sample", "a single number")
@@ -332,6 +332,15 @@ class Model(Layer):
         checks.nonempty("x", len(inputs.X))
         outputs = predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))
         return outputs.reshape(-1, *network.plan.outputs)
+
+    def predict_classes(self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0) -> NDArray[Any]:
+        """The places (n,) of the largest outputs or, with one output, (n, 1) whether it is above 0.5, as 0 and 1."""
+        outputs = self.predict(x, batch_size, verbose)
+        return outputs.argmax(axis=-1) if outputs.shape[-1] > 1 else (outputs > 0.5).astype(np.int32)
+
+    def predict_proba(self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0) -> FloatArray:
+        """:meth:`predict`, as Keras 1 and 2 also call it."""
+        return self.predict(x, batch_size, verbose)
 
     def train_on_batch(
         self,
@@ -479,6 +488,12 @@ def _classes_weighted(given: Samples, class_weight: object) -> Samples:
     if given.weights is not None:
         raise InvalidArgumentError("class_weight", "none beside sample_weight, as in Keras", "both")
     return given._replace(weights=class_weights(class_weight, given.y))
+
+
+def _effective(options: dict[str, Any]) -> dict[str, Any]:
+    """The options without those of threads, queues and batches of validation, which change no figure."""
+    idle = {"workers", "use_multiprocessing", "max_queue_size", "validation_batch_size"}
+    return {name: value for name, value in options.items() if name not in idle}
 
 
 def _batch_size(value: int | None) -> int:

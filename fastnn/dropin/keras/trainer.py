@@ -23,7 +23,7 @@ from .data import Samples, rows_of
 from .figures import Compiled, Figures, Given, logits
 from .hooks import Hooks
 from .logs import Logs
-from .losses import Loss
+from .losses import Loss, factor
 from .network import Network
 from .optimizers import Optimizer
 
@@ -76,10 +76,10 @@ class Trainer:
         own = y.astype(dtype) if y.dtype.kind == "f" else y
         own = own.reshape(-1, 1) if self.outputs == 1 and own.ndim == 1 else own
         y = self.loss.targets(names[1], y, len(X), self.outputs, dtype)
-        factor, weights = self.loss.factor(self.outputs), given.weights
-        if weights is None and factor != 1:
+        share, weights = factor(self.net), given.weights
+        if weights is None and share != 1:
             weights = np.ones(len(X))
-        data = Data(X, scale, y, None if weights is None else checks.for_kernels(weights * factor, dtype))
+        data = Data(X, scale, y, None if weights is None else checks.for_kernels(weights * share, dtype))
         return Given(data, own, None if given.weights is None else given.weights.astype(dtype))
 
     def fit(
