@@ -13,7 +13,7 @@ import pytest
 
 import fastnn
 from fastnn.dropin import keras
-from fastnn.dropin.keras.modules import KERAS, OLDER_MODULES, OLDER_NAMES
+from fastnn.dropin.keras.modules import ALIASES, KERAS, OLDER_NAMES
 from fastnn.dropin.keras.names import KERAS_1_AND_2, KERAS_3
 from fastnn.dropin.keras.subset import StandIn, UnsupportedError
 
@@ -98,9 +98,9 @@ def test_every_name_of_keras_can_be_imported(module):
     assert isinstance(stands, ModuleType)
 
 
-@pytest.mark.parametrize("older", OLDER_MODULES)
+@pytest.mark.parametrize("older", ALIASES)
 def test_older_modules_are_those_of_now(older, run_python):
-    now = sys.modules[f"{KERAS}.{OLDER_MODULES[older]}"]
+    now = sys.modules[f"{KERAS}.{ALIASES[older]}"]
     assert importlib.import_module(f"{KERAS}.{older}") is now
     parent, _, name = older.rpartition(".")
     scope = {}

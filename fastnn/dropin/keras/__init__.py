@@ -34,6 +34,7 @@ from . import optimizers as optimizers
 from . import regularizers as regularizers
 from . import saving as saving
 from . import utils as utils
+from . import wrappers as wrappers
 from .layers import Input as Input
 from .layers import Layer as Layer
 from .metrics import Metric as Metric
@@ -64,6 +65,7 @@ __all__ = [
     "regularizers",
     "saving",
     "utils",
+    "wrappers",
 ]
 
 __getattr__ = outside(__name__, __all__)

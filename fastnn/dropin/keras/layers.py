@@ -164,9 +164,13 @@ class Dense(Layer):
             return
         self.home = parameters([shape[0], self.units], [self.use_bias], dtype), 0
         if rng is not None:
-            self.kernel[:] = self.kernel_initializer.numbers(self.kernel.shape, rng)
-            if self.bias is not None:
-                self.bias[:] = self.bias_initializer.numbers(self.bias.shape, rng)
+            self.redraw(rng)
+
+    def redraw(self, rng: np.random.Generator) -> None:
+        """Draw the weights of a built layer anew."""
+        self.kernel[:] = self.kernel_initializer.numbers(self.kernel.shape, rng)
+        if self.bias is not None:
+            self.bias[:] = self.bias_initializer.numbers(self.bias.shape, rng)
 
     def get_config(self) -> dict[str, Any]:
         regularizer = self.kernel_regularizer

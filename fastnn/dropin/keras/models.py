@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +29,7 @@ from .subset import outside, refuse
 from .tensor import tensor
 from .trainer import Trainer, predict
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model"]
 
 __getattr__ = outside(__name__, __all__)
 
@@ -480,6 +481,22 @@ def load_model(filepath: StrPath, custom_objects: object = None, compile: bool =
         model.optimizer, model.loss = saved.trainer.optimizer, saved.trainer.loss
         model.compiled_metrics = saved.trainer.metrics
     return model
+
+
+def clone_model(model: Model, input_tensors: object = None, clone_function: object = None, **options: Any) -> Model:
+    """A model of equal layers with new weights and, if it is compiled, an equal optimizer that has made no update."""
+    options |= {"input_tensors": input_tensors, "clone_function": clone_function}
+    refuse("clone_model", options, recursive=False)
+    if not isinstance(model, Model):
+        checks.unsupported("model", "a Sequential or a Model", model)
+    clone = copy.deepcopy(model)
+    for layer in clone.parts():
+        if isinstance(layer, Dense) and layer.built:
+            layer.redraw(randomness.generator())
+    if model.optimizer is not None:
+        clone.optimizer = type(model.optimizer)(**model.optimizer.get_config())
+    clone.history = None
+    return clone
 
 
 def _classes_weighted(given: Samples, class_weight: object) -> Samples:

@@ -12,8 +12,8 @@ from .subset import PACKAGE, known_names, label, outside
 
 KERAS = PACKAGE + "keras"
 
-# Where older versions of Keras had what is now in another module.
-OLDER_MODULES = {
+# Modules whose names are in another module here: those of older versions, mostly.
+ALIASES = {
     "backend.common": "backend",
     "backend.tensorflow_backend": "backend",
     "callbacks.callbacks": "callbacks",
@@ -51,6 +51,7 @@ OLDER_MODULES = {
     "optimizers.experimental": "optimizers",
     "optimizers.gradient_descent_v2": "optimizers",
     "optimizers.legacy": "optimizers",
+    "optimizers.learning_rate_schedule": "schedules",
     "optimizers.rmsprop_v2": "optimizers",
     "optimizers.schedules": "schedules",
     "utils.all_utils": "utils",
@@ -67,7 +68,7 @@ OLDER_MODULES = {
     "utils.visualize_util": "utils",
 }
 
-# The same of other names.
+# What older versions called otherwise.
 OLDER_NAMES = {
     "layers.Model": "models.Model",
     "layers.Sequential": "models.Sequential",
@@ -84,8 +85,8 @@ OLDER_NAMES = {
 
 def complete_keras() -> None:
     """Let every module that Keras has or had be imported, once those that are files here have been."""
-    complete(KERAS, sorted({*KERAS_3, *KERAS_1_AND_2} - {"", *OLDER_MODULES}))
-    for older, now in OLDER_MODULES.items():
+    complete(KERAS, sorted({*KERAS_3, *KERAS_1_AND_2} - {"", *ALIASES}))
+    for older, now in ALIASES.items():
         alias(f"{KERAS}.{older}", sys.modules[f"{KERAS}.{now}"])
     for older, now in OLDER_NAMES.items():
         module, _, name = older.partition(".")

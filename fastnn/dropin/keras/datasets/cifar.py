@@ -18,7 +18,7 @@ Images = tuple[NDArray[np.uint8], NDArray[Any]]
 
 
 def batch(archive: str, folder: str, name: str, key: str) -> Images:
-    """Images (n, 32, 32, 3), uint8, and labels (n, 1), int64, of one file of ``folder``, as Keras 3 or 2 unpacked it."""
+    """uint8 images (n, 32, 32, 3), int64 labels (n, 1) of one file of ``folder``, as Keras 3 or 2 unpacked it."""
     path = cached(name, ORIGIN.format(archive), os.path.join(f"{folder}-target", folder), folder)
     content = read_pickled_dict(path)
     pixels, labels = content.get(b"data"), content.get(key.encode())
