@@ -179,7 +179,7 @@ def source_rows() -> list[list[str]]:
         text = path.read_text()
         comment = re.search(r"/\*(.*?)\*/", text, re.DOTALL)
         words = " ".join(comment[1].split()) if comment else ""
-        sentence = re.split(r"(?<=\\.) (?=[A-Z])", words)[0]
+        sentence = re.split(r"(?<=\.) (?=[A-Z])", words)[0]
         found.append([f"`{path.relative_to(SOURCES)}`", sentence.replace("|", "\\|")])
     return found
 

@@ -246,7 +246,8 @@ def test_shuffled_parts_take_every_row_once(monkeypatch):
     model = compiled(keras)
     data = model._trainer().data(keras.data.samples(X, LABELS, None, ("x", "y", "w")), ("x", "y")).data
     rng = np.random.default_rng(2)
-    parts = list(dropout.parts(model.network, data, rng.permutation(COUNT), 16, rng))
+    net, rates = model.network.net, model.network.plan.rates[:-1]
+    parts = list(dropout.parts(net, rates, data, rng.permutation(COUNT), 16, rng))
     assert len(parts) > 2
     assert all(len(part.order) % 16 == 0 for part in parts[:-1])
     rows = np.concatenate([part.data.y[part.order] for part in parts])
