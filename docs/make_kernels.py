@@ -20,7 +20,8 @@ import fastnn
 from fastnn import checks
 from fastnn.kernels import native, paths, spec
 from fastnn.neighbors import codes, index
-from fastnn.nn.fit import optimizer_rule, packed
+from fastnn.nn.fit import packed
+from fastnn.nn.optimizer import optimizer_rule
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "kernels.md"
@@ -85,7 +86,7 @@ def workload_rows() -> list[list[str]]:
     found = []
     for work in workloads.WORKLOADS:
         given, model = workloads.load(work.data, work.dtype, work.rows), work.model()
-        rule = optimizer_rule(work.optimizer, None, None, False, 0.0)
+        rule = optimizer_rule(work.optimizer)
         rows = checks.rows("X", given.X, model.sizes[0], model.dtype)
         batch_size = None if work.shuffle else work.batch_size
         data = packed(spec.Data(rows.X, rows.scale, given.labels), model.net, 10, batch_size)
