@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TRAINING_COLOUR, HELD_OUT_COLOUR = "#1f6fb4", "#d1600a"  # told apart by colour-blind readers too
 DOTS_PER_INCH = 150
+LETTER, LINE, ARROW = 0.085, 0.32, 0.4  # inches: the width of a character, a line of a box, the way between boxes
 LONG_RUN = 40  # epochs from which on single ones are not marked
 
 
@@ -93,6 +94,56 @@ def plot_confusion(counts: ArrayLike, path: StrPath, *, classes: Sequence[str] |
     _write(figure, path)
 
 
+def plot_layers(
+    layers: Sequence[tuple[str, Sequence[str]]], path: StrPath, *, across: bool = False, dots_per_inch: int = 200
+) -> None:
+    """Draw a chain of layers as boxes with arrows between them into a picture file.
+
+    Each layer is (title, lines below it). They stand one below the other or, with ``across``, side by side. Raises
+    FastnnError if there are none, or as :func:`plot_history`.
+    """
+    checks.nonempty("layers", len(layers))
+    longest = max(len(line) for title, lines in layers for line in (title, *lines))
+    width = 0.4 + LETTER * longest
+    heights = [LINE * (1 + len(lines)) for _, lines in layers]
+    span = (len(layers) - 1) * ARROW
+    if across:
+        size = len(layers) * width + span, max(heights)
+        corners = [(i * (width + ARROW), max(heights) / 2 + heights[i] / 2) for i in range(len(layers))]
+    else:
+        size = width, sum(heights) + span
+        tops = size[1] - np.cumsum([0, *heights[:-1]]) - ARROW * np.arange(len(layers))
+        corners = [(0.0, float(top)) for top in tops]
+    figure = _new_figure(size[0] + 0.2, size[1] + 0.2)
+    figure.set_layout_engine("none")  # inches are those above
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-0.1, size[0] + 0.1), ylim=(-0.1, size[1] + 0.1))
+    axes.set_axis_off()
+    for i, ((title, lines), (left, top)) in enumerate(zip(layers, corners, strict=True)):
+        _draw_box(axes, left, top, width, title, lines)
+        if i:
+            before = corners[i - 1]
+            if across:
+                start, end = (before[0] + width, max(heights) / 2), (left, max(heights) / 2)
+            else:
+                start, end = (width / 2, before[1] - heights[i - 1]), (width / 2, top)
+            axes.annotate(
+                "", end, start, arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
+            )
+    _write(figure, path, dots_per_inch)
+
+
+def _draw_box(axes: Axes, left: float, top: float, width: float, title: str, lines: Sequence[str]) -> None:
+    """A box whose first line is white on black, as in Keras' pictures."""
+    from matplotlib.patches import Rectangle
+
+    for row, text in enumerate((title, *lines)):
+        bottom, centre = top - LINE * (row + 1), (left + width / 2, top - LINE * (row + 0.5))
+        paper, ink = ("white", "black") if row else ("black", "white")
+        axes.add_patch(Rectangle((left, bottom), width, LINE, facecolor=paper, edgecolor="black"))
+        axes.text(*centre, text, ha="center", va="center", color=ink)
+
+
 def _draw_curve(axes: Axes, values: NDArray[Any], label: str, colour: str) -> None:
     epochs = np.arange(1, len(values) + 1)
     axes.plot(epochs, values, label=label, color=colour, marker="o" if len(values) < LONG_RUN else "", markersize=3.5)
@@ -114,8 +165,8 @@ def _file_type(path: StrPath, figure: Figure) -> str:
     return ending
 
 
-def _write(figure: Figure, path: StrPath) -> None:
+def _write(figure: Figure, path: StrPath, dots_per_inch: int = DOTS_PER_INCH) -> None:
     check_path(path)
     picture = io.BytesIO()
-    figure.savefig(picture, format=_file_type(path, figure), dpi=DOTS_PER_INCH)
+    figure.savefig(picture, format=_file_type(path, figure), dpi=dots_per_inch)
     write_atomically(path, [picture.getbuffer()])

@@ -1,8 +1,9 @@
-"""One-hot targets and the random seed, as ``keras.utils`` has them."""
+"""One-hot targets, the random seed, pictures of models and the like, as ``keras.utils`` has them."""
 
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,11 +11,26 @@ from numpy.typing import ArrayLike, NDArray
 from ... import checks
 from ...errors import InvalidArgumentError
 from . import randomness
-from .subset import outside
+from .backend import clear_session as clear_session
+from .backend import is_keras_tensor as is_keras_tensor
+from .datasets.cache import cached
+from .plotting import plot_model as plot_model
+from .subset import outside, refuse
 
-__all__ = ["set_random_seed", "to_categorical"]
+__all__ = [
+    "clear_session",
+    "get_file",
+    "is_keras_tensor",
+    "normalize",
+    "plot",
+    "plot_model",
+    "set_random_seed",
+    "to_categorical",
+]
 
 __getattr__ = outside(__name__, __all__)
+
+plot = plot_model  # as Keras 1 calls it
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:
@@ -52,3 +68,32 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     randomness.restart(seed)
+
+
+def normalize(x: ArrayLike, axis: int = -1, order: float = 2) -> NDArray[Any]:
+    """The array divided by its norms of an order along an axis; what has the norm 0 stays."""
+    array = checks.numeric_array("x", x)
+    norms = np.atleast_1d(np.linalg.norm(array, order, axis))
+    norms[norms == 0] = 1
+    quotients: NDArray[Any] = array / np.expand_dims(norms, axis)
+    return quotients
+
+
+def get_file(
+    fname: str | None = None,
+    origin: str = "",
+    *,
+    cache_subdir: str = "datasets",
+    cache_dir: str | None = None,
+    file_hash: str | None = None,
+    md5_hash: str | None = None,
+    **options: Any,
+) -> str:
+    """The path of a file that is in Keras' folder already; raises MissingFileError, which says what to put where.
+
+    ``fname`` is by default what ``origin`` ends in. Nothing is downloaded, checked by its
+    hash or unpacked.
+    """
+    refuse("get_file", options, extract=False, untar=False, archive_format="auto", hash_algorithm="auto")
+    name = fname or origin.rpartition("/")[2]
+    return cached(name, origin, cache_subdir, cache_dir=cache_dir)

@@ -9,6 +9,7 @@ from typing import Any
 from ....datasets.stream import check_path
 from ....errors import FileFormatError, MissingFileError, access_error
 
+DATASETS = "datasets"
 TENSORFLOW = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 
@@ -17,12 +18,13 @@ def home() -> str:
     return os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
 
 
-def cached(name: str, origin: str, *folders: str) -> str:
-    """The path of a file in Keras' ``datasets``, or in the first of the folders there that has it.
+def cached(name: str, origin: str, *folders: str, cache_dir: str | None = None) -> str:
+    """The path of a file in the first of some folders of Keras' (or ``cache_dir``) that has it.
 
     Raises MissingFileError, which says what to put where, if there is none.
     """
-    paths = [os.path.join(home(), "datasets", folder, check_path(name)) for folder in folders or ("",)]
+    root = home() if cache_dir is None else os.path.expanduser(cache_dir)
+    paths = [os.path.join(root, folder, check_path(name)) for folder in folders or (DATASETS,)]
     for path in paths:
         if os.path.exists(path):
             return path

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ....datasets.pickled_objects import read_pickled_dict
 from ....errors import FileFormatError
-from .cache import cached
+from .cache import DATASETS, cached
 
 ORIGIN = "https://www.cs.toronto.edu/~kriz/{}.tar.gz, unpacked"
 
@@ -19,7 +19,8 @@ Images = tuple[NDArray[np.uint8], NDArray[Any]]
 
 def batch(archive: str, folder: str, name: str, key: str) -> Images:
     """uint8 images (n, 32, 32, 3), int64 labels (n, 1) of one file of ``folder``, as Keras 3 or 2 unpacked it."""
-    path = cached(name, ORIGIN.format(archive), os.path.join(f"{folder}-target", folder), folder)
+    homes = os.path.join(DATASETS, f"{folder}-target", folder), os.path.join(DATASETS, folder)
+    path = cached(name, ORIGIN.format(archive), *homes)
     content = read_pickled_dict(path)
     pixels, labels = content.get(b"data"), content.get(key.encode())
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from ....datasets.idx import read_idx
 from ....datasets.mnist import IDX_NAMES
-from .cache import TENSORFLOW, cached
+from .cache import DATASETS, TENSORFLOW, cached
 from .mnist import Split
 
 __all__ = ["load_data"]
+
+FOLDER = os.path.join(DATASETS, "fashion-mnist")
 
 
 def load_data() -> tuple[Split, Split]:
@@ -16,5 +20,5 @@ def load_data() -> tuple[Split, Split]:
     Read from the original's four files, such as "train-images-idx3-ubyte.gz", in Keras' ``datasets/fashion-mnist``.
     """
     files = [f"{name}.gz" for name in IDX_NAMES]
-    x_train, y_train, x_test, y_test = (read_idx(cached(file, TENSORFLOW + file, "fashion-mnist")) for file in files)
+    x_train, y_train, x_test, y_test = (read_idx(cached(file, TENSORFLOW + file, FOLDER)) for file in files)
     return (x_train, y_train), (x_test, y_test)
