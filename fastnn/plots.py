@@ -1,4 +1,4 @@
-"""Pictures of a training run and of what a model confuses. Only this module imports matplotlib."""
+"""Pictures of a training run, of what a model confuses, and of its layers. Only this module imports matplotlib."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
     from fastnn.dropin.keras import layers, models
     from fastnn.dropin.keras.datasets import mnist
 
-runs a program written for ``from keras import layers, models``; one that says ``tf.keras`` runs below
-``import fastnn.dropin.keras, fastnn.dropin as tf``. There is Sequential with Dense, Flatten, Dropout and Input, SGD and
-Adam, four losses, accuracies, callbacks, ``utils`` and MNIST; every other part of Keras is one error that names it.
+runs a program written for ``from keras import layers, models``; one that says ``tf.keras`` runs with
+``import fastnn.dropin.tensorflow as tf``. docs/keras.md lists what there is. Every other name that a Keras has, or had,
+can be imported, and is one error that names it and the program's line when it is called or subclassed.
 
 The numbers are Keras': from equal weights, without shuffling, the losses agree to rounding. Where Keras' backends
 differ they are TensorFlow's: the cross-entropy of sigmoid or softmax outputs is computed from the inputs of those, and
