@@ -54,5 +54,5 @@ def penalty(net: Net, params: FloatArray, rule: Rule) -> float:
             if l1:
                 total += l1 * float(np.abs(weights).sum(dtype=np.float64))
             if l2:
-                total += 0.5 * l2 * float(np.square(weights, dtype=np.float64).sum())
+                total += 0.5 * l2 * float(np.einsum("ij,ij->i", weights, weights).sum(dtype=np.float64))
     return total

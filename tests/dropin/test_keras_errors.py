@@ -38,7 +38,7 @@ CALLS = [
     (lambda: layers.Dense(2, name=3), "name: expected a string"),
     (lambda: setattr(layers.Dense(2), "trainable", False), "trainable: expected no such option"),
     (lambda: layers.Dropout(1), "rate: expected a finite number at least 0 and below 1"),
-    (lambda: layers.Dropout(0.5, seed=3), "seed: expected no such option of Dropout"),
+    (lambda: layers.Dropout(0.5, noise_shape=(1,)), "noise_shape: expected no such option of Dropout"),
     (lambda: layers.Flatten(data_format="channels_first"), "data_format: expected no such option of Flatten"),
     (lambda: layers.Input(), "shape: expected a shape such as"),
     (lambda: layers.Input(()), "input_shape: expected a shape such as"),

@@ -162,13 +162,16 @@ class Layer(Part):
     def built(self) -> bool:
         return True
 
+    has_weights = False  # of its own, once it is built
+
     @property
     def trainable(self) -> bool:
         return True
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        refuse(type(self).__name__, {"trainable": value}, trainable=True)
+        if any(part.has_weights for part in self.parts()):
+            refuse(type(self).__name__, {"trainable": value}, trainable=True)
 
     @property
     def input(self) -> KerasTensor:

@@ -89,6 +89,8 @@ class Dense(Layer):
     FastnnError for regularizers of anything else, for constraints and for any other option of Keras'.
     """
 
+    has_weights = True
+
     def __init__(
         self,
         units: int | None = None,
@@ -291,14 +293,22 @@ class Reshape(Layer):
 class Dropout(Layer):
     """While training, each input is zero with probability ``rate`` and else divided by 1 - rate.
 
-    Each sample of each epoch has its own mask; :func:`fastnn.dropin.keras.utils.set_random_seed` says how it is drawn.
-    ``p`` is an older name of ``rate``.
+    Each sample of each epoch has its own mask; :func:`fastnn.dropin.keras.utils.set_random_seed` says how it is drawn,
+    and by which seed: ``seed`` is a layer's own in Keras, and nothing here. ``p`` is an older name of ``rate``.
     """
 
-    def __init__(self, rate: float | None = None, *, name: str | None = None, **options: Any) -> None:
-        if rate is None:
-            rate = options.pop("p", None)
-        super().__init__(name, options)
+    def __init__(
+        self,
+        rate: float | None = None,
+        noise_shape: None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        rate = options.pop("p", rate)
+        super().__init__(name, options | {"noise_shape": noise_shape})
+        self.seed = seed
         self.rate = checks.number("rate", rate, low=0, high=1, below=True)
 
     def of_array(self, inputs: Any, training: object) -> Any:

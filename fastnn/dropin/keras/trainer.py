@@ -117,8 +117,7 @@ class Trainer:
         batchwise = hooks.wants_batches("train")
         rates, rng = self.network.plan.rates[:-1], randomness.generator()
         for part in dropout.parts(self.network.net, rates, data, order, batch_size, rng):
-            # The penalty changes from batch to batch; and stop_training ends the epoch after its first batch.
-            one_by_one = batchwise or self.penalised or hooks.model.stop_training
+            one_by_one = batchwise or hooks.model.stop_training  # which ends the epoch after its first batch
             for step in part.batches(batch_size) if one_by_one else [part]:
                 if batchwise:
                     hooks.call("on_train_batch_begin", batches, {})
@@ -145,16 +144,17 @@ class Trainer:
     def _run(self, step: dropout.Part, batch_size: int, outputs: FloatArray | None, tick: Tick | None) -> EpochResult:
         optimizer, network = self.optimizer, self.network
         state, rule = optimizer.state_for(network), self.rule()
-        added = penalty(self.net, network.params, rule) * len(step.order) if self.penalised else 0.0
+        params = network.params
+        added = (lambda: penalty(self.net, params, rule)) if self.penalised else None
         rates = optimizer.rates(-(-len(step.order) // batch_size))
         epoch = EpochArgs(step.order, batch_size, rule, step.masks, rates, outputs)
         try:
-            result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
+            result = training.run_epoch(self.net, params, state, step.data, epoch, tick, penalty=added)
         except DivergenceError as error:
             optimizer.iterations += error.updates or 0
             raise
         optimizer.iterations += result.batches
-        return result._replace(loss=result.loss + added)
+        return result
 
     def evaluate(self, given: Given, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> Logs:
         """The means over all samples, without dropout."""
