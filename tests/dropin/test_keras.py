@@ -295,7 +295,7 @@ def test_held_out_rows_are_the_last():
 
 
 def test_what_fit_says_when_it_diverges():
-    utils.set_random_seed(1)
+    utils.set_random_seed(0)  # by others all units of the first layer may be dead
     model = small(optimizer=optimizers.SGD(1e30), metrics=None)
     with pytest.raises(fastnn.DivergenceError, match="epoch 1: training diverged after 1 of 3 batches"):
         model.fit(X, LABELS, verbose=0)
