@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .params import weight_views
 from .records import (
     BINARY_CROSS_ENTROPY,
     CLIPPED_BINARY_CROSS_ENTROPY,
@@ -39,7 +40,7 @@ from .records import (
     SOFTSIGN,
     TANH,
 )
-from .spec import FloatArray
+from .spec import FloatArray, Net, Rule
 
 
 def sigmoid(z: FloatArray) -> FloatArray:
@@ -209,3 +210,18 @@ def count_correct(a: FloatArray, y: FloatArray) -> int:
 def target_rows(y: NDArray[Any], rows: Any, outputs: int, dtype: np.dtype[Any]) -> FloatArray:
     """The targets (m, outputs) of some rows: labels become one-hot."""
     return np.eye(outputs, dtype=dtype)[y[rows]] if y.ndim == 1 else y[rows]
+
+
+def penalty(net: Net, params: FloatArray, rule: Rule) -> float:
+    """What the rule's l1 and l2 add to the loss: of each layer's weights l1 sum |w| + l2 / 2 sum w^2."""
+    total, layers = 0.0, len(net.activations)
+    factors = zip(
+        weight_views(net, params), rule.by_layer(rule.l1, layers), rule.by_layer(rule.l2, layers), strict=True
+    )
+    with np.errstate(over="ignore"):  # what is beyond float64 is infinite
+        for weights, l1, l2 in factors:
+            if l1:
+                total += l1 * float(np.abs(weights).sum(dtype=np.float64))
+            if l2:
+                total += 0.5 * l2 * float(np.einsum("ij,ij->i", weights, weights).sum(dtype=np.float64))
+    return total

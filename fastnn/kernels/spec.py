@@ -38,6 +38,7 @@ from .records import SOFTMAX as SOFTMAX
 from .records import TANH as TANH
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
+PENALTY_PARTS = 5  # in which a penalty is summed: native's splits, and one for the layers after the first
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
@@ -90,6 +91,16 @@ class Rule(NamedTuple):
     clip_value: float = 0.0
     clip_norm: float = 0.0
     global_clip_norm: float = 0.0
+
+    def scaled(self, factor: float) -> Rule:
+        """The same with l1 and l2 multiplied by a factor."""
+        if factor == 1:
+            return self
+        l1, l2 = (
+            tuple(factor * part for part in penalty) if isinstance(penalty, tuple) else factor * penalty
+            for penalty in (self.l1, self.l2)
+        )
+        return self._replace(l1=l1, l2=l2)
 
     def by_layer(self, penalty: float | tuple[float, ...], layers: int) -> tuple[float, ...]:
         """A factor of l1 or l2 for each of the layers."""
@@ -151,6 +162,9 @@ class EpochArgs(NamedTuple):
     dropout: Dropout | None = None
     rates: NDArray[np.float64] | None = None  # (batches,) learning rates in place of the rule's
     outputs: FloatArray | None = None  # (rows to visit, outputs), written: each one's before its batch's update
+    penalty_factors: NDArray[np.float64] | None = None  # (batches,) of the rule's l1 and l2 in each batch's update
+    # (batches, PENALTY_PARTS), zeros at first, written: parts whose sum is the penalty before each batch's update.
+    penalties: NDArray[np.float64] | None = None
 
 
 class LayerGrads(NamedTuple):

@@ -10,8 +10,7 @@ from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.formulas import activate, count_correct, losses, target_rows
-from ..kernels.params import weight_views
-from ..kernels.spec import IDENTITY, Data, FloatArray, Net, Rule
+from ..kernels.spec import IDENTITY, Data, FloatArray, Net
 
 EVALUATION_ROWS = 8192  # rows scored at a time
 
@@ -41,18 +40,3 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
     if math.isnan(total):
         raise InvalidArgumentError(names[0], checks.FINITE_OUTPUTS, "NaN")
     return total / len(data.X), correct / len(data.X)
-
-
-def penalty(net: Net, params: FloatArray, rule: Rule) -> float:
-    """What the rule's l1 and l2 add to the loss: of each layer's weights l1 sum |w| + l2 / 2 sum w^2."""
-    total, layers = 0.0, len(net.activations)
-    factors = zip(
-        weight_views(net, params), rule.by_layer(rule.l1, layers), rule.by_layer(rule.l2, layers), strict=True
-    )
-    with np.errstate(over="ignore"):  # what is beyond float64 is infinite
-        for weights, l1, l2 in factors:
-            if l1:
-                total += l1 * float(np.abs(weights).sum(dtype=np.float64))
-            if l2:
-                total += 0.5 * l2 * float(np.einsum("ij,ij->i", weights, weights).sum(dtype=np.float64))
-    return total

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
+from ..kernels.formulas import penalty
 from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from .dropout import dropout_rates, parts, taken
-from .evaluate import evaluate, penalty
+from .evaluate import evaluate
 from .history import History
 from .optimizer import OptimizerState, decayed_rates
 from .progress import ProgressBar, epoch_line
@@ -73,11 +74,8 @@ def run_epoch(
     epoch: EpochArgs,
     tick: Tick | None = None,
     first_params: FloatArray | None = None,
-    penalty: Callable[[], float] | None = None,
 ) -> EpochResult:
     """Train on the rows of ``epoch``, in place. ``first_params`` may be a copy of ``params`` that is there already.
-
-    The losses are without what l1 and l2 add, but with ``penalty()``, if it is given, of the weights before each batch.
 
     Raises :class:`~fastnn.errors.DivergenceError` when the loss or a weight stops being finite, or
     :class:`~fastnn.errors.InvalidArgumentError` where the data are to blame; ``params`` and ``state`` are then those
@@ -86,10 +84,7 @@ def run_epoch(
     """
     kernels, batches = get_backend(), -(-len(epoch.order) // epoch.batch_size)
     first_params, first_state = params.copy() if first_params is None else first_params, state.copy()
-    if penalty is None:
-        result = kernels.train_epoch(net, params, state, data, epoch, tick)
-    else:
-        result = _batch_by_batch(net, params, state, data, epoch, tick, penalty)
+    result = kernels.train_epoch(net, params, state, data, epoch, tick)
     if result.batches == batches and np.isfinite(params).all():
         return result
 
@@ -118,36 +113,6 @@ def run_epoch(
         "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept",
         updates=good,
     )
-
-
-def _batch_by_batch(
-    net: Net,
-    params: FloatArray,
-    state: FloatArray,
-    data: Data,
-    epoch: EpochArgs,
-    tick: Tick | None,
-    penalty: Callable[[], float],
-) -> EpochResult:
-    """What the kernels do in one call, to the bit, with ``penalty()`` added to the loss of every row of a batch."""
-    kernels, loss, correct = get_backend(), 0.0, 0
-    starts = range(0, len(epoch.order), epoch.batch_size)
-    for batch, start in enumerate(starts):
-        rows = slice(start, start + epoch.batch_size)
-        args = epoch._replace(
-            order=epoch.order[rows],
-            rule=epoch.rule._replace(step=epoch.rule.step + batch),
-            rates=None if epoch.rates is None else epoch.rates[batch : batch + 1],
-            outputs=None if epoch.outputs is None else epoch.outputs[rows],
-        )
-        loss += penalty() * len(args.order)
-        result = kernels.train_epoch(net, params, state, data, args)
-        loss, correct = loss + result.loss, correct + result.correct
-        if result.batches == 0:
-            return EpochResult(loss, correct, batch)
-        if tick is not None:
-            tick(batch + 1)
-    return EpochResult(loss, correct, len(starts))
 
 
 def _orders(count: int, shuffle: bool, rng: np.random.Generator) -> Iterator[IntArray]:

@@ -12,10 +12,22 @@ from ... import checks
 from ...checks import Inputs
 from ...errors import DivergenceError, InvalidArgumentError
 from ...kernels import get_backend
-from ...kernels.spec import ACTIVATIONS, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from ...kernels.formulas import penalty
+from ...kernels.spec import (
+    ACTIVATIONS,
+    PENALTY_PARTS,
+    Data,
+    EpochArgs,
+    EpochResult,
+    FloatArray,
+    IntArray,
+    Net,
+    Rule,
+    Tick,
+)
 from ...nn import dropout
 from ...nn import fit as training
-from ...nn.evaluate import evaluate, penalty
+from ...nn.evaluate import evaluate
 from ...nn.fit import HELD_OUT_NAMES
 from . import randomness
 from .callbacks import TerminateOnNaN
@@ -144,17 +156,21 @@ class Trainer:
     def _run(self, step: dropout.Part, batch_size: int, outputs: FloatArray | None, tick: Tick | None) -> EpochResult:
         optimizer, network = self.optimizer, self.network
         state, rule = optimizer.state_for(network), self.rule()
-        params = network.params
-        added = (lambda: penalty(self.net, params, rule)) if self.penalised else None
-        rates = optimizer.rates(-(-len(step.order) // batch_size))
-        epoch = EpochArgs(step.order, batch_size, rule, step.masks, rates, outputs)
+        batches = -(-len(step.order) // batch_size)
+        penalties = np.zeros((batches, PENALTY_PARTS)) if self.penalised else None
+        epoch = EpochArgs(
+            step.order, batch_size, rule, step.masks, optimizer.rates(batches), outputs, penalties=penalties
+        )
         try:
-            result = training.run_epoch(self.net, params, state, step.data, epoch, tick, penalty=added)
+            result = training.run_epoch(self.net, network.params, state, step.data, epoch, tick)
         except DivergenceError as error:
             optimizer.iterations += error.updates or 0
             raise
         optimizer.iterations += result.batches
-        return result
+        if penalties is None:
+            return result
+        rows = np.diff([*range(0, len(step.order), batch_size), len(step.order)])
+        return result._replace(loss=result.loss + float(penalties.sum(axis=1) @ rows))
 
     def evaluate(self, given: Given, batch_size: int, hooks: Hooks, names: tuple[str, str]) -> Logs:
         """The means over all samples, without dropout."""

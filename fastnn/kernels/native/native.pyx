@@ -186,6 +186,8 @@ cdef extern from "api.h" nogil:
         const int64_t *order
         const fnn_rule *rule
         const double *rates
+        const double *penalty_factors
+        double *penalties
         fnn_interrupt *interrupt
         void *outputs
         void *params
@@ -503,7 +505,7 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     cdef double scale
     cdef int64_t batch_size
     X, scale, y, weights, block_csc = data
-    order, batch_size, rule, dropout, rates, outputs = epoch
+    order, batch_size, rule, dropout, rates, outputs, penalty_factors, penalties = epoch
     cdef Net shape = Net(net)
     cdef const fnn_kernels *kernels = table(params)
     cdef void *parameters = cnp.PyArray_DATA(params)
@@ -531,6 +533,10 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     call.planned, call.net, call.data, call.order, call.rule = &planned, &shape.c, &samples, rows, &update.c
     if rates is not None:
         call.rates = <const double *>cnp.PyArray_DATA(rates)
+    if penalty_factors is not None:
+        call.penalty_factors = <const double *>cnp.PyArray_DATA(penalty_factors)
+    if penalties is not None:
+        call.penalties = <double *>cnp.PyArray_DATA(penalties)
     if outputs is not None:
         call.outputs = cnp.PyArray_DATA(outputs)
     call.interrupt, call.params, call.state = &interrupt.c, parameters, slots

@@ -20,6 +20,7 @@ from .. import formulas
 from ..params import aligned_zeros
 from ..records import ADAGRAD, ADAM, ADAMW, NADAM, NADAM_DECAY, NESTEROV, RMSPROP, SGD
 from ..spec import (
+    PENALTY_PARTS,
     Data,
     Dropout,
     EpochArgs,
@@ -266,12 +267,12 @@ def sum_of_squares(g: Any) -> float:
 
 
 @compiled
-def _regularise_and_clip(net: Any, params: Any, grad: Any, rule: Any) -> None:
-    """Add the penalties' part to the gradient and clip it, as Rule says; grad's padding is zero."""
+def _regularise_and_clip(net: Any, params: Any, grad: Any, rule: Any, share: float) -> None:
+    """Add ``share`` of the penalties' part to the gradient and clip it, as Rule says; grad's padding is zero."""
     T, layers = params.dtype.type, len(net.activations)
     for layer in range(layers):
         w, g = weight_view(net, params, layer).reshape(-1), weight_view(net, grad, layer).reshape(-1)
-        l1, l2 = T(rule.l1[layer]), T(rule.l2[layer])
+        l1, l2 = T(share * rule.l1[layer]), T(share * rule.l2[layer])
         if l1 != 0 or l2 != 0:
             for k in range(len(w)):
                 g[k] += l2 * w[k] + l1 * np.sign(w[k])
@@ -288,12 +289,27 @@ def _regularise_and_clip(net: Any, params: Any, grad: Any, rule: Any) -> None:
 
 
 @compiled
-def _update(net: Any, params: Any, state: Any, grad: Any, rule: Any, learning_rate: float, t: int) -> None:
+def _penalty(net: Any, params: Any, rule: Any) -> float:
+    """What the rule's l1 and l2 add to the loss."""
+    total = 0.0
+    for layer in range(len(net.activations)):
+        if rule.l1[layer] != 0 or rule.l2[layer] != 0:
+            w = weight_view(net, params, layer).reshape(-1)
+            for k in range(len(w)):
+                size = abs(np.float64(w[k]))
+                total += size * (rule.l1[layer] + rule.l2[layer] / 2 * size)
+    return total
+
+
+@compiled
+def _update(
+    net: Any, params: Any, state: Any, grad: Any, rule: Any, learning_rate: float, share: float, t: int
+) -> None:
     """Apply one update; see Rule for the equations. ``t`` counts updates from 1."""
     T = params.dtype.type
     rate, momentum, epsilon = T(learning_rate), T(rule.momentum), T(rule.epsilon)
     beta1, beta2, rest1, rest2 = T(rule.beta1), T(rule.beta2), T(1 - rule.beta1), T(1 - rule.beta2)
-    _regularise_and_clip(net, params, grad, rule)
+    _regularise_and_clip(net, params, grad, rule, share)
     if rule.weight_decay != 0:
         kept = T(1 - learning_rate * rule.weight_decay)
         for k in range(len(params)):
@@ -357,6 +373,8 @@ def _train(
         start, stop = batch * batch_size, min((batch + 1) * batch_size, len(order))
         batch_loss, batch_correct = 0.0, 0
         factor = T(-epoch.rates[batch]) if direct else T(1)
+        if len(epoch.penalties) > 0:
+            epoch.penalties[batch, 0] = _penalty(net, params, rule)
         if not direct:
             grad[:] = 0
         for k in range(start, stop, block):
@@ -368,7 +386,9 @@ def _train(
         if not math.isfinite(batch_loss):
             return total, correct, batch - first
         if not direct:
-            _update(net, params, state, grad, rule, epoch.rates[batch], rule.step + batch + 1)
+            _update(
+                net, params, state, grad, rule, epoch.rates[batch], epoch.penalty_factors[batch], rule.step + batch + 1
+            )
         total, correct = total + batch_loss, correct + batch_correct
     return total, correct, last - first
 
@@ -429,15 +449,30 @@ def _plain_dropout(dropout: Dropout | None) -> Dropout:
 
 
 def _plain_epoch(epoch: EpochArgs, layers: int, outputs: int, dtype: np.dtype[Any]) -> EpochArgs:
-    order, batch_size, rule, dropout, rates, kept_outputs = epoch
+    order, batch_size, rule, dropout, rates, kept_outputs, factors, parts = epoch
+    batches = -(-len(order) // batch_size)
     penalties = {name: read_only(np.array(rule.by_layer(getattr(rule, name), layers))) for name in ("l1", "l2")}
     numbers = {name: float(value) for name, value in rule._asdict().items() if name not in penalties}
-    rule = Rule(**{**numbers, **penalties, "optimizer": int(rule.optimizer), "step": int(rule.step)})  # type: ignore[arg-type]  # arrays
+    codes: dict[str, Any] = {"optimizer": int(rule.optimizer), "step": int(rule.step)}
+    rule = Rule(**{**numbers, **penalties, **codes})
     if rates is None:
-        rates = np.full(-(-len(order) // batch_size), rule.learning_rate)
+        rates = np.full(batches, rule.learning_rate)
+    if factors is None:
+        factors = np.ones(batches)
     if kept_outputs is None:
         kept_outputs = np.empty((0, outputs), dtype)
-    return EpochArgs(read_only(order), int(batch_size), rule, _plain_dropout(dropout), read_only(rates), kept_outputs)
+    if parts is None:
+        parts = np.empty((0, PENALTY_PARTS))
+    return EpochArgs(
+        read_only(order),
+        int(batch_size),
+        rule,
+        _plain_dropout(dropout),
+        read_only(rates),
+        kept_outputs,
+        read_only(factors),
+        parts,
+    )
 
 
 def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:

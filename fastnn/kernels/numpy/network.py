@@ -14,6 +14,7 @@ from ..formulas import (
     losses,
     output_delta,
     output_error,
+    penalty,
     target_rows,
     times_derivative,
 )
@@ -212,7 +213,10 @@ def train_epoch(
             if not math.isfinite(loss):
                 break
             rate = epoch.rule.learning_rate if epoch.rates is None else float(epoch.rates[batches])
-            rule = epoch.rule._replace(learning_rate=rate)
+            share = 1.0 if epoch.penalty_factors is None else float(epoch.penalty_factors[batches])
+            rule = epoch.rule.scaled(share)._replace(learning_rate=rate)
+            if epoch.penalties is not None:
+                epoch.penalties[batches, 0] = penalty(net, params, epoch.rule)
             _update(net, params, state, grad, rule, rule.step + batches + 1)
             total, correct, batches = total + loss, correct + count_correct(outputs, targets), batches + 1
             if tick is not None:

@@ -164,7 +164,9 @@ typedef struct {
     const int64_t *order; /* (rows) */
     const fnn_rule *rule;
     const double *rates; /* (batches) learning rates in place of the rule's, or NULL */
+    const double *penalty_factors; /* (batches) of l1 and l2, or NULL */
     fnn_interrupt *interrupt;
+    double *penalties; /* out: (batches, SPLITS + 1) the parts of the penalty before each batch's update, or NULL */
     void *outputs; /* out: (rows, outputs), of each row of the order before its batch's update; or NULL */
     /* in and out: goes on from batch result.batches until the epoch ends, diverges or the slice is over; or, within a
        long batch, until the interrupt comes, and that batch then changes nothing: result.interrupted */

@@ -16,6 +16,7 @@
 #include "gradient.h"
 #include "local_panels.h"
 #include "online.h"
+#include "penalty.h"
 
 /* a[l + 1] (m, strides[l]) = bias + the splits' partial sums (SPLITS, m, strides[l]) */
 static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial) {
@@ -90,7 +91,8 @@ static int short_batch(workspace *ws, const int64_t *rows, int64_t m, int64_t le
    gradients added up in order, and the penalties' part. */
 static double squared_norm(const workspace *ws, const real *gradients, const optimizer_step *step, int64_t l,
                            int64_t at, int64_t count) {
-    const double l1 = l < 0 ? 0 : step->l1[l], l2 = l < 0 ? 0 : step->l2[l];
+    const double l1 = l < 0 ? 0 : step->penalty_factor * step->l1[l],
+                 l2 = l < 0 ? 0 : step->penalty_factor * step->l2[l];
     double sum = 0;
     for (int64_t i = at; i < at + count; i++) {
         const real w = ws->params[i];
@@ -259,10 +261,13 @@ static void train_thread(void *argument, int thread, int threads) {
     set_float_control(control | FLUSH_SUBNORMALS);
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const double rate = job->rates ? job->rates[batch] : job->rule->learning_rate;
-        const optimizer_step step = make_step(job->rule, rate, job->rule->step + batch + 1, &schedule);
+        const double factor = job->penalty_factors ? job->penalty_factors[batch] : 1;
+        const optimizer_step step = make_step(job->rule, rate, factor, job->rule->step + batch + 1, &schedule);
         const int64_t start = batch * batch_size, left = count - start, m = left < batch_size ? left : batch_size;
         const int64_t *rows = job->order + start;
         int64_t unit = 1, done;
+        if (job->penalties && (thread == 0 || plan.regime == SHORT_BATCHES))
+            measure_penalty(&ws, job->rule, job->penalties + batch * (SPLITS + 1));
         switch (plan.regime) {
         case ONLINE_BLOCKS: done = online_span(&ws, rows, left, &step, &unit); break;
         case LONG_BATCHES: done = long_batch(&ws, job, rows, m, &step); break;

@@ -15,6 +15,7 @@ typedef struct {
     const double *l1, *l2; /* (layers) */
     /* What becomes of the gradient with its penalties: it is multiplied by `scale`, and then no more than `most`. */
     real scale, most;
+    double penalty_factor; /* of l1 and l2 */
     real kept; /* the part of a weight that its decay leaves */
 } optimizer_step;
 
@@ -34,8 +35,9 @@ static void advance_schedule(momentum_schedule *schedule, double beta1, int64_t 
     }
 }
 
-/* The rule at update t (from 1), with the learning rate of its batch. The schedule is at most at t. */
-static optimizer_step make_step(const fnn_rule *rule, double learning_rate, int64_t t, momentum_schedule *schedule) {
+/* The rule at update t (from 1), with the learning rate and the factor of the penalties of its batch. The schedule is at most at t. */
+static optimizer_step make_step(const fnn_rule *rule, double learning_rate, double penalty_factor, int64_t t,
+                                momentum_schedule *schedule) {
     const double beta1 = rule->beta1, beta2 = rule->beta2;
     optimizer_step step = {.optimizer = rule->optimizer,
                            .rate = (real)learning_rate,
@@ -48,6 +50,7 @@ static optimizer_step make_step(const fnn_rule *rule, double learning_rate, int6
                            .l1 = rule->l1,
                            .l2 = rule->l2,
                            .scale = 1,
+                           .penalty_factor = penalty_factor,
                            .most = rule->clip_value > 0 ? (real)rule->clip_value : (real)INFINITY,
                            .kept = (real)(1 - learning_rate * rule->weight_decay)};
     if (rule->optimizer == ADAM || rule->optimizer == ADAMW)
@@ -89,8 +92,8 @@ INLINE void update_rows(const int changes, const optimizer_step *step, int64_t l
     const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
     const vec one_minus_beta1 = vset(step->one_minus_beta1), one_minus_beta2 = vset(step->one_minus_beta2);
     const vec of_mean = vset(step->of_mean), of_gradient = vset(step->of_gradient), of_square = vset(step->of_square);
-    const vec l1 = vset(changes && l >= 0 ? (real)step->l1[l] : 0),
-              l2 = vset(changes && l >= 0 ? (real)step->l2[l] : 0);
+    const vec l1 = vset(changes && l >= 0 ? (real)(step->penalty_factor * step->l1[l]) : 0),
+              l2 = vset(changes && l >= 0 ? (real)(step->penalty_factor * step->l2[l]) : 0);
     const vec scale = vset(step->scale), most = vset(step->most), kept = vset(step->kept);
 /* Expands to a loop over all elements, with the weight and the gradient (dw) at hand. */
 #define EACH(...) \
