@@ -180,7 +180,7 @@ def _read(path: StrPath, what: str) -> tuple[bytes, memoryview]:
     ``what`` a file should hold, such as "a fastnn model", is for the errors.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
+        with open(path, "rb", opener=open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileFormatError(path, 0, "a regular file", "a folder, device or pipe")
@@ -193,7 +193,7 @@ def _read(path: StrPath, what: str) -> tuple[bytes, memoryview]:
         raise FileFormatError(path, 0, "a readable model file", error) from error
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
+def open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a pipe would wait for its writer
 
 

@@ -1067,3 +1067,8 @@ def resolved(identifier: object, targets: tuple[int, ...], outputs: int) -> Metr
     if isinstance(identifier, str):
         found.name = identifier
     return found
+
+
+def is_own_function(metric: object) -> bool:
+    """Whether it is one of the functions here, which its name gives again."""
+    return any(metric is function for function in _FUNCTIONS.values())

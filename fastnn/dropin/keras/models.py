@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import checks
-from ...errors import FastnnError, InvalidArgumentError
+from ...errors import FastnnError, FileFormatError, InvalidArgumentError
 from ...io.atomic import StrPath
 from ...kernels.spec import FloatArray
 from ...nn.fit import HELD_OUT_NAMES
-from . import config, losses, model_file, optimizers, randomness, summary
+from . import config, descriptions, files, losses, optimizers, randomness, summary
 from .callback import History
+from .config import floatx
 from .data import Samples, array, class_weights, rows_of, samples, split, validation_samples
 from .figures import Compiled
 from .hooks import Hooks, checked, checked_verbose
@@ -25,11 +26,19 @@ from .layers import Dense, Dropout, InputLayer
 from .metrics import Metric
 from .network import Network
 from .progress import ProgressBar
-from .subset import outside, refuse
+from .subset import outside, refuse, unsupported
 from .tensor import tensor
 from .trainer import Trainer, predict
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model"]
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "save_model",
+]
 
 __getattr__ = outside(__name__, __all__)
 
@@ -372,19 +381,57 @@ class Model(Layer):
         """:meth:`predict` without a printed line."""
         return self.predict(x, verbose=0)
 
-    def save(self, filepath: StrPath, overwrite: bool = True) -> None:
+    def save(
+        self,
+        filepath: StrPath,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+        **options: Any,
+    ) -> None:
         """Write a built model with all that it needs to go on: layers, weights, and how it is compiled.
 
-        With an optimizer that has a state go that and the number of updates. The file is a safetensors file, whatever
-        its name ends in (".keras" will do): Keras cannot read it, nor does :func:`load_model` read Keras' own. Raises
-        FastnnError if it cannot be written, and leaves the old file or the new one.
+        With an optimizer go its state and the number of updates. The format goes by the path's ending, or by
+        ``save_format``: ".keras", and ".h5" or ".hdf5", are Keras' own, which need h5py (the extra "h5") and which
+        Keras 3.15 reads; under any other name it is a safetensors file of fastnn's, which tells damage of any bit.
+        Metrics that are the program's own are left out, with a warning. Raises FastnnError if it cannot be written,
+        and leaves the old file or the new one.
         """
-        refuse("save", {"overwrite": overwrite}, overwrite=True)
-        if self.network is None:
-            raise InvalidArgumentError("model", "one that is built", "one whose input shape is not known")
-        is_compiled = self.optimizer is not None and self.loss is not None
-        trainer = self._trainer() if is_compiled else None  # raises for what could not be loaded again
-        model_file.write(filepath, model_file.Saved(self.name, self._layers, self.network, trainer))
+        refuse("save", options, zipped=True)
+        files.save(self, filepath, overwrite, include_optimizer, save_format)
+
+    def save_weights(
+        self, filepath: StrPath, overwrite: bool = True, save_format: str | None = None, **options: Any
+    ) -> None:
+        """Write the weights alone, by the path's ending: ".weights.h5" as Keras 3 does, ".h5" as Keras 2 did."""
+        refuse("save_weights", options)
+        files.save_weights(self, filepath, overwrite, save_format)
+
+    def load_weights(self, filepath: StrPath, skip_mismatch: bool = False, **options: Any) -> None:
+        """Read weights for the layers of a built model: of fastnn's own files, or of any of Keras'."""
+        refuse("load_weights", options | {"skip_mismatch": skip_mismatch}, skip_mismatch=False, by_name=False)
+        files.load_weights(self, filepath)
+
+    def get_config(self) -> dict[str, Any]:
+        """What :meth:`from_config` makes an equal model from, without weights and without how it is compiled."""
+        dtype = config.floatx() if self.network is None else self.network.dtype.name
+        found: dict[str, Any] = descriptions.of_model(self, dtype)["config"]
+        return found
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: object = None) -> Model:
+        """A model of new weights from :meth:`get_config`."""
+        kind = "Sequential" if issubclass(cls, Sequential) else "Functional"
+        return model_from_config({"class_name": kind, "config": config})
+
+    def to_json(self, **options: Any) -> str:
+        """Keras' JSON of the model, without weights and without how it is compiled; ``options`` of ``json.dumps``."""
+        dtype = config.floatx() if self.network is None else self.network.dtype.name
+        return descriptions.to_json(descriptions.of_model(self, dtype), **options)
+
+    def to_yaml(self, **options: Any) -> str:
+        """Raise UnsupportedError, as Keras itself has done without YAML since 2.6."""
+        raise unsupported("to_yaml, which Keras removed in 2.6", ["to_json"])
 
     def _network(self, x: Any) -> Network:
         """The network; one that is not built is, for inputs like the array ``x``."""
@@ -466,21 +513,47 @@ class Sequential(Model):
             self._tensors = source, outputs
 
 
-def load_model(filepath: StrPath, custom_objects: object = None, compile: bool = True, **options: Any) -> Sequential:
-    """Read a model that :meth:`Sequential.save` wrote; with ``compile``, training goes on as if it had not stopped.
+def load_model(filepath: StrPath, custom_objects: object = None, compile: bool = True, **options: Any) -> Model:
+    """Read a model that :meth:`Model.save` or Keras wrote; with ``compile``, to go on as if training had not stopped.
 
-    Only the random stream is that of the present. Raises FileFormatError, naming file, offset, expected and found, for
-    a file that is missing, damaged in any bit, or not of this kind, such as Keras' own.
+    Only the random stream is that of the present. ``custom_objects`` may name metrics of the program's own. Raises
+    FileFormatError, naming file, offset, expected and found, for a file that is missing, damaged, or that holds what
+    is not in fastnn's part of Keras.
     """
-    refuse("load_model", options | {"custom_objects": custom_objects}, safe_mode=True)
-    saved = model_file.read(filepath, checks.boolean("compile", compile))
-    model = Sequential(name=saved.name)
-    model._layers, model.network, model._input_shape = saved.layers, saved.network, saved.network.input_shape
-    model._link()
-    if saved.trainer is not None:
-        model.optimizer, model.loss = saved.trainer.optimizer, saved.trainer.loss
-        model.compiled_metrics = saved.trainer.metrics
+    refuse("load_model", options, safe_mode=True)
+    own = _custom_objects(custom_objects)
+    loaded = files.load(filepath, checks.boolean("compile", compile), own)
+    try:
+        model = _made(loaded.chain, loaded.dtype, None)
+        assert model.network is not None
+        optimizer = None
+        if loaded.training is not None:
+            optimizer, model.loss, model.compiled_metrics = loaded.training
+            model.optimizer = optimizer
+            model._trainer()  # raises for what does not go together
+        loaded.finish(model.network, optimizer)
+    except FileFormatError:
+        raise
+    except FastnnError as error:
+        raise FileFormatError(filepath, 0, "a model that fastnn's part of Keras has", error) from error
     return model
+
+
+def save_model(model: Model, filepath: StrPath, overwrite: bool = True, **options: Any) -> None:
+    """Write a built model to a file; see :meth:`Model.save`."""
+    Model.save(model, filepath, overwrite, **options)
+
+
+def model_from_json(json_string: str, custom_objects: object = None) -> Model:
+    """A model of new weights from :meth:`Model.to_json`, or from the JSON of Keras 1, 2 or 3."""
+    _custom_objects(custom_objects)
+    return model_from_config(descriptions.from_json(json_string))
+
+
+def model_from_config(config: dict[str, Any], custom_objects: object = None) -> Model:
+    """A model of new weights from a dict of its "class_name" and "config"."""
+    dtype = descriptions.float_type(config) or floatx()
+    return _made(descriptions.parsed(config), dtype, randomness.generator())
 
 
 def clone_model(model: Model, input_tensors: object = None, clone_function: object = None, **options: Any) -> Model:
@@ -497,6 +570,34 @@ def clone_model(model: Model, input_tensors: object = None, clone_function: obje
         clone.optimizer = type(model.optimizer)(**model.optimizer.get_config())
     clone.history = None
     return clone
+
+
+def _custom_objects(given: object) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        checks.unsupported("custom_objects", "a dict of names and what they are", given)
+    return given
+
+
+def _made(chain: descriptions.Chain, dtype: str, rng: np.random.Generator | None) -> Model:
+    """The model of a description with weights drawn from ``rng`` or, without, zero."""
+    layers = [_made(layer, dtype, rng) if isinstance(layer, descriptions.Chain) else layer for layer in chain.layers]
+    if chain.kind == "Sequential":
+        model = Sequential(name=chain.name)
+        if chain.input is not None:
+            model.add(chain.input)
+        for layer in layers:
+            model._check_name(layer, layers)
+        model._assemble(layers, chain.shape, dtype, rng)
+        return model
+    assert chain.input is not None
+    outputs = chain.input.output
+    for layer in layers:
+        layer.shape_after(outputs.sample_shape)
+        layer.draw(outputs.sample_shape, dtype, rng)
+        outputs = layer.place(outputs)
+    return Model(chain.input.output, outputs, name=chain.name)
 
 
 def _classes_weighted(given: Samples, class_weight: object) -> Samples:
