@@ -14,6 +14,7 @@ import numpy as np
 FOLDER = Path(__file__).parents[1] / "scripts"
 NUMBER = re.compile(r"\d+(?:\.(\d+))?(?:e[-+]?\d+)?")
 FULL = 14  # a number of so many digits is printed in full, with as many as its last bits ask for
+KERAS = re.compile(r"^(?P<verb>from|import) (?P<module>(?:keras|tensorflow)[\w.]*)(?P<alias> as \w+)?")
 TIME = re.compile(NUMBER.pattern + r"(?= s\b| seconds\b)")
 
 
@@ -34,6 +35,19 @@ def run(script: str, imports: Mapping[str, str]) -> Run:
     with contextlib.redirect_stdout(printed):
         exec(compile("\n".join(lines), path, "exec"), names)
     return Run(printed.getvalue().splitlines(), names)
+
+
+def fastnn_imports(script: str) -> dict[str, str]:
+    """The lines of ``script`` that import Keras or TensorFlow, and what they become for fastnn."""
+    lines = (FOLDER / script).read_text().splitlines()
+    return {line: KERAS.sub(_of_fastnn, line) for line in lines if KERAS.match(line)}
+
+
+def _of_fastnn(found: re.Match[str]) -> str:
+    module = f"fastnn.dropin.{found['module']}"
+    if found["verb"] == "import" and not found["alias"]:
+        return f"import {module} as {found['module']}"
+    return f"{found['verb']} {module}{found['alias'] or ''}"
 
 
 def assert_same_lines(found: list[str], expected: list[str], *, places: int = 1, counts: int = 0) -> None:
