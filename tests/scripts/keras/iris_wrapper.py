@@ -25,7 +25,7 @@ def baseline_model():
     return model
 
 
-estimator = KerasClassifier(build_fn=baseline_model, epochs=60, batch_size=5, verbose=0)
+estimator = KerasClassifier(build_fn=baseline_model, epochs=100, batch_size=5, verbose=0)
 kfold = KFold(n_splits=3, shuffle=True, random_state=seed)
 results = cross_val_score(estimator, X, dummy_y, cv=kfold)
 print(f"Baseline: {results.mean() * 100:.2f}% ({results.std() * 100:.2f}%)")

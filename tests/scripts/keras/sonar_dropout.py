@@ -23,7 +23,7 @@ def create_model(rate):
     model.add(Dense(60, input_dim=60, kernel_initializer="normal", activation="relu"))
     model.add(Dense(30, kernel_initializer="normal", activation="relu"))
     model.add(Dense(1, kernel_initializer="normal", activation="sigmoid"))
-    model.compile(loss="binary_crossentropy", optimizer=SGD(0.1, momentum=0.9), metrics=["accuracy"])
+    model.compile(loss="binary_crossentropy", optimizer=SGD(0.03, momentum=0.9), metrics=["accuracy"])
     return model
 
 
