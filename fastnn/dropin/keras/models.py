@@ -28,7 +28,7 @@ from .network import Network
 from .progress import ProgressBar
 from .subset import outside, refuse, unsupported
 from .tensor import tensor
-from .trainer import Trainer, predict
+from .trainer import Trainer, Validation, predict
 
 __all__ = [
     "Model",
@@ -248,6 +248,10 @@ class Model(Layer):
         class_weight: dict[int, float] | None = None,
         sample_weight: ArrayLike | None = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
         **options: Any,
     ) -> History:
         """Train, going on from the present weights and the optimizer's state.
@@ -259,7 +263,7 @@ class Model(Layer):
         y : (n,) or (n, 1) labels, or (n, outputs) targets, as the loss wants.
         batch_size : 32 if None. The last batch of an epoch may be smaller.
         epochs : the number of the last, counted from 1.
-        verbose : 0 prints nothing, 1 or "auto" a bar and 2 a line an epoch.
+        verbose : 0 prints nothing, 1 or "auto" a bar, 2 a line an epoch, and 3 the epochs' numbers alone.
         callbacks : a callback, or several.
         validation_split : this share of the rows, the last of them, is held out and measured after every epoch.
         validation_data : (x, y) or (x, y, sample_weight) to measure instead.
@@ -267,6 +271,10 @@ class Model(Layer):
         class_weight : weights by class; not together with ``sample_weight``.
         sample_weight : (n,) factors of the samples' losses.
         initial_epoch : the epochs already done.
+        steps_per_epoch : None, or as many as there are batches.
+        validation_steps, validation_batch_size : only so many first batches of the held-out rows are measured, of
+            this size or else ``batch_size``.
+        validation_freq : after every how many epochs, or after which of them, counted from 1.
         nb_epoch : Keras 1's name of ``epochs``.
 
         Returns
@@ -280,7 +288,7 @@ class Model(Layer):
         FastnnError : unusable arguments.
         """
         epochs = options.pop("nb_epoch", epochs)
-        refuse("fit", _effective(options), validation_freq=1)
+        refuse("fit", _effective(options))
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         share = checks.number("validation_split", validation_split, low=0, high=1, below=True)
         held_out = None
@@ -295,11 +303,19 @@ class Model(Layer):
         shuffle = checks.boolean("shuffle", shuffle)
         trainer = self._trainer(given.x)
         data = trainer.data(given, ("x", "y"))
+        validation_size = size if validation_batch_size is None else _batch_size(validation_batch_size)
+        if held_out is not None:
+            held_out = _first_batches("validation_steps", held_out, validation_steps, validation_size)
+        batches = math.ceil(len(given.x) / size)
+        if steps_per_epoch is not None and checks.integer("steps_per_epoch", steps_per_epoch, low=1) < batches:
+            raise InvalidArgumentError("steps_per_epoch", f"None, or the number of batches, {batches}", steps_per_epoch)
+        due = _epochs_due(validation_freq)
         validation_set = None if held_out is None else trainer.data(held_out, HELD_OUT_NAMES)
+        validation = None if validation_set is None else Validation(validation_set, validation_size, due)
         history = History()
         hooks = self._hooks([*checked(callbacks), history], verbose, last, len(given.x), size)
         self.history, self.stop_training = history, False
-        trainer.fit(data, validation_set, size, range(first, last), shuffle, hooks)
+        trainer.fit(data, validation, size, range(first, last), shuffle, hooks)
         return history
 
     def evaluate(
@@ -309,17 +325,21 @@ class Model(Layer):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: ArrayLike | None = None,
-        *,
+        steps: int | None = None,
         callbacks: object = None,
         return_dict: bool = False,
         **options: Any,
     ) -> float | list[float] | dict[str, float]:
-        """The mean loss or, with metrics, [loss, accuracy]; by name with ``return_dict``. Arguments as for ``fit``."""
+        """The mean loss or, with metrics, [loss, accuracy]; by name with ``return_dict``.
+
+        Arguments as for ``fit``; only the first ``steps`` batches are measured, if that is no None.
+        """
         refuse("evaluate", _effective(options))
         return_dict = checks.boolean("return_dict", return_dict)
-        given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
+        size = _batch_size(batch_size)
+        given = _first_batches("steps", samples(x, y, sample_weight, ("x", "y", "sample_weight")), steps, size)
         trainer = self._trainer(given.x)
-        data, size = trainer.data(given, ("x", "y")), _batch_size(batch_size)
+        data = trainer.data(given, ("x", "y"))
         hooks = self._hooks(checked(callbacks), verbose, 1, len(given.x), size)
         return self._result(trainer.evaluate(data, size, hooks, ("x", "y")), return_dict)
 
@@ -328,16 +348,18 @@ class Model(Layer):
         x: ArrayLike,
         batch_size: int | None = None,
         verbose: int | str = "auto",
-        *,
+        steps: int | None = None,
         callbacks: object = None,
         **options: Any,
     ) -> FloatArray:
-        """The outputs (n, outputs) for inputs (n, ...)."""
+        """The outputs (n, outputs) for inputs (n, ...), or for the first ``steps`` batches of them."""
         refuse("predict", _effective(options))
         given = array("x", x)
         if given.ndim == 0:
             raise InvalidArgumentError("x", "one row per sample", "a single number")
         network, size = self._network(given), _batch_size(batch_size)
+        if steps is not None:
+            given = given[: checks.integer("steps", steps, low=1) * size]
         inputs = rows_of("x", given, network.input_shape, network.dtype)
         checks.nonempty("x", len(inputs.X))
         outputs = predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))
@@ -609,9 +631,26 @@ def _classes_weighted(given: Samples, class_weight: object) -> Samples:
 
 
 def _effective(options: dict[str, Any]) -> dict[str, Any]:
-    """The options without those of threads, queues and batches of validation, which change no figure."""
-    idle = {"workers", "use_multiprocessing", "max_queue_size", "validation_batch_size"}
+    """The options without those of threads and queues, which change no figure."""
+    idle = {"workers", "use_multiprocessing", "max_queue_size"}
     return {name: value for name, value in options.items() if name not in idle}
+
+
+def _first_batches(argument: str, given: Samples, steps: int | None, size: int) -> Samples:
+    """The rows of so many batches."""
+    if steps is None:
+        return given
+    rows = slice(checks.integer(argument, steps, low=1) * size)
+    return Samples(given.x[rows], given.y[rows], None if given.weights is None else given.weights[rows])
+
+
+def _epochs_due(validation_freq: object) -> Callable[[int], bool]:
+    """Whether to validate after an epoch, counted from 0."""
+    if isinstance(validation_freq, Sequence | range | set) and not isinstance(validation_freq, str):
+        chosen = {checks.integer("validation_freq", epoch, low=1) for epoch in validation_freq}
+        return lambda epoch: epoch + 1 in chosen
+    every = checks.integer("validation_freq", validation_freq, low=1)
+    return lambda epoch: (epoch + 1) % every == 0
 
 
 def _batch_size(value: int | None) -> int:

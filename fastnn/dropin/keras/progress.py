@@ -56,7 +56,7 @@ class ProgressBar(Callback):
     def tick(self, done: int) -> None:
         """Show that ``done`` batches are finished; the figures come at the end."""
         now = time.perf_counter()
-        if not self.moves or self._param("verbose") == 2 or now - self.shown < INTERVAL:
+        if not self.moves or self._param("verbose") not in (1, "auto") or now - self.shown < INTERVAL:
             return
         self.shown = now
         left = (now - self.start) / done * (self._param("steps") - done)
@@ -71,6 +71,8 @@ class ProgressBar(Callback):
         self.shown = self.start
 
     def _end(self, logs: Logs | None) -> None:
+        if self._param("verbose") not in (1, 2, "auto"):
+            return
         now, steps = time.perf_counter(), self._param("steps")
         figures = "".join(f" - {name}: {_figure(value)}" for name, value in (logs or {}).items())
         seconds = f"{now - self.start:.0f}s"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,19 @@ from .logs import Logs
 from .losses import Loss, factor
 from .network import Network
 from .optimizers import Optimizer
+
+
+class Validation(NamedTuple):
+    """What is measured after epochs.
+
+    Attributes
+    ----------
+    is_due : whether it is, after an epoch counted from 0.
+    """
+
+    given: Given
+    batch_size: int
+    is_due: Callable[[int], bool]
 
 
 @dataclass
@@ -95,7 +109,7 @@ class Trainer:
         return Given(data, own, None if given.weights is None else given.weights.astype(dtype))
 
     def fit(
-        self, given: Given, held_out: Given | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
+        self, given: Given, held_out: Validation | None, batch_size: int, epochs: range, shuffle: bool, hooks: Hooks
     ) -> None:
         """Run epochs, and validate after each, until they are over or a callback sets ``model.stop_training``."""
         given = given._replace(data=training.packed(given.data, self.net, len(epochs)))
@@ -113,8 +127,8 @@ class Trainer:
                     raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
                 watcher.terminate(error.updates or 0)
                 logs = self._figures(given, batch_size).undefined()
-            if held_out is not None:
-                found = self.evaluate(held_out, batch_size, hooks, HELD_OUT_NAMES)
+            if held_out is not None and held_out.is_due(epoch):
+                found = self.evaluate(held_out.given, held_out.batch_size, hooks, HELD_OUT_NAMES)
                 logs.update({f"val_{name}": figure for name, figure in found.items()})
             hooks.call("on_epoch_end", epoch, logs)
             if hooks.model.stop_training:
