@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import random
 import statistics
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -101,15 +102,18 @@ def losses(k: Any, problem: Problem, optimizer: Callable[[Any], Any], activation
     return [float(loss) for loss in fitted.history["loss"]]
 
 
-def compare_losses(only: list[str]) -> None:
+def compare_losses(only: list[str], sample: int | None) -> None:
     print(f"{'loss, optimizer, activation':64} {'Keras, last epoch':>18} {'differs by':>11}")
     counts = {"agree": 0, "differ": 0, "refused": 0}
-    for (name, problem), (how, optimizer), activation in itertools.product(
-        PROBLEMS.items(), OPTIMIZERS.items(), ACTIVATIONS
-    ):
-        title = f"{name}, {how}, {activation}"
-        if not all(part in title for part in only):
-            continue
+    combinations = [
+        parts
+        for parts in itertools.product(PROBLEMS, OPTIMIZERS, ACTIVATIONS)
+        if all(part in ", ".join(parts) for part in only)
+    ]
+    if sample is not None:
+        combinations = random.Random(0).sample(combinations, min(sample, len(combinations)))
+    for name, how, activation in combinations:
+        title, problem, optimizer = f"{name}, {how}, {activation}", PROBLEMS[name], OPTIMIZERS[how]
         expected = losses(theirs, problem, optimizer, activation)
         try:
             found = losses(ours, problem, optimizer, activation)
@@ -177,10 +181,11 @@ def compare_accuracies(seeds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], help="combinations whose names hold all of these")
+    parser.add_argument("--sample", type=int, help="compare so many of the combinations, drawn at random")
     parser.add_argument("--seeds", type=int, default=0, help="compare accuracies over so many seeds as well")
     options = parser.parse_args()
     print(f"Keras {theirs.__version__} on {theirs.backend.backend()}")
-    compare_losses(options.only)
+    compare_losses(options.only, options.sample)
     if options.seeds > 1:
         compare_accuracies(options.seeds)
 
