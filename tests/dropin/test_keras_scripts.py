@@ -40,6 +40,7 @@ class Script(NamedTuple):
 SCRIPTS = [
     Script("xor_keras1.py", ["binary_accuracy", "loss"], 1.0, 0.0, outside=OLD, lines=("classes: [0 1 1 0]",)),  # 0.5
     Script("pima_first_network.py", ["accuracy", "loss"], 0.75, 0.12),  # 0.5
+    Script("pima_json.py", ["accuracy", "loss"], 0.85, 0.1, needs="h5py", lines=("Loaded model from disk",)),  # 0.5
     Script("iris_wrapper.py", [], 0.75, 0.15, outside=OLD),  # 0.33
     Script("sonar_dropout.py", ACCURACY, 0.7, 0.15),  # 0.5
     Script("ionosphere_decay.py", [*ACCURACY, "learning_rate"], 0.8, 0.12, outside=OLD),  # 0.5
