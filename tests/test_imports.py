@@ -25,6 +25,7 @@ FLOORS = [
     {"nn", "neighbors", "digit_image"},
     {"metrics", "schedules", "plots"},
     {"fastnn"},  # the package's own names
+    {"estimators"},
     {"dropin"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,316 @@
+"""scikit-learn's multilayer perceptrons with fastnn's kernels under them.
+
+Everything that is not arithmetic stays scikit-learn's own code: parameters, validation, the loop over epochs with its
+stopping rules and warnings, and lbfgs. What is overridden is one step of that code. Its loop asks ``_backprop`` for the
+loss and the gradients of a batch and then updates the weights; here it is told that the whole epoch is one batch, and
+``_backprop`` trains that epoch with the kernels, in batches of the true size. lbfgs asks ``_backprop`` for the loss and
+gradient over all rows, which one kernel call returns.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+from sklearn.utils import shuffle
+from sklearn.utils.validation import validate_data
+
+from .. import checks
+from ..kernels import get_backend
+from ..kernels.params import Parameters, aligned_zeros
+from ..kernels.spec import (
+    ADAM,
+    MOMENTUM,
+    NESTEROV,
+    PENALTY_PARTS,
+    SGD,
+    SLOTS,
+    Data,
+    EpochArgs,
+    FloatArray,
+    IntArray,
+    Rule,
+)
+from ..nn.fit import packed
+from .records import recorded
+
+ACTIVATIONS = {
+    "identity": "identity",
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "softmax": "softmax",
+    "exp": "exponential",
+}
+# The kernels' losses that have scikit-learn's gradient, (a - y) / rows, by the activation of the outputs.
+LOSSES = {
+    "identity": "quadratic",
+    "sigmoid": "binary_cross_entropy",
+    "softmax": "cross_entropy",
+    "exponential": "poisson",
+}
+LEAST_FORWARD_WORK = 20_000  # multiply-adds of a forward pass from which packing the weights pays
+
+
+class Compiled:
+    """A network with scikit-learn's weights in it, and the data of a training.
+
+    Attributes
+    ----------
+    parameters : in which ``coefs_`` and ``intercepts_`` may be views.
+    """
+
+    def __init__(self, estimator: Any, dtype: np.dtype[Any]) -> None:
+        sizes = [len(estimator.coefs_[0]), *(coef.shape[1] for coef in estimator.coefs_)]
+        output = ACTIVATIONS[estimator.out_activation_]
+        activations = [ACTIVATIONS[estimator.activation]] * (len(sizes) - 2) + [output]
+        self.parameters = Parameters.zeros(sizes, activations, LOSSES[output], True, dtype)
+        self.load(estimator)
+
+    def load(self, estimator: Any) -> None:
+        """Copy the estimator's weights into the network, unless they are there."""
+        for views, arrays in (
+            (self.parameters.weights, estimator.coefs_),
+            (self.parameters.biases, estimator.intercepts_),
+        ):
+            for view, array in zip(views, arrays, strict=True):
+                if not np.may_share_memory(view, array):
+                    view[:] = array
+
+    def forward(self, X: NDArray[Any]) -> FloatArray:
+        """The outputs (n, outputs) for rows X (n, features)."""
+        net, vector = self.parameters.net, self.parameters.vector
+        out = np.empty((len(X), int(net.sizes[-1])), vector.dtype)
+        get_backend().forward(net, vector, checks.for_kernels(X, vector.dtype), 1.0, out)
+        return out
+
+
+class Epochs(Compiled):
+    """Epochs of a stochastic training: what ``_backprop`` is while ``_fit_stochastic`` runs.
+
+    Parameters
+    ----------
+    estimator : with its weights and its ``_optimizer``.
+    batch_size, shuffled : as the caller has set them.
+    """
+
+    def __init__(self, estimator: Any, dtype: np.dtype[Any], batch_size: int, shuffled: bool) -> None:
+        super().__init__(estimator, dtype)
+        self.estimator, self.batch_size, self.shuffled = estimator, batch_size, shuffled
+        self.data: Data | None = None  # once the rows to train on are known
+        vector, optimizer = self.parameters.vector, estimator._optimizer
+        self.is_adam = isinstance(optimizer, AdamOptimizer)
+        self.state = aligned_zeros((SLOTS[ADAM if self.is_adam else MOMENTUM], vector.size), vector.dtype)
+        kept = (optimizer.ms, optimizer.vs) if self.is_adam else (optimizer.velocities,)
+        for slot, arrays in zip(self.state, kept, strict=True):
+            for view, array in zip(self._views(slot), arrays, strict=True):
+                view[:] = array
+        parameters = self.parameters
+        estimator.coefs_, estimator.intercepts_ = parameters.weights, parameters.biases
+        optimizer.update_params = _nothing  # the kernels have made the updates when the loop asks for them
+
+    def _views(self, vector: FloatArray) -> list[FloatArray]:
+        """Weights and then biases, layer by layer, of a vector that is laid out as the parameters."""
+        parts = Parameters(self.parameters.net, vector)
+        return [*parts.weights, *parts.biases]
+
+    def take(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
+        """Take the rows to train on, which are the same in every epoch."""
+        dtype, outputs = self.parameters.vector.dtype, y.shape[1]
+        is_label = self.estimator.out_activation_ == "softmax"
+        targets = y.argmax(axis=1).astype(np.int32) if is_label else checks.for_kernels(y, dtype)
+        data = Data(checks.for_kernels(X, dtype), 1.0, targets)
+        self.data = packed(data, self.parameters.net, self.estimator.max_iter)
+        self.sample_weight = sample_weight
+        self.order: IntArray = np.arange(len(X))
+        self.of_outputs = 1 / outputs if self.estimator.out_activation_ == "identity" else 1.0
+        starts = np.arange(0, len(X), self.batch_size)
+        self.rows_of_batches = np.diff(np.append(starts, len(X)))
+        self.starts = starts
+
+    def rule(self) -> Rule:
+        """The optimizer's next update; l2 is to be divided by the rows, or weights, of each batch."""
+        optimizer, l2 = self.estimator._optimizer, float(self.estimator.alpha)
+        if self.is_adam:
+            return Rule(
+                ADAM,
+                float(optimizer.learning_rate_init),
+                l2=l2,
+                beta1=float(optimizer.beta_1),
+                beta2=float(optimizer.beta_2),
+                epsilon=float(optimizer.epsilon),
+                step=optimizer.t,
+            )
+        momentum = float(optimizer.momentum)
+        kind = SGD if momentum == 0 else NESTEROV if optimizer.nesterov else MOMENTUM
+        return Rule(kind, optimizer.learning_rate, momentum, l2)
+
+    def __call__(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> float:
+        """Train one epoch on the rows, and return its loss, the mean over the rows."""
+        if self.data is None:
+            self.take(X, y, sample_weight)
+        assert self.data is not None
+        if self.shuffled:
+            self.order = shuffle(self.order, random_state=self.estimator._random_state)
+        data, totals = self.data, self.rows_of_batches.astype(np.float64)
+        if sample_weight is not None:
+            # Kernels divide by a batch's rows, scikit-learn by the sum of its weights.
+            in_order = np.asarray(sample_weight, np.float64)[self.order]
+            totals = np.add.reduceat(in_order, self.starts)
+            weights = np.empty(len(in_order))
+            weights[self.order] = in_order * np.repeat(self.rows_of_batches / totals, self.rows_of_batches)
+            data = data._replace(weights=checks.for_kernels(weights, self.parameters.vector.dtype))
+        rule, penalties = self.rule(), np.zeros((len(totals), PENALTY_PARTS))
+        state = self.state if SLOTS[rule.optimizer] else self.state[:0]
+        args = EpochArgs(self.order, self.batch_size, rule, penalty_factors=1 / totals, penalties=penalties)
+        result = get_backend().train_epoch(self.parameters.net, self.parameters.vector, state, data, args)
+        self._count_updates(result.batches)
+        if result.batches < len(totals):
+            # scikit-learn goes on with what is no number any more, and refuses the weights in the end.
+            self.parameters.vector[:] = np.nan
+            return math.nan
+        shares = self.rows_of_batches / totals
+        return (result.loss * self.of_outputs + float(penalties.sum(axis=1) @ shares)) / len(X)
+
+    def _count_updates(self, count: int) -> None:
+        optimizer = self.estimator._optimizer
+        if self.is_adam and count:
+            optimizer.t += count
+            corrections = np.sqrt(1 - optimizer.beta_2**optimizer.t) / (1 - optimizer.beta_1**optimizer.t)
+            optimizer.learning_rate = optimizer.learning_rate_init * corrections
+
+    def give_back(self) -> None:
+        """Leave the estimator with arrays of its own."""
+        estimator, optimizer = self.estimator, self.estimator._optimizer
+        for name in ("coefs_", "intercepts_"):
+            setattr(estimator, name, [np.array(array, order="C") for array in getattr(estimator, name)])
+        del optimizer.update_params
+        slots = [[np.array(view, order="C") for view in self._views(slot)] for slot in self.state]
+        if self.is_adam:
+            optimizer.ms, optimizer.vs = slots
+        else:
+            (optimizer.velocities,) = slots
+
+
+class Gradients(Compiled):
+    """The loss and its gradient over all rows: what ``_backprop`` is while ``_fit_lbfgs`` runs."""
+
+    def __init__(self, estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> None:
+        super().__init__(estimator, X.dtype)
+        self.estimator = estimator
+        is_label = estimator.out_activation_ == "softmax"
+        self.X = checks.for_kernels(X, X.dtype)
+        self.y = y.argmax(axis=1).astype(np.int32) if is_label else checks.for_kernels(y, X.dtype)
+        self.grad = aligned_zeros(self.parameters.vector.size, X.dtype)
+        self.of_outputs = 1 / y.shape[1] if estimator.out_activation_ == "identity" else 1.0
+
+    def __call__(self) -> tuple[float, list[FloatArray], list[FloatArray]]:
+        """The loss with its penalty, and the gradients of the weights and of the biases, layer by layer."""
+        self.load(self.estimator)
+        net, vector = self.parameters.net, self.parameters.vector
+        loss = get_backend().loss_grad(net, vector, self.X, 1.0, self.y, self.grad) * self.of_outputs
+        share = self.estimator.alpha / len(self.X)
+        grads = Parameters(net, self.grad)
+        for coef, grad in zip(self.estimator.coefs_, grads.weights, strict=True):
+            grad += share * coef
+            loss += 0.5 * share * float(np.vdot(coef, coef))
+        return loss, grads.weights, grads.biases
+
+
+class CompiledMLP:
+    """What both estimators override of scikit-learn's."""
+
+    _compiled: Epochs | Gradients | None  # while a training runs
+
+    def _fit_stochastic(self, X: Any, y: Any, *rest: Any) -> None:
+        fit: Callable[..., None] = super()._fit_stochastic  # type: ignore[misc]  # scikit-learn's
+        reason = _refusal(self, X)
+        with recorded(self, "partial_fit" if rest[-1] else "fit", reason):
+            if reason is not None:
+                fit(X, y, *rest)
+                return
+            with self._one_batch_an_epoch(len(X), incremental=rest[-1]) as (batch_size, shuffled):
+                self._training = batch_size, shuffled
+                try:
+                    fit(X, y, *rest)
+                finally:
+                    del self._training
+                    if (compiled := self.__dict__.pop("_compiled", None)) is not None:
+                        compiled.give_back()
+
+    @contextmanager
+    def _one_batch_an_epoch(self: Any, rows: int, incremental: bool) -> Iterator[tuple[int, bool]]:
+        """Let scikit-learn's loop see one batch without a shuffle; yields the batch size and whether to shuffle."""
+        batch_size, shuffled = self.batch_size, self.shuffle
+        count = rows
+        if self.early_stopping and not incremental:
+            count -= math.ceil(self.validation_fraction * rows)  # as train_test_split has it
+        if batch_size == "auto":
+            size = min(200, count)
+        else:
+            size = int(np.clip(batch_size, 1, count))
+            if batch_size > count:
+                warnings.warn(
+                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
+                )
+        self.batch_size, self.shuffle = max(count, 1), False
+        try:
+            yield size, shuffled
+        finally:
+            self.batch_size, self.shuffle = batch_size, shuffled
+
+    def _fit_lbfgs(self, X: Any, y: Any, *rest: Any) -> None:
+        fit: Callable[..., None] = super()._fit_lbfgs  # type: ignore[misc]  # scikit-learn's
+        reason = _refusal(self, X)
+        if reason is None and len(rest) == 6 and rest[0] is not None:
+            reason = "lbfgs with sample_weight"
+        with recorded(self, "fit", reason):
+            if reason is None:
+                self._compiled = Gradients(self, X, y)
+            try:
+                fit(X, y, *rest)
+            finally:
+                self.__dict__.pop("_compiled", None)
+
+    def _backprop(self, X: Any, y: Any, *rest: Any) -> tuple[float, list[FloatArray], list[FloatArray]]:
+        compiled = self.__dict__.get("_compiled")
+        if compiled is None and "_training" in self.__dict__:
+            compiled = self._compiled = Epochs(self, X.dtype, *self._training)
+        if isinstance(compiled, Gradients):
+            return compiled()
+        if compiled is None:
+            return super()._backprop(X, y, *rest)  # type: ignore[misc]  # scikit-learn's
+        sample_weight, coef_grads, intercept_grads = rest[0] if len(rest) == 5 else None, *rest[-2:]
+        return compiled(X, y, sample_weight), coef_grads, intercept_grads
+
+    def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> FloatArray:
+        if check_input:
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        work = X.shape[0] * sum(coef.size for coef in self.coefs_)
+        reason = _refusal(self, X) or ("so small that packing would take longer" if work < LEAST_FORWARD_WORK else None)
+        with recorded(self, "predict", reason):
+            if reason is not None:
+                return super()._forward_pass_fast(X, check_input=False)  # type: ignore[misc]  # scikit-learn's
+            compiled = self.__dict__.get("_compiled") or Compiled(self, X.dtype)
+            return compiled.forward(X)
+
+
+def _nothing(params: object, grads: object) -> None:
+    """An optimizer's update that has been made already."""
+
+
+def _refusal(estimator: Any, X: Any) -> str | None:
+    """Why scikit-learn's own code is to run, or None."""
+    if not isinstance(X, np.ndarray):
+        return "sparse input"
+    if X.dtype not in (np.float32, np.float64):
+        return f"input of {X.dtype}"
+    if any(coef.dtype != X.dtype for coef in estimator.coefs_):
+        return "weights of another type than the input"
+    return None

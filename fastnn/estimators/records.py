@@ -1,0 +1,39 @@
+"""What happened in each call of an estimator: whether the kernels ran or scikit-learn's own code, why, and how long.
+
+Nothing is recorded unless somebody listens, as :mod:`fastnn.accel` and tests do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Call(NamedTuple):
+    """One call of an estimator's method."""
+
+    estimator: str  # the class's name
+    method: str
+    accelerated: bool
+    reason: str  # why not; empty if it was
+    seconds: float
+
+
+listeners: list[Callable[[Call], None]] = []  # called with every call when it is over
+
+
+@contextmanager
+def recorded(estimator: object, method: str, reason: str | None) -> Iterator[None]:
+    """Tell the listeners of what runs inside; without a ``reason`` it is the kernels."""
+    if not listeners:
+        yield
+        return
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        call = Call(type(estimator).__name__, method, reason is None, reason or "", time.perf_counter() - start)
+        for listener in listeners:
+            listener(call)
