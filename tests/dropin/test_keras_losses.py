@@ -195,6 +195,14 @@ def test_epochs_of_keras_1():
     assert model.fit(X, REAL, batch_size=10, nb_epoch=3, verbose=0, workers=4).epoch == [0, 1, 2]
 
 
+def test_the_accuracy_is_shown_as_before_keras_1():
+    model = models.Sequential([layers.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    labels = np.arange(len(X)) % 2
+    assert list(model.fit(X, labels, nb_epoch=1, show_accuracy=True, verbose=0).history) == ["acc", "loss"]
+    assert len(model.evaluate(X, labels, show_accuracy=True, verbose=0)) == 2
+
+
 WRONG = [
     (lambda: losses.get("hinge"), "loss: expected one of binary_crossentropy, .*, found 'hinge'"),
     (lambda: losses.get(lambda y, p: 0), "loss: expected one of binary_crossentropy"),

@@ -276,6 +276,7 @@ class Model(Layer):
             this size or else ``batch_size``.
         validation_freq : after every how many epochs, or after which of them, counted from 1.
         nb_epoch : Keras 1's name of ``epochs``.
+        show_accuracy : measure the accuracy too, an option of versions before Keras 1, of ``evaluate`` as well.
 
         Returns
         -------
@@ -288,6 +289,7 @@ class Model(Layer):
         FastnnError : unusable arguments.
         """
         epochs = options.pop("nb_epoch", epochs)
+        self._show_accuracy(options)
         refuse("fit", _effective(options))
         given = samples(x, y, sample_weight, ("x", "y", "sample_weight"))
         share = checks.number("validation_split", validation_split, low=0, high=1, below=True)
@@ -334,6 +336,7 @@ class Model(Layer):
 
         Arguments as for ``fit``; only the first ``steps`` batches are measured, if that is no None.
         """
+        self._show_accuracy(options)
         refuse("evaluate", _effective(options))
         return_dict = checks.boolean("return_dict", return_dict)
         size = _batch_size(batch_size)
@@ -463,6 +466,11 @@ class Model(Layer):
             self._set_shape(x.shape[1:] or (1,))
         assert self.network is not None
         return self.network
+
+    def _show_accuracy(self, options: dict[str, Any]) -> None:
+        """Take ``show_accuracy`` from the options; with it the model, unless it has metrics, has "acc" from then on."""
+        if options.pop("show_accuracy", False) and not self.compiled_metrics.given:
+            self.compiled_metrics = Compiled(["acc"])
 
     def _trainer(self, x: Any = None) -> Trainer:
         if self.optimizer is None or self.loss is None:
