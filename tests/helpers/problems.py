@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from fastnn import MLP
 from fastnn.kernels.params import aligned_zeros
-from fastnn.kernels.records import HIDDEN_ACTIVATIONS
+from fastnn.kernels.records import ACTIVATION_RECORDS, HIDDEN_ACTIVATIONS, LOSS_RECORDS, OPTIMIZER_RECORDS
 from fastnn.kernels.spec import (
+    ACTIVATIONS,
     OPTIMIZERS,
-    SLOTS,
     BlockCSC,
     Data,
     Dropout,
@@ -36,6 +36,8 @@ Array = NDArray[Any]
 BYTE_SCALE = 1 / 255
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 HIDDEN = HIDDEN_ACTIVATIONS
+OF_A = tuple(name for name in HIDDEN if not ACTIVATION_RECORDS[name].of_z)  # whose outputs tell their derivatives
+FUSED = tuple(name for name, record in LOSS_RECORDS.items() if record.fused)
 STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
 MARGIN = 0.3  # every z of a kinked activation stays so far from 0
 INPUT_KINDS = ("bytes", "sparse", "offset", "dense", "read_only", "memory_mapped")
@@ -60,7 +62,10 @@ class Problem:
     dropout: Dropout | None = None
 
     def state(self, rule: Rule) -> Array:
-        return aligned_zeros((SLOTS[rule.optimizer], self.params.size), self.params.dtype)
+        optimizer = OPTIMIZER_RECORDS[OPTIMIZERS[rule.optimizer]]
+        state = aligned_zeros((optimizer.slots, self.params.size), self.params.dtype)
+        state[:] = optimizer.initial_state
+        return state
 
     def output(self) -> Array:
         return np.full((len(self.X), self.net.sizes[-1]), np.nan, self.params.dtype)
@@ -86,7 +91,7 @@ def make(
     loss: str,
     *,
     dtype: str = "float64",
-    bias: bool = True,
+    bias: bool | tuple[bool, ...] = True,
     inputs: str = "dense",
     labels: bool = True,
     rows: int = 10,
@@ -173,17 +178,18 @@ def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: n
     return X
 
 
-def nested(net: Net, vector: Array) -> tuple[list[list[naive.Vector]], list[naive.Vector] | None]:
+def nested(net: Net, vector: Array) -> tuple[list[list[naive.Vector]], list[naive.Vector | None]]:
     """Weights and biases, laid out as Net says, as nested lists."""
     sizes = net.sizes.tolist()
     weights = [
         [vector[first + i * stride :][:fan_out].astype(float).tolist() for i in range(fan_in)]
         for first, stride, fan_in, fan_out in zip(net.weights, net.strides, sizes[:-1], sizes[1:], strict=True)
     ]
-    if (net.biases < 0).all():
-        return weights, None
-    biases = zip(net.biases, sizes[1:], strict=True)
-    return weights, [vector[first : first + fan_out].astype(float).tolist() for first, fan_out in biases]
+    biases = [
+        vector[first : first + fan_out].astype(float).tolist() if first >= 0 else None
+        for first, fan_out in zip(net.biases, sizes[1:], strict=True)
+    ]
+    return weights, biases
 
 
 def away_from_kinks(problem: Problem) -> Array:
@@ -199,7 +205,7 @@ def away_from_kinks(problem: Problem) -> Array:
         weights *= (1 - MARGIN) / (np.abs(weights).max() * fan_in * bound)
         biases = params[problem.net.biases[layer] :][:fan_out]
         biases[:] = (-1.0) ** np.arange(fan_out)
-        bound = 2.0
+        bound = 6.0 if ACTIVATIONS[problem.net.activations[layer]] == "exponential" else 2.0  # of |z| up to 1.7
     return params
 
 
@@ -229,7 +235,7 @@ def distance(found: Array, expected: Array) -> float:
     return float(np.abs(np.asarray(found, np.float64) - expected).max() / np.abs(expected).max())
 
 
-def rule(optimizer: str, learning_rate: float = 0.1, **settings: float) -> Rule:
+def rule(optimizer: str, learning_rate: float = 0.1, **settings: float | tuple[float, ...]) -> Rule:
     return Rule(OPTIMIZERS.index(optimizer), learning_rate, **settings)  # type: ignore[arg-type]  # l2=.. and the like
 
 
@@ -248,12 +254,14 @@ def train(
     rule: Rule,
     tick: Tick | None = None,
     block_csc: BlockCSC | None = None,
+    rates: Array | None = None,
+    outputs: Array | None = None,
 ) -> tuple[EpochResult, Array, Array]:
     """An epoch on copies; returns the result, the parameters and the state."""
     params, state = copied(problem.params), problem.state(rule)
     rows = np.array(order, dtype=np.int64)
     data = Data(problem.X, problem.scale, problem.y, problem.weights, block_csc)
-    epoch = EpochArgs(rows, batch, rule, problem.dropout)
+    epoch = EpochArgs(rows, batch, rule, problem.dropout, rates, outputs)
     result = kernels.train_epoch(problem.net, params, state, data, epoch, tick)
     return result, params, state
 
@@ -267,15 +275,17 @@ def copied(vector: Array) -> Array:
 
 @functools.cache
 def naive_train(
-    problem: Problem, order: tuple[int, ...], batch: int, rule: Rule
-) -> tuple[tuple[float, int, int], Array]:
-    """The same epoch by tests/naive.py; returns its result and the parameters without padding."""
+    problem: Problem, order: tuple[int, ...], batch: int, rule: Rule, rates: tuple[float, ...] | None = None
+) -> tuple[tuple[float, int, int], Array, Array]:
+    """The same epoch by tests/naive.py; returns its result, the parameters without padding, and the outputs."""
     network = copy.deepcopy(problem.network)
-    optimizer = naive.Optimizer(OPTIMIZERS[rule.optimizer], *rule[1:])
+    outputs: list[naive.Vector] = []
+    settings = rule._asdict()
+    optimizer = naive.Optimizer(OPTIMIZERS[settings.pop("optimizer")], updates=settings.pop("step"), **settings)
     weights = None if problem.weights is None else problem.weights.tolist()
-    factors = naive_factors(problem)
-    result = naive.train_epoch(network, problem.inputs, problem.targets, order, batch, optimizer, weights, factors)
-    return result, flat(network)
+    samples = problem.inputs, problem.targets, order, batch, optimizer, weights, naive_factors(problem)
+    result = naive.train_epoch(network, *samples, rates, outputs)
+    return result, flat(network), np.array(outputs)
 
 
 # ---- models

@@ -1,8 +1,9 @@
 """Slow truths for the tests in pure Python: a network, one sample and one neuron at a time; and nearest neighbours.
 
-Nothing here comes from fastnn. The equations are those of the docstrings of fastnn.MLP and fastnn.kernels.spec,
-written as plainly as possible; in particular the gradient goes through dL/da for every loss, without the shortcuts
-that softmax with cross-entropy allows, and the sums over pairs of points are exact, in whole numbers.
+Nothing here comes from fastnn. The equations are those of the docstrings of fastnn.MLP and fastnn.kernels.records,
+and of the optimizers those of Keras 3.15's source, written as plainly as possible; in particular the gradient goes
+through dL/da for every loss, without the shortcuts that softmax with cross-entropy allows, every activation's slope is
+that at z, and the sums over pairs of points are exact, in whole numbers.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 Vector = list[float]
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
 @dataclass
 class Network:
-    """weights[l][i][j] leads from input i of layer l to its output j, whose bias is biases[l][j]."""
+    """weights[l][i][j] leads from input i of layer l to its output j, whose bias is biases[l][j] if there are any."""
 
     weights: list[list[Vector]]
-    biases: list[Vector] | None
+    biases: Sequence[Vector | None] | None
     activations: list[str]  # one per layer
     loss: str
+
+    def bias(self, layer: int) -> Vector | None:
+        return self.biases[layer] if self.biases else None
 
 
 def one_hot(labels: Sequence[int], outputs: int) -> list[Vector]:
@@ -48,8 +53,33 @@ def _activate_one(name: str, z: float) -> float:
         return math.tanh(z)
     if name == "relu":
         return z if z > 0 else 0.0
-    assert name == "leaky_relu"
-    return z if z > 0 else 0.01 * z
+    if name == "leaky_relu":
+        return z if z > 0 else 0.01 * z
+    if name == "elu":
+        return z if z > 0 else math.expm1(z)
+    if name == "selu":
+        return SELU_SCALE * (z if z > 0 else SELU_ALPHA * math.expm1(z))
+    if name == "gelu":
+        return z * normal_share(z)
+    if name == "silu":
+        return z * logistic(z)
+    if name == "softplus":
+        return math.log1p(math.exp(z)) if z < 700 else z
+    if name == "softsign":
+        return z / (abs(z) + 1)
+    if name == "hard_sigmoid":
+        return min(max(z + 3, 0), 6) / 6
+    assert name == "exponential"
+    return math.exp(z)
+
+
+def normal_share(z: float) -> float:
+    """The share of a standard normal distribution below z."""
+    return math.erfc(-z / math.sqrt(2)) / 2
+
+
+def logistic(z: float) -> float:
+    return math.exp(z) / (1 + math.exp(z)) if z < 0 else 1 / (1 + math.exp(-z))
 
 
 Factors = Sequence[Vector]  # of every hidden layer's outputs: what dropout multiplies them by
@@ -60,9 +90,9 @@ def layers(network: Network, x: Vector, factors: Factors = ()) -> tuple[list[Vec
     zs, outputs = [], [x]
     for layer, weights in enumerate(network.weights):
         inputs = times(outputs[-1], factors[layer - 1]) if factors and layer else outputs[-1]
-        z = []
+        z, bias = [], network.bias(layer)
         for j in range(len(weights[0])):
-            total = network.biases[layer][j] if network.biases else 0.0
+            total = bias[j] if bias else 0.0
             for i, xi in enumerate(inputs):
                 total += xi * weights[i][j]
             z.append(total)
@@ -87,8 +117,27 @@ def loss(name: str, a: Vector, y: Vector) -> float:
         return sum((aj - yj) ** 2 for aj, yj in zip(a, y, strict=True)) / len(a)
     if name == "binary_cross_entropy":
         return -sum(_log(yj, aj) + _log(1 - yj, 1 - aj) for aj, yj in zip(a, y, strict=True))
-    assert name == "cross_entropy"
-    return -sum(_log(yj, aj) for aj, yj in zip(a, y, strict=True))
+    if name == "cross_entropy":
+        return -sum(_log(yj, aj) for aj, yj in zip(a, y, strict=True))
+    if name == "mean_absolute_error":
+        return sum(abs(aj - yj) for aj, yj in zip(a, y, strict=True)) / len(a)
+    if name == "huber":
+        sizes = [abs(aj - yj) for aj, yj in zip(a, y, strict=True)]
+        return sum(e**2 / 2 if e <= 1 else e - 0.5 for e in sizes) / len(a)
+    if name == "poisson":
+        return sum(_log(yj, yj / aj) - yj + aj for aj, yj in zip(a, y, strict=True))
+    if name == "mean_poisson":
+        return sum(aj - yj * math.log(aj + 1e-7) for aj, yj in zip(a, y, strict=True)) / len(a)
+    if name == "normalised_cross_entropy":
+        return -sum(yj * math.log(clipped(aj / sum(a))) for aj, yj in zip(a, y, strict=True))
+    assert name == "clipped_binary_cross_entropy"
+    probabilities = [clipped(aj) for aj in a]
+    return -sum(yj * math.log(p) + (1 - yj) * math.log(1 - p) for p, yj in zip(probabilities, y, strict=True)) / len(a)
+
+
+def clipped(p: float) -> float:
+    """A probability, but no less than 1e-7 and no more than 1 - 1e-7."""
+    return min(max(p, 1e-7), 1 - 1e-7)
 
 
 def _log(factor: float, value: float) -> float:
@@ -121,8 +170,25 @@ def loss_slope(name: str, a: Vector, y: Vector) -> Vector:
         return [2 * (aj - yj) / len(a) for aj, yj in pairs]
     if name == "binary_cross_entropy":
         return [-yj / aj + (1 - yj) / (1 - aj) for aj, yj in pairs]
-    assert name == "cross_entropy"
-    return [-yj / aj for aj, yj in pairs]
+    if name == "cross_entropy":
+        return [-yj / aj for aj, yj in pairs]
+    if name == "mean_absolute_error":
+        return [((aj > yj) - (aj < yj)) / len(a) for aj, yj in pairs]
+    if name == "huber":
+        return [(aj - yj if abs(aj - yj) <= 1 else math.copysign(1, aj - yj)) / len(a) for aj, yj in pairs]
+    if name == "poisson":
+        return [1 - yj / aj for aj, yj in pairs]
+    if name == "mean_poisson":
+        return [(1 - yj / (aj + 1e-7)) / len(a) for aj, yj in pairs]
+    if name == "normalised_cross_entropy":
+        total, slopes = sum(a), [0.0] * len(a)
+        for j, (aj, yj) in enumerate(pairs):
+            if clipped(aj / total) == aj / total:
+                for k in range(len(a)):  # d(a_j / total) / da_k
+                    slopes[k] -= yj / (aj / total) * (((j == k) * total - aj) / total**2)
+        return slopes
+    assert name == "clipped_binary_cross_entropy"
+    return [(-yj / aj + (1 - yj) / (1 - aj)) / len(a) if clipped(aj) == aj else 0.0 for aj, yj in pairs]
 
 
 def activation_slope(name: str, z: Vector, a: Vector, k: int, j: int) -> float:
@@ -139,8 +205,24 @@ def activation_slope(name: str, z: Vector, a: Vector, k: int, j: int) -> float:
         return 1 - a[j] ** 2
     if name == "relu":
         return 1.0 if z[j] > 0 else 0.0
-    assert name == "leaky_relu"
-    return 1.0 if z[j] > 0 else 0.01
+    if name == "leaky_relu":
+        return 1.0 if z[j] > 0 else 0.01
+    if name == "elu":
+        return 1.0 if z[j] > 0 else math.exp(z[j])
+    if name == "selu":
+        return SELU_SCALE * (1.0 if z[j] > 0 else SELU_ALPHA * math.exp(z[j]))
+    if name == "gelu":
+        return normal_share(z[j]) + z[j] * math.exp(-(z[j] ** 2) / 2) / math.sqrt(2 * math.pi)
+    if name == "silu":
+        return logistic(z[j]) + z[j] * logistic(z[j]) * logistic(-z[j])
+    if name == "softplus":
+        return logistic(z[j])
+    if name == "softsign":
+        return 1 / (1 + abs(z[j])) ** 2
+    if name == "hard_sigmoid":
+        return 1 / 6 if -3 < z[j] < 3 else 0.0
+    assert name == "exponential"
+    return math.exp(z[j])
 
 
 def gradient(network: Network, x: Vector, y: Vector, weight: float = 1.0, factors: Factors = ()) -> Network:
@@ -153,7 +235,7 @@ def way_back(network: Network, x: Vector, slope: Vector, factors: Factors = ()) 
     """The same from the slopes dL/da of the last layer's outputs; and the slopes dL/dx of the inputs."""
     zs, outputs = layers(network, x, factors)
     weight_slopes: list[list[Vector]] = [[] for _ in network.weights]
-    bias_slopes: list[Vector] = [[] for _ in network.weights]
+    bias_slopes: list[Vector | None] = [None for _ in network.weights]
     for layer in reversed(range(len(network.weights))):
         z, a, before = zs[layer], outputs[layer + 1], outputs[layer]
         if factors and layer:
@@ -164,14 +246,15 @@ def way_back(network: Network, x: Vector, slope: Vector, factors: Factors = ()) 
             for j in range(size)
         ]
         weight_slopes[layer] = [[xi * dj for dj in delta] for xi in before]
-        bias_slopes[layer] = delta
+        if network.bias(layer):
+            bias_slopes[layer] = delta
         back = delta
         if network.loss == "rashid" and layer == len(network.weights) - 1:
             back = slope  # the error itself, without the output's derivative
         slope = [sum(w * d for w, d in zip(row, back, strict=True)) for row in network.weights[layer]]
         if factors and layer:
             slope = times(slope, factors[layer - 1])
-    slopes = Network(weight_slopes, bias_slopes if network.biases else None, network.activations, network.loss)
+    slopes = Network(weight_slopes, bias_slopes, network.activations, network.loss)
     return slopes, slope
 
 
@@ -193,18 +276,32 @@ def mean_gradient(
     return total
 
 
+Place = tuple[Vector, int]  # a list and a position in it
+
+
+def arrays(network: Network) -> Iterator[tuple[list[Place], int, bool]]:
+    """Every matrix of weights and vector of biases: its parameters' places, its layer, and whether it is of weights."""
+    for layer, weights in enumerate(network.weights):
+        yield [(row, j) for row in weights for j in range(len(row))], layer, True
+        bias = network.bias(layer)
+        if bias:
+            yield [(bias, j) for j in range(len(bias))], layer, False
+
+
 def places(network: Network) -> Iterator[tuple[Vector, int, bool]]:
     """Every parameter as (list, position in it, whether it is a weight)."""
-    for layer, weights in enumerate(network.weights):
-        for row in weights:
-            for j in range(len(row)):
-                yield row, j, True
-        if network.biases:
-            for j in range(len(network.biases[layer])):
-                yield network.biases[layer], j, False
+    for members, _, is_weight in arrays(network):
+        for row, j in members:
+            yield row, j, is_weight
 
 
 # ---- training
+
+Penalty = float | Sequence[float]  # of all layers, or of each
+
+
+def of_layer(penalty: Penalty, layer: int) -> float:
+    return penalty if isinstance(penalty, int | float) else penalty[layer]
 
 
 @dataclass
@@ -214,38 +311,79 @@ class Optimizer:
     name: str
     learning_rate: float
     momentum: float = 0.0
-    l2: float = 0.0
+    l2: Penalty = 0.0
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
     updates: int = 0  # already made
+    l1: Penalty = 0.0
+    weight_decay: float = 0.0
+    clip_value: float = 0.0
+    clip_norm: float = 0.0
+    global_clip_norm: float = 0.0
     memory: list[Vector] = field(default_factory=list)
 
     def update(self, network: Network, slopes: Network) -> None:
-        """Move every parameter of the network by its slope."""
+        """Move every parameter of the network by its slope: penalties, clipping, decay, and then the optimizer."""
         self.updates += 1
-        pairs = zip(places(network), places(slopes), strict=True)
-        for number, ((row, k, is_weight), (slope_row, _, _)) in enumerate(pairs):
+        gradients = []
+        for (members, layer, is_weight), (slope_members, _, _) in zip(arrays(network), arrays(slopes), strict=True):
+            g = [row[k] for row, k in slope_members]
+            if is_weight:
+                weights = [row[k] for row, k in members]
+                signs = [(w > 0) - (w < 0) for w in weights]
+                l1, l2 = of_layer(self.l1, layer), of_layer(self.l2, layer)
+                g = [gi + l2 * w + l1 * sign for gi, w, sign in zip(g, weights, signs, strict=True)]
+            gradients.append(g)
+        numbers = [gi for g in self.clipped(gradients) for gi in g]
+        for number, ((row, k, _), g) in enumerate(zip(places(network), numbers, strict=True)):
             if number == len(self.memory):
-                self.memory.append([0.0, 0.0])
-            g = slope_row[k] + (self.l2 * row[k] if is_weight else 0.0)
+                self.memory.append([0.1 if self.name == "adagrad" else 0.0, 0.0])
+            row[k] -= self.learning_rate * self.weight_decay * row[k]
             row[k] = self.moved(row[k], g, self.memory[number])
+
+    def clipped(self, gradients: list[Vector]) -> list[Vector]:
+        if self.clip_value:
+            return [[min(max(gi, -self.clip_value), self.clip_value) for gi in g] for g in gradients]
+        if self.clip_norm:
+            return [[gi * self.clip_norm / max(norm(g), self.clip_norm) for gi in g] for g in gradients]
+        if self.global_clip_norm:
+            total = norm([gi for g in gradients for gi in g])
+            return [[gi * self.global_clip_norm / max(total, self.global_clip_norm) for gi in g] for g in gradients]
+        return gradients
 
     def moved(self, w: float, g: float, memory: Vector) -> float:
         """One parameter after its update; changes its memory."""
+        rate, t = self.learning_rate, self.updates
         if self.name == "sgd":
-            return w - self.learning_rate * g
+            return w - rate * g
         if self.name == "momentum":
-            memory[0] = self.momentum * memory[0] - self.learning_rate * g
+            memory[0] = self.momentum * memory[0] - rate * g
             return w + memory[0]
         if self.name == "nesterov":
-            memory[0] = self.momentum * memory[0] - self.learning_rate * g
-            return w + self.momentum * memory[0] - self.learning_rate * g
-        assert self.name == "adam"
+            memory[0] = self.momentum * memory[0] - rate * g
+            return w + self.momentum * memory[0] - rate * g
+        if self.name == "adagrad":
+            memory[0] += g**2
+            return w - rate * g / math.sqrt(memory[0] + self.epsilon)
+        if self.name == "rmsprop":
+            memory[1] = self.beta2 * memory[1] + (1 - self.beta2) * g**2
+            memory[0] = self.momentum * memory[0] + rate * g / math.sqrt(memory[1] + self.epsilon)
+            return w - memory[0]
         memory[0] = self.beta1 * memory[0] + (1 - self.beta1) * g
         memory[1] = self.beta2 * memory[1] + (1 - self.beta2) * g**2
-        rate = self.learning_rate * math.sqrt(1 - self.beta2**self.updates) / (1 - self.beta1**self.updates)
+        if self.name == "nadam":
+            u = [self.beta1 * (1 - 0.5 * 0.96**i) for i in range(1, t + 2)]
+            so_far = math.prod(u[:-1])
+            mean = u[-1] * memory[0] / (1 - so_far * u[-1]) + (1 - u[-2]) * g / (1 - so_far)
+            return w - rate * mean / (math.sqrt(memory[1] / (1 - self.beta2**t)) + self.epsilon)
+        assert self.name in ("adam", "adamw")  # which differ in their default weight_decay
+        rate *= math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
         return w - rate * memory[0] / (math.sqrt(memory[1]) + self.epsilon)
+
+
+def norm(vector: Vector) -> float:
+    return math.sqrt(math.fsum(x**2 for x in vector))
 
 
 def train_epoch(
@@ -257,10 +395,13 @@ def train_epoch(
     optimizer: Optimizer,
     weights: Sequence[float] | None = None,
     factors: Sequence[Factors] | None = None,
+    rates: Sequence[float] | None = None,
+    outputs: list[Vector] | None = None,
 ) -> tuple[float, int, int]:
     """Visit the rows ``order`` in batches; return the summed loss, the number correct and the number of updates.
 
-    A sample counts before its batch's update.
+    A sample counts before its batch's update, and so do its outputs, which are appended to ``outputs``. ``rates``: the
+    batches' learning rates.
     """
     total, correct, batches = 0.0, 0, 0
     weights, factors = weights or [1.0] * len(X), factors or [()] * len(X)
@@ -270,15 +411,24 @@ def train_epoch(
             a = forward(network, X[row], factors[row])
             total += weights[row] * loss(network.loss, a, Y[row])
             correct += is_correct(a, Y[row])
+            if outputs is not None:
+                outputs.append(a)
         samples = zip(*[(X[row], Y[row], weights[row], factors[row]) for row in rows], strict=True)
+        if rates is not None:
+            optimizer.learning_rate = rates[batches]
         optimizer.update(network, mean_gradient(network, *samples))
         batches += 1
     return total, correct, batches
 
 
-def penalty(network: Network, l2: float) -> float:
-    """What L2 adds to the loss."""
-    return l2 / 2 * sum(row[k] ** 2 for row, k, is_weight in places(network) if is_weight)
+def penalty(network: Network, l2: Penalty, l1: Penalty = 0.0) -> float:
+    """What L1 and L2 add to the loss."""
+    total = 0.0
+    for members, layer, is_weight in arrays(network):
+        if is_weight:
+            total += of_layer(l2, layer) / 2 * sum(row[k] ** 2 for row, k in members)
+            total += of_layer(l1, layer) * sum(abs(row[k]) for row, k in members)
+    return total
 
 
 # ---- nearest neighbours
