@@ -13,6 +13,7 @@
 #define EXP_LOWEST -104.0f /* below it exp rounds to 0 */
 #define EXP_HIGHEST 89.0f  /* above it exp overflows */
 #define LOG1P_TERMS 8
+#define LOWER_HALF 0xfff /* of the significand's bits */
 #define C_(x) x##f
 #else
 #define MAGIC 6755399441055744.0
@@ -23,6 +24,7 @@
 #define EXP_LOWEST -746.0
 #define EXP_HIGHEST 710.0
 #define LOG1P_TERMS 17
+#define LOWER_HALF 0x7ffffff
 #define C_(x) x
 #endif
 
@@ -96,12 +98,24 @@ INLINE vec vexpm1_negative(vec x) {
     return vfma(scale, q, scale - C_(1.0));
 }
 
-/* log(1 + u) = 2 atanh(u / (2 + u)) for 0 <= u <= 1 */
+/* log(1 + u) = 2 atanh(u / (2 + u)) for 0 <= u <= 1; the series' first term stands apart, so that the last rounding is
+   that of the sum, and a subnormal u comes through */
 INLINE vec vlog1p_unit(vec u) {
-    const vec s = u / (u + C_(2.0)), square = s * s;
+    const vec first = C_(2.0) * u / (u + C_(2.0)), square = first * first * C_(0.25);
     vec p = vset(C_(1.0) / (2 * LOG1P_TERMS - 1));
-    for (int i = LOG1P_TERMS - 1; i > 0; i--) p = vfma(p, square, vset(C_(1.0) / (2 * i - 1)));
-    return C_(2.0) * s * p;
+    for (int i = LOG1P_TERMS - 1; i > 1; i--) p = vfma(p, square, vset(C_(1.0) / (2 * i - 1)));
+    return vfma(first * square, p, first);
+}
+
+/* c - a b for a product close to c, which is exact but for the last bits of the rest */
+INLINE vec vremainder(vec c, vec a, vec b) {
+#if FUSED
+    return vfma(-a, b, c);
+#else
+    const ivec upper = (ivec){0} + ~(integer)LOWER_HALF; /* in halves, whose products are exact */
+    const vec a_high = (vec)((ivec)a & upper), a_low = a - a_high, b_high = (vec)((ivec)b & upper), b_low = b - b_high;
+    return c - a_high * b_high - a_high * b_low - a_low * b_high - a_low * b_low;
+#endif
 }
 
 /* P(z), the share of a standard normal distribution below z. With x = |z| / sqrt(2) and t = (x - K) / (x + K), which goes
@@ -128,10 +142,10 @@ INLINE vec vnormal_share(vec z) {
 #endif
     enum { TERMS = sizeof coefficients / sizeof coefficients[0] };
     const vec one = vset(1), magnitude = -vmax(vset(-60), vnegabs(z)), x = magnitude * C_(0.70710678118654752440);
-    const vec t = (x - K) / (x + K), square = magnitude * magnitude, lost = vfma(magnitude, magnitude, -square);
+    const vec t = (x - K) / (x + K), square = magnitude * magnitude, rest = vremainder(square, magnitude, magnitude);
     vec sum = vset(coefficients[TERMS - 1]);
     UNROLL for (int i = TERMS - 2; i >= 0; i--) sum = vfma(sum, t, vset(coefficients[i]));
-    const vec e = vexp_bounded(square * C_(-0.5)) * vfma(lost, vset(C_(-0.5)), one);
+    const vec e = vexp_bounded(square * C_(-0.5)) * vfma(rest, vset(C_(0.5)), one);
     const vec tail = sum * e / ((one + 2 * x) * 2);
     return vless((vec){0}, z, one - tail, tail);
 }
@@ -147,17 +161,6 @@ INLINE vec vsigmoid(vec z) {
     const vec quotient = vless(z, (vec){0}, e, one) / sum;
     const vec inverse = vless(z, (vec){0}, one - quotient, quotient); /* 1 / sum */
     return vfma(-quotient, lost * inverse, quotient);
-}
-
-/* c - a b for a product close to c, exactly in float32 */
-INLINE vec vremainder(vec c, vec a, vec b) {
-#if REAL_IS_FLOAT && !FUSED
-    const ivec upper = (ivec){0} + ~(integer)0xfff; /* in halves of 12 bits, whose products are exact */
-    const vec a_high = (vec)((ivec)a & upper), a_low = a - a_high, b_high = (vec)((ivec)b & upper), b_low = b - b_high;
-    return c - a_high * b_high - a_high * b_low - a_low * b_high - a_low * b_low;
-#else
-    return vfma(-a, b, c);
-#endif
 }
 
 /* With t = e^(-2|z|) - 1, tanh |z| = -t / (t + 2), corrected as above and for what the division leaves over; here
@@ -176,6 +179,8 @@ INLINE vec vtanh(vec z) {
 #define SELU_SCALE C_(1.0507009873554804934)
 #define SELU_SLOPE C_(1.7580993408473768600) /* times exp(z) - 1, below 0 */
 #define HARD_SLOPE (C_(1.0) / C_(6.0))
+/* Below it an output of hard_sigmoid is no 1: dropout, which goes on with 1 * scale, gives back a little less or more. */
+#define HARD_MOST (C_(1.0) - (REAL_IS_FLOAT ? C_(0x1p-21) : C_(0x1p-50)))
 
 /* Every elementwise activation but the identity: its code, a from z, and da/dz from a or, of those in EACH_OF_Z, from z.
    Softmax is the output layer's business. */
@@ -190,7 +195,7 @@ INLINE vec vtanh(vec z) {
     DO(SOFTPLUS, vmax(zero, z) + vlog1p_unit(vexp_bounded(vnegabs(z))), -vexpm1_negative(-a)) \
     DO(SOFTSIGN, z / (one - vnegabs(z)), (one + vnegabs(a)) * (one + vnegabs(a))) \
     DO(HARD_SIGMOID, -vmax(-one, -vmax(zero, z * HARD_SLOPE + C_(0.5))), \
-       vless(zero, a, vless(a, one, vset(HARD_SLOPE), zero), zero)) \
+       vless(zero, a, vless(a, vset(HARD_MOST), vset(HARD_SLOPE), zero), zero)) \
     DO(EXPONENTIAL, vexp(z), a)
 #define EACH_OF_Z(DO) \
     DO(GELU, z * vnormal_share(z), vfma(z, vnormal_density(z), vnormal_share(z))) \
