@@ -260,7 +260,7 @@ static void train_thread(void *argument, int thread, int threads) {
     begin_thread(&ws, job, &plan, thread, threads);
     set_float_control(control | FLUSH_SUBNORMALS);
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
-        const double rate = job->rates ? job->rates[batch] : job->rule->learning_rate;
+        const double *rates = job->rates ? job->rates + batch : NULL, rate = rates ? *rates : job->rule->learning_rate;
         const double factor = job->penalty_factors ? job->penalty_factors[batch] : 1;
         const optimizer_step step = make_step(job->rule, rate, factor, job->rule->step + batch + 1, &schedule);
         const int64_t start = batch * batch_size, left = count - start, m = left < batch_size ? left : batch_size;
@@ -269,7 +269,7 @@ static void train_thread(void *argument, int thread, int threads) {
         if (job->penalties && (thread == 0 || plan.regime == SHORT_BATCHES))
             measure_penalty(&ws, job->rule, job->penalties + batch * (SPLITS + 1));
         switch (plan.regime) {
-        case ONLINE_BLOCKS: done = online_span(&ws, rows, left, &step, &unit); break;
+        case ONLINE_BLOCKS: done = online_span(&ws, rows, rates, left, &step, &unit); break;
         case LONG_BATCHES: done = long_batch(&ws, job, rows, m, &step); break;
         default: done = short_batch(&ws, rows, m, left, &step);
         }

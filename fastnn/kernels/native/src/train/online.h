@@ -92,10 +92,10 @@ static void add_partial(const workspace *ws, const real *partial, int64_t step, 
     for (int64_t i = 0; i < count; i += LANES) vstore(to + i, reduced(ws, partial + i, step));
 }
 
-/* Updates by `samples` rows, at most the plan's block, one after the other. Returns how many were done: all, or those
-   before the first whose loss is not finite. */
-static int64_t online_block(workspace *ws, const int64_t *rows, int64_t samples, int64_t available,
-                            const optimizer_step *step) {
+/* Updates by `samples` rows, at most the plan's block, one after the other, with learning rates of their own if there
+   are `rates`. Returns how many were done: all, or those before the first whose loss is not finite. */
+static int64_t online_block(workspace *ws, const int64_t *rows, const double *rates, int64_t samples, int64_t available,
+                            optimizer_step step) {
     const fnn_net *net = ws->net;
     const int64_t stride = net->strides[0], z_size = samples * stride, size = z_size + samples * GRAM_STRIDE;
     const real *bias = bias_of(ws, 0);
@@ -132,13 +132,14 @@ static int64_t online_block(workspace *ws, const int64_t *rows, int64_t samples,
             ws->correct = correct_before;
             break;
         }
+        if (rates) step.rate = (real)rates[done];
         transpose_weights(ws);
         for (int64_t l = net->layers - 1; l > 0; l--) {
-            fused_update(ws, l, 1, step);
+            fused_update(ws, l, 1, &step);
             delta_before(ws, l, 1);
         }
-        update_bias(ws, 0, 1, step);
-        scale_into(ws->delta, -step->rate, stride, d + done * stride);
+        update_bias(ws, 0, 1, &step);
+        scale_into(ws->delta, -step.rate, stride, d + done * stride);
     }
     first_gradient(ws, done, d, ws->params);
     if (ws->plan.offset) advance_offset(ws, done, d);
@@ -146,14 +147,15 @@ static int64_t online_block(workspace *ws, const int64_t *rows, int64_t samples,
 }
 
 /* A span of blocks, by up to `available` rows; returns the updates done, and in *unit how many there were to do. */
-static int64_t online_span(workspace *ws, const int64_t *rows, int64_t available, const optimizer_step *step,
-                           int64_t *unit) {
+static int64_t online_span(workspace *ws, const int64_t *rows, const double *rates, int64_t available,
+                           const optimizer_step *step, int64_t *unit) {
     const int64_t span = ws->plan.span * ws->plan.block, all = available < span ? available : span;
     int64_t done = 0, expected = 0;
     if (ws->plan.offset) begin_span(ws);
     while (expected < all && done == expected) {
         const int64_t left = all - expected, samples = left < ws->plan.block ? left : ws->plan.block;
-        done += online_block(ws, rows + expected, samples, available - expected, step);
+        done +=
+            online_block(ws, rows + expected, rates ? rates + expected : NULL, samples, available - expected, *step);
         expected += samples;
     }
     if (ws->plan.offset) offset_gradient(ws, ws->offset.deferred, ws->params);
