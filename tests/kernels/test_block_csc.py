@@ -137,3 +137,19 @@ def test_there_are_none_where_they_would_be_of_no_use():
         assert native.block_csc(reals, 1.0, 32) is not None
         reals[-1, -1] = other
         assert native.block_csc(reals, 1.0, 32) is None
+
+
+@pytest.mark.parametrize("batch", [30, 150, 256, 300])
+def test_block_csc_where_norms_are_clipped(many_cores, batch):
+    """Then even short batches go in blocks; of those longer than a block, what is stored is not in blocks."""
+    problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS)
+    rule = problems.rule("sgd", 0.1, clip_norm=0.1)
+    block_csc = native.block_csc(problem.X, problem.scale, batch)
+    _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, rule)
+    seen = set()
+    for threads in (1, 2, 4):
+        with fastnn.use("native", num_threads=threads):
+            _, params, _ = problems.train(native, problem, np.arange(ROWS), batch, rule, block_csc=block_csc)
+        seen.add(params.tobytes())
+        assert problems.distance(params, expected) <= 1e-13
+    assert len(seen) == 1

@@ -196,6 +196,8 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
     fnn_train_request r = *request;
     if (r.purpose != TRAINING) r.batch_size = r.rows;
     if (r.purpose == LAYER_GRADIENT && r.rows > LONG_BLOCK) r.batch_size = LONG_BLOCK;
+    /* as what is stored of such batches is not in blocks */
+    if (r.clips_norm && r.batch_size > LONG_BLOCK && r.batch_size <= SHORT_BATCH) r.has_block_csc = 0;
     const int wide = splits_outputs(&r);
     const int online = r.purpose == TRAINING && r.is_plain_sgd && r.batch_size == 1 && r.rows > 1;
     fnn_train_plan p = {.density = {-1, -1}};
