@@ -302,6 +302,12 @@ def _penalty(net: Any, params: Any, rule: Any) -> float:
 
 
 @compiled
+def nadam_momentum(beta1: float, t: int) -> float:
+    """u_t of Nadam's warm-up."""
+    return beta1 * (1 - 0.5 * NADAM_DECAY**t)
+
+
+@compiled
 def _update(
     net: Any, params: Any, state: Any, grad: Any, rule: Any, learning_rate: float, share: float, t: int
 ) -> None:
@@ -326,12 +332,12 @@ def _update(
             params[k] -= rate * m[k] / (math.sqrt(v[k]) + epsilon)
     elif rule.optimizer == NADAM:
         m, v = state[0], state[1]
-        u = u_next = 0.0
-        product = product_next = 1.0
-        for i in range(1, t + 2):
-            u, u_next = u_next, rule.beta1 * (1 - 0.5 * NADAM_DECAY**i)
-            product, product_next = product_next, product_next * u_next
-        of_m, of_g, of_v = T(u_next / (1 - product_next)), T((1 - u) / (1 - product)), T(1 / (1 - rule.beta2**t))
+        u, u_next = nadam_momentum(rule.beta1, t), nadam_momentum(rule.beta1, t + 1)
+        product, i = 1.0, 0
+        while i < t and product > 0:
+            i += 1
+            product *= nadam_momentum(rule.beta1, i)
+        of_m, of_g, of_v = T(u_next / (1 - product * u_next)), T((1 - u) / (1 - product)), T(1 / (1 - rule.beta2**t))
         for k in range(len(params)):
             m[k] = beta1 * m[k] + rest1 * grad[k]
             v[k] = beta2 * v[k] + rest2 * grad[k] * grad[k]
