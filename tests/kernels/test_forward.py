@@ -43,10 +43,20 @@ def test_every_kind_of_input(backend, dtype, net, inputs, bias, tmp_path):
 
 
 @pytest.mark.quick("backend", "output")
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("output", ACTIVATIONS)
-def test_every_activation(backend, activation, output):
-    problem = problems.make((5, 6, 3), (activation, output), "mean_squared_error")
+def test_every_activation(backend, output, dtype):
+    for hidden in HIDDEN_ACTIVATIONS:
+        problem = problems.make((5, 6, 3), (hidden, output), "mean_squared_error", dtype=dtype)
+        assert problems.distance(outputs(backend, problem), problem.naive_outputs) <= TOLERANCE * EPSILON[dtype], hidden
+
+
+@pytest.mark.parametrize("inputs", ["bytes", "dense"])
+@pytest.mark.parametrize("bias", [(True, False, True), (False, True, False)])
+def test_layers_with_and_without_biases(backend, bias, inputs):
+    activations = ("gelu", "softplus", "softmax")
+    problem = problems.make((9, 7, 12, 4), activations, "cross_entropy", bias=bias, inputs=inputs, rows=20)
+    assert [start >= 0 for start in problem.net.biases] == list(bias)
     assert problems.distance(outputs(backend, problem), problem.naive_outputs) <= TOLERANCE * EPSILON["float64"]
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from problems import EPSILON
 
 from fastnn.kernels.numpy import network as reference
-from fastnn.kernels.spec import ACTIVATIONS, MEAN_SQUARED_ERROR
+from fastnn.kernels.records import LOSS_RECORDS
+from fastnn.kernels.spec import ACTIVATIONS, LOSSES, MEAN_SQUARED_ERROR
 
 GRADIENT = 24  # units of rounding; the largest measured is 7.8 (sums that cancel in the smallest nets)
 LOSS = 8  # 3.2
@@ -107,8 +108,38 @@ def test_targets_of_cross_entropy_need_not_add_up_to_one(backend):
     assert problems.distance(grad, problem.naive_gradient) <= GRADIENT * EPSILON["float64"]
 
 
+@pytest.mark.quick("backend", "loss")
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [1, 3, 16])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss(backend, loss, outputs, dtype, labels):
+    activations = ("gelu", LOSS_RECORDS[loss].output)
+    problem = problems.make((9, 12, outputs), activations, loss, dtype=dtype, labels=labels, rows=20)
+    found, grad = loss_and_gradient(backend, problem)
+    assert found == pytest.approx(problem.naive_loss, rel=LOSS * EPSILON[dtype], abs=EPSILON[dtype])
+    if outputs == 1 and loss in ("cross_entropy", "normalised_cross_entropy"):  # whose only probability is 1
+        assert (grad == 0).all()
+    else:
+        assert problems.distance(grad, problem.naive_gradient) <= GRADIENT * EPSILON[dtype]
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"), [("sigmoid", name) for name in LOSSES if "clipped" in name or "normal" in name]
+)
+def test_clipped_probabilities_have_no_slope(backend, output, loss):
+    """z = 40 gives 1 to rounding, and 1 to 1e-18 of the sum."""
+    problem = problems.make((1, 2), (output,), loss, bias=False)
+    params, grad = problems.copied(problem.params), problems.copied(problem.params)
+    params[:2] = 40, -40
+    found = backend.loss_grad(problem.net, params, np.ones((2, 1)), 1.0, np.array([1, 1], np.int32), grad)
+
+    assert found == pytest.approx(-np.log(1e-7), rel=1e-8)  # of one output, or the mean of two
+    assert (grad == 0).all()
+
+
 OUTPUTS = st.sampled_from(
-    [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy")]
+    [(LOSS_RECORDS[loss].output, loss) for loss in LOSSES]
     + [(name, loss) for name in ACTIVATIONS for loss in ("quadratic", "mean_squared_error")]
 )
 
