@@ -244,6 +244,17 @@ RULES = {
     "momentum with l2": rule("momentum", 0.01, momentum=0.5, l2=0.05),
     "adam": rule("adam", 0.001),
 }
+# An epsilon so large that they do not let the rounding of a tiny slope through in full.
+KERAS_RULES = {
+    "rmsprop with l1": rule("rmsprop", 0.001, l1=0.0005, epsilon=1e-3),
+    "rmsprop with momentum": rule("rmsprop", 0.0002, momentum=0.9, epsilon=1e-3),
+    "adamw": rule("adamw", 0.001, weight_decay=0.1, epsilon=1e-3),
+    "nadam with clipped values": rule("nadam", 0.001, clip_value=0.01, epsilon=1e-3),
+    "adagrad with l2": rule("adagrad", 0.01, l2=0.05),
+    "sgd with weight decay": rule("sgd", 0.02, weight_decay=0.1),
+    "sgd with clipped norms": rule("sgd", 0.02, clip_norm=0.05, l1=0.01),
+    "adam with a clipped norm": rule("adam", 0.001, global_clip_norm=0.05, epsilon=1e-3),
+}
 
 
 def train(

@@ -67,7 +67,64 @@ def test_every_path_is_the_reference_and_the_same_bits_for_any_threads(
     assert (state[:, padding] == 0).all()
 
 
-@pytest.mark.parametrize("net", NETS, ids=str)
+@pytest.mark.quick("rule", "net")
+@pytest.mark.quick("batch", "net")
+@pytest.mark.parametrize("rule", problems.KERAS_RULES)
+@pytest.mark.parametrize("batch", [1, 5, 20, 150, 300])
+@pytest.mark.parametrize(
+    ("net", "bias"),
+    [
+        (((130, 40, 9, 5), ("gelu", "silu", "softmax"), "cross_entropy"), (True, False, True)),
+        (((70, 260, 4), ("elu", "softplus"), "mean_poisson"), (False, True)),
+        (((50, 133, 17, 3), ("selu", "softplus", "sigmoid"), "clipped_binary_cross_entropy"), (True, True, False)),
+        (((130, 40), ("hard_sigmoid",), "huber"), (True,)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("dtype", "tolerance", "inputs"),
+    [("float64", 1e-13, "bytes"), ("float64", 1e-13, "offset"), ("float32", 3e-5, "dense")],
+)
+def test_keras_rules_on_every_path(many_cores, dtype, tolerance, inputs, net, bias, batch, rule):
+    """With layers that lack biases, a learning rate for each batch, and the outputs before its update."""
+    problem = problems.make(*net, dtype=dtype, inputs=inputs, bias=bias, labels=False, rows=320)
+    rule = problems.KERAS_RULES[rule]
+    rule = rule._replace(l2=tuple(rule.l2 * share for share in (1, 0, 0.5)[: len(bias)]))
+    order = np.random.default_rng(4).permutation(320)[:-7]
+    rates = rule.learning_rate * np.random.default_rng(5).uniform(0.5, 1, -(-len(order) // batch))
+
+    def trained(kernels):
+        outputs = np.full((len(order), net[0][-1]), np.nan, dtype)
+        return *problems.train(kernels, problem, order, batch, rule, rates=rates, outputs=outputs), outputs
+
+    expected, *truths = trained(reference)
+    seen = set()
+    for threads in (1, 2, 3, 4):
+        with fastnn.use("native", num_threads=threads):
+            result, *found = trained(native)
+        seen.add((result, *(array.tobytes() for array in found)))
+    assert len(seen) == 1
+    assert result.batches == expected.batches == len(rates)
+    assert result.loss == pytest.approx(expected.loss, rel=tolerance)
+    (params, state, outputs), (expected_params, expected_state, expected_outputs) = found, truths
+    assert problems.distance(params, expected_params) <= tolerance
+    assert problems.distance(outputs, expected_outputs) <= tolerance
+    for slot, truth in zip(state, expected_state, strict=True):
+        assert (slot == truth).all() or problems.distance(slot, truth) <= 10 * tolerance
+    padding = problems.padding(problem.net, len(params))
+    assert (params[padding] == 0).all()
+    assert (state[:, padding] == problem.state(rule)[:, padding]).all()
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        *NETS,
+        ((130, 40, 9, 5), ("silu", "gelu", "softmax"), "cross_entropy"),
+        ((70, 260, 4), ("gelu", "identity"), "huber"),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("batch", BATCHES)
 def test_dropout_and_weights_on_every_path(many_cores, batch, net):
     rates = (0.4, 0.2)[: len(net[0]) - 2]
