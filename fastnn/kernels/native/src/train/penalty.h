@@ -12,8 +12,7 @@
 INLINE void penalty_of_columns(const int vectors, const real *w, int64_t stride, int64_t low, int64_t high, vec l1,
                                vec half_l2, real *sums) {
     vec sum[4] = {{0}};
-    for (int64_t i = low; i < high; i++)
-        UNROLL for (int j = 0; j < vectors; j++) {
+    for (int64_t i = low; i < high; i++) UNROLL for (int j = 0; j < vectors; j++) {
             const vec size = -vnegabs(vload(w + i * stride + j * LANES));
             sum[j] = vfma(size, vfma(half_l2, size, l1), sum[j]);
         }
