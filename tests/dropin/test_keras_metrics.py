@@ -188,7 +188,7 @@ def test_metrics_of_training_are_those_of_the_weights_before_each_update(problem
     """With a rate of 0 they are those of evaluate, whether the epoch is one call or a call for every batch."""
     make, y = PROBLEMS[problem]
     model = make(metrics=WATCHED[problem], weighted_metrics=["mse"] if problem != "labels" else None)
-    names = [*NAMES[problem], *["mse"] * (problem != "labels")]
+    names = [*NAMES[problem], *["mse"] * (problem != "labels")]  # which no other of them is
     assert own_names(model.metrics_names) == own_names(["loss", *names])
     monkeypatch.setattr(hooks, "_warned", {"batches"})
     heard = [keras.callbacks.LambdaCallback(on_batch_end=lambda batch, logs: None)] * batchwise
@@ -234,6 +234,12 @@ def test_metrics_of_one_output_by_its_name_and_in_nested_lists():
     make, _ = PROBLEMS["binary"]
     for given in ({"out": ["acc", "mae"]}, [["acc", "mae"]], ("acc", "mae"), {"out": "acc", "other": "mae"}):
         assert make(metrics=given).metrics_names == ["loss", "acc", "mae"]
+
+
+def test_figures_of_one_name_get_others():
+    model = model_of(metrics=["mae", "mae", "acc", "mae"], weighted_metrics=["mae", "mse", "mae"])
+    assert model.metrics_names[1:] == ["mae", "mae_1", "acc", "mae_2", "weighted_mae", "mse", "weighted_mae_1"]
+    assert len(model.evaluate(X, ONE_HOT, verbose=0)) == 8
 
 
 def test_metrics_of_logits():

@@ -15,11 +15,11 @@ model, the order of the samples and the masks of Dropout come from a random stre
 float64 after ``config.set_floatx("float64")``.
 
 Where this differs on purpose: a loss that becomes NaN or infinite is an error, which keeps the last finite weights; a
-bar that moves shows its figures when it is complete; files are fastnn's (:mod:`~fastnn.dropin.keras.saving`); arrays
-are NumPy's, also where Keras has tensors and variables; outputs that are given to a cross-entropy as logits, but come
-from a softmax or sigmoid, are taken for probabilities, with a warning, as TensorFlow does; and for targets that do not
-sum to 1 categorical_crossentropy goes down the slope of the loss it shows, where TensorFlow's goes by outputs less
-targets.
+bar that moves shows its figures when it is complete; files are Keras' where their names end in .keras or .h5, and else
+fastnn's; arrays are NumPy's, also where Keras has tensors and variables; outputs that are given to a cross-entropy as
+logits, but come from a softmax or sigmoid, are taken for probabilities, with a warning, as TensorFlow does; and for
+targets that do not sum to 1 categorical_crossentropy goes down the slope of the loss it shows, where TensorFlow's goes
+by outputs less targets.
 """
 
 from . import activations as activations

@@ -36,8 +36,15 @@ class Compiled:
 
     @property
     def names(self) -> list[str]:
-        """Keras' names of the figures."""
-        return [metric.name for metric in self._objects]
+        """Keras' names of the figures, each another."""
+        found: list[str] = []
+        for i, metric in enumerate(self._objects):
+            name = metric.name
+            if name in found and i >= len(self.plain):
+                name = f"weighted_{name}"
+            count = sum(other == name or other.rpartition("_")[0] == name for other in found) if name in found else 0
+            found.append(f"{name}_{count}" if count else name)
+        return found
 
     def objects(self) -> list[Metric]:
         """The metrics themselves, with the state that the last batches left them in."""
@@ -78,6 +85,7 @@ class Figures:
         self.loss = self.correct = 0.0
         self.count = 0
         self.metrics = compiled.resolve(given.y.shape, outputs)
+        self.names = compiled.names
         self.are_weighted = [False] * len(compiled.plain) + [True] * len(compiled.weighted)
         self.are_counted = [
             not is_weighted and _is_counted(metric, given.data.y, outputs, bool(taken_back))
@@ -116,13 +124,13 @@ class Figures:
     def logs(self) -> Logs:
         """The figures by name, in Keras' order."""
         found: dict[str, Any] = {"loss": self.loss / self.count}
-        for metric, is_counted in zip(self.metrics, self.are_counted, strict=True):
-            found[metric.name] = self.correct / self.count if is_counted else _plain(metric.result())
+        for name, metric, is_counted in zip(self.names, self.metrics, self.are_counted, strict=True):
+            found[name] = self.correct / self.count if is_counted else _plain(metric.result())
         return Logs(sorted(found.items()))
 
     def undefined(self) -> Logs:
         """NaN by name, of an epoch that diverged."""
-        return Logs(dict.fromkeys(sorted(["loss", *(metric.name for metric in self.metrics)]), math.nan))
+        return Logs(dict.fromkeys(sorted(["loss", *self.names]), math.nan))
 
 
 def _is_counted(metric: Metric, y: NDArray[Any], outputs: int, are_logits: bool) -> bool:

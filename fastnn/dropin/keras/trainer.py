@@ -129,7 +129,7 @@ class Trainer:
                 logs = self._figures(given, batch_size).undefined()
             if held_out is not None and held_out.is_due(epoch):
                 found = self.evaluate(held_out.given, held_out.batch_size, hooks, HELD_OUT_NAMES)
-                logs.update({f"val_{name}": figure for name, figure in found.items()})
+                logs = Logs(sorted((logs | {f"val_{name}": figure for name, figure in found.items()}).items()))
             hooks.call("on_epoch_end", epoch, logs)
             if hooks.model.stop_training:
                 break
