@@ -9,6 +9,9 @@ activation that both have; shuffling and dropout draw other random numbers, so t
 can agree. Where Keras' backends differ, fastnn follows TensorFlow: the cross-entropy of sigmoid or softmax outputs is
 computed from the inputs of those, and only other outputs are clipped to [1e-7, 1 - 1e-7]. JAX, NumPy and PyTorch clip
 all probabilities, which differs for those nearer to 0 or 1 than that.
+
+A combination may differ by rounding: where a gradient is a sum that is all but zero, Adam and its like step by its
+sign. With KERAS_FLOATX=float64, and JAX_ENABLE_X64=1 for JAX, what is left tells that from a mistake.
 """
 
 from __future__ import annotations
@@ -184,7 +187,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="compare so many of the combinations, drawn at random")
     parser.add_argument("--seeds", type=int, default=0, help="compare accuracies over so many seeds as well")
     options = parser.parse_args()
-    print(f"Keras {theirs.__version__} on {theirs.backend.backend()}")
+    ours.config.set_floatx(theirs.config.floatx())
+    print(f"Keras {theirs.__version__} on {theirs.backend.backend()}, {theirs.config.floatx()}")
     compare_losses(options.only, options.sample)
     if options.seeds > 1:
         compare_accuracies(options.seeds)
