@@ -197,7 +197,7 @@ def test_epochs_of_keras_1():
 
 def test_the_accuracy_is_shown_as_before_keras_1():
     model = models.Sequential([layers.Dense(2, "softmax")])
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", "sparse_categorical_crossentropy", class_mode="categorical")
     labels = np.arange(len(X)) % 2
     assert list(model.fit(X, labels, nb_epoch=1, show_accuracy=True, verbose=0).history) == ["acc", "loss"]
     assert len(model.evaluate(X, labels, show_accuracy=True, verbose=0)) == 2

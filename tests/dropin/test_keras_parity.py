@@ -330,3 +330,41 @@ def test_dropout_alike_in_distribution():
     error = np.hypot(found.std(), expected.std()) / np.sqrt(60)
     assert abs(found.mean() - expected.mean()) < 4 * error
     assert found.std() == pytest.approx(expected.std(), rel=0.5)
+
+
+REGULAR = {
+    "l2": lambda k: {"kernel_regularizer": k.regularizers.L2(0.05)},
+    "l1": lambda k: {"kernel_regularizer": "l1"},
+    "l1_l2": lambda k: {"kernel_regularizer": k.regularizers.L1L2(0.01, 0.02)},
+    "no bias": lambda k: {"use_bias": False},
+    "plain": lambda k: {},
+}
+FOLLOWED = {
+    "clipnorm": lambda k: k.optimizers.SGD(0.5, clipnorm=0.1),
+    "clipvalue": lambda k: k.optimizers.Adam(0.01, clipvalue=0.01),
+    "global_clipnorm": lambda k: k.optimizers.RMSprop(0.01, global_clipnorm=0.1),
+    "weight_decay": lambda k: k.optimizers.SGD(0.1, weight_decay=0.1),
+    "exponential": lambda k: k.optimizers.SGD(k.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)),
+    "cosine": lambda k: k.optimizers.Adam(k.optimizers.schedules.CosineDecay(0.1, 10)),
+    "pieces": lambda k: k.optimizers.SGD(k.optimizers.schedules.PiecewiseConstantDecay([3, 7], [0.1, 0.05, 0.01]), 0.9),
+}
+
+
+def functional(keras, optimizer, options):
+    inputs = keras.Input((WIDTH,))
+    hidden = keras.layers.Activation("tanh")(keras.layers.Dense(7, **REGULAR[options](keras))(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax", kernel_regularizer=None)(hidden))
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(size=w.shape) * 0.4 for w in model.get_weights()])
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model.compile(FOLLOWED[optimizer](keras), loss, metrics=["accuracy"])
+    history = model.fit(X, ONE_HOT, batch_size=16, epochs=3, shuffle=False, verbose=0, validation_split=0.2).history
+    return history | {"predict": model.predict(X, verbose=0), "names": [type(layer).__name__ for layer in model.layers]}
+
+
+@pytest.mark.parametrize("options", REGULAR)
+@pytest.mark.parametrize("optimizer", FOLLOWED)
+def test_functional_models(optimizer, options):
+    found, expected = (functional(k, optimizer, options) for k in (ours, theirs))
+    assert found.pop("names") == expected.pop("names")
+    compare(found, expected)

@@ -227,6 +227,7 @@ class Model(Layer):
         weighted_metrics : the same, weighted with the samples' weights.
         """
         accepted = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
+        options.pop("class_mode", None)  # which versions before Keras 1 told metrics
         refuse("compile", options, **accepted)
         compiled = optimizers.get(optimizer), losses.get(loss)
         self.compiled_metrics = Compiled(metrics, weighted_metrics)
