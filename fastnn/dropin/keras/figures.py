@@ -29,6 +29,7 @@ class Compiled:
         self.plain = metrics.flattened("metrics", plain)
         self.weighted = metrics.flattened("weighted_metrics", weighted)
         self._objects = [metrics.resolved(each, (1,), 1) for each in self.given]
+        self._resolved_for: tuple[tuple[int, ...], int] | None = None  # targets' shape but for the rows, and outputs
 
     @property
     def given(self) -> list[Any]:
@@ -52,10 +53,13 @@ class Compiled:
 
     def resolve(self, targets: tuple[int, ...], outputs: int) -> list[Metric]:
         """The metrics for targets of a shape and so many outputs, without state."""
-        kinds = {*metrics.ACCURACIES, *metrics.CROSSENTROPIES}
-        for i, each in enumerate(self.given):
-            if isinstance(each, str) and each in kinds:
-                self._objects[i] = metrics.resolved(each, targets, outputs)
+        seen = targets[1:], outputs
+        if seen != self._resolved_for:
+            kinds = {*metrics.ACCURACIES, *metrics.CROSSENTROPIES}
+            for i, each in enumerate(self.given):
+                if isinstance(each, str) and each in kinds:
+                    self._objects[i] = metrics.resolved(each, targets, outputs)
+            self._resolved_for = seen
         for metric in self._objects:
             metric.reset_state()
         return self.objects()
