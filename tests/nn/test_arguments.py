@@ -11,6 +11,8 @@ from problems import make_mlp as make
 from fastnn import EarlyStopping
 from fastnn.errors import FastnnError
 
+OPTIMIZERS = "sgd, momentum, nesterov, adam, rmsprop, adamw, nadam, adagrad"
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -34,8 +36,8 @@ from fastnn.errors import FastnnError
         ({"learning_rate": 10**400}, "learning_rate: expected a finite number above 0, found 1000"),
         ({"learning_rate": "0.1"}, "learning_rate: expected a number, found str"),
         ({"learning_rate": 1j}, "learning_rate: expected a number, found complex"),
-        ({"optimizer": "lbfgs"}, "optimizer: expected one of sgd, momentum, nesterov, adam, found 'lbfgs'"),
-        ({"optimizer": None}, "optimizer: expected one of sgd, momentum, nesterov, adam, found NoneType"),
+        ({"optimizer": "lbfgs"}, f"optimizer: expected one of {OPTIMIZERS}, found 'lbfgs'"),
+        ({"optimizer": None}, f"optimizer: expected one of {OPTIMIZERS}, found NoneType"),
         ({"momentum": 1}, "momentum: expected a finite number at least 0 and below 1, found 1"),
         ({"momentum": -0.1}, "momentum: expected a finite number at least 0 and below 1, found -0.1"),
         (

@@ -13,7 +13,12 @@ from problems import EPSILON, naive_network
 from fastnn import MLP
 from fastnn.errors import FastnnError, InvalidArgumentError, InvalidTypeError
 
-ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
+ACTIVATIONS = (
+    *("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"),
+    *("elu", "selu", "gelu", "silu", "softplus", "softsign", "hard_sigmoid", "exponential"),
+)
+ONE_OF_ALL = f"expected one of {', '.join(ACTIVATIONS)}, found"
+ONE_OF_HIDDEN = ONE_OF_ALL.replace(" softmax,", "")
 
 
 def close(found, expected, units=16):
@@ -36,6 +41,9 @@ def close(found, expected, units=16):
         (3, "tanh", None, ("tanh", "mean_squared_error")),
         (1, "relu", None, ("relu", "mean_squared_error")),
         (1, "leaky_relu", None, ("leaky_relu", "mean_squared_error")),
+        (3, "exponential", None, ("exponential", "poisson")),
+        (3, None, "poisson", ("exponential", "poisson")),
+        (3, None, "huber", ("identity", "huber")),
         (3, None, "cross_entropy", ("softmax", "cross_entropy")),
         (3, None, "binary_cross_entropy", ("sigmoid", "binary_cross_entropy")),
         (3, None, "quadratic", ("sigmoid", "quadratic")),
@@ -77,14 +85,14 @@ def test_defaults():
         ({"sizes": [10**20, 2]}, f"sizes: expected a network that fits in memory, found [{10**20}, 2]"),
         ({"sizes": [10**9, 10**10]}, f"sizes: expected a network that fits in memory, found [{10**9}, {10**10}]"),
         ({"sizes": [10**9, 10**9]}, f"sizes: expected a network that fits in memory, found [{10**9}, {10**9}]"),
-        ({"activation": "swish"}, "activation: expected one of identity, sigmoid, tanh, relu, leaky_relu, found 'sw"),
-        ({"activation": "softmax"}, "activation: expected one of identity, sigmoid, tanh, relu, leaky_relu, found 's"),
+        ({"activation": "swish"}, f"activation: {ONE_OF_HIDDEN} 'swish'"),
+        ({"activation": "softmax"}, f"activation: {ONE_OF_HIDDEN} 'softmax'"),
         ({"activation": ["tanh", "tanh"]}, "activation: expected 1 names, one per hidden layer, found 2"),
-        ({"activation": ["elu"]}, "activation[0]: expected one of identity, sigmoid, tanh, relu, leaky_relu, found 'e"),
+        ({"activation": ["mish"]}, f"activation[0]: {ONE_OF_HIDDEN} 'mish'"),
         ({"activation": None}, "activation: expected a name or one name per hidden layer, found NoneType"),
-        ({"activation": [1]}, "activation[0]: expected one of identity, sigmoid, tanh, relu, leaky_relu, found int"),
-        ({"output": "logits"}, "output: expected one of identity, sigmoid, tanh, relu, leaky_relu, softmax, found 'lo"),
-        ({"output": 1}, "output: expected one of identity, sigmoid, tanh, relu, leaky_relu, softmax, found int"),
+        ({"activation": [1]}, f"activation[0]: {ONE_OF_HIDDEN} int"),
+        ({"output": "logits"}, f"output: {ONE_OF_ALL} 'logits'"),
+        ({"output": 1}, f"output: {ONE_OF_ALL} int"),
         (
             {"loss": "hinge"},
             "loss: expected one of quadratic, mean_squared_error, binary_cross_entropy, cross_entropy,",
