@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -24,16 +25,25 @@ class Call(NamedTuple):
 listeners: list[Callable[[Call], None]] = []  # called with every call when it is over
 
 
+@dataclass
+class Outcome:
+    """Why scikit-learn's own code runs in a call, or None; what runs inside may set it when it finds out."""
+
+    reason: str | None
+
+
 @contextmanager
-def recorded(estimator: object, method: str, reason: str | None) -> Iterator[None]:
+def recorded(estimator: object, method: str, reason: str | None) -> Iterator[Outcome]:
     """Tell the listeners of what runs inside; without a ``reason`` it is the kernels."""
+    outcome = Outcome(reason)
     if not listeners:
-        yield
+        yield outcome
         return
     start = time.perf_counter()
     try:
-        yield
+        yield outcome
     finally:
-        call = Call(type(estimator).__name__, method, reason is None, reason or "", time.perf_counter() - start)
+        seconds, why = time.perf_counter() - start, outcome.reason
+        call = Call(type(estimator).__name__, method, why is None, why or "", seconds)
         for listener in listeners:
             listener(call)

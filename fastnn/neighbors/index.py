@@ -101,6 +101,15 @@ class Neighbors:
         found = [(distances[:, :count], indices[:, :count]) for count in ks]
         return found if isinstance(k, Iterable) else found[0]
 
+    def search_values(self, Q: NDArray[Any], k: int) -> tuple[NDArray[np.float64], IntArray]:
+        """What ``search`` compares: squared distances for euclidean, else distances, (q, k) in float64; and indices.
+
+        In float64 whatever X's dtype, for callers that must tell equal distances from nearly equal ones.
+        """
+        queries = checks.points("Q", Q, like=self._fitted())
+        (count,) = checks.counts("k", [k], len(self._fitted()))
+        return self._values(queries, count)
+
     def explain(self, Q: ArrayLike, k: int = 5) -> Explanation:
         """Say what ``search(Q, k)`` would run, and why: codes, tiles, instruction set, threads. Nothing is searched.
 
@@ -204,6 +213,13 @@ class Neighbors:
     def _search(
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> Found:
+        values, indices = self._values(queries, k, limit, progress=progress)
+        return self._distances(values), indices
+
+    def _values(
+        self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
+    ) -> tuple[NDArray[np.float64], IntArray]:
+        """The kernels' values (q, k), ascending, of at most ``limit``, and the rows' indices (q, k)."""
         rows, kernels, pruned = self._fitted(), get_backend(), self._codes_that_pay(len(queries), k, limit)
         values = np.empty((len(queries), k))
         indices = np.empty((len(queries), k), np.int64)
@@ -215,7 +231,7 @@ class Neighbors:
             )
             if progress is not None:
                 progress(min(here.stop, len(queries)))
-        return self._distances(values), indices
+        return values, indices
 
     def _codes_that_pay(self, queries: int, k: int, limit: float = math.inf) -> Pruning | None:
         """The codes with which to search for the ``k`` nearest; None: without."""
