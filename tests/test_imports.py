@@ -27,12 +27,14 @@ FLOORS = [
     {"fastnn"},  # the package's own names
     {"estimators"},
     {"dropin"},
+    {"accel"},
     {"cli"},
     {"__main__"},
 ]
 
 PUBLIC = {
     "fastnn": [*fastnn.__all__],
+    "fastnn.accel": ["install", "load_ipython_extension", "report", "uninstall", "unload_ipython_extension"],
     "fastnn.cli": ["main"],
     "fastnn.datasets": ["load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"],
     "fastnn.digit_image": ["load_digit"],

@@ -1,4 +1,4 @@
-"""The ``fastnn`` command: train, evaluate, predict, knn, backends.
+"""The ``fastnn`` command: train, evaluate, predict, knn, backends, accel.
 
 Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed (a closed stdout
 included), 2 for wrong usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses
@@ -155,6 +155,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parser()
+    if words[:1] == ["accel"]:  # what follows is for it, for Python and for the program
+        return argparse.Namespace(command="accel", words=words[1:])
     first = words[0].partition("=")[0] if words else ""
     if not first or (first.startswith("-") and not parser.has(first)):
         owners = [name for name, command in commands.items() if command.has(first)]
@@ -200,6 +202,7 @@ def _parser() -> tuple[_Parser, Mapping[str, _Parser]]:
     _add_search(knn)
     _add_backend(knn)
     command("backends", "List the backends, and why one cannot run here.")
+    commands.add_parser("accel", help="Run a Python program that uses scikit-learn on fastnn's kernels.")
     return parser, commands.choices
 
 

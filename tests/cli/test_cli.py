@@ -246,11 +246,11 @@ def test_backends(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "expected a command (train, evaluate, predict, knn, backends), found none"),
-        ([""], "expected a command (train, evaluate, predict, knn, backends), found none"),
-        (["--plot=x.png"], "backends), found --plot; --plot is a flag of train, evaluate, knn\n"),
-        (["--epochs", "3", "train"], "backends), found --epochs; --epochs is a flag of train\n"),
-        (["-q"], "backends), found -q\n"),
+        ([], "expected a command (train, evaluate, predict, knn, backends, accel), found none"),
+        ([""], "expected a command (train, evaluate, predict, knn, backends, accel), found none"),
+        (["--plot=x.png"], "backends, accel), found --plot; --plot is a flag of train, evaluate, knn\n"),
+        (["--epochs", "3", "train"], "backends, accel), found --epochs; --epochs is a flag of train\n"),
+        (["-q"], "backends, accel), found -q\n"),
         (["fit"], "invalid choice: 'fit'"),
         (["tain"], "; did you mean train?\n"),
         (["EVALUATE"], "; did you mean evaluate?\n"),
