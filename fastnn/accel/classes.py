@@ -12,6 +12,7 @@ import copyreg
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from .. import estimators
@@ -49,13 +50,7 @@ def restore() -> None:
 
 def _classes(library: str) -> dict[type[Any], type[Any]]:
     """A library's accelerated classes by their originals."""
-    home = f"fastnn.dropin.{library}"
-    try:
-        dropin = vars(importlib.import_module(home))
-    except ModuleNotFoundError as error:
-        if error.name != home:
-            raise
-        return {}
+    dropin = vars(importlib.import_module(f"fastnn.dropin.{library}"))
     found = {}
     for name in [name for name in estimators.__all__ if name in dropin]:
         # fastnn's own class must have been derived from the original one by now, not from the accelerated one.
@@ -81,9 +76,13 @@ def _accelerated(original: type[Any], fast: type[Any]) -> type[Any]:
     return accelerated
 
 
-def _replace(new_by_old: dict[type[Any], type[Any]]) -> None:
+def _replace(new_by_old: dict[Any, Any]) -> None:
     """Let every name in a module that is an old class be the new one, and every subclass and instance be of that."""
     by_id = {id(old): new for old, new in new_by_old.items()}
+    derived = {id(kind): old for old in new_by_old for kind in [old, *_derived(old)]}
+    alive = [instance for instance in gc.get_objects() if id(type(instance)) in derived]
+    # What the one class keeps in an instance is none of the other's business; what it pickles the other understands.
+    states = [dict(derived[id(type(instance))].__getstate__(instance)) for instance in alive]
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] == "fastnn":
             continue
@@ -96,14 +95,25 @@ def _replace(new_by_old: dict[type[Any], type[Any]]) -> None:
                 namespace[name] = by_id[id(value)]
     for old, new in new_by_old.items():
         for subclass in old.__subclasses__():
-            if old in subclass.__bases__ and not _is_ours(subclass):
+            if not _is_ours(subclass):
                 subclass.__bases__ = tuple(new if base is old else base for base in subclass.__bases__)
         # What is still made through a reference that is no module's name cannot be pickled under the old class's name.
         copyreg.dispatch_table.pop(new, None)
         copyreg.pickle(old, _reduce)
-    for instance in gc.get_objects():
-        if (found := by_id.get(id(type(instance)))) is not None:
-            instance.__class__ = found
+    for instance, state in zip(alive, states, strict=True):
+        old = derived[id(type(instance))]
+        if type(instance) is old:
+            instance.__class__ = new_by_old[old]
+        vars(instance).clear()
+        new_by_old[old].__setstate__(instance, state)
+
+
+def _derived(kind: type[Any]) -> Iterator[type[Any]]:
+    """The classes that programs have derived from a class, and from these."""
+    for subclass in kind.__subclasses__():
+        if not _is_ours(subclass):
+            yield subclass
+            yield from _derived(subclass)
 
 
 def _is_ours(kind: type[Any]) -> bool:

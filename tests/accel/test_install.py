@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 
 import numpy as np
@@ -15,8 +14,6 @@ CLASSES = {
     for name in ("MLPClassifier", "MLPRegressor", "KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors")
     if name in vars(module)
 }
-if importlib.util.find_spec("fastnn.dropin.sklearn.neighbors") is None:
-    CLASSES = {name: kind for name, kind in CLASSES.items() if name.startswith("MLP")}
 
 START = """
 import copy, gc, inspect, io, os, pickle, subprocess, sys, warnings
@@ -108,6 +105,41 @@ assert fastnn.accel.report() == []
 fastnn.accel.uninstall()
 fastnn.accel.install()
 assert is_fast({name}) and is_fast(type(new)) and is_fast(After)
+print("done")
+""")
+    assert printed == "done\n"
+
+
+def test_estimators_fitted_before_and_after_search_on(run):
+    """An index of fastnn's in place of a tree must not outlive the class that knows of it."""
+    printed = run("""
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+X = RNG.uniform(size=(2000, 14))
+y = (X.sum(axis=1) > 7).astype(int)
+
+class Derived(KNeighborsClassifier):
+    pass
+
+kinds = [KNeighborsClassifier, Derived, NearestNeighbors]
+before = [kind().fit(X, y) for kind in kinds]
+expected = [model.kneighbors(X) for model in before]
+
+def check(models):
+    for model, (distances, indices) in zip(models, expected):
+        found = model.kneighbors(X)
+        np.testing.assert_array_equal(found[1], indices)
+        np.testing.assert_allclose(found[0], distances, rtol=1e-12)
+
+fastnn.accel.install()
+check(before)
+after = [kind().fit(X, y) for kind in (KNeighborsClassifier, Derived, NearestNeighbors)]
+check(after)
+rows = [row for row in fastnn.accel.report() if row["method"] == "kneighbors"]
+assert sum(row["calls"] for row in rows) == 6 and all(row["accelerated"] for row in rows), rows
+fastnn.accel.uninstall()
+check(before)
+check(after)
+assert not any("_index" in vars(model) for model in before + after)
 print("done")
 """)
     assert printed == "done\n"

@@ -41,6 +41,20 @@ print(model, MLPClassifier, type(model).__mro__[-1], model.fit(X, y).score(X, y)
 print(model.predict(X), MLPClassifier(verbose=True, max_iter=2, random_state=0).fit(X, y).n_iter_)
 print(MLPRegressor(max_iter=3, random_state=0).fit(X, y).predict(X).round(6))
 """
+NEIGHBORS = """
+import numpy as np
+from sklearn import neighbors as nb
+from sklearn.datasets import load_digits
+from sklearn.semi_supervised import LabelSpreading
+
+X, y = load_digits(return_X_y=True)
+for kind in (nb.KNeighborsClassifier, nb.KNeighborsRegressor):
+    model = kind(weights="distance").fit(X, y)
+    print(model, model.predict(X[::9] + 0.25), model.score(X[::9] + 0.25, y[::9]))
+distances, indices = nb.NearestNeighbors(n_neighbors=3).fit(X).kneighbors(X + 0.125)
+print(distances.round(6), indices, nb.NearestNeighbors().fit(X).radius_neighbors(X[:2], 20)[1])
+print(LabelSpreading(kernel="knn").fit(X[:800], np.where(np.arange(800) % 2, y[:800], -1)).transduction_)
+"""
 SEARCH = """
 import warnings
 
@@ -228,6 +242,28 @@ def test_scikit_learn_programs_print_the_same_and_are_accelerated(python, accel,
     assert "fastnn.accel: MLPClassifier.fit: accelerated, " in found.stderr
     assert "\nestimator      method " in found.stderr
     assert "loss curves" in found.stderr
+
+
+def test_neighbors_too(python, accel, tmp_path):
+    (tmp_path / "program.py").write_text(NEIGHBORS)
+    expected = python("program.py")
+    assert expected.returncode == 0, expected.stderr
+    found = accel("program.py", options=("--check", "--report=report.json"))
+    assert found.stdout == expected.stdout, found.stderr
+    assert found.returncode == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    methods = {(row["estimator"], row["method"]) for row in report if row["accelerated"]}
+    assert methods >= {
+        ("KNeighborsClassifier", "predict"),
+        ("KNeighborsRegressor", "score"),
+        ("NearestNeighbors", "kneighbors"),
+    }
+    for row in report:
+        assert row["problem"] == "", row
+        assert (row["prediction_difference"] or 0) < 1e-9, row
+        assert (row["score_difference"] or 0) < 1e-9, row
+    (radius,) = [row for row in report if row["method"] == "radius_neighbors"]
+    assert not radius["accelerated"]
 
 
 def test_the_report_has_six_columns(accel, tmp_path):
