@@ -13,12 +13,10 @@ from __future__ import annotations
 import atexit
 import importlib
 import os
-import shutil
 import sys
-import tempfile
 from typing import Any
 
-from .environment import switch_off, switch_on
+from .environment import make_folder, remove_folder, switch_off, switch_on
 from .startup.sitecustomize import LIBRARIES, unwatch, watch
 
 __all__ = ["install", "load_ipython_extension", "report", "uninstall", "unload_ipython_extension"]
@@ -44,8 +42,8 @@ def install(*, verbose: bool = False, check: bool = False) -> None:
     watch()
     records = None
     if _folder is None:
-        records = _folder = tempfile.mkdtemp(prefix="fastnn-accel-")
-        atexit.register(_remove, _folder, os.getpid())
+        records = _folder = make_folder()
+        atexit.register(remove_folder, _folder, os.getpid())
     switch_on(os.environ, verbose=verbose, check=check, records=records)
 
 
@@ -57,7 +55,7 @@ def uninstall() -> None:
     if f"{__name__}.classes" in sys.modules:
         importlib.import_module(".classes", __name__).restore()
     if _folder is not None:
-        _remove(_folder, os.getpid())
+        remove_folder(_folder, os.getpid())
         _folder = None
 
 
@@ -86,9 +84,3 @@ def unload_ipython_extension(_shell: Any) -> None:
 
 def _imported() -> list[str]:
     return [library for library in LIBRARIES if library in sys.modules]
-
-
-def _remove(folder: str, process: int) -> None:
-    """Remove the records, but not in a process that was forked from the one that made them."""
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import estimators
-from ..errors import BackendError
-from ..kernels import backends
+from ..errors import BackendError, FastnnError
+from ..kernels import get_backend
 from .calls import watched_methods
 from .startup.sitecustomize import LIBRARIES
 
@@ -33,9 +33,10 @@ def exchange(library: str) -> None:
     """
     if library in _exchanged:
         return
-    native = backends()["native"]
-    if not native.available:
-        raise BackendError(f"there are no compiled kernels: {native.detail}")
+    try:
+        get_backend("native")
+    except FastnnError as error:
+        raise BackendError(f"there are no compiled kernels: {error}") from error
     _replace(_classes(library))
     _exchanged.add(library)
 

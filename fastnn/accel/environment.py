@@ -10,6 +10,8 @@ from .startup.sitecustomize import HERE, SWITCH
 VERBOSE = "FASTNN_ACCEL_VERBOSE"  # "1": log each call
 CHECK = "FASTNN_ACCEL_CHECK"  # "1": run scikit-learn's own code on the same data, too, and compare
 RECORDS = "FASTNN_ACCEL_RECORDS"  # the folders in which each process records its calls
+PROFILE = "FASTNN_ACCEL_PROFILE"  # "1": write a table to stderr at the end
+REPORT = "FASTNN_ACCEL_REPORT"  # the file for the report
 NAMES = (SWITCH, VERBOSE, CHECK, RECORDS)
 
 
@@ -41,3 +43,18 @@ def switch_off(environment: MutableMapping[str, str]) -> None:
         environment.pop("PYTHONPATH", None)
     for name in NAMES:
         environment.pop(name, None)
+
+
+def make_folder() -> str:
+    """A new folder for records."""
+    import tempfile  # only now, as most programs record nothing
+
+    return tempfile.mkdtemp(prefix="fastnn-accel-")
+
+
+def remove_folder(folder: str, process: int) -> None:
+    """Remove the records, but not in a process that was forked from ``process``, whose they are."""
+    import shutil  # which tempfile has imported
+
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)

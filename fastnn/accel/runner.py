@@ -2,28 +2,20 @@
 
 Python itself then runs the program, so that its arguments, ``__main__``, ``sys.path``, tracebacks, signals and exit
 code are what they are without accel. What is asked for on top, a table or a file at the end, the same process makes as
-the last thing that it does; see startup/sitecustomize.py.
+the last thing that it does; see startup/sitecustomize.py and ending.py. What only some options need is imported when it
+is asked for.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import FastnnError
-from ..io.atomic import check_destination, write_atomically
-from . import rows
-from .environment import CHECK, RECORDS, switch_on
+from .environment import PROFILE, REPORT, make_folder, switch_on
 from .startup.sitecustomize import ROOT, say
-
-PROFILE = "FASTNN_ACCEL_PROFILE"  # "1": write a table to stderr at the end
-REPORT = "FASTNN_ACCEL_REPORT"  # the file for the report
 
 USAGE_ERROR = 2
 USAGE = "usage: python -m fastnn.accel [-v] [--profile] [--report FILE] [--check] PROGRAM [ARGUMENT ...]"
@@ -92,6 +84,8 @@ def main(words: Sequence[str]) -> int:
         flags = interpreter_flags()
         report = None if options.report is None else os.path.abspath(options.report)
         if report is not None:
+            from ..io.atomic import check_destination
+
             check_destination(report)
     except FastnnError as error:
         say(f"{error}\n{USAGE}")
@@ -101,7 +95,7 @@ def main(words: Sequence[str]) -> int:
     for name in (PROFILE, REPORT, ROOT):  # those of an accel around this one are for that one's process
         environment.pop(name, None)
     if options.profile or options.check or report is not None:
-        folder = tempfile.mkdtemp(prefix="fastnn-accel-")
+        folder = make_folder()
         environment[ROOT] = str(os.getpid())
     if options.profile:
         environment[PROFILE] = "1"
@@ -124,22 +118,7 @@ def interpreter_flags() -> list[str]:
     elif words and words[-1].startswith("-") and words[-1].endswith(f"m{module}"):
         flags, last = words[:-1], words[-1].removesuffix(f"m{module}")
     else:  # the command fastnn, or a tool that runs this module
+        import subprocess
+
         return list(subprocess._args_from_interpreter_flags())  # type: ignore[attr-defined]
     return [*flags, last] if last != "-" else flags
-
-
-def finish() -> None:
-    """Write what this process was asked for, at its end."""
-    folder = os.environ[RECORDS].rpartition(os.pathsep)[2]
-    is_checked = bool(os.environ.get(CHECK))
-    try:
-        found = rows.total(rows.read(folder))
-        if os.environ.get(PROFILE):
-            say(f"the calls of all processes\n{rows.profile(found)}")
-        if is_checked:
-            say(f"fastnn beside scikit-learn on the same data\n{rows.checked(found)}")
-        if report := os.environ.get(REPORT):
-            text = json.dumps(rows.as_objects(found, checked=is_checked), indent=1)
-            write_atomically(report, [text.encode() + b"\n"])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

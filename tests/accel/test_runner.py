@@ -102,7 +102,7 @@ def python(tmp_path: Path) -> Run:
         return subprocess.run(
             [sys.executable, *words],
             cwd=tmp_path,
-            env=environment(**names),
+            env=environment(TMPDIR=str(tmp_path), **names),
             input=program,
             capture_output=True,
             text=True,
@@ -384,10 +384,9 @@ def test_without_kernels_scikit_learn_runs_and_that_is_said(python, accel, tmp_p
 
 
 def test_nothing_is_left_in_the_temporary_folder(accel, tmp_path):
-    (tmp_path / "temporary").mkdir()
     program = "import sys; sys.exit(1)"
-    assert accel("-c", program, options=("--profile",), TMPDIR=str(tmp_path / "temporary")).returncode == 1
-    assert [*(tmp_path / "temporary").iterdir()] == []
+    assert accel("-c", program, options=("--profile",)).returncode == 1
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_the_command_is_the_same(python, tmp_path):

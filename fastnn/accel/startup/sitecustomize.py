@@ -135,7 +135,7 @@ def report_at_exit() -> None:
     process = os.getpid()
     try:
         load_fastnn()
-        runner = import_module("fastnn.accel.runner")
+        ending = import_module("fastnn.accel.ending")
     except Exception as error:
         say(f"there will be no report: {type(error).__name__}: {error}")
         return
@@ -144,7 +144,7 @@ def report_at_exit() -> None:
         if os.getpid() != process:  # it was forked from the one that reports
             return
         try:
-            runner.finish()
+            ending.finish()
         except Exception as error:
             say(f"there is no report: {type(error).__name__}: {error}")
 

@@ -1,0 +1,32 @@
+"""What the process that ``python -m fastnn.accel`` became writes when its program is over.
+
+Nothing is imported later than this module, which is imported when the process starts: see startup/sitecustomize.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+from ..io.atomic import write_atomically
+from . import rows
+from .environment import CHECK, PROFILE, RECORDS, REPORT
+from .startup.sitecustomize import say
+
+
+def finish() -> None:
+    """Write what this process was asked for, and remove the records."""
+    folder = os.environ[RECORDS].rpartition(os.pathsep)[2]
+    is_checked = bool(os.environ.get(CHECK))
+    try:
+        found = rows.total(rows.read(folder))
+        if os.environ.get(PROFILE):
+            say(f"the calls of all processes\n{rows.profile(found)}")
+        if is_checked:
+            say(f"fastnn beside scikit-learn on the same data\n{rows.checked(found)}")
+        if report := os.environ.get(REPORT):
+            text = json.dumps(rows.as_objects(found, checked=is_checked), indent=1)
+            write_atomically(report, [text.encode() + b"\n"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
