@@ -215,13 +215,17 @@ def _train(
         for layer in range(layers):
             W, b = jit.weight_view(net, params, layer), jit.bias_view(net, params, layer)
             for s in range(m):
-                indices, values, z = work.indices[layer, s], work.values[layer, s], work.z[s, : net.strides[layer]]
+                indices, values, z = (
+                    work.indices[layer, s],
+                    work.values[layer, s],
+                    work.z[layer, s, : net.strides[layer]],
+                )
                 if layer == 0:
                     count = jit.affine(work.X[s], T(data.scale), indices, values, W, b, z)
                 else:
                     count = jit.affine(work.a[layer - 1, s, : net.sizes[layer]], T(1), indices, values, W, b, z)
                 work.counts[layer, s] = count
-            _put(work.a[layer], activation(_part(work.z, m, net.sizes[layer + 1])))
+            _put(work.a[layer], activation(_part(work.z[layer], m, net.sizes[layer + 1])))
         for s in range(m):
             target_row(data.y, rows[s], work.y[s])
         batch_loss = loss(_part(work.a[-1], m, outputs), _part(work.y, m, outputs))
