@@ -187,6 +187,7 @@ PUBLIC = {
         "softmax",
     ],
     "fastnn.dropin.scratch_knn": ["forget", "knn", "knn_batch"],
+    "fastnn.dropin.sklearn.neighbors": ["KDTree", "KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"],
     "fastnn.dropin.scratch_mse": [
         "LENGTH",
         "PIXEL",

@@ -62,25 +62,25 @@ BRUTE_METRICS = ("sqeuclidean", "cosine")  # which no tree has
 MOST_COLUMNS_OF_TREES = 15  # with algorithm="auto"; scikit-learn's rule
 ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time
 
-# The least rows for which the fixed cost of a search by fastnn is made up for; iris has 150.
-LEAST_ROWS = 500
+# The least rows for which fixed costs, of the probes in a fit above all, are made up for; iris has 150.
+LEAST_ROWS = 1000
 # By how much fastnn must be faster by the estimates below, which hold to about a fifth.
 LEAST_GAIN = 1.2
 # The estimates count microseconds of one thread, measured on a Zen 4 with AVX-512 by benchmarks/sklearn_neighbors.py.
 # A tree looks at about 2^m leaves, where m is the dimension of what the rows fill near the query.
-TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 3.0, 1.0, 0.6, 1e5
+TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.7, 1.0, 0.6, 1e5
 # scikit-learn's brute force: what a call takes, reading a number of the rows once, a pair, a product of a pair (by
 # GEMM), and a difference of a pair, where the metric wants these.
 OWN_CALL, OWN_READ, OWN_PAIR, OWN_PRODUCT, OWN_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
-# fastnn without codes: a call, reading a number of 8 bytes once, a pair, a product; float32 takes half of it, and bytes
-# this share.
-SCAN_CALL, SCAN_READ, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 30.0, 0.002, 0.00035, 42e-6, 0.05
+# fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
+# half of it, and those of bytes this share.
+SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 220.0, 0.002, 1.2, 0.00022, 42e-6, 0.05
 # Queries from which it pays to look whether floats are whole numbers, which are then searched as bytes.
 LEAST_QUERIES_FOR_BYTES = 50
 # fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
 CODED_ROWS, CODE_ROW, CODE_NUMBER, CODED_PAIR, CODED_PRODUCT = 5000, 0.3, 0.017, 0.0003, 7e-6
 # Of so many rows, spread over all, neighbours are found when a tree would be built: they tell the rows' dimension.
-PROBES, PROBE_NEIGHBORS = 64, 10
+PROBES, PROBE_NEIGHBORS = 32, 10
 MOST_TIES = 0.1  # of the probes that may have ties; the tree has to answer such queries
 
 EPSILON, EPSILON32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
@@ -136,7 +136,7 @@ class Index:
     def _tree_refusal(self) -> str | None:
         """Why scikit-learn's tree is to search these rows, or None."""
         count, columns = self.rows.shape
-        least = LEAST_GAIN * count * (SCAN_PAIR + columns * SCAN_PRODUCT)
+        least = LEAST_GAIN * (SCAN_QUERY + count * (SCAN_PAIR + columns * SCAN_PRODUCT))
         if tree_cost(count, columns) < least:
             return "a tree is faster for so many rows of so few columns"
         try:
@@ -165,7 +165,7 @@ class Index:
     def _scan_cost(self, queries: int) -> float:
         count, columns = self.rows.shape
         share = SHARE_OF_BYTES if self.as_bytes(queries) else self.rows.itemsize / 8
-        pairs = queries * count * (SCAN_PAIR + columns * SCAN_PRODUCT * share)
+        pairs = queries * (SCAN_QUERY + count * (SCAN_PAIR + columns * SCAN_PRODUCT * share))
         return SCAN_CALL + max(SCAN_READ * self.rows.size * share, pairs)
 
     def _coded_cost(self, queries: int) -> float:
@@ -173,7 +173,7 @@ class Index:
         if self.metric == "manhattan" or count < CODED_ROWS:
             return math.inf
         making = 0.0 if self._has_codes else count * (CODE_ROW + columns * CODE_NUMBER)
-        return SCAN_CALL + making + queries * count * (CODED_PAIR + columns * CODED_PRODUCT)
+        return SCAN_CALL + making + queries * (SCAN_QUERY + count * (CODED_PAIR + columns * CODED_PRODUCT))
 
     def _dimension(self) -> float:
         """The dimension of what the rows fill, from the distances to some rows' neighbours; 0 if many are equal.

@@ -142,7 +142,7 @@ def test_many_ties_and_few_dimensions_are_left_to_the_tree(calls):
         (grid, "rows with many ties, which the tree orders"),
         (line, "a tree is faster for rows that fill 1.0 dimensions"),
         (line[:, :1], "a tree is faster for so many rows of so few columns"),
-        (ROWS[:100], "fewer than 500 rows"),
+        (ROWS[:100], f"fewer than {compiled.LEAST_ROWS} rows"),
     ):
         calls.clear()
         ours, theirs = both("search", X)
