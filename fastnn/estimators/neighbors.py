@@ -78,11 +78,13 @@ SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 220.
 # Queries from which it pays to look whether floats are whole numbers, which are then searched as bytes.
 LEAST_QUERIES_FOR_BYTES = 50
 # fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
-CODED_ROWS, CODE_ROW, CODE_NUMBER, CODED_PAIR, CODED_PRODUCT = 5000, 0.3, 0.017, 0.0003, 7e-6
+# Bytes take this share of numbers and products.
+CODED_ROWS, CODE_ROW, CODE_NUMBER, CODED_PAIR, CODED_PRODUCT, CODED_SHARE = 5000, 0.3, 0.017, 0.0003, 7e-6, 0.17
 # Of so many rows, spread over all, neighbours are found when a tree would be built: they tell the rows' dimension.
 PROBES, PROBE_NEIGHBORS = 32, 10
 MOST_TIES = 0.1  # of the probes that may have ties; the tree has to answer such queries
 
+ROUNDED_TIES = "ties whose order scikit-learn's rounding decides"
 EPSILON, EPSILON32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 BLOCK_NUMBERS = 1 << 16  # which are looked at together, so that what they become stays in a cache
 TINY = float(np.finfo(np.float64).tiny)  # below it, rounding is not relative any more
@@ -172,6 +174,7 @@ class Index:
         count, columns = self.rows.shape
         if self.metric == "manhattan" or count < CODED_ROWS:
             return math.inf
+        columns *= CODED_SHARE if self.as_bytes(queries) else 1.0
         making = 0.0 if self._has_codes else count * (CODE_ROW + columns * CODE_NUMBER)
         return SCAN_CALL + making + queries * (SCAN_QUERY + count * (CODED_PAIR + columns * CODED_PRODUCT))
 
@@ -196,17 +199,19 @@ class Index:
             found = self._searchers.get((dtype, True)) or self._searchers.get((dtype, coded))
             if found is None:
                 made = Neighbors(self.metric, pruning="auto" if coded else "never")  # type: ignore[arg-type]
-                found = self._searchers[dtype, coded] = made.fit(self.rows.astype(dtype, copy=False))
+                rows: Any = self._bytes if dtype == np.uint8 else self.rows.astype(dtype, copy=False)
+                found = self._searchers[dtype, coded] = made.fit(rows)
                 self._has_codes |= coded
             return found
 
     def as_bytes(self, queries: int) -> bool:
         """Whether so many queries, if they are bytes, are to be compared with the rows as bytes."""
-        return self.rows.dtype == np.uint8 or (queries >= LEAST_QUERIES_FOR_BYTES and self._are_bytes)
+        is_plain = self.rows.dtype == np.uint8
+        return is_plain or (queries >= LEAST_QUERIES_FOR_BYTES and self._bytes is not None)
 
     @cached_property
-    def _are_bytes(self) -> bool:
-        return are_bytes(self.rows)
+    def _bytes(self) -> NDArray[np.uint8] | None:
+        return to_bytes(self.rows)
 
     @cached_property
     def reach(self) -> float:
@@ -328,8 +333,8 @@ class CompiledNeighbors:
                 found = self._search(queries, count, is_train=X is None)
                 if isinstance(found, str):
                     outcome.reason = found
-                elif queries is self._fit_X and found.tied.any() and not self._is_by_query(queries):
-                    outcome.reason = "ties among the rows themselves, whose distances scikit-learn sets to 0"
+                elif found.tied.any() and not self._is_by_query(queries):
+                    outcome.reason = ROUNDED_TIES
             if outcome.reason is not None:
                 return super().kneighbors(X, n_neighbors, return_distance)  # type: ignore[misc]  # scikit-learn's
             distances, indices = self._settled(found, queries)
@@ -373,17 +378,22 @@ class CompiledNeighbors:
         dtype = searched_dtype(index.rows, queries)
         if dtype is None:
             return f"input of {queries.dtype}"
+        if index.metric == "cosine" and dtype == np.float32:
+            return "cosine of float32, which scikit-learn rounds to float32 before it compares"
         wanted = count + is_train
         most = min(wanted + 1, len(index.rows))
         try:
             with use(num_threads=self._threads()):
-                if dtype.kind == "f" and index.as_bytes(len(queries)) and are_bytes(queries):
-                    dtype = np.dtype(np.uint8)
-                searcher = index.searcher(dtype, index.prefers_codes(len(queries)))
-                values, indices = searcher.search_values(queries.astype(dtype, copy=False), most)
+                sought = to_bytes(queries) if dtype.kind == "f" and index.as_bytes(len(queries)) else None
+                if sought is None:
+                    sought = queries.astype(dtype, copy=False)
+                searcher = index.searcher(sought.dtype, index.prefers_codes(len(queries)))
+                values, indices = searcher.search_values(sought, most)
         except FastnnError as error:  # numbers beyond what it searches
             return str(error)
-        doubtful = np.diff(values, axis=1) <= self._doubt(queries, values[:, 1:])
+        # Of bytes both sides compute whole numbers, without rounding, but for the angle.
+        is_exact = sought.dtype == np.uint8 and index.metric != "cosine"
+        doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._doubt(queries, values[:, 1:]))
         tied = doubtful[:, wanted - 1 :].any(axis=1) if votes else doubtful.any(axis=1)
         return Found(values[:, :wanted], indices[:, :wanted], tied)
 
@@ -398,7 +408,7 @@ class CompiledNeighbors:
         is_single = self._fit_X.dtype == queries.dtype == np.float32
         eps = 4 * (queries.shape[1] + 8) * EPSILON
         if metric == "cosine":
-            return np.full_like(later, eps * EPSILON32 / EPSILON if is_single else eps)
+            return np.full_like(later, eps)
         if self._fit_method == "brute" and metric not in ("euclidean", "sqeuclidean"):
             # Of float32 scikit-learn takes the differences in float32.
             return (eps + 8 * EPSILON32 if is_single else eps) * later + TINY
@@ -411,8 +421,6 @@ class CompiledNeighbors:
         """Distances and indices, those of queries with ties from scikit-learn."""
         metric, (values, indices, tied) = self.effective_metric_, found
         distances = np.sqrt(values) if metric in ("euclidean", "l2") else values
-        if metric == "cosine" and self._fit_X.dtype == queries.dtype == np.float32:
-            distances = distances.astype(np.float32)
         distances, indices = np.ascontiguousarray(distances), np.ascontiguousarray(indices)
         if tied.any():
             some = np.ascontiguousarray(queries[tied])
@@ -421,7 +429,7 @@ class CompiledNeighbors:
 
     def _own_neighbors(self: Any, some: NDArray[Any], count: int, asked: int) -> tuple[NDArray[Any], IntArray]:
         """What scikit-learn finds for some of the ``asked`` queries, in the order of ties that it has for all."""
-        if self._fit_method != "brute" or not self._is_by_query(some):
+        if self._fit_method != "brute" or not ArgKmin.is_usable_for(some, self._fit_X, self.effective_metric_):
             return self._plain().kneighbors(some, count)
         # The order depends on what its threads share out, by scikit-learn's rule for "auto".
         is_many = len(self._fit_X) < asked or 4 * ARGKMIN_CHUNK * openmp_threads() < asked
@@ -435,8 +443,13 @@ class CompiledNeighbors:
         )
 
     def _is_by_query(self: Any, queries: NDArray[Any]) -> bool:
-        """Whether a query's neighbours do not depend on the other queries in scikit-learn's brute force or tree."""
-        return self._fit_method != "brute" or ArgKmin.is_usable_for(queries, self._fit_X, self.effective_metric_)
+        """Whether scikit-learn finds the same for a query whatever else is asked: not if it takes one product of all.
+
+        Such a product rounds by place, unless it is of whole numbers.
+        """
+        if self._fit_method != "brute" or ArgKmin.is_usable_for(queries, self._fit_X, self.effective_metric_):
+            return True
+        return self._fit_X.dtype.kind in "iu" and queries.dtype.kind in "iu" and self.effective_metric_ != "cosine"
 
     def _plain(self: Any) -> Any:
         """scikit-learn's own estimator, fitted as this one, which takes queries that have been checked."""
@@ -490,6 +503,9 @@ class CompiledVotes(CompiledNeighbors):
             found = self._search(queries, count, is_train=False, votes=True)
             if isinstance(found, str):
                 outcome.reason = found
+            elif found.tied.any() and not self._is_by_query(queries):
+                outcome.reason = ROUNDED_TIES
+            if outcome.reason is not None:
                 return self._plain().predict_proba(queries)
             labels = self._y[found.indices] + len(self.classes_) * np.arange(len(queries))[:, np.newaxis]
             counts = np.bincount(labels.ravel(), minlength=len(queries) * len(self.classes_))
@@ -512,15 +528,18 @@ def block_rows(X: NDArray[Any]) -> int:
     return max(1, BLOCK_NUMBERS // X.shape[1])
 
 
-def are_bytes(X: NDArray[Any]) -> bool:
-    """Whether the floats of X are whole numbers 0..255."""
-    few = max(1, BLOCK_NUMBERS // 64 // X.shape[1])  # which tell in most cases
-    blocks = [X[:few], *(X[start : start + block_rows(X)] for start in range(few, len(X), block_rows(X)))]
-    for block in blocks:
-        with np.errstate(invalid="ignore"):  # whatever becomes of numbers out of range, it is not equal to them
-            if not (block.astype(np.uint8) == block).all():
-                return False
-    return True
+def to_bytes(X: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """X as bytes, if all its numbers are whole ones 0..255."""
+    if X.dtype == np.uint8:
+        return X
+    few, size = max(1, BLOCK_NUMBERS // 64 // X.shape[1]), block_rows(X)  # a few rows tell in most cases
+    found = np.empty(X.shape, np.uint8)
+    with np.errstate(invalid="ignore"):  # whatever becomes of numbers out of range, it is not equal to them
+        for start, stop in [(0, few), *((start, start + size) for start in range(few, len(X), size))]:
+            found[start:stop] = X[start:stop]
+            if not np.array_equal(found[start:stop], X[start:stop]):
+                return None
+    return found
 
 
 def tree_cost(count: int, dimension: float) -> float:

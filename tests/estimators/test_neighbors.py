@@ -80,7 +80,7 @@ def test_neighbors_are_scikit_learns(calls, algorithm, metric, dtype):
     assert_same_neighbors(ours, theirs, Q.astype(dtype), tolerance=tolerance)
     assert_same_neighbors(ours, theirs, tolerance=tolerance)
     assert [call.method for call in calls] == ["fit", "kneighbors", "kneighbors"]
-    if (metric, dtype) != ("cosine", np.float32):  # whose rounding makes many ties, among all rows as well
+    if (metric, dtype) != ("cosine", np.float32):  # which is scikit-learn's
         assert all(call.accelerated for call in calls)
 
 
