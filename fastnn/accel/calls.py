@@ -86,8 +86,6 @@ def is_watching() -> bool:
 
 def _watch(estimator: Any, original: type[Any], function: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call the method, and say what happened."""
-    if _listen not in records.listeners:
-        records.listeners.append(_listen)
     inner = _inner.calls = []
     name = type(estimator).__name__, function.__name__
     try:
@@ -104,6 +102,18 @@ def _watch(estimator: Any, original: type[Any], function: Method, args: tuple[An
     finally:
         _inner.calls = None
     return result
+
+
+def listen() -> None:
+    """Take up what estimators record from now on."""
+    if _listen not in records.listeners:
+        records.listeners.append(_listen)
+
+
+def ignore() -> None:
+    """Let the estimators record nothing for accel any more."""
+    if _listen in records.listeners:
+        records.listeners.remove(_listen)
 
 
 def _listen(call: Call) -> None:

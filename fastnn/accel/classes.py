@@ -18,7 +18,7 @@ from typing import Any
 from .. import estimators
 from ..errors import BackendError, FastnnError
 from ..kernels import get_backend
-from .calls import watched_methods
+from . import calls
 from .startup.sitecustomize import LIBRARIES
 
 # Accelerated by original; an original keeps its accelerated class for good, as instances of that may outlive it.
@@ -38,6 +38,7 @@ def exchange(library: str) -> None:
     except FastnnError as error:
         raise BackendError(f"there are no compiled kernels: {error}") from error
     _replace(_classes(library))
+    calls.listen()
     _exchanged.add(library)
 
 
@@ -47,6 +48,7 @@ def restore() -> None:
         if library in _exchanged:
             _replace({new: old for old, new in _classes(library).items()})
             _exchanged.discard(library)
+    calls.ignore()
 
 
 def _classes(library: str) -> dict[type[Any], type[Any]]:
@@ -71,7 +73,7 @@ def _accelerated(original: type[Any], fast: type[Any]) -> type[Any]:
         return True if cls is accelerated and original in other.__mro__ else NotImplemented
 
     names = {name: getattr(original, name) for name in ("__module__", "__qualname__", "__doc__")}
-    body = {**names, "__subclasshook__": classmethod(__subclasshook__), **watched_methods(fast, original)}
+    body = {**names, "__subclasshook__": classmethod(__subclasshook__), **calls.watched_methods(fast, original)}
     metaclass: Any = type(fast)
     accelerated: type[Any] = metaclass(original.__name__, (fast,), body)
     return accelerated

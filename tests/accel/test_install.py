@@ -180,7 +180,7 @@ MLPClassifier(max_iter=2).fit(X, y)
 DropIn(max_iter=2).fit(X, y)
 print([(row["method"], row["calls"]) for row in fastnn.accel.report()])
 """)
-        == "[('fit', 2)]\n"
+        == "[('fit', 3)]\n"
     )
 
 
@@ -204,7 +204,7 @@ with sklearn.config_context(enable_metadata_routing=True):
 print(now.partial_fit(adam, X, y, classes=[0, 1]).t_, adam.partial_fit(X, y).t_)
 print([(row["method"], row["calls"]) for row in fastnn.accel.report()])
 """)
-        == "300 600\n[('partial_fit', 1)]\n"
+        == "300 600\n[('partial_fit', 2)]\n"
     )
 
 
