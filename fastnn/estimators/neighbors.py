@@ -74,7 +74,7 @@ TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.7, 1.0, 0.6, 1e5
 OWN_CALL, OWN_READ, OWN_PAIR, OWN_PRODUCT, OWN_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
 # fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
 # half of it, and those of bytes this share.
-SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 220.0, 0.002, 1.2, 0.00022, 42e-6, 0.05
+SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 220.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
 # Queries from which it pays to look whether floats are whole numbers, which are then searched as bytes.
 LEAST_QUERIES_FOR_BYTES = 50
 # fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
@@ -114,6 +114,7 @@ class Index:
         self._tree: Any = None
         self._searchers: dict[tuple[np.dtype[Any], bool], Neighbors] = {}
         self._has_codes = False
+        self._filled = 0.0  # the dimension of what the rows fill, once it is known
         self._lock = threading.RLock()
 
     @property
@@ -142,13 +143,20 @@ class Index:
         if tree_cost(count, columns) < least:
             return "a tree is faster for so many rows of so few columns"
         try:
-            dimension = self._dimension()
+            dimension = self._filled = self._dimension()
         except FastnnError as error:
             return str(error)
         if dimension == 0:
             return "rows with many ties, which the tree orders"
         if tree_cost(count, dimension) < least:
             return f"a tree is faster for rows that fill {dimension:.1f} dimensions"
+        return None
+
+    def few_refusal(self, queries: int) -> str | None:
+        """Why a tree is to answer so few queries, though fastnn is faster for many; or None."""
+        own = OWN_CALL + queries * tree_cost(len(self.rows), self._filled)
+        if LEAST_GAIN * own < min(self._scan_cost(queries), self._coded_cost(queries)):
+            return "a tree is faster for so few queries"
         return None
 
     def brute_refusal(self, queries: int, is_gemm: bool) -> str | None:
@@ -367,7 +375,7 @@ class CompiledNeighbors:
                 return "enable_cython_pairwise_dist is off"
             queries = len(index.rows) if X is None else rows_of(X)
             return index.brute_refusal(queries, self.effective_metric_ in ("euclidean", "sqeuclidean", "cosine"))
-        return None
+        return index.few_refusal(len(index.rows) if X is None else rows_of(X))
 
     def _search(self: Any, queries: NDArray[Any], count: int, *, is_train: bool, votes: bool = False) -> Found | str:
         """The nearest rows, and which queries have ties that matter; or why fastnn cannot search.

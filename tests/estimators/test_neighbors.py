@@ -53,6 +53,7 @@ def everywhere(monkeypatch):
 def _everywhere(monkeypatch):
     monkeypatch.setattr(compiled, "LEAST_ROWS", 1)
     monkeypatch.setattr(compiled.Index, "_tree_refusal", lambda self: None)
+    monkeypatch.setattr(compiled.Index, "few_refusal", lambda self, queries: None)
     monkeypatch.setattr(compiled.Index, "brute_refusal", lambda self, queries, is_gemm: None)
 
 
@@ -149,6 +150,15 @@ def test_many_ties_and_few_dimensions_are_left_to_the_tree(calls):
         assert_same_neighbors(ours, theirs, X[:10])
         assert [call.accelerated for call in calls] == [False, False]
         assert calls[1].reason == reason or reason.split("1.0")[0] in calls[1].reason
+
+
+def test_few_queries_of_many_rows_are_left_to_the_tree(calls):
+    X = RNG.normal(size=(60_000, 8))
+    ours, theirs = both("search", X)
+    assert_same_neighbors(ours, theirs, X[:300] + 0.01)
+    assert ours._index._tree is None
+    assert_same_neighbors(ours, theirs, X[:1] + 0.01)
+    assert [call.reason for call in calls] == ["", "", "a tree is faster for so few queries"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def pytest_configure(config):
         swap("sklearn.neighbors", name, getattr(neighbors, name), getattr(compiled, name))
     compiled.LEAST_ROWS = 1
     compiled.Index._tree_refusal = lambda self: None
+    compiled.Index.few_refusal = lambda self, queries: None
     compiled.Index.brute_refusal = lambda self, queries, is_gemm: None
     records.listeners.append(listen)
 
