@@ -68,13 +68,13 @@ LEAST_ROWS = 1000
 LEAST_GAIN = 1.2
 # The estimates count microseconds of one thread, measured on a Zen 4 with AVX-512 by benchmarks/sklearn_neighbors.py.
 # A tree looks at about 2^m leaves, where m is the dimension of what the rows fill near the query.
-TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.7, 1.0, 0.6, 1e5
+TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.5, 1.0, 0.6, 1e5
 # scikit-learn's brute force: what a call takes, reading a number of the rows once, a pair, a product of a pair (by
 # GEMM), and a difference of a pair, where the metric wants these.
 OWN_CALL, OWN_READ, OWN_PAIR, OWN_PRODUCT, OWN_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
 # fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
 # half of it, and those of bytes this share.
-SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 220.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
+SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 300.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
 # Queries from which it pays to look whether floats are whole numbers, which are then searched as bytes.
 LEAST_QUERIES_FOR_BYTES = 50
 # fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
