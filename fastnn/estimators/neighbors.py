@@ -74,7 +74,7 @@ TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.5, 1.0, 0.6, 1e5
 OWN_CALL, OWN_READ, OWN_PAIR, OWN_PRODUCT, OWN_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
 # fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
 # half of it, and those of bytes this share.
-SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 300.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
+SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 260.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
 # Queries from which it pays to look whether floats are whole numbers, which are then searched as bytes.
 LEAST_QUERIES_FOR_BYTES = 50
 # fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
@@ -154,7 +154,7 @@ class Index:
 
     def few_refusal(self, queries: int) -> str | None:
         """Why a tree is to answer so few queries, though fastnn is faster for many; or None."""
-        own = OWN_CALL + queries * tree_cost(len(self.rows), self._filled)
+        own = SCAN_CALL + queries * tree_cost(len(self.rows), self._filled)  # whose calls cost no less than fastnn's
         if LEAST_GAIN * own < min(self._scan_cost(queries), self._coded_cost(queries)):
             return "a tree is faster for so few queries"
         return None
