@@ -215,9 +215,10 @@ def target_rows(y: NDArray[Any], rows: Any, outputs: int, dtype: np.dtype[Any]) 
 def penalty(net: Net, params: FloatArray, rule: Rule) -> float:
     """What the rule's l1 and l2 add to the loss: of each layer's weights l1 sum |w| + l2 / 2 sum w^2."""
     total, layers = 0.0, len(net.activations)
-    factors = zip(
-        weight_views(net, params), rule.by_layer(rule.l1, layers), rule.by_layer(rule.l2, layers), strict=True
-    )
+    by_layer = rule.by_layer(rule.l1, layers), rule.by_layer(rule.l2, layers)
+    if not any(map(any, by_layer)):
+        return total
+    factors = zip(weight_views(net, params), *by_layer, strict=True)
     with np.errstate(over="ignore"):  # what is beyond float64 is infinite
         for weights, l1, l2 in factors:
             if l1:

@@ -7,7 +7,7 @@ cimport cython
 from cpython.bytearray cimport PyByteArray_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
@@ -393,18 +393,30 @@ cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
 cdef class Rule:
     """Spec's Rule as the C struct, with its penalties by layer."""
     cdef fnn_rule c
-    cdef double[:, ::1] penalties
+    cdef double *penalties  # (2, layers) l1 and l2; no array, as in data_of
     cdef bint is_plain_sgd, clips_norm
 
     def __cinit__(self, rule, int64_t layers):
         cdef fnn_rule *c = &self.c
         (c.optimizer, c.learning_rate, c.momentum, l2, c.beta1, c.beta2, c.epsilon, c.step, l1, c.weight_decay,
          c.clip_value, c.clip_norm, c.global_clip_norm) = rule
-        self.penalties = np.array([rule.by_layer(l1, layers), rule.by_layer(l2, layers)], np.float64)
-        c.l1, c.l2 = &self.penalties[0, 0], &self.penalties[1, 0]
+        self.penalties = <double *>calloc(2 * layers, sizeof(double))
+        if self.penalties == NULL:
+            raise MemoryError
+        c.l1, c.l2 = self.penalties, self.penalties + layers
+        cdef bint penalises = False
+        cdef int64_t layer
+        for number, penalty in enumerate((l1, l2)):
+            if isinstance(penalty, tuple) or penalty != 0:
+                penalises = penalises or any(penalty) if isinstance(penalty, tuple) else True
+                for layer, factor in enumerate(rule.by_layer(penalty, layers)):
+                    self.penalties[<int64_t>number * layers + layer] = factor
         self.clips_norm = c.clip_norm > 0 or c.global_clip_norm > 0
-        changes = self.clips_norm or c.clip_value > 0 or c.weight_decay != 0 or np.any(self.penalties)
-        self.is_plain_sgd = c.optimizer == SGD and not changes
+        self.is_plain_sgd = c.optimizer == SGD and not (
+            penalises or self.clips_norm or c.clip_value > 0 or c.weight_decay != 0)
+
+    def __dealloc__(self):
+        free(self.penalties)
 
 
 cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *kernels, const fnn_data *data,
