@@ -69,7 +69,7 @@ def _classes(library: str) -> dict[type[Any], type[Any]]:
 def _accelerated(original: type[Any], fast: type[Any]) -> type[Any]:
     """A class that computes as ``fast`` and passes for ``original``."""
 
-    def __subclasshook__(cls: type[Any], other: type[Any]) -> Any:  # noqa: N807
+    def __subclasshook__(cls: type[Any], other: type[Any]) -> Any:  # noqa: N807  # Python's name, of a method that is put into classes
         return True if cls is accelerated and original in other.__mro__ else NotImplemented
 
     names = {name: getattr(original, name) for name in ("__module__", "__qualname__", "__doc__")}

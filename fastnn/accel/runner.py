@@ -120,5 +120,5 @@ def interpreter_flags() -> list[str]:
     else:  # the command fastnn, or a tool that runs this module
         import subprocess
 
-        return list(subprocess._args_from_interpreter_flags())  # type: ignore[attr-defined]
+        return list(subprocess._args_from_interpreter_flags())  # type: ignore[attr-defined]  # of no public name
     return [*flags, last] if last != "-" else flags

@@ -206,7 +206,7 @@ class Index:
         with self._lock:
             found = self._searchers.get((dtype, True)) or self._searchers.get((dtype, coded))
             if found is None:
-                made = Neighbors(self.metric, pruning="auto" if coded else "never")  # type: ignore[arg-type]
+                made = Neighbors(self.metric, pruning="auto" if coded else "never")  # type: ignore[arg-type]  # a metric that fastnn has
                 rows: Any = self._bytes if dtype == np.uint8 else self.rows.astype(dtype, copy=False)
                 found = self._searchers[dtype, coded] = made.fit(rows)
                 self._has_codes |= coded
@@ -575,9 +575,9 @@ class NearestNeighbors(CompiledNeighbors, neighbors.NearestNeighbors):  # type: 
     __doc__ = neighbors.NearestNeighbors.__doc__
 
 
-class KNeighborsClassifier(CompiledVotes, neighbors.KNeighborsClassifier):  # type: ignore[misc]
+class KNeighborsClassifier(CompiledVotes, neighbors.KNeighborsClassifier):  # type: ignore[misc]  # it has no types
     __doc__ = neighbors.KNeighborsClassifier.__doc__
 
 
-class KNeighborsRegressor(CompiledNeighbors, neighbors.KNeighborsRegressor):  # type: ignore[misc]
+class KNeighborsRegressor(CompiledNeighbors, neighbors.KNeighborsRegressor):  # type: ignore[misc]  # it has no types
     __doc__ = neighbors.KNeighborsRegressor.__doc__

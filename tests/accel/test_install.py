@@ -208,7 +208,7 @@ print([(row["method"], row["calls"]) for row in fastnn.accel.report()])
     )
 
 
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # few epochs do not converge
 @pytest.mark.parametrize("name", CLASSES)
 def test_pickles_cross(run, run_python, tmp_path, name):
     kind = CLASSES[name]

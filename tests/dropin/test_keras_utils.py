@@ -26,7 +26,7 @@ def small():
     ],
 )
 def test_a_picture_of_a_model(tmp_path, options, monkeypatch):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib")  # an extra
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     path = tmp_path / "model.png"
     assert utils.plot_model(small(), path, **options) is None
@@ -34,7 +34,7 @@ def test_a_picture_of_a_model(tmp_path, options, monkeypatch):
 
 
 def test_what_a_picture_says(tmp_path):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib")  # an extra
     path = tmp_path / "model.svg"
     import matplotlib
 
@@ -49,7 +49,7 @@ def test_what_a_picture_says(tmp_path):
 
 
 def test_a_functional_model_has_its_input_in_the_picture(tmp_path):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib")  # an extra
     import matplotlib
 
     inputs = keras.Input((3,))
@@ -72,7 +72,7 @@ def test_a_functional_model_has_its_input_in_the_picture(tmp_path):
     ],
 )
 def test_unusable_arguments(call, message, tmp_path):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib")  # an extra
     with pytest.raises(fastnn.FastnnError, match=message):
         call(tmp_path)
 

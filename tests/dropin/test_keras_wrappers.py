@@ -130,7 +130,7 @@ def test_no_import_of_scikit_learn_before_it_is_used(run_python):
 
 
 def test_scikit_learn_scores_searches_and_chains():
-    pytest.importorskip("sklearn")
+    pytest.importorskip("sklearn")  # an extra
     from sklearn.base import clone, is_classifier, is_regressor
     from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, StratifiedKFold, cross_val_score
     from sklearn.pipeline import Pipeline
@@ -154,7 +154,7 @@ def test_scikit_learn_scores_searches_and_chains():
 
 
 def test_the_wrappers_of_keras_3():
-    pytest.importorskip("sklearn")
+    pytest.importorskip("sklearn")  # an extra
     from sklearn.base import clone, is_classifier
     from sklearn.model_selection import GridSearchCV, cross_val_score
 
@@ -181,14 +181,14 @@ def test_the_wrappers_of_keras_3():
 
 
 def test_a_warm_start_goes_on():
-    pytest.importorskip("sklearn")
+    pytest.importorskip("sklearn")  # an extra
     estimator = SKLearnRegressor(build_regressor(), warm_start=True, fit_kwargs={"epochs": 20, "verbose": 0})
     first = copy.copy(estimator.fit(X, NUMBERS).history_.history["loss"])
     assert estimator.fit(X, NUMBERS).history_.history["loss"][0] < first[0]
 
 
 def test_what_the_wrappers_of_keras_3_refuse():
-    pytest.importorskip("sklearn")
+    pytest.importorskip("sklearn")  # an extra
     for wrong, match in [
         (lambda: SKLearnClassifier(three).fit(X, np.zeros(90)), "y: expected labels of two or more classes"),
         (lambda: SKLearnClassifier(three).fit(X, NUMBERS), "y: expected labels of two or more classes, found contin"),

@@ -89,7 +89,7 @@ def both(options, kind, y, X=X, weights=None, **more):
     return pair
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after 20 epochs
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -168,7 +168,7 @@ def test_what_it_prints_is_scikit_learns(capsys):
 
 
 def test_sparse_input_is_scikit_learns_own(calls):
-    sparse = pytest.importorskip("scipy.sparse")
+    sparse = pytest.importorskip("scipy.sparse")  # comes with scikit-learn
     ours, theirs = both({}, "classifier", Y, X=sparse.csr_matrix(X))
     assert_equal(ours, theirs)
     assert calls[0][:4] == ("MLPClassifier", "fit", False, "sparse input")

@@ -277,7 +277,7 @@ def test_errors_and_warnings_are_scikit_learns():
 
 
 def test_names_of_columns_are_checked():
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas")  # an extra
     frame = pandas.DataFrame(ROWS, columns=[f"x{i}" for i in range(10)])
     ours, theirs = both("search", frame)
     with warnings.catch_warnings():
@@ -314,7 +314,7 @@ def test_iris_is_scikit_learns(calls):
     assert not any(call.accelerated for call in calls)
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's own, of its checks
 @pytest.mark.parametrize("estimator", [ours() for ours, _ in PAIRS.values()], ids=[*PAIRS])
 def test_scikit_learns_checks_pass(everywhere, estimator):
     """None is skipped that it does not skip for its own class."""

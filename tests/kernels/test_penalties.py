@@ -65,7 +65,7 @@ def test_no_penalty_is_zero(backend):
 @pytest.mark.parametrize("dtype", EPSILON)
 @pytest.mark.parametrize("batch", [8, 300])
 def test_threads_change_no_bit(batch, dtype):
-    native = pytest.importorskip("fastnn.kernels.native")
+    native = pytest.importorskip("fastnn.kernels.native")  # not without a C compiler
     problem = problems.make(*NETS[1], "cross_entropy", dtype=dtype, rows=300)
     rule, found = problems.rule("adam", 0.01, l1=L1, l2=L2), []
     for all_threads in (False, True):
