@@ -6,7 +6,7 @@ import math
 import mmap
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ CACHED = 1 << 17  # elements that a cache holds
 JUDGED_ROWS = 1000  # of which the scale of inputs is judged
 FEW_SHADES = 15  # bytes no greater than this are hardly those of an image
 LEAST_WHITE = 100  # whole numbers up to something from here to 255 are likely those of an image
+
+
+Checked = TypeVar("Checked")
 
 
 class Inputs(NamedTuple):
@@ -68,13 +71,20 @@ def boolean(argument: str, value: object) -> bool:
     return bool(value)
 
 
+def one_or_each(
+    argument: str, value: object, count: int, expected: str, check: Callable[[str, object], Checked]
+) -> Checked | list[Checked]:
+    """What ``check`` makes of one value for all or of ``count`` values, one for each; ``expected`` has a {} for it."""
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
+        return check(argument, value)
+    if len(value) != count:
+        raise InvalidArgumentError(argument, expected.format(count), f"{len(value)} of them")
+    return [check(f"{argument}[{i}]", each) for i, each in enumerate(value)]
+
+
 def biases(value: object, layers: int) -> bool | list[bool]:
     """Whether layers have biases: True, False, or one of them for each layer."""
-    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-        return boolean("bias", value)
-    if len(value) != layers:
-        raise InvalidArgumentError("bias", f"True, False, or {layers} of them, one per layer", f"{len(value)} of them")
-    return [boolean(f"bias[{i}]", has) for i, has in enumerate(value)]
+    return one_or_each("bias", value, layers, "True, False, or {} of them, one per layer", boolean)
 
 
 def functions(argument: str, values: object) -> list[Callable[..., object]]:

@@ -64,6 +64,7 @@ class Compiled:
     Attributes
     ----------
     parameters : in which ``coefs_`` and ``intercepts_`` may be views.
+    of_outputs : what the kernels' loss is multiplied by: scikit-learn takes the mean of the outputs' squares.
     """
 
     def __init__(self, estimator: Any, dtype: np.dtype[Any]) -> None:
@@ -71,6 +72,8 @@ class Compiled:
         output = ACTIVATIONS[estimator.out_activation_]
         activations = [ACTIVATIONS[estimator.activation]] * (len(sizes) - 2) + [output]
         self.parameters = Parameters.zeros(sizes, activations, LOSSES[output], True, dtype)
+        self.has_labels = output == "softmax"
+        self.of_outputs = 1 / sizes[-1] if output == "identity" else 1.0
         self.load(estimator)
 
     def load(self, estimator: Any) -> None:
@@ -82,6 +85,12 @@ class Compiled:
             for view, array in zip(views, arrays, strict=True):
                 if not np.may_share_memory(view, array):
                     view[:] = array
+
+    def rows(self, X: NDArray[Any], y: NDArray[Any]) -> Data:
+        """Rows X (n, features) with scikit-learn's targets y (n, outputs), as the kernels take them."""
+        dtype = self.parameters.vector.dtype
+        targets = y.argmax(axis=1).astype(np.int32) if self.has_labels else checks.for_kernels(y, dtype)
+        return Data(checks.for_kernels(X, dtype), 1.0, targets)
 
     def forward(self, X: NDArray[Any]) -> FloatArray:
         """The outputs (n, outputs) for rows X (n, features)."""
@@ -120,19 +129,12 @@ class Epochs(Compiled):
         parts = Parameters(self.parameters.net, vector)
         return [*parts.weights, *parts.biases]
 
-    def take(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
+    def take(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         """Take the rows to train on, which are the same in every epoch."""
-        dtype, outputs = self.parameters.vector.dtype, y.shape[1]
-        is_label = self.estimator.out_activation_ == "softmax"
-        targets = y.argmax(axis=1).astype(np.int32) if is_label else checks.for_kernels(y, dtype)
-        data = Data(checks.for_kernels(X, dtype), 1.0, targets)
-        self.data = packed(data, self.parameters.net, self.estimator.max_iter)
-        self.sample_weight = sample_weight
+        self.data = packed(self.rows(X, y), self.parameters.net, self.estimator.max_iter)
         self.order: IntArray = np.arange(len(X))
-        self.of_outputs = 1 / outputs if self.estimator.out_activation_ == "identity" else 1.0
-        starts = np.arange(0, len(X), self.batch_size)
-        self.rows_of_batches = np.diff(np.append(starts, len(X)))
-        self.starts = starts
+        self.starts = np.arange(0, len(X), self.batch_size)
+        self.rows_of_batches = np.diff(self.starts, append=len(X))
 
     def rule(self) -> Rule:
         """The optimizer's next update; l2 is to be divided by the rows, or weights, of each batch."""
@@ -154,7 +156,7 @@ class Epochs(Compiled):
     def __call__(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> float:
         """Train one epoch on the rows, and return its loss, the mean over the rows."""
         if self.data is None:
-            self.take(X, y, sample_weight)
+            self.take(X, y)
         assert self.data is not None
         if self.shuffled:
             self.order = shuffle(self.order, random_state=self.estimator._random_state)
@@ -204,18 +206,16 @@ class Gradients(Compiled):
     def __init__(self, estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> None:
         super().__init__(estimator, X.dtype)
         self.estimator = estimator
-        is_label = estimator.out_activation_ == "softmax"
-        self.X = checks.for_kernels(X, X.dtype)
-        self.y = y.argmax(axis=1).astype(np.int32) if is_label else checks.for_kernels(y, X.dtype)
+        self.data = self.rows(X, y)
         self.grad = aligned_zeros(self.parameters.vector.size, X.dtype)
-        self.of_outputs = 1 / y.shape[1] if estimator.out_activation_ == "identity" else 1.0
 
     def __call__(self) -> tuple[float, list[FloatArray], list[FloatArray]]:
         """The loss with its penalty, and the gradients of the weights and of the biases, layer by layer."""
         self.load(self.estimator)
         net, vector = self.parameters.net, self.parameters.vector
-        loss = get_backend().loss_grad(net, vector, self.X, 1.0, self.y, self.grad) * self.of_outputs
-        share = self.estimator.alpha / len(self.X)
+        X, scale, y, *_ = self.data
+        loss = get_backend().loss_grad(net, vector, X, scale, y, self.grad) * self.of_outputs
+        share = self.estimator.alpha / len(X)
         grads = Parameters(net, self.grad)
         for coef, grad in zip(self.estimator.coefs_, grads.weights, strict=True):
             grad += share * coef

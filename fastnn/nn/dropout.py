@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import checks
-from ..errors import InvalidArgumentError
 from ..kernels.spec import Data, Dropout, IntArray, Net
 
 MOST_BYTES = 256 << 20  # of masks at a time
@@ -35,12 +35,10 @@ class Part(NamedTuple):
 
 def dropout_rates(dropout: object, hidden: int) -> list[list[float]]:
     """The rates of :meth:`fastnn.MLP.fit`'s argument, which is a rate for all hidden layers or one for each."""
-    if not isinstance(dropout, Sequence | np.ndarray) or isinstance(dropout, str):
-        values = [checks.number("dropout", dropout, low=0, high=1, below=True)] * hidden
-    elif len(dropout) != hidden:
-        raise InvalidArgumentError("dropout", f"a rate, or {hidden} of them, one per hidden layer", len(dropout))
-    else:
-        values = [checks.number(f"dropout[{i}]", rate, low=0, high=1, below=True) for i, rate in enumerate(dropout)]
+    expected = "a rate, or {} of them, one per hidden layer"
+    check = partial(checks.number, low=0, high=1, below=True)
+    found = checks.one_or_each("dropout", dropout, hidden, expected, check)
+    values = found if isinstance(found, list) else [found] * hidden
     return [[], *([rate] if rate else [] for rate in values)]
 
 

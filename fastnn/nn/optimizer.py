@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,11 +63,9 @@ def optimizer_rule(
 
 
 def _by_layer(argument: str, value: object, layers: int) -> float | tuple[float, ...]:
-    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-        return checks.number(argument, value, low=0)
-    if len(value) != layers:
-        raise InvalidArgumentError(argument, f"a number, or {layers} of them, one per layer", f"{len(value)} of them")
-    return tuple(checks.number(f"{argument}[{i}]", factor, low=0) for i, factor in enumerate(value))
+    expected = "a number, or {} of them, one per layer"
+    found = checks.one_or_each(argument, value, layers, expected, partial(checks.number, low=0))
+    return tuple(found) if isinstance(found, list) else found
 
 
 def decayed_rates(rate: float, decay: float, step: int, batches: int) -> NDArray[np.float64] | None:

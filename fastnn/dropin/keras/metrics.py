@@ -260,14 +260,18 @@ class MeanSquaredLogarithmicError(_MeanScore):
     _direction = "down"
 
 
+def _check_axis(axis: int) -> None:
+    if axis != -1:
+        raise InvalidArgumentError("axis", "-1, that of the outputs", axis)
+
+
 class CosineSimilarity(_MeanScore):
     """The mean over the rows of the cosine of the angle between targets and outputs."""
 
     score, own, _direction = staticmethod(scores.cosine_similarity), "cosine_similarity", "up"
 
     def __init__(self, name: str | None = None, dtype: str | None = None, axis: int = -1) -> None:
-        if axis != -1:
-            raise InvalidArgumentError("axis", "-1, that of the outputs", axis)
+        _check_axis(axis)
         super().__init__(name, dtype)
 
 
@@ -336,8 +340,7 @@ class CategoricalCrossentropy(_MeanScore):
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, label_smoothing=label_smoothing)
-        if axis != -1:
-            raise InvalidArgumentError("axis", "-1, that of the outputs", axis)
+        _check_axis(axis)
         self._defaults = {"axis": -1}
         if from_logits:
             self.takes_back = ("softmax",)  # type: ignore[misc]  # of this one
@@ -358,8 +361,7 @@ class SparseCategoricalCrossentropy(_MeanScore):
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits)
-        if axis != -1:
-            raise InvalidArgumentError("axis", "-1, that of the outputs", axis)
+        _check_axis(axis)
         if ignore_class is not None:
             raise InvalidArgumentError("ignore_class", "None in fastnn's part of Keras", ignore_class)
         self._defaults = {"ignore_class": None, "axis": -1}

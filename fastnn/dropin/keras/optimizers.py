@@ -5,6 +5,7 @@ An optimizer keeps its state and its count of updates over calls of ``fit`` and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.params import aligned_copy
 from ...kernels.spec import OPTIMIZERS, SLOTS, FloatArray, Rule
-from ...nn.optimizer import new_state
+from ...nn.optimizer import decayed_rates, new_state
 from . import config, schedules
 from .layer import snake_case
 from .network import Network
@@ -71,6 +72,7 @@ class Optimizer:
     """
 
     kernels: ClassVar[str]  # the kernels' name
+    defaults: ClassVar[Mapping[str, object]] = DEFAULTS
 
     def __init__(self, learning_rate: object, options: dict[str, Any]) -> None:
         self.name = str(options.pop("name", None) or snake_case(type(self).__name__))
@@ -83,7 +85,7 @@ class Optimizer:
         if sum(getattr(self, name) is not None for name in clips) > 1:
             raise InvalidArgumentError("clipnorm", f"at most one of {', '.join(clips)}", "several")
         self._home: tuple[Network, FloatArray] | None = None  # whose parameters it updates, and the state
-        refuse(type(self).__name__, options, **DEFAULTS)
+        refuse(type(self).__name__, options, **self.defaults)
 
     @staticmethod
     def _factor(name: str, options: dict[str, Any], exclusive: bool = False) -> float | None:
@@ -117,9 +119,7 @@ class Optimizer:
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             return rate.rates(self.iterations, count)
-        if not self.decay:
-            return None
-        return rate / (1 + self.decay * np.arange(self.iterations, self.iterations + count, dtype=np.float64))
+        return decayed_rates(rate, self.decay or 0.0, self.iterations, count)
 
     @property
     def built(self) -> bool:
@@ -274,17 +274,7 @@ class Nadam(_Moments):
     """Adam with Nesterov's momentum (Dozat 2016)."""
 
     kernels = "nadam"
-
-    def __init__(
-        self,
-        learning_rate: object = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = EPSILON,
-        **options: Any,
-    ) -> None:
-        refuse("Nadam", {"schedule_decay": options.pop("schedule_decay", None)}, schedule_decay=0.004)
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
+    defaults = DEFAULTS | {"schedule_decay": 0.004}
 
 
 class Adagrad(Optimizer):
