@@ -22,6 +22,7 @@ from sklearn.utils import shuffle
 from sklearn.utils.validation import validate_data
 
 from .. import checks
+from ..errors import InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.params import Parameters, aligned_zeros
 from ..kernels.spec import (
@@ -33,6 +34,7 @@ from ..kernels.spec import (
     SLOTS,
     Data,
     EpochArgs,
+    EpochResult,
     FloatArray,
     IntArray,
     Rule,
@@ -70,7 +72,7 @@ class Compiled:
     def __init__(self, estimator: Any, dtype: np.dtype[Any]) -> None:
         sizes = [len(estimator.coefs_[0]), *(coef.shape[1] for coef in estimator.coefs_)]
         output = ACTIVATIONS[estimator.out_activation_]
-        activations = [ACTIVATIONS[estimator.activation]] * (len(sizes) - 2) + [output]
+        activations = [*estimator._kernel_activations(len(sizes) - 2), output]
         self.parameters = Parameters.zeros(sizes, activations, LOSSES[output], True, dtype)
         self.has_labels = output == "softmax"
         self.of_outputs = 1 / sizes[-1] if output == "identity" else 1.0
@@ -116,11 +118,15 @@ class Epochs(Compiled):
         vector, optimizer = self.parameters.vector, estimator._optimizer
         self.is_adam = isinstance(optimizer, AdamOptimizer)
         self.state = aligned_zeros((SLOTS[ADAM if self.is_adam else MOMENTUM], vector.size), vector.dtype)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Have the estimator's weights, which are loaded, and its optimizer's state where the kernels update them."""
+        estimator, optimizer, parameters = self.estimator, self.estimator._optimizer, self.parameters
         kept = (optimizer.ms, optimizer.vs) if self.is_adam else (optimizer.velocities,)
         for slot, arrays in zip(self.state, kept, strict=True):
             for view, array in zip(self._views(slot), arrays, strict=True):
                 view[:] = array
-        parameters = self.parameters
         estimator.coefs_, estimator.intercepts_ = parameters.weights, parameters.biases
         optimizer.update_params = _nothing  # the kernels have made the updates when the loop asks for them
 
@@ -161,17 +167,20 @@ class Epochs(Compiled):
         if self.shuffled:
             self.order = shuffle(self.order, random_state=self.estimator._random_state)
         data, totals = self.data, self.rows_of_batches.astype(np.float64)
+        sample_weight = self.estimator._row_weights(y, sample_weight)
         if sample_weight is not None:
             # Kernels divide by a batch's rows, scikit-learn by the sum of its weights.
             in_order = np.asarray(sample_weight, np.float64)[self.order]
             totals = np.add.reduceat(in_order, self.starts)
+            if not totals.all():
+                raise InvalidArgumentError("sample_weight, class_weight", "a row above 0 in every batch", "only zeros")
             weights = np.empty(len(in_order))
             weights[self.order] = in_order * np.repeat(self.rows_of_batches / totals, self.rows_of_batches)
             data = data._replace(weights=checks.for_kernels(weights, self.parameters.vector.dtype))
         rule, penalties = self.rule(), np.zeros((len(totals), PENALTY_PARTS))
         state = self.state if SLOTS[rule.optimizer] else self.state[:0]
         args = EpochArgs(self.order, self.batch_size, rule, penalty_factors=1 / totals, penalties=penalties)
-        result = get_backend().train_epoch(self.parameters.net, self.parameters.vector, state, data, args)
+        result = self.run(state, data, args)
         self._count_updates(result.batches)
         if result.batches < len(totals):
             # scikit-learn goes on with what is no number any more, and refuses the weights in the end.
@@ -179,6 +188,10 @@ class Epochs(Compiled):
             return math.nan
         shares = self.rows_of_batches / totals
         return (result.loss * self.of_outputs + float(penalties.sum(axis=1) @ shares)) / len(X)
+
+    def run(self, state: FloatArray, data: Data, args: EpochArgs) -> EpochResult:
+        """The epoch that these arguments describe."""
+        return get_backend().train_epoch(self.parameters.net, self.parameters.vector, state, data, args)
 
     def _count_updates(self, count: int) -> None:
         optimizer = self.estimator._optimizer
@@ -227,10 +240,19 @@ class CompiledMLP:
     """What both estimators override of scikit-learn's."""
 
     _compiled: Epochs | Gradients | None  # while a training runs
+    _epochs: type[Epochs] = Epochs
+
+    def _kernel_activations(self: Any, layers: int) -> list[str]:
+        """The kernels' names of the activations of so many hidden layers."""
+        return [ACTIVATIONS[self.activation]] * layers
+
+    def _row_weights(self, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> NDArray[Any] | None:
+        """The factors (n,) of the losses of rows with scikit-learn's targets y (n, outputs)."""
+        return sample_weight
 
     def _fit_stochastic(self, X: Any, y: Any, *rest: Any) -> None:
         fit: Callable[..., None] = super()._fit_stochastic  # type: ignore[misc]  # scikit-learn's
-        reason = _refusal(self, X)
+        reason = refusal(self, X)
         with recorded(self, "partial_fit" if rest[-1] else "fit", reason):
             if reason is not None:
                 fit(X, y, *rest)
@@ -267,7 +289,7 @@ class CompiledMLP:
 
     def _fit_lbfgs(self, X: Any, y: Any, *rest: Any) -> None:
         fit: Callable[..., None] = super()._fit_lbfgs  # type: ignore[misc]  # scikit-learn's
-        reason = _refusal(self, X)
+        reason = refusal(self, X)
         if reason is None and len(rest) == 6 and rest[0] is not None:
             reason = "lbfgs with sample_weight"
         with recorded(self, "fit", reason):
@@ -281,7 +303,7 @@ class CompiledMLP:
     def _backprop(self, X: Any, y: Any, *rest: Any) -> tuple[float, list[FloatArray], list[FloatArray]]:
         compiled = self.__dict__.get("_compiled")
         if compiled is None and "_training" in self.__dict__:
-            compiled = self._compiled = Epochs(self, X.dtype, *self._training)
+            compiled = self._compiled = self._epochs(self, X.dtype, *self._training)
         if isinstance(compiled, Gradients):
             return compiled()
         if compiled is None:
@@ -292,20 +314,24 @@ class CompiledMLP:
     def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> FloatArray:
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        work = X.shape[0] * sum(coef.size for coef in self.coefs_)
-        reason = _refusal(self, X) or ("so small that packing would take longer" if work < LEAST_FORWARD_WORK else None)
+        reason = self._forward_refusal(X)
         with recorded(self, "predict", reason):
             if reason is not None:
                 return super()._forward_pass_fast(X, check_input=False)  # type: ignore[misc]  # scikit-learn's
             compiled = self.__dict__.get("_compiled") or Compiled(self, X.dtype)
             return compiled.forward(X)
 
+    def _forward_refusal(self: Any, X: Any) -> str | None:
+        """Why scikit-learn's own code is to compute the outputs, or None."""
+        work = X.shape[0] * sum(coef.size for coef in self.coefs_)
+        return refusal(self, X) or ("so small that packing would take longer" if work < LEAST_FORWARD_WORK else None)
+
 
 def _nothing(params: object, grads: object) -> None:
     """An optimizer's update that has been made already."""
 
 
-def _refusal(estimator: Any, X: Any) -> str | None:
+def refusal(estimator: Any, X: Any) -> str | None:
     """Why scikit-learn's own code is to run, or None."""
     if not isinstance(X, np.ndarray):
         return "sparse input"

@@ -34,13 +34,14 @@ def row_weights(
             raise InvalidArgumentError("sample_weight", "numbers of at least 0", given.min())
         weights = weights * given
     if class_weight is not None:
-        weights *= _of_classes(class_weight, y, classes)
+        if y.ndim != 1:
+            raise InvalidArgumentError("class_weight", "labels (n,) to weight, not targets", f"y of shape {y.shape}")
+        weights *= class_factors(class_weight, y, classes)[y]
     return checks.for_kernels(weights, dtype)
 
 
-def _of_classes(class_weight: object, y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
-    if y.ndim != 1:
-        raise InvalidArgumentError("class_weight", "labels (n,) to weight, not targets", f"y of shape {y.shape}")
+def class_factors(class_weight: object, y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
+    """The factor of each of the classes (k,), of which y (n,) are places."""
     factors = np.ones(len(classes))
     if isinstance(class_weight, str):
         checks.choice("class_weight", class_weight, ("balanced",))
@@ -54,4 +55,4 @@ def _of_classes(class_weight: object, y: NDArray[Any], classes: NDArray[Any]) ->
             factors[places[label]] = checks.number(f"class_weight[{label!r}]", weight, low=0, high=math.inf)
     else:
         checks.unsupported("class_weight", "a dict of labels and their factors, or 'balanced'", class_weight)
-    return factors[y]
+    return factors
