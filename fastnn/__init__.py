@@ -31,6 +31,15 @@ _HOMES = {
     "schedules": "",
 }
 
+# What needs scikit-learn is not in __all__, so that an import of all names does without.
+_NEEDING_SKLEARN = {
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
+    "KNeighborsClassifier": "estimators",
+    "KNeighborsRegressor": "estimators",
+    "NearestNeighbors": "estimators",
+}
+
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
@@ -39,6 +48,11 @@ if TYPE_CHECKING:
     from . import plots as plots
     from .errors import DivergenceError as DivergenceError
     from .errors import FastnnError as FastnnError
+    from .estimators.extended import MLPClassifier as MLPClassifier
+    from .estimators.extended import MLPRegressor as MLPRegressor
+    from .estimators.neighbors import KNeighborsClassifier as KNeighborsClassifier
+    from .estimators.neighbors import KNeighborsRegressor as KNeighborsRegressor
+    from .estimators.neighbors import NearestNeighbors as NearestNeighbors
     from .kernels import backends as backends
     from .kernels import get_backend as get_backend
     from .kernels import set_backend as set_backend
@@ -55,9 +69,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    home = (_HOMES | _NEEDING_SKLEARN).get(name)
+    if home is None:
         raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
-    home = _HOMES[name]
     module = importlib.import_module(f".{home or name}", __name__)
     value = getattr(module, name) if home else module
     globals()[name] = value
@@ -65,4 +79,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    from importlib.util import find_spec
+
+    usable = _NEEDING_SKLEARN if find_spec("sklearn") else ()
+    return sorted({*globals(), *_HOMES, *usable})

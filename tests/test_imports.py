@@ -24,8 +24,8 @@ FLOORS = [
     {"datasets", "io"},
     {"nn", "neighbors", "digit_image"},
     {"metrics", "schedules", "plots"},
-    {"fastnn"},  # the package's own names
     {"estimators"},
+    {"fastnn"},  # the package's own names
     {"dropin"},
     {"accel"},
     {"cli"},
@@ -33,7 +33,7 @@ FLOORS = [
 ]
 
 PUBLIC = {
-    "fastnn": [*fastnn.__all__],
+    "fastnn": [*fastnn.__all__, *fastnn._NEEDING_SKLEARN],
     "fastnn.accel": ["install", "load_ipython_extension", "report", "uninstall", "unload_ipython_extension"],
     "fastnn.cli": ["main"],
     "fastnn.datasets": ["load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"],
