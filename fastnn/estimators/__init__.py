@@ -19,6 +19,8 @@ _HOMES = {
     "NearestNeighbors": "neighbors",
 }
 
+_LIBRARIES = {"extended": "sklearn.neural_network", "neighbors": "sklearn.neighbors"}
+
 __all__ = [*_HOMES]
 
 OLDEST = (1, 6)  # of scikit-learn, as pyproject.toml has it
@@ -28,7 +30,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _require_sklearn(name)
-    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    home = _HOMES[name]
+    importlib.import_module(_LIBRARIES[home])  # first, for accel may want the classes when it is imported
+    value = getattr(importlib.import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value
 

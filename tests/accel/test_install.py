@@ -184,6 +184,22 @@ print([(row["method"], row["calls"]) for row in fastnn.accel.report()])
     )
 
 
+def test_fastnns_public_classes_are_derived_from_scikit_learns_own(run):
+    """Also where they are what imports scikit-learn."""
+    printed = run("""
+fastnn.accel.install()
+kinds = [getattr(fastnn, name) for name in ("KNeighborsClassifier", "NearestNeighbors", "MLPClassifier")]
+from sklearn import neighbors, neural_network
+assert is_fast(neural_network.MLPClassifier) and is_fast(neighbors.KNeighborsClassifier)
+exchanged = [neighbors.KNeighborsClassifier, neighbors.NearestNeighbors, neural_network.MLPClassifier]
+for kind, accelerated in zip(kinds, exchanged):
+    assert accelerated not in kind.__mro__ and isinstance(kind(), accelerated)
+assert "dropout" not in neural_network.MLPClassifier().get_params()
+print(fastnn.MLPClassifier(dropout=0.1, max_iter=2).fit(X, y))
+""")
+    assert printed == "MLPClassifier(dropout=0.1, max_iter=2)\n"
+
+
 def test_the_methods_are_scikit_learns_to_those_who_look(run):
     assert (
         run("""
