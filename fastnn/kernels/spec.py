@@ -385,6 +385,19 @@ def layout(
     return net, end
 
 
+def one_layer(net: Net, layer: int) -> Net:
+    """The net of one of the layers, with the parameters where they are."""
+    here = slice(layer, layer + 1)
+    return Net(
+        net.sizes[layer : layer + 2],
+        net.activations[here],
+        net.loss,
+        net.weights[here],
+        net.biases[here],
+        net.strides[here],
+    )
+
+
 def unit_vectors(rows: NDArray[Any]) -> NDArray[np.float64]:
     """Rows (n, d) divided by their norms, in float64; those of zeros stay zero.
 

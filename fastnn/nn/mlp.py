@@ -18,13 +18,14 @@ from ..kernels import get_backend
 from ..kernels.formulas import target_rows
 from ..kernels.params import OwnsParameters, Parameters
 from ..kernels.records import ACTIVATION_RECORDS, ActivationName, LossName, OptimizerName
-from ..kernels.spec import Data, FloatArray, Net
+from ..kernels.spec import Data, FloatArray, Net, one_layer
 from . import fit as training
 from .evaluate import evaluate
 from .history import History
 from .initializers import INITIALIZERS, InitializerName
 from .optimizer import OptimizerState, optimizer_rule
 from .schedules import Schedule
+from .steps import Training
 from .stopping import EarlyStopping
 
 Callback = Callable[["MLP", History], object]
@@ -352,6 +353,26 @@ class MLP(OwnsParameters):
         history, self._optimizer_state = training.fit(self, X, y, rule, options, validation)
         return history
 
+    def begin_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        batch_size: int = 32,
+        learning_rate: float | None = None,
+        optimizer: OptimizerName = "sgd",
+        momentum: float | None = None,
+    ) -> Training:
+        """Begin a training that goes on by as many batches as each call of its ``advance`` asks for.
+
+        For programs that show a network, or change its learning rate, while it learns. Arguments as for :meth:`fit`,
+        and whole epochs give the same weights as there; ``partial_fit`` goes on with the state of its optimizer.
+        """
+        rule = optimizer_rule(optimizer, learning_rate, momentum, layers=len(self.activations))
+        begun = Training(self, X, y, rule, batch_size)
+        self._optimizer_state = begun.state
+        return begun
+
     def partial_fit(
         self,
         X: ArrayLike,
@@ -419,6 +440,19 @@ class MLP(OwnsParameters):
     def forward(self, X: ArrayLike) -> FloatArray:
         """The outputs (n, outputs) for rows (n, inputs), or (outputs,) for one row (inputs,)."""
         return self._outputs(X)[0]
+
+    def layer_outputs(self, X: ArrayLike) -> tuple[FloatArray, ...]:
+        """What each layer puts out, first to last: (n, units) for rows (n, inputs), (units,) for one row (inputs,)."""
+        array = checks.numeric_array("X", X)
+        single = array.ndim == 1
+        rows, scale = self._rows("X", array[np.newaxis] if single else array)
+        found: list[FloatArray] = []
+        for layer, units in enumerate(self.sizes[1:]):
+            out = np.empty((len(rows), units), self.dtype)
+            get_backend().forward(one_layer(self.net, layer), self.params, rows, scale, out)
+            found.append(out[0] if single else out)
+            rows, scale = out, 1.0
+        return tuple(found)
 
     def _outputs(self, X: ArrayLike) -> tuple[FloatArray, bool]:
         """What ``forward`` returns, and whether all of it is finite."""
