@@ -204,6 +204,18 @@ def pixels(argument: str, values: object) -> NDArray[Any]:
     return numeric_array(argument, values)
 
 
+def ink(argument: str, values: object, faint: float) -> NDArray[np.float32]:
+    """What a drawing (height, width) has of ink, from 0 to 1, in some pixel more than is ``faint``."""
+    array = numeric_array(argument, values)
+    if array.ndim != 2 or not array.size:
+        raise InvalidArgumentError(argument, "a drawing of shape (height, width)", f"shape {array.shape}")
+    if not (array.min() >= 0 and array.max() <= 1):  # nor where one is NaN
+        raise InvalidArgumentError(argument, "numbers from 0 to 1", f"{array.min()} to {array.max()}")
+    if not array.max() > faint:
+        raise InvalidArgumentError(argument, f"some ink above {faint:g}", f"at most {float(array.max()):g}")
+    return for_kernels(array, np.dtype(np.float32))
+
+
 def inputs(argument: str, X: object, width: int, dtype: np.dtype[Any], *, uint8_scale: float = UINT8_SCALE) -> Inputs:
     """Rows of ``width`` numbers. uint8 stays uint8 (memory-mapped stays on disk), all else becomes ``dtype``."""
     return rows(argument, numeric_array(argument, X), width, dtype, uint8_scale)

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from .. import checks
 from ..errors import FastnnError, FileFormatError, access_error
 from ..kernels.spec import FloatArray
 from .atomic import StrPath, check_path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Grey = NDArray[np.float32]  # (height, width), 0 black to 255 white; for ink, 0 none to 1 full
 
-SIDE, DIGIT_SIDE, CENTRE = 28, 20, 14.0  # MNIST's field, its digit, and its mean centre of mass (pixel index)
+SIDE, DIGIT_SIDE = 28, 20  # MNIST's field, in whose middle is its digit's centre of mass (pixel index), and its digit
 MAX_PIXELS = 64_000_000  # a large phone photo; more than that is likely a decompression bomb
 WORK_SIDE = 512  # larger pictures are reduced to this first, which also averages their noise away
 SMOOTH_SIDE = 100  # a stroke in a picture this large survives a median of three pixels, and dust does not
@@ -75,7 +76,26 @@ def load_digit(path: StrPath) -> NDArray[np.uint8]:
     digit = _one_digit(found.amount)
     if digit is None:
         raise FileFormatError(path, 0, "a picture of one digit", "more than one")
-    return _centre(_thicken(_crop(digit))).ravel()
+    return _centre(_thicken(_crop(digit)), SIDE).ravel()
+
+
+def centre_digit(ink: ArrayLike, side: int = SIDE) -> NDArray[np.uint8]:
+    """What was drawn, as MNIST would have it: the last steps of :func:`load_digit`, for ink that is known.
+
+    ``ink`` is (height, width), 0 none to 1 full. Returns uint8 (side * side,), 0 paper to 255 ink: in the proportions
+    of MNIST, whose side is 28. Raises FastnnError for other numbers, for no ink above 0.15 and without Pillow.
+    """
+    amount = checks.ink("ink", ink, FAINT)
+    check_pillow()
+    return _centre(_thicken(_crop(amount)), checks.integer("side", side, low=1)).ravel()
+
+
+def check_pillow() -> None:
+    """Raise FastnnError where Pillow is not installed."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError as error:
+        raise FastnnError(f'reading pictures needs Pillow ({error}); pip install "fastnn-cpu[image]"') from None
 
 
 def _one_digit(amount: Grey) -> Grey | None:
@@ -144,10 +164,9 @@ def _are_two(
 
 def _read_grey(path: StrPath) -> Grey:
     """The picture upright, its transparent parts filled, at most WORK_SIDE pixels a side."""
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError as error:
-        raise FastnnError(f'reading pictures needs Pillow ({error}); pip install "fastnn-cpu[image]"') from None
+    check_pillow()
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata; what matters here raises
@@ -400,18 +419,22 @@ def _thickening(stroke: float, size: float) -> float:
     return (STROKE - width) / 2 * size / DIGIT_SIDE if width < THIN_STROKE else 0.0
 
 
-def _centre(ink: Grey) -> NDArray[np.uint8]:
-    """Fit the ink into 20 x 20 and put its centre of mass into the middle of 28 x 28, by whole pixels as MNIST does."""
-    scale = DIGIT_SIDE / max(ink.shape)
+def _centre(ink: Grey, side: int) -> NDArray[np.uint8]:
+    """Fit the ink into 20 x 20 and put its centre of mass into the middle of 28 x 28, by whole pixels as MNIST does.
+
+    Likewise with another ``side`` than 28.
+    """
+    scale = max(1, round(side * DIGIT_SIDE / SIDE)) / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     shrunk = _from_array(ink).resize((width, height), resample=2)  # 2: bilinear, over all pixels that it covers
     small = np.asarray(shrunk, np.float32)
-    small = small / small.max()
-    field: Grey = np.zeros((SIDE, SIDE), np.float32)
-    total = small.sum()
-    centre_y = float((small.sum(axis=1) * np.arange(height)).sum() / total)
-    centre_x = float((small.sum(axis=0) * np.arange(width)).sum() / total)
-    top = min(max(round(CENTRE - centre_y), 0), SIDE - height)
-    left = min(max(round(CENTRE - centre_x), 0), SIDE - width)
-    field[top : top + height, left : left + width] = small
-    return np.rint(field * 255).astype(np.uint8)
+    levels = np.rint(small / small.max() * 255).astype(np.int64)
+    # Of whole numbers, as what is symmetric has its centre on a pixel or exactly between two.
+    total = int(levels.sum())
+    centre_y = int((levels.sum(axis=1) * np.arange(height)).sum()) / total
+    centre_x = int((levels.sum(axis=0) * np.arange(width)).sum()) / total
+    top = min(max(round(side / 2 - centre_y), 0), side - height)
+    left = min(max(round(side / 2 - centre_x), 0), side - width)
+    field = np.zeros((side, side), np.uint8)
+    field[top : top + height, left : left + width] = levels
+    return field

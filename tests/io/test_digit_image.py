@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digit_strokes import DIGITS
+from drawings import ink_of
 from PIL import Image
 
 import fastnn
 from fastnn.datasets import load_mnist
-from fastnn.digit_image import MAX_PIXELS, load_digit
-from fastnn.errors import FileFormatError, InvalidTypeError
+from fastnn.digit_image import MAX_PIXELS, centre_digit, load_digit
+from fastnn.errors import FastnnError, FileFormatError, InvalidTypeError
 
 COUNT = 100
 
@@ -413,3 +415,38 @@ def test_other_formats(tmp_path, digits, suffix, mode, options):
     picture.save(tmp_path / f"digit.{suffix}", **options)
     found = load_digit(tmp_path / f"digit.{suffix}").astype(int)
     assert np.abs(found - expected).mean() < (1 if mode in ("L", "RGB", "I;16") else 12)
+
+
+def test_drawn_ink_is_centred_as_a_picture_of_it_is(tmp_path):
+    for digit, strokes in DIGITS.items():
+        ink = ink_of(strokes)
+        drawn = centre_digit(ink)
+        np.testing.assert_array_equal(drawn, load_digit(write(tmp_path / f"{digit}.png", 255.0 * (1 - ink))))
+        assert drawn.shape == (784,)
+        rows, columns = np.mgrid[:28, :28].reshape(2, -1)
+        assert np.abs(np.average([rows, columns], axis=1, weights=drawn) - 14).max() <= 0.5
+
+
+@pytest.mark.parametrize(("side", "box"), [(8, 6), (20, 14), (32, 23), (64, 46)])
+def test_drawn_ink_for_images_of_other_sides(side, box):
+    field = centre_digit(ink_of(DIGITS[0]), side).reshape(side, side)
+    rows = np.flatnonzero(field.any(axis=1))
+    assert rows[-1] - rows[0] + 1 == box
+    assert np.abs((rows[0] + rows[-1]) / 2 - side / 2) <= 1
+
+
+@pytest.mark.parametrize(
+    ("ink", "message"),
+    [
+        (np.zeros((5, 5)), "some ink above 0.15, found at most 0"),
+        (np.full((5, 5), 0.1), "some ink above 0.15, found at most 0.1"),
+        (np.full((5, 5), 255), "numbers from 0 to 1"),
+        (np.full((5, 5), np.nan), "numbers from 0 to 1"),
+        (np.ones(25), r"of shape \(height, width\)"),
+        (np.ones((0, 5)), r"of shape \(height, width\)"),
+        ([["a"]], "real numbers"),
+    ],
+)
+def test_ink_that_is_none(ink, message):
+    with pytest.raises(FastnnError, match=message):
+        centre_digit(ink)
