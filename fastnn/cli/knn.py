@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import checks, datasets, kernels, plots
 from ..datasets.csv_file import read_csv_rows
 from ..datasets.idx import read_idx_split
+from ..datasets.mnist import labels_beside
 from ..errors import FastnnError, InvalidArgumentError
 from ..metrics import confusion_matrix
 from ..neighbors import Neighbors
@@ -81,19 +82,11 @@ def _read_rows(path: str, split: int) -> Rows:
     labels: NDArray[np.uint8] | None = None
     if name.endswith(".npz"):
         images, labels = datasets.read_npz(path)[split]
-    elif (beside := _labels_beside(path)) is not None:
+    elif (beside := labels_beside(path)) is not None:
         images, labels = read_idx_split(path, beside)
     else:
         images = datasets.read_idx(path)
     return images.reshape(len(images), -1), labels
-
-
-def _labels_beside(path: str) -> str | None:
-    """t10k-labels-idx1-ubyte for t10k-images-idx3-ubyte, each of them raw or .gz; None where there is no such file."""
-    folder, name = os.path.split(path.removesuffix(".gz"))
-    other = name.replace("images", "labels").replace("idx3", "idx1")
-    candidates = [os.path.join(folder, other + ending) for ending in ("", ".gz")] if other != name else []
-    return next((candidate for candidate in candidates if os.path.lexists(candidate)), None)
 
 
 def _print_classes(classes: NDArray[Any], *, as_json: bool) -> None:

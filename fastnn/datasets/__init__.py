@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .csv_file import read_csv
 from .idx import read_idx
-from .mnist import load_mnist
+from .mnist import load_images, load_mnist
 from .npz import read_npz
 from .pickled import read_mnist_pickle
 
-__all__ = ["load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"]
+__all__ = ["load_images", "load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"]
