@@ -28,6 +28,7 @@ FLOORS = [
     {"fastnn"},  # the package's own names
     {"dropin"},
     {"accel"},
+    {"draw"},
     {"cli"},
     {"__main__"},
 ]
@@ -36,8 +37,8 @@ PUBLIC = {
     "fastnn": [*fastnn.__all__, *fastnn._NEEDING_SKLEARN],
     "fastnn.accel": ["install", "load_ipython_extension", "report", "uninstall", "unload_ipython_extension"],
     "fastnn.cli": ["main"],
-    "fastnn.datasets": ["load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"],
-    "fastnn.digit_image": ["load_digit"],
+    "fastnn.datasets": ["load_images", "load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"],
+    "fastnn.digit_image": ["centre_digit", "load_digit"],
     "fastnn.errors": [
         "BackendError",
         "DivergenceError",

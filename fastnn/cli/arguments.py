@@ -1,4 +1,4 @@
-"""The ``fastnn`` command: train, evaluate, predict, knn, backends, accel.
+"""The ``fastnn`` command: train, evaluate, predict, knn, draw, backends, accel.
 
 Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed (a closed stdout
 included), 2 for wrong usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses
@@ -201,6 +201,9 @@ def _parser() -> tuple[_Parser, Mapping[str, _Parser]]:
     knn = command("knn", "Classify by the k nearest neighbours, exactly, and show what they confuse.")
     _add_search(knn)
     _add_backend(knn)
+    draw = command("draw", "Serve a page on which you draw a digit and watch a network train.")
+    _add_page(draw)
+    _add_backend(draw)
     command("backends", "List the backends, and why one cannot run here.")
     commands.add_parser("accel", help="Run a Python program that uses scikit-learn on fastnn's kernels.")
     return parser, commands.choices
@@ -286,6 +289,20 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         "the classes are printed, one a line",
     )
     add("--plot", metavar="FILE", help="draw the confusion matrix into FILE.png (or .svg, .pdf)")
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", metavar="MODEL", nargs="?", help="a file that fastnn train --save wrote (default: one is trained)")
+    add(
+        "--data",
+        metavar="PATH",
+        help="other images, square and of any classes: a CSV file, an IDX file with its labels beside it, or a folder "
+        "as fastnn train takes it (default: the embedded MNIST)",
+    )
+    add("--port", type=int, default=8484, metavar="N", help="of 127.0.0.1; 0 takes a free one (default: 8484)")
+    add("--no-open", action="store_true", help="open no browser")
+    add("--export", metavar="FILE", help="write the page with the network inside to FILE.html, and serve nothing")
 
 
 def _words(text: str) -> list[str]:

@@ -1,0 +1,411 @@
+"""What the page can ask for, and the one thread that trains."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checks, kernels
+from ..errors import FastnnError, InvalidArgumentError
+from ..nn.mlp import MLP
+from .image_set import MOST_DRAWINGS, RASTER, Image, ImageSet
+from .settings import MOST_BATCH, MOST_LAYERS, MOST_UNITS, Settings, choices, read_settings
+from .side import SHOWN_UNITS, Curve, Point, Shown, Side, check_model, in_base64, settings_of
+
+FIRST_EPOCHS, EPOCHS = 20, 100  # trained when the page is first opened without a model, and when it asks for more
+MOST_CLIENTS = 16  # whose drawings are remembered
+MISTAKES = 48  # shown
+HEARTBEAT = 1.0  # seconds after which a stream says that it is alive
+NAMES = ("a", "b")
+
+Json = dict[str, Any]
+Result = TypeVar("Result")
+
+
+class Studio:
+    """The state behind the page, shared by all who look at it.
+
+    Only the thread that trains changes the networks: what changes them is put into a queue for it. It trains with one
+    native thread unless told otherwise, so that another processor is left for those who look.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        model: MLP | None = None,
+        name: str = "",
+        *,
+        backend: kernels.BackendName = "auto",
+        num_threads: int | None = None,
+    ) -> None:
+        if model is not None:
+            check_model(model, images, name)
+        self.images, self._model = images, model
+        self._backend, self._num_threads = backend, num_threads or 1
+        self._changed = threading.Condition()
+        self._commands: deque[tuple[Callable[[], object], Future[Any]]] = deque()
+        self._sides: dict[str, Side] = {}
+        self._drawings: OrderedDict[str, Image | None] = OrderedDict()
+        self._version, self._slowly, self._closed, self._visited = 0, False, False, False
+        self._trainer = threading.Thread(target=self._train, name="fastnn-draw-trainer", daemon=True)
+        self._indexer = threading.Thread(target=self._make_index, name="fastnn-draw-index", daemon=True)
+        self.answers: Mapping[str, Callable[[Json], Json]] = {
+            "state": self.state,
+            "draw": self.draw,
+            "load": self.load,
+            "set": self.set,
+            "remove": self.remove,
+            "rate": self.rate,
+            "run": self.run,
+            "pause": self.pause,
+            "epoch": self.epoch,
+            "reset": self.reset,
+            "slowly": self.slowly,
+            "learn": self.learn,
+            "mistakes": self.mistakes,
+            "neuron": self.neuron,
+        }
+
+    def __enter__(self) -> Self:
+        self._trainer.start()
+        self._indexer.start()
+        model = self._model
+        settings = Settings() if model is None else settings_of(model)
+        self._do(lambda: self._sides.update(a=Side(self.images, settings, model)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._trainer.join()
+
+    def kernels(self) -> AbstractContextManager[None]:
+        """What runs for questions, in each thread that answers them."""
+        return kernels.use(self._backend, num_threads=1)
+
+    # What the page asks for: JSON objects in and out. FastnnError where a question makes no sense.
+
+    def state(self, _asked: Json) -> Json:
+        """All that does not change with every frame."""
+        return {
+            "name": self.images.name,
+            "side": self.images.side,
+            "raster": RASTER,
+            "labels": [str(label) for label in self.images.labels],
+            "train": len(self.images.train[1]),
+            "drawn": self.images.drawn,
+            "test": len(self.images.test[1]),
+            "choices": choices(),
+            "limits": {"layers": MOST_LAYERS, "units": MOST_UNITS, "batch": MOST_BATCH, "drawings": MOST_DRAWINGS},
+            "sides": self._described(),
+            "slowly": self._slowly,
+        }
+
+    def draw(self, asked: Json) -> Json:
+        """What the networks and the neighbours say of a drawing: its ink, one bit for each pixel, in base64."""
+        ink = _bits("ink", asked.get("ink"), RASTER)
+        return self._look(asked, self.images.image_of(ink))
+
+    def load(self, asked: Json) -> Json:
+        """The same of a test image."""
+        X, y = self.images.test
+        index = checks.integer("index", asked.get("index"), low=0)
+        if index >= len(X):
+            raise InvalidArgumentError("index", f"one of {len(X)} test images", index)
+        return {**self._look(asked, X[index]), "label": str(y[index])}
+
+    def set(self, asked: Json) -> Json:
+        """Give a side these settings and a new network; "b" comes into being by it. Training goes on if it runs."""
+        name, settings = _name(asked), read_settings(asked.get("settings"))
+
+        def apply() -> None:
+            runs = any(side.runs for side in self._sides.values())
+            if name in self._sides:
+                self._sides[name].set(settings)
+            else:
+                self._sides[name] = Side(self.images, settings)
+            if runs:
+                self._sides[name].goal = EPOCHS
+
+        self._do(apply)
+        return {"sides": self._described()}
+
+    def remove(self, _asked: Json) -> Json:
+        """Leave side a alone."""
+        self._do(lambda: self._sides.pop("b", None))
+        return {"sides": self._described()}
+
+    def rate(self, asked: Json) -> Json:
+        """Change the learning rate of a side, whether it runs or not."""
+        side = self._side(asked)
+        rate = checks.number("rate", asked.get("rate"), low=0, high=100, exclusive=True)
+        self._do(lambda: side.set_rate(rate))
+        return {"sides": self._described()}
+
+    def run(self, _asked: Json) -> Json:
+        """Train all sides; if they are being trained, go on for as long as if this had just begun."""
+        self._do(lambda: self._aim(EPOCHS))
+        return {}
+
+    def epoch(self, _asked: Json) -> Json:
+        """Train all sides to the end of an epoch."""
+        self._do(lambda: self._aim(1))
+        return {}
+
+    def pause(self, _asked: Json) -> Json:
+        """Train no more for now."""
+        self._do(self._pause)
+        return {}
+
+    def reset(self, _asked: Json) -> Json:
+        """Begin anew, and wait."""
+
+        def apply() -> None:
+            for side in self._sides.values():
+                side.set(side.settings)
+
+        self._do(apply)
+        return {"sides": self._described()}
+
+    def slowly(self, asked: Json) -> Json:
+        """Train in slow motion, or no longer."""
+        value = checks.boolean("slowly", asked.get("slowly"))
+        self._do(lambda: setattr(self, "_slowly", value))
+        return {"slowly": value}
+
+    def learn(self, asked: Json) -> Json:
+        """Let a client's drawing join the images to train with, under a label, and teach it to all sides."""
+        client, label = _client(asked), asked.get("label")
+        names = {str(value): value for value in self.images.labels}
+        if not isinstance(label, str) or label not in names:
+            raise InvalidArgumentError("label", f"one of {', '.join(names)}", repr(label))
+        image = self._drawings.get(client)
+        if image is None:
+            raise FastnnError("expected a drawing to learn, found an empty page")
+
+        def apply() -> None:
+            self.images.add(image, names[label])
+            for side in self._sides.values():
+                side.learn(image, names[label])
+
+        self._do(apply)
+        return {**self._look(asked, image), "train": len(self.images.train[1]), "drawn": self.images.drawn}
+
+    def mistakes(self, asked: Json) -> Json:
+        """Test images that a side takes for something else, the first of them."""
+        side, (X, y) = self._side(asked), self.images.test
+        said = side.shown.model.predict(X)
+        wrong = np.flatnonzero(said != y)
+        first = wrong[:MISTAKES]
+        return {
+            "count": len(wrong),
+            "of": len(y),
+            "images": [
+                {"index": int(i), "label": str(y[i]), "said": str(said[i]), "image": in_base64(X[i])} for i in first
+            ],
+        }
+
+    def neuron(self, asked: Json) -> Json:
+        """The weights of a unit of a layer after the first, from the layer before it."""
+        weights = self._side(asked).shown.model.weights
+        layer = checks.integer("layer", asked.get("layer"), low=0)
+        unit = checks.integer("unit", asked.get("unit"), low=0)
+        if layer >= len(weights) or unit >= weights[layer].shape[1]:
+            raise InvalidArgumentError("unit", "one of the network's", f"unit {unit} of layer {layer}")
+        return {"weights": [round(float(weight), 4) for weight in weights[layer][:, unit]]}
+
+    # Streams
+
+    def frames(self, client: str) -> Iterator[Json]:
+        """What a page shows, as often as it changes; an empty one where nothing has for a while. Ends when closed."""
+        self._first_visit()
+        sent: dict[str, tuple[list[Point], int]] = {}
+        version = -1
+        while True:
+            with self._changed:
+                if self._version == version and not self._closed:
+                    self._changed.wait(HEARTBEAT)
+                if self._closed:
+                    return
+                is_new, version = self._version != version, self._version
+            yield self._frame(client, sent) if is_new else {}
+
+    def _first_visit(self) -> None:
+        """Without a model, train one for the first who comes."""
+        with self._changed:
+            first, self._visited = not self._visited, True
+        if first and self._model is None:
+            self._do(lambda: self._aim(FIRST_EPOCHS))
+
+    def _frame(self, client: str, sent: dict[str, tuple[list[Point], int]]) -> Json:
+        """The state of all sides; of their curves what has not been ``sent``, which is brought up to date."""
+        image = self._drawings.get(client)
+        sides = {}
+        for name, side in self._sides.copy().items():
+            shown = side.shown
+            sides[name] = {
+                "runs": side.runs,
+                "epochs": round(shown.epochs, 4),
+                "rows_per_second": None if math.isnan(shown.rows_per_second) else round(shown.rows_per_second),
+                "error": side.error,
+                "weights": shown.weights,
+                "trained": _news(f"{name} trained", side.trained, sent),
+                "tested": _news(f"{name} tested", side.tested, sent),
+                **(_outputs(shown, image) if image is not None else {}),
+            }
+        return {"sides": sides, "slowly": self._slowly}
+
+    # How it works
+
+    def _described(self) -> Json:
+        return {
+            name: {
+                "settings": side.settings.as_json(),
+                "sizes": list(side.shown.model.sizes),
+                "shown_units": min(side.shown.model.sizes[1], SHOWN_UNITS),
+            }
+            for name, side in self._sides.copy().items()
+        }
+
+    def _side(self, asked: Json) -> Side:
+        name = _name(asked)
+        if name not in self._sides:
+            raise InvalidArgumentError("side", "one of those that there are", repr(name))
+        return self._sides[name]
+
+    def _look(self, asked: Json, image: Image | None) -> Json:
+        client = _client(asked)
+        with self._changed:
+            self._drawings[client] = image
+            self._drawings.move_to_end(client)
+            while len(self._drawings) > MOST_CLIENTS:
+                self._drawings.popitem(last=False)
+        if image is None:
+            return {"image": None, "sides": {}, "neighbors": []}
+        nearest = self.images.nearest(image)
+        return {
+            "image": in_base64(image),
+            "sides": {name: _outputs(side.shown, image) for name, side in self._sides.copy().items()},
+            "neighbors": nearest
+            and [
+                {"label": str(near.label), "distance": round(near.distance, 1), "image": in_base64(near.image)}
+                for near in nearest
+            ],
+        }
+
+    def _make_index(self) -> None:
+        with self.kernels():
+            self.images.make_index()
+
+    def _aim(self, epochs: int) -> None:
+        for side in self._sides.values():
+            side.goal, side.error = math.floor(side.epochs) + epochs, ""
+
+    def _pause(self) -> None:
+        for side in self._sides.values():
+            side.goal = side.epochs
+            side.publish()
+
+    def _do(self, command: Callable[[], Result]) -> Result:
+        """Let the thread that trains do this between two steps, and wait for it."""
+        future: Future[Result] = Future()
+        with self._changed:
+            if self._closed:
+                raise FastnnError("the server is about to stop")
+            self._commands.append((command, future))
+            self._changed.notify_all()
+        return future.result()
+
+    def _train(self) -> None:
+        """Train the sides in turns, and do between two steps what was asked for."""
+        due = 0.0
+        with kernels.use(self._backend, num_threads=self._num_threads):
+            while True:
+                with self._changed:
+                    while not (self._closed or self._commands):
+                        wait = due - time.perf_counter() if self._running() else None
+                        if wait is not None and wait <= 0:
+                            break
+                        self._changed.wait(wait)
+                    if self._closed:
+                        for _, future in self._commands:
+                            future.set_exception(FastnnError("the server is about to stop"))
+                        return
+                    asked = self._commands.popleft() if self._commands else None
+                before = [side.shown for side in self._sides.values()]
+                if asked is None:
+                    due = min(self._running(), key=lambda side: side.epochs).advance(slowly=self._slowly)
+                else:
+                    _answer(*asked)
+                if asked is not None or before != [side.shown for side in self._sides.values()]:
+                    with self._changed:
+                        self._version += 1
+                        self._changed.notify_all()
+
+    def _running(self) -> list[Side]:
+        return [side for side in self._sides.values() if side.runs]
+
+
+def _answer(command: Callable[[], object], future: Future[Any]) -> None:
+    try:
+        future.set_result(command())
+    except BaseException as error:  # it is raised where the command was given
+        future.set_exception(error)
+
+
+def _outputs(shown: Shown, image: Image) -> Json:
+    *hidden, outputs = shown.model.layer_outputs(image)
+    return {
+        "outputs": [round(float(value), 6) for value in outputs],
+        "hidden": [[round(float(value), 3) for value in layer] for layer in hidden],
+    }
+
+
+def _news(name: str, curve: Curve, sent: dict[str, tuple[list[Point], int]]) -> Json:
+    """The points of a curve from the first on that has not been sent, and which that is."""
+    points = curve.points
+    start = sent[name][1] if name in sent and sent[name][0] is points else 0
+    news = points[start:]
+    sent[name] = points, start + len(news)
+    rows = [[round(value, 5) if math.isfinite(value) else None for value in point] for point in news]
+    return {"from": start, "points": rows}
+
+
+def _bits(argument: str, text: object, side: int) -> NDArray[np.uint8]:
+    """The (side, side) zeros and ones in base64."""
+    expected = f"{side} x {side} bits in base64"
+    if not isinstance(text, str):
+        raise InvalidArgumentError(argument, expected, type(text).__name__)
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidArgumentError(argument, expected, "another text") from None
+    if len(data) * 8 != side * side:
+        raise InvalidArgumentError(argument, expected, f"{len(data) * 8} bits")
+    return np.unpackbits(np.frombuffer(data, np.uint8)).reshape(side, side)
+
+
+def _name(asked: Json) -> str:
+    return checks.choice("side", asked.get("side"), NAMES)
+
+
+def _client(asked: Json) -> str:
+    client = asked.get("client")
+    if not isinstance(client, str) or not 1 <= len(client) <= 40:
+        raise InvalidArgumentError("client", "a name of up to 40 characters", type(client).__name__)
+    return client
