@@ -32,13 +32,7 @@ _HOMES = {
 }
 
 # What needs scikit-learn is not in __all__, so that an import of all names does without.
-_NEEDING_SKLEARN = {
-    "MLPClassifier": "estimators",
-    "MLPRegressor": "estimators",
-    "KNeighborsClassifier": "estimators",
-    "KNeighborsRegressor": "estimators",
-    "NearestNeighbors": "estimators",
-}
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor", "KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors")
 
 __all__ = ["__version__", *_HOMES]
 
@@ -69,7 +63,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    home = (_HOMES | _NEEDING_SKLEARN).get(name)
+    home = "estimators" if name in _ESTIMATORS else _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
     module = importlib.import_module(f".{home or name}", __name__)
@@ -81,5 +75,5 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from importlib.util import find_spec
 
-    usable = _NEEDING_SKLEARN if find_spec("sklearn") else ()
+    usable = _ESTIMATORS if find_spec("sklearn") else ()
     return sorted({*globals(), *_HOMES, *usable})

@@ -34,7 +34,7 @@ FLOORS = [
 ]
 
 PUBLIC = {
-    "fastnn": [*fastnn.__all__, *fastnn._NEEDING_SKLEARN],
+    "fastnn": [*fastnn.__all__, *fastnn._ESTIMATORS],
     "fastnn.accel": ["install", "load_ipython_extension", "report", "uninstall", "unload_ipython_extension"],
     "fastnn.cli": ["main"],
     "fastnn.datasets": ["load_images", "load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"],

@@ -150,7 +150,7 @@ class WatchedEpochs(Epochs):
         assert args.penalty_factors is not None
         assert args.penalties is not None
         loss, done = 0.0, 0
-        masks = vars(estimator).get("_masks")
+        masks = vars(estimator).get("_mask_rng")
         for part in parts(net, self.rates, data, args.order, self.batch_size, masks):
             count = -(-len(part.order) // self.batch_size)
             batches = slice(done, done + count)
@@ -278,7 +278,7 @@ class ExtendedMLP(CompiledMLP):
     def _initialize(self, *args: Any) -> None:
         super()._initialize(*args)  # type: ignore[misc]  # scikit-learn's
         self.validation_loss_curve_: list[float] | None = None
-        vars(self).pop("_masks", None)
+        vars(self).pop("_mask_rng", None)
 
     @contextmanager
     def _instead(self, **parameters: Any) -> Iterator[None]:
@@ -338,8 +338,8 @@ class ExtendedMLP(CompiledMLP):
         on = self._options()
         if on:
             X = self._for_kernels(X)
-        if "dropout" in on and "_masks" not in vars(self):
-            self._masks = np.random.default_rng(self._random_state.randint(np.iinfo(np.int32).max))
+        if "dropout" in on and "_mask_rng" not in vars(self):
+            self._mask_rng = np.random.default_rng(self._random_state.randint(np.iinfo(np.int32).max))
         has_ended = False
         with self._watching(y, incremental=rest[-1]) as watch:
             # Where there are rows to validate on, scikit-learn's loop is not to set others aside.
