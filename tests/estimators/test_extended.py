@@ -418,6 +418,22 @@ def test_validation_losses_and_scores(kind, stops, weighted):
 
 
 @pytest.mark.parametrize(
+    ("y", "targets"),
+    [
+        (np.where(LABELS > 4, "high", "low"), LABELS[:, np.newaxis] <= 4),
+        (np.stack([LABELS > 4, LABELS == 3], 1).astype(int), np.stack([LABELS > 4, LABELS == 3], 1)),
+    ],
+    ids=["two names", "several labels a row"],
+)
+def test_validation_losses_of_logistic_outputs(y, targets):
+    model = run(fastnn.MLPClassifier((20,), max_iter=5), X, y[:600], X_val=X_VAL, y_val=y[600:800])
+    z = numpy_outputs(model, X_VAL, lambda z: np.maximum(z, 0))
+    signs = np.where(targets[600:800], 1, -1)
+    assert model.validation_loss_curve_[-1] == pytest.approx(np.log1p(np.exp(-signs * z)).sum(1).mean(), rel=1e-12)
+    assert model.validation_scores_[-1] == (model.predict(X_VAL) == y[600:800]).reshape(200, -1).all(1).mean()
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"tol": 0.02, "n_iter_no_change": 2},
