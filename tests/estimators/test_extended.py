@@ -131,17 +131,6 @@ def test_without_a_new_scikit_learn_the_error_names_the_extra(run_python, prepar
     assert child.stderr.splitlines()[-1] == f"fastnn.errors.FastnnError: {message}"
 
 
-@pytest.mark.filterwarnings("ignore")  # scikit-learn's own, of its checks
-@pytest.mark.parametrize("kind", PAIRS)
-def test_scikit_learns_checks_of_estimators(kind):
-    results = estimator_checks.check_estimator(PAIRS[kind][0](max_iter=100), on_skip=None)
-    assert {result["status"] for result in results} <= {"passed", "skipped"}
-    assert ("check_class_weight_classifiers" in [result["check_name"] for result in results]) == (kind == "classifier")
-    # What is skipped for scikit-learn's class too: there is no decision_function, and SCIPY_ARRAY_API is not set.
-    skipped = {result["check_name"] for result in results if result["status"] == "skipped"}
-    assert skipped <= {"check_classifiers_multilabel_output_format_decision_function", "check_array_api_input"}
-
-
 # ---- activation
 
 

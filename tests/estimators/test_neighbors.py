@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import base, datasets, exceptions, neighbors
-from sklearn.utils import estimator_checks
+from sklearn_swap import compute_everywhere
 
 from fastnn.dropin.sklearn import neighbors as dropin
 from fastnn.estimators import neighbors as compiled
@@ -47,14 +47,7 @@ def calls():
 @pytest.fixture
 def everywhere(monkeypatch):
     """Let fastnn search whatever the size."""
-    _everywhere(monkeypatch)
-
-
-def _everywhere(monkeypatch):
-    monkeypatch.setattr(compiled, "LEAST_ROWS", 1)
-    monkeypatch.setattr(compiled.Index, "_tree_refusal", lambda self: None)
-    monkeypatch.setattr(compiled.Index, "few_refusal", lambda self, queries: None)
-    monkeypatch.setattr(compiled.Index, "brute_refusal", lambda self, queries, is_gemm: None)
+    compute_everywhere(monkeypatch.setattr)
 
 
 def both(kind, X, y=None, **parameters):
@@ -97,7 +90,7 @@ def test_ties_have_scikit_learns_order(data):
     X, Q = ((rng.integers(0, values, (count, columns)) * scale).astype(dtype) for count in (rows, 60))
     k = data.draw(st.integers(1, rows - 1))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        _everywhere(monkeypatch)
+        compute_everywhere(monkeypatch.setattr)
         ours, theirs = both("search", X, n_neighbors=k, algorithm=algorithm, metric=metric)
         assert_same_neighbors(ours, theirs, Q, tolerance=3e-4 if dtype == np.float32 else 1e-7)
         assert_same_neighbors(ours, theirs, tolerance=3e-4 if dtype == np.float32 else 1e-7)
@@ -114,7 +107,7 @@ def test_votes_are_scikit_learns(data):
     labels = rng.integers(0, 3, (rows, 2) if data.draw(st.booleans()) else rows)
     parameters = {"n_neighbors": data.draw(st.integers(1, rows - 1)), "algorithm": algorithm, "metric": metric}
     with pytest.MonkeyPatch.context() as monkeypatch:
-        _everywhere(monkeypatch)
+        compute_everywhere(monkeypatch.setattr)
         ours, theirs = both("classifier", X, labels, weights=weights, **parameters)
         for queries in (Q, None):
             np.testing.assert_array_equal(ours.predict(queries), theirs.predict(queries))
@@ -312,16 +305,3 @@ def test_iris_is_scikit_learns(calls):
     ours, theirs = both("classifier", X, y)
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
     assert not any(call.accelerated for call in calls)
-
-
-@pytest.mark.filterwarnings("ignore")  # scikit-learn's own, of its checks
-@pytest.mark.parametrize("estimator", [ours() for ours, _ in PAIRS.values()], ids=[*PAIRS])
-def test_scikit_learns_checks_pass(everywhere, estimator):
-    """None is skipped that it does not skip for its own class."""
-    own = next(theirs for ours, theirs in PAIRS.values() if ours is type(estimator))()
-    run = [
-        {result["check_name"]: result["status"] for result in estimator_checks.check_estimator(each, on_skip=None)}
-        for each in (estimator, own)
-    ]
-    assert run[0] == run[1]
-    assert set(run[0].values()) <= {"passed", "skipped"}

@@ -15,7 +15,10 @@ import fastnn
 HELPERS = Path(__file__).parents[1] / "helpers"
 
 
-@pytest.mark.parametrize(("module", "least"), [("sklearn.neighbors.tests.test_neighbors", 1500)])
+@pytest.mark.parametrize(
+    ("module", "least"),
+    [("sklearn.neighbors.tests.test_neighbors", 1500), ("sklearn.neural_network.tests.test_mlp", 1000)],
+)
 def test_scikit_learns_own_tests_pass(tmp_path, module, least):
     """All that pass for scikit-learn; ``least`` is how many calls fastnn's kernels must have answered."""
     command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "--rootdir", str(tmp_path), "-q", "-W", "ignore"]

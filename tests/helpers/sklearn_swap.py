@@ -1,30 +1,55 @@
 """A pytest plugin with which scikit-learn's own tests test fastnn's estimators, however small the data are.
 
     PYTHONPATH=tests/helpers python -m pytest -p sklearn_swap --pyargs sklearn.neighbors.tests.test_neighbors
+    PYTHONPATH=tests/helpers python -m pytest -p sklearn_swap --pyargs sklearn.neural_network.tests.test_mlp
 
 At the end it says how many calls fastnn's kernels answered.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
-from sklearn import neighbors
+from fastnn.estimators import mlp, neighbors, records
 
-from fastnn.estimators import neighbors as compiled
-from fastnn.estimators import records
-
-NEIGHBORS = "KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"
+CLASSES = {
+    "neighbors": ("KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"),
+    "neural_network": ("MLPClassifier", "MLPRegressor"),
+}
 
 counts: Counter[tuple[str, str, bool]] = Counter()
 reasons: Counter[str] = Counter()
 
 
-def swap(module, name, own, ours):
-    """Put ``ours`` wherever a module of scikit-learn's package ``module`` has its ``own`` class."""
+def pairs() -> dict[type[Any], type[Any]]:
+    """fastnn's classes that have scikit-learn's parameters, by scikit-learn's own."""
+    return {
+        getattr(importlib.import_module(f"sklearn.{library}"), name): getattr(
+            importlib.import_module(f"fastnn.dropin.sklearn.{library}"), name
+        )
+        for library, names in CLASSES.items()
+        for name in names
+    }
+
+
+def compute_everywhere(set_attribute: Callable[[Any, str, Any], None]) -> None:
+    """Let fastnn compute what it would leave to scikit-learn as too small, or as faster there."""
+    set_attribute(mlp, "LEAST_FORWARD_WORK", 0)
+    set_attribute(neighbors, "LEAST_ROWS", 1)
+    set_attribute(neighbors.Index, "_tree_refusal", lambda self: None)
+    set_attribute(neighbors.Index, "few_refusal", lambda self, queries: None)
+    set_attribute(neighbors.Index, "brute_refusal", lambda self, queries, is_gemm: None)
+
+
+def swap(own: type[Any], ours: type[Any]) -> None:
+    """Put ``ours`` wherever a module of the package that ``own`` is from has that class."""
+    package, name = own.__module__.rpartition(".")[0], own.__name__
     for loaded in [*sys.modules]:
-        if loaded.startswith(module) and getattr(sys.modules[loaded], name, None) is own:
+        if loaded.startswith(package) and getattr(sys.modules[loaded], name, None) is own:
             setattr(sys.modules[loaded], name, ours)
 
 
@@ -34,12 +59,9 @@ def listen(call):
 
 
 def pytest_configure(config):
-    for name in NEIGHBORS:
-        swap("sklearn.neighbors", name, getattr(neighbors, name), getattr(compiled, name))
-    compiled.LEAST_ROWS = 1
-    compiled.Index._tree_refusal = lambda self: None
-    compiled.Index.few_refusal = lambda self, queries: None
-    compiled.Index.brute_refusal = lambda self, queries, is_gemm: None
+    for own, ours in pairs().items():
+        swap(own, ours)
+    compute_everywhere(setattr)
     records.listeners.append(listen)
 
 
