@@ -2,9 +2,9 @@
 
     python benchmarks/draw_page.py [--rounds 7] [--seconds 2]
 
-A browser would share the processors, so that it would be measured as well. In turns, so that what else the machine does
-meets both: a training of 784-30-10 by batches of 10 with one thread alone, and the page's own, with one thread and while
-a stream of frames is read and strokes are drawn.
+A browser would share the processors, and be measured as well. In turns, so that what else the machine does meets both: a
+training of 784-30-10 by batches of 10 with one thread alone, and the page's own, with one thread, while a stream of
+frames is read and then also strokes are drawn.
 """
 
 from __future__ import annotations
@@ -125,14 +125,11 @@ def main() -> None:
                 drawn_costs.append(1 - drawn / bare)
                 frames.append(rate)
                 latencies += some
-                print(
-                    f"alone {bare:.1f} epochs/s, shown {watched:.1f} with {rate:.0f} frames/s, drawn upon {drawn:.1f}"
-                )
+                print(f"epochs/s: alone {bare:.1f}, shown {watched:.1f} with {rate:.0f} frames/s, drawn on {drawn:.1f}")
         server.send_signal(2)
     half, most = np.percentile(latencies, [50, 95])
-    print(
-        f"{statistics.median(frames):.0f} frames a second with new weights cost {statistics.median(costs):.0%} of the speed"
-    )
+    rate, cost = statistics.median(frames), statistics.median(costs)
+    print(f"{rate:.0f} frames a second with new weights cost {cost:.0%} of the speed")
     print(f"with {STROKES_A_SECOND} strokes a second as well {statistics.median(drawn_costs):.0%}")
     print(f"stroke to bars while it trains: median {half:.1f} ms, 95th percentile {most:.1f} ms of {len(latencies)}")
 

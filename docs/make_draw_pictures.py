@@ -3,7 +3,7 @@
     python docs/make_draw_pictures.py
 
 draw-1280-light.png and its siblings show the page at two widths in two tastes; draw-training.png is a strip of five
-moments of one training in slow motion, the drawn digit's bars, the curves and the weights at each of them. Needs chromium,
+moments of one training, the drawn digit's bars, the curves and the weights at each of them. Needs chromium,
 chromium-driver, Pillow and, for the pictures to look the same, the font Inter (Debian: fonts-inter).
 """
 
@@ -18,11 +18,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-DOCS = Path(__file__).parent
-sys.path.append(str(DOCS.parent / "tests" / "helpers"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 from browser import Browser
 from digit_strokes import DIGITS
 
+DOCS = Path(__file__).parent
 READY = "globalThis.fastnnDraw && document.querySelectorAll('#mistakes button').length"
 PAUSED = "document.getElementById('run').dataset.runs === 'false'"
 MOMENTS = (0.0, 0.01, 0.05, 0.3, 6.0)  # epochs
@@ -39,9 +39,8 @@ def draw(page: Browser, digit: int) -> None:
 
 def save(picture: Image.Image, name: str) -> None:
     path = DOCS / "pictures" / f"draw-{name}.png"
-    picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        path, optimize=True
-    )
+    colours = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True)
     print(f"{path}: {picture.width} x {picture.height}, {path.stat().st_size:,} bytes")
 
 
