@@ -244,7 +244,7 @@ def test_masks_that_would_be_too_large_are_drawn_in_parts(monkeypatch, most_byte
 def test_shuffled_parts_take_every_row_once(monkeypatch):
     monkeypatch.setattr(dropout, "MOST_BYTES", 5000)
     model = compiled(keras)
-    data = model._trainer().data(keras.data.samples(X, LABELS, None, ("x", "y", "w")), ("x", "y")).data
+    data = model.trainer().data(keras.data.samples(X, LABELS, None, ("x", "y", "w")), ("x", "y")).data
     rng = np.random.default_rng(2)
     net, rates = model.network.net, model.network.plan.rates[:-1]
     parts = list(dropout.parts(net, rates, data, rng.permutation(COUNT), 16, rng))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ...io.atomic import StrPath
 from ...kernels.spec import FloatArray
 from .logs import Logs
-from .metrics import Metric
+from .metric import Metric
 
 
 class RunningModel(Protocol):

@@ -18,6 +18,8 @@ __all__ = [
     "set_image_data_format",
 ]
 
+EPSILON = 1e-7  # what keeps logarithms and quotients finite
+
 _floatx = "float32"
 
 __getattr__ = outside(__name__, __all__)
@@ -36,7 +38,7 @@ def set_floatx(value: str) -> None:
 
 def epsilon() -> float:
     """1e-7: probabilities in losses are clipped to [1e-7, 1 - 1e-7]."""
-    return 1e-7
+    return EPSILON
 
 
 def set_epsilon(value: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from .layer import Shape
 
+DEFAULT_BATCH = 32
+NAMES = "x", "y", "sample_weight"  # as callers know the parts of Samples
+
 
 class Samples(NamedTuple):
     """Arrays of as many rows."""
@@ -19,6 +23,22 @@ class Samples(NamedTuple):
     x: NDArray[Any]
     y: NDArray[Any]
     weights: NDArray[Any] | None  # of the samples
+
+    def part(self, rows: slice) -> Samples:
+        """Some of the rows."""
+        return Samples(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
+
+    def first_batches(self, argument: str, steps: int | None, size: int) -> Samples:
+        """The rows of so many batches, of all if None."""
+        return self if steps is None else self.part(slice(checks.integer(argument, steps, low=1) * size))
+
+    def weighted_by_class(self, class_weight: object) -> Samples:
+        """The same with weights by class, if there are any."""
+        if class_weight is None:
+            return self
+        if self.weights is not None:
+            raise InvalidArgumentError("class_weight", "none beside sample_weight, as in Keras", "both")
+        return self._replace(weights=class_weights(class_weight, self.y))
 
 
 def array(argument: str, values: object) -> NDArray[Any]:
@@ -30,7 +50,7 @@ def array(argument: str, values: object) -> NDArray[Any]:
     return checks.numeric_array(argument, values)
 
 
-def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, str]) -> Samples:
+def samples(x: object, y: object, sample_weight: object, names: tuple[str, str, str] = NAMES) -> Samples:
     """Check that there is a target, and a weight if any, for every row."""
     x_array = array(names[0], x)
     if y is None:
@@ -64,11 +84,7 @@ def rows_of(argument: str, x: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) 
 def split(data: Samples, share: float) -> tuple[Samples, Samples]:
     """All but the last rows, and the last: ``share`` of them."""
     first = checks.rows_to_train("validation_split", len(data.x), share)
-
-    def part(rows: slice) -> Samples:
-        return Samples(data.x[rows], data.y[rows], None if data.weights is None else data.weights[rows])
-
-    return part(slice(first)), part(slice(first, None))
+    return data.part(slice(first)), data.part(slice(first, None))
 
 
 def validation_samples(pair: object) -> Samples:
@@ -93,3 +109,23 @@ def class_weights(class_weight: object, y: NDArray[Any]) -> NDArray[np.float64]:
         label = checks.integer("class_weight's class", label, low=0)
         weights[classes == label] = checks.number(f"class_weight[{label}]", weight, low=-math.inf)
     return weights
+
+
+def checked_batch_size(value: int | None, argument: str = "batch_size") -> int:
+    """So many rows, :data:`DEFAULT_BATCH` if None."""
+    return DEFAULT_BATCH if value is None else checks.integer(argument, value, low=1)
+
+
+def epochs_due(validation_freq: object) -> Callable[[int], bool]:
+    """Whether to validate after an epoch, counted from 0."""
+    if isinstance(validation_freq, Sequence | range | set) and not isinstance(validation_freq, str):
+        chosen = {checks.integer("validation_freq", epoch, low=1) for epoch in validation_freq}
+        return lambda epoch: epoch + 1 in chosen
+    every = checks.integer("validation_freq", validation_freq, low=1)
+    return lambda epoch: (epoch + 1) % every == 0
+
+
+def effective(options: dict[str, Any]) -> dict[str, Any]:
+    """The options without those of threads and queues, which change no figure."""
+    idle = {"workers", "use_multiprocessing", "max_queue_size"}
+    return {name: value for name, value in options.items() if name not in idle}

@@ -23,6 +23,7 @@ from .layers import CLASSES, InputLayer
 from .losses import Loss
 from .optimizers import Optimizer
 from .schedules import LearningRateSchedule
+from .stack import Stack
 from .subset import unsupported
 
 Description = dict[str, Any]
@@ -103,7 +104,7 @@ def float_type(description: object) -> str | None:
 
 def of_layer(layer: Layer, shape: Shape | None, dtype: str) -> Description:
     """A layer, or a model among layers, for inputs of a shape."""
-    if hasattr(layer, "_layers"):
+    if isinstance(layer, Stack):
         return of_model(layer, dtype)
     name = checks.choice("class to be saved", type(layer).__name__, (*CLASSES, "InputLayer"))
     own = layer.get_config()
@@ -120,15 +121,13 @@ def _input(shape: Shape, name: str, dtype: str) -> Description:
     return _described("keras.layers", "InputLayer", config)
 
 
-def of_model(model: Any, dtype: str) -> Description:
+def of_model(model: Stack, dtype: str) -> Description:
     """A Sequential or a functional model, whose layers are to compute in ``dtype``."""
-    source = model._tensors[0] if model._tensors is not None else None
-    shape: Shape | None = model._input_shape
-    layers = [layer for layer in model._layers if not isinstance(layer, InputLayer)]
-    first = source.layer if source is not None and isinstance(source.layer, InputLayer) else None
+    shape = model.sample_shape
+    layers = [layer for layer in model.layers if not isinstance(layer, InputLayer)]
     described = []
     if shape is not None:
-        name = "input_layer" if first is None else first.name
+        name = "input_layer" if model.input_layer is None else model.input_layer.name
         described.append(_input(shape, name, dtype))
     after = shape
     for layer in layers:

@@ -12,7 +12,8 @@ from ...errors import InvalidArgumentError
 from ...kernels.spec import Data, FloatArray, IntArray
 from . import metrics
 from .logs import Logs
-from .metrics import Metric
+from .means import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from .metric import Metric
 
 Rows = IntArray | slice
 
@@ -119,7 +120,7 @@ class Figures:
 
     def _update(self, metric: Metric, y: NDArray[Any], outputs: FloatArray, weights: FloatArray | None) -> None:
         """Of rows for which a metric has figures one by one, all at once; else batch by batch, as Keras does."""
-        size = len(y) if metric.is_rowwise else self.batch_size
+        size = len(y) if metrics.is_rowwise(metric) else self.batch_size
         for start in range(0, len(y), size):
             batch = slice(start, start + size)
             weight = () if weights is None else (weights[batch],)
@@ -140,12 +141,12 @@ class Figures:
 def _is_counted(metric: Metric, y: NDArray[Any], outputs: int, are_logits: bool) -> bool:
     """Whether the kernels' count of right answers is what the metric counts."""
     kind = type(metric)
-    if isinstance(metric, metrics.BinaryAccuracy) and kind is metrics.BinaryAccuracy:
+    if isinstance(metric, BinaryAccuracy) and kind is BinaryAccuracy:
         is_binary = y.ndim == 2 and outputs == 1 and bool(((y == 0) | (y == 1)).all())
         return is_binary and metric.threshold == 0.5 and not are_logits
     if outputs == 1:
         return False
-    return kind is (metrics.SparseCategoricalAccuracy if y.ndim == 1 else metrics.CategoricalAccuracy)
+    return kind is (SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy)
 
 
 def _plain(figure: Any) -> Any:

@@ -41,7 +41,7 @@ def save(model: Any, filepath: StrPath, overwrite: object, include_optimizer: ob
     described = descriptions.of_model(model, network.dtype.name)
     training, optimizer = None, model.optimizer
     if checks.boolean("include_optimizer", include_optimizer) and optimizer is not None and model.loss is not None:
-        model._trainer()  # raises for what could not be loaded again
+        model.trainer()  # raises for what could not be loaded again
         training = descriptions.of_training(optimizer, model.loss, model.compiled_metrics)
     kind = None if save_format is None else checks.choice("save_format", save_format, FORMATS)
     is_archive = keras_file.is_keras(filepath) if kind is None else kind == "keras"

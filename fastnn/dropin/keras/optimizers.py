@@ -17,6 +17,7 @@ from ...kernels.params import aligned_copy
 from ...kernels.spec import OPTIMIZERS, SLOTS, FloatArray, Rule
 from ...nn.optimizer import decayed_rates, new_state
 from . import config, schedules
+from .config import EPSILON
 from .layer import snake_case
 from .network import Network
 from .schedules import LearningRateSchedule
@@ -25,8 +26,6 @@ from .subset import outside, refuse
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Nadam", "Optimizer", "RMSprop", "get", "schedules"]
 
 __getattr__ = outside(__name__, __all__)
-
-EPSILON = 1e-7  # Keras' own, where an optimizer is given None
 
 # What Keras has beyond these, as it has it by default.
 DEFAULTS = {"use_ema": False, "ema_momentum": 0.99, "jit_compile": True, "amsgrad": False, "centered": False}
