@@ -163,13 +163,22 @@ def float_dtype(dtype: object) -> np.dtype[Any]:
 
 def numeric_array(argument: str, values: object) -> NDArray[Any]:
     """An array of real numbers, not copied where ``values`` already is one."""
-    try:
-        array = values if type(values) is np.ndarray else np.asarray(values)
-    except ValueError as error:
-        raise InvalidArgumentError(argument, "a rectangular array of numbers", str(error)) from None
+    array = _array(argument, values, "a rectangular array of numbers")
     if array.dtype.kind not in "buif":
         raise InvalidTypeError(argument, "an array of real numbers", f"dtype {array.dtype}")
     return array
+
+
+def _array(argument: str, values: object, expected: str) -> NDArray[Any]:
+    """What NumPy makes an array of, but for what is masked: it would take the numbers below the mask."""
+    if type(values) is np.ndarray:
+        return values
+    if isinstance(values, np.ma.MaskedArray) and (count := int(np.count_nonzero(np.ma.getmaskarray(values)))):
+        raise InvalidArgumentError(argument, "an array of which nothing is masked", f"{count} masked")
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise InvalidArgumentError(argument, expected, str(error)) from None
 
 
 def for_kernels(array: NDArray[Any], dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
@@ -419,10 +428,7 @@ def plain_array(argument: str, values: object) -> NDArray[Any]:
 
     So it is with a column of names of pandas, whose missing values are refused.
     """
-    try:
-        array = values if type(values) is np.ndarray else np.asarray(values)
-    except ValueError as error:
-        raise InvalidArgumentError(argument, "labels or a rectangular array", str(error)) from None
+    array = _array(argument, values, "labels or a rectangular array")
     if type(values) in (list, tuple) and array.dtype.kind in "US":
         array = np.array(values, object)  # NumPy would have turned numbers among names into names
     if array.dtype.kind != "O":

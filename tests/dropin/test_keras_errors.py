@@ -93,7 +93,15 @@ CALLS = [
     (lambda: model_of(metrics=[3]), "metrics: expected the name of a metric, a metric or a function, found int"),
     (lambda: model_of().compile("sgd", "mse", metrics={1, 2}), "metrics: expected a list of metrics, .*, found set"),
     (lambda: model_of(metrics=["mae"]).evaluate(X, LABELS, verbose=0), r"y_true: expected the shape \(20, 3\)"),
-    (lambda: model_of().compile("sgd", "mse", run_eagerly=True), "run_eagerly: expected no such option of compile"),
+    (lambda: model_of().compile("sgd", "mse", steps_per_execution=2), "steps_per_execution: expected no such option"),
+    (
+        lambda: losses.SparseCategoricalCrossentropy(label_smoothing=0.1),
+        "label_smoothing: expected no such option of SparseCategoricalCrossentropy",
+    ),
+    (
+        lambda: losses.SparseCategoricalCrossentropy(ignore_class=0),
+        "ignore_class: expected no such option of SparseCategoricalCrossentropy",
+    ),
     (lambda: model_of(optimizer=3), "optimizer: expected one of sgd, rmsprop, adam"),
     (lambda: optimizers.SGD(learning_rate=lambda: 0.1), "learning_rate: expected a number"),
     (lambda: optimizers.SGD(momentum=1.5), "momentum: expected a finite number at least 0 and at most 1"),
@@ -103,6 +111,7 @@ CALLS = [
     (lambda: model_of().fit(X), "y: expected targets, found None"),
     (lambda: model_of().fit(iter([]), None), "x: expected an array of real numbers, found dtype object"),
     (lambda: model_of().fit(3, 3), "x: expected one row per sample, found a single number"),
+    (lambda: model_of().fit(np.ma.masked_array(X, X > 0.5), LABELS), "x: expected an array of which nothing is masked"),
     (lambda: model_of().fit(X[:0], LABELS[:0]), "x: expected at least one row"),
     (lambda: model_of().fit(X, LABELS[:7]), r"y: expected 20 rows, as many as x, found shape \(7,\)"),
     (lambda: model_of().fit(X[:, :5], LABELS), r"x: expected shape \(n, 6\), found shape \(20, 5\)"),
@@ -112,8 +121,22 @@ CALLS = [
     (lambda: model_of().fit(X, np.full(20, np.nan)), "y: expected integer class labels"),
     (
         lambda: model_of(loss="categorical_crossentropy").fit(X, LABELS),
-        r"y: expected targets \(20, 3\) for categorical_crossentropy \(labels want a sparse loss\), found \(20,\)",
+        r"y: expected targets \(20, 3\) for categorical_cross.* \(labels want a sparse loss\), found shape \(20,\)",
     ),
+    # Keras repeats a column for every output; it is no label here, either.
+    (
+        lambda: model_of(None, 2, "mse", []).fit(X, LABELS[:, None] % 2),
+        r"y: expected targets \(20, 2\) for mean_squared",
+    ),
+    (
+        lambda: model_of("sigmoid", 3, "binary_crossentropy").fit(X, LABELS[:, None]),
+        r"y: expected targets \(20, 3\) for binary_crossentropy, found shape \(20, 1\)",
+    ),
+    (
+        lambda: model_of(loss="categorical_crossentropy").fit(X, LABELS[:, None]),
+        r"targets \(20, 3\) for categorical_crossentropy \(labels want a sparse loss\), found shape \(20, 1\)",
+    ),
+    (lambda: model_of("sigmoid", 1).fit(X, LABELS), "y: expected labels 0..0 for sparse_cat.* of one output, found 1"),
     (lambda: model_of("sigmoid", 1, "binary_crossentropy").fit(X, LABELS), "y: expected targets from 0 to 1, found 2"),
     (lambda: model_of("sigmoid", 3, "binary_crossentropy").fit(X, LABELS), r"y: expected targets \(20, 3\)"),
     (lambda: model_of(None, 2, "mse", []).fit(X, LABELS), r"y: expected targets \(20, 2\) for mean_squared_error"),
@@ -200,5 +223,5 @@ def test_options_given_as_keras_has_them_by_default():
     layers.Flatten(data_format=None)
     optimizers.Adam(amsgrad=False, weight_decay=None, name="adam")
     losses.CategoricalCrossentropy(label_smoothing=0.0, reduction="sum_over_batch_size", axis=-1)
-    model_of().compile("SGD", "mse", metrics=None, run_eagerly=False, steps_per_execution=1, jit_compile="auto")
+    model_of().compile("SGD", "mse", metrics=None, run_eagerly=True, steps_per_execution=1, jit_compile="auto")
     model_of().fit(X, LABELS, verbose=False, steps_per_epoch=None)

@@ -43,6 +43,23 @@ def test_only_the_first_batches_are_measured():
     assert [history["val_loss"][0], history["val_mae"][0]] == first
 
 
+def test_a_number_of_batches_gives_their_size():
+    """Where there is no batch_size, Keras shares the rows out among so many batches."""
+    sizes = {}
+    for name, options in {"steps": {"steps_per_epoch": 3}, "size": {"batch_size": 7}}.items():
+        model = model_of()
+        history = model.fit(X, Y, verbose=0, shuffle=False, epochs=2, **options)
+        sizes[name] = history.history, history.params["steps"], model.get_weights()[0].tolist()
+    assert sizes["steps"] == sizes["size"]
+    model = model_of()
+    model.optimizer.learning_rate = 0
+    whole = model.evaluate(X, Y, verbose=0)
+    assert model.evaluate(X, Y, verbose=0, steps=3) == whole
+    assert len(model.predict(X, verbose=0, steps=3)) == 20
+    history = model.fit(X[:4], Y[:4], verbose=0, validation_data=(X, Y), validation_steps=3).history
+    assert [history["val_loss"][0], history["val_mae"][0]] == whole
+
+
 def test_what_changes_no_figure_is_taken():
     idle = {"workers": 4, "use_multiprocessing": True, "max_queue_size": 10}
     model, other = model_of(), model_of()

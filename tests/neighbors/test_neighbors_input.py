@@ -301,6 +301,7 @@ def test_radii_that_are_refused(radius, error, message):
         (np.eye(4), InvalidArgumentError, r"y: expected shape \(4,\), one label per row of X, found shape \(4, 4\)"),
         (3, InvalidArgumentError, r"y: expected shape \(4,\), one label per row of X, found shape \(\)"),
         ([0, 1, [2], 3], InvalidArgumentError, "y: expected labels or a rectangular array, found .*inhomogeneous"),
+        (np.ma.masked_equal([0, 1, 2, 3], 3), InvalidArgumentError, "y: .* of which nothing is masked, found 1 masked"),
         ([0, 1, 2, np.nan], InvalidArgumentError, "y: expected finite labels, found NaN or infinity"),
         (
             [0, 1, None, 3],

@@ -250,6 +250,7 @@ def test_other_integers_and_booleans_are_numbers():
         (np.zeros((2, 5, 1)), "X: expected shape (n, 5), found shape (2, 5, 1)"),
         (3.0, "X: expected shape (n, 5), found shape ()"),
         ([[1, 2], [3]], "X: expected a rectangular array of numbers, found "),
+        (np.ma.masked_greater([[1.0, 2.0]], 1), "X: expected an array of which nothing is masked, found 1 masked"),
         ([["a", "b", "c", "d", "e"]], "X: expected an array of real numbers, found dtype <U1"),
         ([[None] * 5], "X: expected an array of real numbers, found dtype object"),
         (np.zeros((3, 5), complex), "X: expected an array of real numbers, found dtype complex128"),

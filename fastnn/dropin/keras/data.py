@@ -28,9 +28,9 @@ class Samples(NamedTuple):
         """Some of the rows."""
         return Samples(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
-    def first_batches(self, argument: str, steps: int | None, size: int) -> Samples:
+    def first_batches(self, steps: int | None, size: int) -> Samples:
         """The rows of so many batches, of all if None."""
-        return self if steps is None else self.part(slice(checks.integer(argument, steps, low=1) * size))
+        return self if steps is None else self.part(slice(steps * size))
 
     def weighted_by_class(self, class_weight: object) -> Samples:
         """The same with weights by class, if there are any."""
@@ -111,9 +111,16 @@ def class_weights(class_weight: object, y: NDArray[Any]) -> NDArray[np.float64]:
     return weights
 
 
-def checked_batch_size(value: int | None, argument: str = "batch_size") -> int:
-    """So many rows, :data:`DEFAULT_BATCH` if None."""
-    return DEFAULT_BATCH if value is None else checks.integer(argument, value, low=1)
+def checked_batch_size(value: int | None, count: int, steps: int | None, argument: str = "batch_size") -> int:
+    """So many rows; if None, as many as make ``steps`` batches of ``count`` rows, or else :data:`DEFAULT_BATCH`."""
+    if value is not None:
+        return checks.integer(argument, value, low=1)
+    return DEFAULT_BATCH if steps is None else math.ceil(count / steps)
+
+
+def checked_steps(argument: str, value: int | None) -> int | None:
+    """A number of batches, or None."""
+    return None if value is None else checks.integer(argument, value, low=1)
 
 
 def epochs_due(validation_freq: object) -> Callable[[int], bool]:

@@ -122,9 +122,11 @@ class Loss:
 
     def targets(self, argument: str, y: NDArray[Any], count: int, outputs: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Targets (count, outputs) of ``dtype`` from such, or from (count,) for one output."""
-        if y.ndim != 2 and not (y.ndim == outputs == 1):
+        # Labels, which checks.targets would take for one-hot rows, are none here.
+        if y.shape[1:] != (outputs,) and not (y.ndim == outputs == 1):
             hint = " (labels want a sparse loss)" if isinstance(self, CategoricalCrossentropy) else ""
-            raise InvalidArgumentError(argument, f"targets ({count}, {outputs}) for {self.name}{hint}", y.shape)
+            expected, found = f"targets ({count}, {outputs}) for {self.name}{hint}", f"shape {y.shape}"
+            raise InvalidArgumentError(argument, expected, found)
         return checks.targets(argument, y, count, outputs, dtype)
 
     def options(self) -> dict[str, Any]:
@@ -242,7 +244,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         name: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(from_logits, 0.0, axis, reduction, name, ignore_class=ignore_class, **options)
+        refuse(type(self).__name__, options | {"ignore_class": ignore_class})
+        super().__init__(from_logits, 0.0, axis, reduction, name)
 
     def options(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits}
@@ -257,6 +260,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             with np.errstate(invalid="ignore"):
                 whole = y.astype(np.int64)
             y = whole if (whole == y).all() else y
+        if outputs == 1 and (y != 0).any():  # one output's y would be taken for targets
+            raise InvalidArgumentError(argument, f"labels 0..0 for {self.name} of one output", y[y != 0][0])
         return checks.targets(argument, y, count, outputs, dtype)
 
 

@@ -17,7 +17,17 @@ from ...nn.fit import HELD_OUT_NAMES
 from . import descriptions, files, losses, optimizers, randomness, summary
 from .callback import History
 from .config import floatx
-from .data import array, checked_batch_size, effective, epochs_due, rows_of, samples, split, validation_samples
+from .data import (
+    array,
+    checked_batch_size,
+    checked_steps,
+    effective,
+    epochs_due,
+    rows_of,
+    samples,
+    split,
+    validation_samples,
+)
 from .figures import Compiled
 from .hooks import Hooks, checked, checked_verbose
 from .layer import KerasTensor, Layer, Shape, no_chain
@@ -136,9 +146,9 @@ class Model(Stack):
             or, with one output, how often y = (a > 0.5).
         weighted_metrics : the same, weighted with the samples' weights.
         """
-        accepted = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
-        options.pop("class_mode", None)  # which versions before Keras 1 told metrics
-        refuse("compile", options, **accepted)
+        for idle in ("class_mode", "run_eagerly", "jit_compile", "auto_scale_loss"):  # which change no figure
+            options.pop(idle, None)
+        refuse("compile", options, steps_per_execution=1)
         compiled = optimizers.get(optimizer), losses.get(loss)
         self.compiled_metrics = Compiled(metrics, weighted_metrics)
         self.optimizer, self.loss = compiled
@@ -172,7 +182,7 @@ class Model(Stack):
         x : (n, ...) inputs of the model's shape. uint8 stands for 0..255, as it is; floats of the model's type are not
             copied.
         y : (n,) or (n, 1) labels, or (n, outputs) targets, as the loss wants.
-        batch_size : 32 if None. The last batch of an epoch may be smaller.
+        batch_size : if None 32, or what makes ``steps_per_epoch`` batches. The last batch of an epoch may be smaller.
         epochs : the number of the last, counted from 1.
         verbose : 0 prints nothing, 1 or "auto" a bar, 2 a line an epoch, and 3 the epochs' numbers alone.
         callbacks : a callback, or several.
@@ -210,25 +220,22 @@ class Model(Stack):
         elif share:
             given, held_out = split(given, share)
         given = given.weighted_by_class(class_weight)
-        size = checked_batch_size(batch_size)
+        steps = checked_steps("steps_per_epoch", steps_per_epoch)
+        size = checked_batch_size(batch_size, len(given.x), steps)
         first = checks.integer("initial_epoch", initial_epoch, low=0)
         last = checks.integer("epochs", epochs, low=0)
         shuffle = checks.boolean("shuffle", shuffle)
         trainer = self.trainer(given.x)
         data = trainer.data(given, ("x", "y"))
-        validation_size = (
-            size
-            if validation_batch_size is None
-            else checked_batch_size(validation_batch_size, "validation_batch_size")
-        )
+        if steps is not None and steps < (batches := math.ceil(len(given.x) / size)):
+            raise InvalidArgumentError("steps_per_epoch", f"None, or the number of batches, {batches}", steps)
+        due, validation = epochs_due(validation_freq), None
         if held_out is not None:
-            held_out = held_out.first_batches("validation_steps", validation_steps, validation_size)
-        batches = math.ceil(len(given.x) / size)
-        if steps_per_epoch is not None and checks.integer("steps_per_epoch", steps_per_epoch, low=1) < batches:
-            raise InvalidArgumentError("steps_per_epoch", f"None, or the number of batches, {batches}", steps_per_epoch)
-        due = epochs_due(validation_freq)
-        validation_set = None if held_out is None else trainer.data(held_out, HELD_OUT_NAMES)
-        validation = None if validation_set is None else Validation(validation_set, validation_size, due)
+            steps = checked_steps("validation_steps", validation_steps)
+            chosen = batch_size if validation_batch_size is None else validation_batch_size
+            validation_size = checked_batch_size(chosen, len(held_out.x), steps, "validation_batch_size")
+            held_out = held_out.first_batches(steps, validation_size)
+            validation = Validation(trainer.data(held_out, HELD_OUT_NAMES), validation_size, due)
         history = History()
         hooks = self._hooks([*checked(callbacks), history], verbose, last, len(given.x), size)
         self.history, self.stop_training = history, False
@@ -254,8 +261,9 @@ class Model(Stack):
         self._show_accuracy(options)
         refuse("evaluate", effective(options))
         return_dict = checks.boolean("return_dict", return_dict)
-        size = checked_batch_size(batch_size)
-        given = samples(x, y, sample_weight).first_batches("steps", steps, size)
+        given, steps = samples(x, y, sample_weight), checked_steps("steps", steps)
+        size = checked_batch_size(batch_size, len(given.x), steps)
+        given = given.first_batches(steps, size)
         trainer = self.trainer(given.x)
         data = trainer.data(given, ("x", "y"))
         hooks = self._hooks(checked(callbacks), verbose, 1, len(given.x), size)
@@ -275,9 +283,9 @@ class Model(Stack):
         given = array("x", x)
         if given.ndim == 0:
             raise InvalidArgumentError("x", "one row per sample", "a single number")
-        network, size = self._network(given), checked_batch_size(batch_size)
-        if steps is not None:
-            given = given[: checks.integer("steps", steps, low=1) * size]
+        network, steps = self._network(given), checked_steps("steps", steps)
+        size = checked_batch_size(batch_size, len(given), steps)
+        given = given if steps is None else given[: steps * size]
         inputs = rows_of("x", given, network.input_shape, network.dtype)
         checks.nonempty("x", len(inputs.X))
         outputs = predict(network, inputs, size, self._hooks(checked(callbacks), verbose, 1, len(inputs.X), size))

@@ -14,6 +14,7 @@ from .optimizers import Optimizer
 HEADER = ("Layer (type)", "Output Shape", "Param #")
 LEAST, MOST = 50, 88  # characters of a line
 UNITS = ("B", "KB", "MB", "GB", "TB")
+UPDATES_SIZE = 8  # bytes of the number of updates, an int64 on TensorFlow
 
 
 def table(
@@ -56,8 +57,8 @@ def _totals(layers: Sequence[Layer], network: Network | None, optimizer: Optimiz
     lines = [_total("Trainable", trained, size), _total("Non-trainable", 0, 0)]
     if network is None or optimizer is None or not optimizer.built:
         return [_total("Total", trained, size), *lines]
-    # Keras counts the learning rate and, an int64, the number of updates as the optimizer's, too
-    state, bytes_ = optimizer.slots * trained + 2, optimizer.slots * size + network.dtype.itemsize + 8
+    # Keras counts the learning rate and the number of updates as the optimizer's, too
+    state, bytes_ = optimizer.slots * trained + 2, optimizer.slots * size + network.dtype.itemsize + UPDATES_SIZE
     return [_total("Total", trained + state, size + bytes_), *lines, _total("Optimizer", state, bytes_)]
 
 
