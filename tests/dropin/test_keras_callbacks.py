@@ -81,6 +81,29 @@ def test_epochs_are_heard():
     assert heard.model is history.model
 
 
+def test_what_is_written_into_logs_stays_among_callbacks():
+    """A later callback and the history have it; the end of training and evaluate's result have not, as in Keras."""
+
+    class Writes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["mine"] = epoch
+
+        def on_test_end(self, logs=None):
+            logs["mine"] = -1
+
+    heard = Heard()
+    history = fit(Writes(), heard, epochs=2)
+    figures = ("accuracy", "loss")
+    assert [call for call in heard.calls if call[0].endswith(("epoch_end", "train_end"))] == [
+        ("on_epoch_end", 0, *figures, "mine"),
+        ("on_epoch_end", 1, *figures, "mine"),
+        ("on_train_end", *figures),
+    ]
+    assert history.history["mine"] == [0, 1]
+    found = history.model.evaluate(X, LABELS, verbose=0, callbacks=[Writes()], return_dict=True)
+    assert list(found) == ["accuracy", "loss"]
+
+
 def test_batches_are_heard():
     heard = HeardBatches()
     fit(heard, batch_size=30)

@@ -153,7 +153,7 @@ def test_scikit_learn_scores_searches_and_chains():
     assert "KerasRegressor" in repr(chain)
 
 
-def test_the_wrappers_of_keras_3():
+def test_the_wrappers_of_keras_3(capsys):
     pytest.importorskip("sklearn")  # an extra
     from sklearn.base import clone, is_classifier
     from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -162,7 +162,9 @@ def test_the_wrappers_of_keras_3():
     estimator = SKLearnClassifier(three, model_kwargs={"units": 12}, fit_kwargs=options)
     assert is_classifier(estimator)
     assert estimator.fit(X, CLASSES) is estimator
+    assert capsys.readouterr().out == ""
     assert estimator.predict(X).shape == (90,)
+    assert capsys.readouterr().out.startswith("3/3 ━━━━━")  # as Keras', whose predict has no argument to silence it
     assert estimator.score(X, CLASSES) > 0.9
     assert estimator.decision_function(X).shape == (90, 3)
     assert estimator.model_.layers[0].units == 12

@@ -45,9 +45,12 @@ class Hooks:
             callback.set_model(model)
             callback.set_params(dict(params))
 
-    def call(self, hook: str, *arguments: object) -> None:
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call a hook with its arguments, of which the last are logs: what callbacks write there they alone see."""
+        *numbers, logs = arguments
+        logs = logs.copy()
         for callback in self.callbacks:
-            getattr(callback, hook)(*arguments)
+            getattr(callback, hook)(*numbers, logs)
 
     def first(self, kind: type[Kind]) -> Kind | None:
         """The first of the callbacks that is of a kind."""

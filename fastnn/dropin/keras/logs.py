@@ -31,6 +31,10 @@ class Logs(dict[str, Any]):
         others = (prefix + other for other in _OTHER_NAMES.get(name.removeprefix(prefix), ()))
         return next((other for other in others if other in self), None)
 
+    def copy(self) -> Logs:
+        """The same figures, of this class."""
+        return Logs(self)
+
     def __missing__(self, name: str) -> Any:
         if (other := self.known(name)) is None:
             raise KeyError(name)

@@ -31,7 +31,8 @@ class SKLBase(Estimator):
         that returns one.
     warm_start : go on with the model of the last ``fit``.
     model_kwargs : arguments of ``model``, where that is a function.
-    fit_kwargs : arguments of the model's ``fit``; those given to :meth:`fit` go before.
+    fit_kwargs : arguments of the model's ``fit``; those given to :meth:`fit` go before. Clones, as scikit-learn makes
+        them to validate and to search, keep them; Keras' lose them.
 
     Attributes
     ----------
@@ -87,7 +88,7 @@ class SKLBase(Estimator):
         if not hasattr(self, "model_"):
             raise FastnnError(f"{type(self).__name__}: expected fit before predict")
         rows = _sklearn().utils.validation.check_array(X)
-        outputs: NDArray[Any] = self.model_.predict(rows, verbose=0)
+        outputs: NDArray[Any] = self.model_.predict(rows)
         return outputs
 
     def __sklearn_is_fitted__(self) -> bool:
