@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
-from sklearn.utils import shuffle
 from sklearn.utils.validation import validate_data
 
 from .. import checks
@@ -165,7 +164,9 @@ class Epochs(Compiled):
             self.take(X, y)
         assert self.data is not None
         if self.shuffled:
-            self.order = shuffle(self.order, random_state=self.estimator._random_state)
+            places = np.arange(len(X))  # as sklearn.utils.shuffle has it
+            self.estimator._random_state.shuffle(places)
+            self.order = self.order[places]
         data, totals = self.data, self.rows_of_batches.astype(np.float64)
         sample_weight = self.estimator._row_weights(y, sample_weight)
         if sample_weight is not None:

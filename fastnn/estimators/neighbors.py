@@ -66,7 +66,7 @@ ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time
 LEAST_ROWS = 1000
 # By how much fastnn must be faster by the estimates below, which hold to about a fifth.
 LEAST_GAIN = 1.2
-# The estimates count microseconds of one thread, measured on a Zen 4 with AVX-512 by benchmarks/sklearn_neighbors.py.
+# The estimates count microseconds of one thread, measured on a Zen 4 with AVX-512 by benchmarks/sweep_sklearn.py.
 # A tree looks at about 2^m leaves, where m is the dimension of what the rows fill near the query.
 TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.5, 1.0, 0.6, 1e5
 # scikit-learn's brute force: what a call takes, reading a number of the rows once, a pair, a product of a pair (by

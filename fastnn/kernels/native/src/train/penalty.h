@@ -1,22 +1,30 @@
 /* The penalties of the weights before an update: the sum over layers of l1 sum |w| + l2 / 2 sum w^2.
 
-   A column's sum runs over its rows in ascending order, and the columns' sums are added in ascending order, for each
-   split by itself, so that it depends on no thread and no instruction set. Called by epoch.h, before a batch; writes the
+   A column's sum runs over its rows in a fixed order, and the columns' sums are added in ascending order, for each split
+   by itself, so that it depends on no thread and no instruction set. Called by epoch.h, before a batch; writes the
    parts that the thread's own weights make up, and the workspace's before. */
 #ifndef FNN_TRAIN_PENALTY_H
 #define FNN_TRAIN_PENALTY_H
 
 #include "update.h"
 
-/* sums (vectors * LANES) = of each column |w| (l1 + l2 / 2 |w|), over the rows low..high of w */
+/* Rows whose sums run beside one another, as one addition would wait for the other. */
+#define PENALTY_CHAINS 4
+
+/* sums (vectors * LANES) = of each column |w| (l1 + l2 / 2 |w|), over the rows low..high of w: every PENALTY_CHAINS-th row
+   in ascending order, and then these sums. */
 INLINE void penalty_of_columns(const int vectors, const real *w, int64_t stride, int64_t low, int64_t high, vec l1,
                                vec half_l2, real *sums) {
-    vec sum[4] = {{0}};
-    for (int64_t i = low; i < high; i++) UNROLL for (int j = 0; j < vectors; j++) {
-            const vec size = -vnegabs(vload(w + i * stride + j * LANES));
-            sum[j] = vfma(size, vfma(half_l2, size, l1), sum[j]);
+    vec sum[PENALTY_CHAINS][2] = {{{0}}};
+    for (int64_t i = low; i < high; i += PENALTY_CHAINS) UNROLL for (int c = 0; c < PENALTY_CHAINS; c++) {
+            if (i + c >= high) break;
+            UNROLL for (int j = 0; j < vectors; j++) {
+                const vec size = -vnegabs(vload(w + (i + c) * stride + j * LANES));
+                sum[c][j] = vfma(size, vfma(half_l2, size, l1), sum[c][j]);
+            }
         }
-    UNROLL for (int j = 0; j < vectors; j++) vstore(sums + j * LANES, sum[j]);
+    UNROLL for (int j = 0; j < vectors; j++)
+        vstore(sums + j * LANES, (sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j]));
 }
 
 /* The same of any number of columns, a multiple of LANES. */
@@ -24,8 +32,8 @@ static void penalty_of_rows(const real *w, int64_t stride, int64_t low, int64_t 
                             double l2, real *sums) {
     const vec first = vset((real)l1), second = vset((real)(l2 / 2));
     int64_t j = 0;
-    for (; j + 4 * LANES <= columns; j += 4 * LANES)
-        penalty_of_columns(4, w + j, stride, low, high, first, second, sums + j);
+    for (; j + 2 * LANES <= columns; j += 2 * LANES)
+        penalty_of_columns(2, w + j, stride, low, high, first, second, sums + j);
     for (; j < columns; j += LANES) penalty_of_columns(1, w + j, stride, low, high, first, second, sums + j);
 }
 

@@ -65,10 +65,15 @@ static optimizer_step make_step(const fnn_rule *rule, double learning_rate, doub
     return step;
 }
 
-/* Has layer l's gradient anything besides the loss's in it, l < 0: that of biases, or is it clipped? */
-INLINE int changes_gradient(const optimizer_step *step, int64_t l) {
-    return step->scale != 1 || step->most < (real)INFINITY || step->kept != 1 ||
-           (l >= 0 && (step->l1[l] != 0 || step->l2[l] != 0));
+/* What comes to the gradient of the loss before it updates: nothing, the usual penalty, or any of penalties, clipping
+   and the decay of weights. */
+typedef enum { LOSS_ALONE, LOSS_AND_L2, LOSS_AND_ALL } gradient_parts;
+
+/* Of layer l, with l < 0 of biases. */
+INLINE gradient_parts parts_of_gradient(const optimizer_step *step, int64_t l) {
+    if (step->scale != 1 || step->most < (real)INFINITY || step->kept != 1) return LOSS_AND_ALL;
+    if (l < 0) return LOSS_ALONE;
+    return step->l1[l] != 0 ? LOSS_AND_ALL : step->l2[l] != 0 ? LOSS_AND_L2 : LOSS_ALONE;
 }
 
 INLINE vec vsign(vec x) {
@@ -82,9 +87,9 @@ typedef struct {
     int64_t at, stride, rows, columns, g_stride;
 } parameter_rows;
 
-/* w of layer l, and the state m, v where the optimizer has it, are updated by the gradient g. `changes`: it has more
-   than the loss's in it, or is clipped, or weights decay. */
-INLINE void update_rows(const int changes, const optimizer_step *step, int64_t l, const parameter_rows *p,
+/* w of layer l, and the state m, v where the optimizer has it, are updated by the loss's gradient g and the other
+   `parts`. */
+INLINE void update_rows(const gradient_parts parts, const optimizer_step *step, int64_t l, const parameter_rows *p,
                         const real *restrict g, real *restrict w, real *restrict m, real *restrict v) {
     int64_t rows = p->rows, columns = p->columns;
     const int64_t stride = p->stride, g_stride = p->g_stride;
@@ -92,16 +97,17 @@ INLINE void update_rows(const int changes, const optimizer_step *step, int64_t l
     const vec beta1 = vset(step->beta1), beta2 = vset(step->beta2), epsilon = vset(step->epsilon);
     const vec one_minus_beta1 = vset(step->one_minus_beta1), one_minus_beta2 = vset(step->one_minus_beta2);
     const vec of_mean = vset(step->of_mean), of_gradient = vset(step->of_gradient), of_square = vset(step->of_square);
-    const vec l1 = vset(changes && l >= 0 ? (real)(step->penalty_factor * step->l1[l]) : 0),
-              l2 = vset(changes && l >= 0 ? (real)(step->penalty_factor * step->l2[l]) : 0);
+    const vec l1 = vset(parts && l >= 0 ? (real)(step->penalty_factor * step->l1[l]) : 0),
+              l2 = vset(parts && l >= 0 ? (real)(step->penalty_factor * step->l2[l]) : 0);
     const vec scale = vset(step->scale), most = vset(step->most), kept = vset(step->kept);
 /* Expands to a loop over all elements, with the weight and the gradient (dw) at hand. */
 #define EACH(...) \
     for (int64_t row = 0; row < rows; row++) \
         for (int64_t i = row * stride, from = row * g_stride, end = i + columns; i < end; i += LANES, from += LANES) { \
             vec weight = vload(w + i), dw = vload(g + from); \
-            if (changes) { \
-                dw = (vfma(l2, weight, dw) + l1 * vsign(weight)) * scale; \
+            if (parts) dw = vfma(l2, weight, dw); \
+            if (parts == LOSS_AND_ALL) { \
+                dw = (dw + l1 * vsign(weight)) * scale; \
                 dw = -vmax(-most, -vmax(-most, dw)); \
                 weight *= kept; \
             } \
@@ -154,10 +160,11 @@ static void apply_update(const workspace *ws, const optimizer_step *step, int64_
         m = later ? ws->later_state + (p->at - ws->later_at) : ws->state + p->at;
         v = m + (later ? ws->later_size : ws->size);
     }
-    if (changes_gradient(step, l))
-        update_rows(1, step, l, p, g, w, m, v);
-    else
-        update_rows(0, step, l, p, g, w, m, v);
+    switch (parts_of_gradient(step, l)) {
+    case LOSS_ALONE: update_rows(LOSS_ALONE, step, l, p, g, w, m, v); break;
+    case LOSS_AND_L2: update_rows(LOSS_AND_L2, step, l, p, g, w, m, v); break;
+    case LOSS_AND_ALL: update_rows(LOSS_AND_ALL, step, l, p, g, w, m, v);
+    }
 }
 
 static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
