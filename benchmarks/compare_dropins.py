@@ -19,18 +19,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pairs
 import roofline
 import summary
 from contenders import UnavailableError, blas_settings, fastest_setting, seconds_alone, with_blas_threads
 from numpy.typing import NDArray
-from reports import HERE, TABLES, Report, arguments, begin, timing, write_between, write_json
+from pairs import Pair, in_turn
+from reports import HERE, TABLES, Report, arguments, begin, write_between, write_json
 
 import fastnn
 from fastnn.dropin import layers, rashid, scratch
@@ -47,16 +49,6 @@ RESULTS = HERE / "results_dropins.json"
 START = "<!-- drop-ins table: written by benchmarks/compare_dropins.py -->"
 END = "<!-- end of the drop-ins table -->"
 SINGLES = 1000  # calls with one sample that are timed together
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One program twice. ``disagreement`` says in words, after all rounds, how the results differ."""
-
-    ours: Callable[[], object]
-    theirs: Callable[[], object]
-    disagreement: Callable[[], str]
-    calls: int = 1  # of which a run consists
 
 
 @cache
@@ -348,37 +340,15 @@ def measure(row: Row, rounds: int) -> Report:
     setting = fastest_setting(
         blas_settings(), lambda **setting: with_blas_threads(quietly(row.make().theirs), **setting)
     )
-    sides = {"ours": quietly(pair.ours), "theirs": with_blas_threads(quietly(pair.theirs), **setting)}
-    taken: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, run in sides.items():
-            taken[name].append(seconds_alone(run) / pair.calls)
-    own = timing(taken["ours"], None)
-    other = timing(taken["theirs"], taken["ours"])
-    return {
-        "title": row.title,
-        "asked": row.asked,
-        "settings": setting,
-        "ours": asdict(own),
-        "theirs": asdict(other),
-        "disagreement": pair.disagreement(),
-    }
-
-
-def took(seconds: float) -> str:
-    return f"{seconds * 1e3:,.0f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} \u00b5s"
+    theirs = with_blas_threads(quietly(pair.theirs), **setting)
+    sides = replace(pair, ours=quietly(pair.ours), theirs=theirs)
+    return {"title": row.title, "asked": row.asked, "settings": setting} | in_turn(sides, rounds)
 
 
 def table(report: Report) -> str:
-    lines = ["| | original | fastnn.dropin | faster by | after the last round |", "|---|---|---|---|---|"]
-    for row in report["rows"].values():
-        theirs, (low, high) = row["theirs"], row["theirs"]["ratios"]
-        lines.append(
-            f"| {row['title']} | {took(theirs['seconds'])} | **{took(row['ours']['seconds'])}** | "
-            f"{theirs['native_is_faster_by']:.1f}x ({low:.1f} .. {high:.1f}) | {row['disagreement']} |"
-        )
+    heads = {"theirs": "original", "ours": "fastnn.dropin", "disagreement": "after the last round"}
     words = f"Medians of {report['rounds']} runs each, taken in turn; a single sample's is of {SINGLES:,} calls."
-    return "\n".join([*lines, "", words, "", f"Hardware: {report['hardware']}."])
+    return pairs.table(report, heads, words)
 
 
 def main() -> None:
@@ -393,8 +363,7 @@ def main() -> None:
         except UnavailableError as reason:
             print(f"  left out: {reason}")
             continue
-        ratio, own = found["theirs"]["native_is_faster_by"], found["ours"]["seconds"]
-        print(f"  {took(own)}, {ratio:.2f} times as fast (asked: {row.asked:g}); {found['disagreement']}")
+        print(pairs.line(found, row.asked))
     print(roofline.hardware())
     if options.json:
         write_json(options.json, report)

@@ -49,6 +49,12 @@ def timing(taken: Sequence[float], native: Sequence[float] | None) -> Timing:
     return Timing(statistics.median(taken), min(taken), max(taken), times, spread)
 
 
+def ratio_words(row: Report) -> str:
+    """A Timing's ratio in a table."""
+    low, high = row["ratios"]
+    return f"{row['native_is_faster_by']:.1f}x ({low:.1f} .. {high:.1f})"
+
+
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.{1 if seconds >= 1e-3 else 3}f}"
 

@@ -1,0 +1,63 @@
+"""A program twice, as its original and with fastnn under it: both sides in turn, and the table of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+from contenders import seconds_alone
+from reports import Report, ratio_words, timing
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One program twice. ``disagreement`` says in words, after all rounds, how the results differ."""
+
+    ours: Callable[[], object]
+    theirs: Callable[[], object]
+    disagreement: Callable[[], str]
+    calls: int = 1  # of which a run consists
+
+
+def without_result(run: Callable[[], object]) -> Callable[[], None]:
+    def silent() -> None:
+        run()
+
+    return silent
+
+
+def in_turn(pair: Pair, rounds: int) -> Report:
+    """Seconds of a call of each side, round by round, and how the results differ."""
+    sides = {"ours": pair.ours, "theirs": pair.theirs}
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, run in sides.items():
+            taken[name].append(seconds_alone(without_result(run)) / pair.calls)
+    return {
+        "ours": asdict(timing(taken["ours"], None)),
+        "theirs": asdict(timing(taken["theirs"], taken["ours"])),
+        "disagreement": pair.disagreement(),
+    }
+
+
+def took(seconds: float) -> str:
+    if seconds >= 0.01:
+        return f"{seconds * 1e3:,.0f} ms"
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} \u00b5s"
+
+
+def line(row: Report, asked: float) -> str:
+    """What is printed of a row while the others are measured."""
+    faster = row["theirs"]["native_is_faster_by"]
+    return f"  {took(row['ours']['seconds'])}, {faster:.2f} times as fast (asked: {asked:g}); {row['disagreement']}"
+
+
+def table(report: Report, heads: Mapping[str, str], words: str) -> str:
+    """Rows of ``report``, under ``heads``: what theirs and ours are called, and their differences."""
+    titles = heads["theirs"], heads["ours"], "faster by", heads["disagreement"]
+    lines = [f"| | {' | '.join(titles)} |", "|---|---|---|---|---|"]
+    for row in report["rows"].values():
+        theirs, ours = row["theirs"], row["ours"]
+        cells = row["title"], took(theirs["seconds"]), f"**{took(ours['seconds'])}**", ratio_words(theirs)
+        lines.append(f"| {' | '.join(cells)} | {row['disagreement']} |")
+    return "\n".join([*lines, "", words, "", f"Hardware: {report['hardware']}."])
