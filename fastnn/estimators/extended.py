@@ -11,7 +11,6 @@ are validated on and callbacks called.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,8 +33,8 @@ from ..kernels import get_backend
 from ..kernels.records import HIDDEN_ACTIVATIONS
 from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray
 from ..nn.dropout import dropout_rates, parts
-from ..nn.progress import ProgressBar
 from ..nn.weighting import class_factors
+from ..progress import Bar, new_bar, ticker
 from .documented import with_entries, with_parameters_of
 from .mlp import ACTIVATIONS, CompiledMLP, Epochs, refusal
 
@@ -133,20 +132,18 @@ class Stopped(Exception):  # noqa: N818  # it is no error
 class WatchedEpochs(Epochs):
     """Epochs with dropout, and a bar that shows how far they are."""
 
-    bar: ProgressBar | None = None
+    bar: Bar | None = None
 
     def take(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         super().take(X, y)
         self.rates = dropout_rates(self.estimator.dropout, len(self.parameters.net.activations) - 1)
-        if self.estimator.progress and sys.stderr.isatty():
-            epochs = self.estimator._watch.epochs
-            self.bar = ProgressBar(1, epochs, epochs * len(self.starts))
+        if self.estimator.progress:
+            self.bar = new_bar(self.estimator._watch.epochs * len(self.starts), "batches")
 
     def run(self, state: FloatArray, data: Data, args: EpochArgs) -> EpochResult:
         estimator, net, vector, bar = self.estimator, self.parameters.net, self.parameters.vector, self.bar
         before = estimator.n_iter_ * len(self.starts)
-        if bar:
-            bar.label = f"Epoch {estimator.n_iter_ + 1}/{estimator._watch.epochs}"
+        label = f"Epoch {estimator.n_iter_ + 1}/{estimator._watch.epochs}"
         assert args.penalty_factors is not None
         assert args.penalties is not None
         loss, done = 0.0, 0
@@ -161,7 +158,7 @@ class WatchedEpochs(Epochs):
                 penalty_factors=args.penalty_factors[batches],
                 penalties=args.penalties[batches],
             )
-            tick = bar.ticker(before + done) if bar else None
+            tick = ticker(bar, before + done, label)
             result = get_backend().train_epoch(net, vector, state, part.data, args_of_part, tick)
             loss, done = loss + result.loss, done + result.batches
             if result.batches < count:
@@ -169,13 +166,13 @@ class WatchedEpochs(Epochs):
         if bar and estimator.verbose:
             bar.clear()  # for the line that is printed next
         elif bar:
-            bar.tick(before + done)
+            bar.update(before + done, label)
         return EpochResult(loss, 0, done)
 
     def give_back(self) -> None:
         super().give_back()
         if self.bar:
-            self.bar.clear()
+            self.bar.close()
 
 
 class ExtendedMLP(CompiledMLP):

@@ -15,6 +15,7 @@ from ..kernels import get_backend
 from ..kernels.paths import Explanation
 from ..kernels.records import METRIC_RECORDS, MetricName
 from ..kernels.spec import EUCLIDEAN, METRICS, IntArray
+from ..progress import check_progress, reported
 from . import codes as pruning
 from .codes import Pruning
 from .explain import explain_search
@@ -29,7 +30,7 @@ FLOAT32_END = 2.0**128 - 2.0**103  # the least number that float32 rounds to inf
 FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
-Progress = Callable[[int], None]  # called with the number of queries answered
+Progress = Callable[[int], object]  # called with the number of queries answered
 
 
 class Neighbors:
@@ -81,23 +82,24 @@ class Neighbors:
         return self
 
     @overload
-    def search(self, Q: ArrayLike, k: int = 5, *, progress: Progress | None = None) -> Found: ...
+    def search(self, Q: ArrayLike, k: int = 5, *, progress: Progress | bool | None = None) -> Found: ...
     @overload
-    def search(self, Q: ArrayLike, k: Sequence[int], *, progress: Progress | None = None) -> list[Found]: ...
+    def search(self, Q: ArrayLike, k: Sequence[int], *, progress: Progress | bool | None = None) -> list[Found]: ...
     def search(
-        self, Q: ArrayLike, k: int | Sequence[int] = 5, *, progress: Progress | None = None
+        self, Q: ArrayLike, k: int | Sequence[int] = 5, *, progress: Progress | bool | None = None
     ) -> Found | list[Found]:
         """Find the k nearest rows of each query in Q (q, d), nearest first.
 
         Returns distances (q, k), of X's dtype (float64 if X is uint8), and indices (q, k), int64. With a list of k's
         one search serves all, and the result is a list of such pairs. ``progress`` is called with the number of
-        queries answered so far.
+        queries answered so far; True shows a bar, where stderr is a terminal or a notebook's.
         """
         rows = self._fitted()
         check_progress(progress)
         ks = checks.counts("k", k, len(rows))
         queries = checks.points("Q", Q, like=rows)
-        distances, indices = self._search(queries, max(ks), progress=progress)
+        with reported(progress, len(queries), "queries") as report:
+            distances, indices = self._search(queries, max(ks), progress=report)
         found = [(distances[:, :count], indices[:, :count]) for count in ks]
         return found if isinstance(k, Iterable) else found[0]
 
@@ -150,11 +152,11 @@ class Neighbors:
 
     @overload
     def classify(
-        self, Q: ArrayLike, k: int = 5, weights: Weights = "uniform", *, progress: Progress | None = None
+        self, Q: ArrayLike, k: int = 5, weights: Weights = "uniform", *, progress: Progress | bool | None = None
     ) -> NDArray[Any]: ...
     @overload
     def classify(
-        self, Q: ArrayLike, k: Sequence[int], weights: Weights = "uniform", *, progress: Progress | None = None
+        self, Q: ArrayLike, k: Sequence[int], weights: Weights = "uniform", *, progress: Progress | bool | None = None
     ) -> list[NDArray[Any]]: ...
     def classify(
         self,
@@ -162,7 +164,7 @@ class Neighbors:
         k: int | Sequence[int] = 5,
         weights: Weights = "uniform",
         *,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> NDArray[Any] | list[NDArray[Any]]:
         """The class (q,) that most of the k nearest rows of each query have; of equal votes the lowest class.
 
@@ -202,6 +204,13 @@ class Neighbors:
         distances, indices = self.radius(Q, radius)
         counts = np.array([len(row) for row in indices], np.int64)
         return self._graph(np.concatenate([[], *distances]), np.concatenate([[], *indices]), counts, mode)
+
+    def __repr__(self) -> str:
+        if self.X is None:
+            return f"{type(self).__name__}({self.metric}, not fitted)"
+        rows, columns = self.X.shape
+        classes = "" if self.classes_ is None else f", {len(self.classes_):,} classes"
+        return f"{type(self).__name__}({self.metric}, {rows:,} rows of {columns:,} {self.X.dtype}{classes})"
 
     # How it works
 
@@ -300,9 +309,3 @@ class Neighbors:
         entries = np.ones(len(indices)) if mode == "connectivity" else distances
         starts = np.concatenate([[0], np.cumsum(counts)])
         return csr_matrix((entries, indices.astype(np.int64), starts), shape=(len(counts), len(self._fitted())))
-
-
-def check_progress(progress: object) -> None:
-    """Refuse before a search what could not be called after it."""
-    if progress is not None and not callable(progress):
-        checks.unsupported("progress", "a function of how many are done", progress)

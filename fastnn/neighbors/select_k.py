@@ -13,7 +13,8 @@ from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels.records import MetricName
 from ..kernels.spec import IntArray
-from .index import Neighbors, Progress, check_progress
+from ..progress import bar, check_progress, ticker
+from .index import Neighbors, Progress
 from .votes import Weights, check_weights
 
 
@@ -38,12 +39,13 @@ def cross_validate_k(
     *,
     metric: MetricName = "euclidean",
     weights: Weights = "uniform",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Scores:
     """Which k is best? Score every k of ``ks`` by cross-validation, with one search per fold.
 
     ``folds`` is a number of stratified folds, where each class's rows go to the folds in turn, or pairs of training and
-    test indices as scikit-learn's splitters yield. ``progress`` is called with the number of folds done.
+    test indices as scikit-learn's splitters yield. ``progress`` is called with the number of folds done; True shows a
+    bar, where stderr is a terminal or a notebook's.
     """
     rows = checks.points("X", X)
     labels = checks.labels("y", y, len(rows))
@@ -54,12 +56,15 @@ def cross_validate_k(
     counts = checks.counts("ks", ks, min(len(train) for train, _ in splits))
     check_progress(progress)
     check_weights(weights)
-    columns = []
-    for done, (train, test) in enumerate(splits):
-        predictions = Neighbors(metric).fit(rows[train], labels[train]).classify(rows[test], counts, weights)
-        columns.append([float(np.mean(prediction == labels[test])) for prediction in predictions])
-        if progress is not None:
-            progress(done + 1)
+    columns, answered = [], 0
+    with bar(sum(len(test) for _, test in splits), "queries", wanted=progress is True) as shown:
+        for done, (train, test) in enumerate(splits, 1):
+            index = Neighbors(metric).fit(rows[train], labels[train])
+            predictions = index.classify(rows[test], counts, weights, progress=ticker(shown, answered, ""))
+            columns.append([float(np.mean(prediction == labels[test])) for prediction in predictions])
+            answered += len(test)
+            if callable(progress):
+                progress(done)
     return Scores(tuple(counts), np.array(columns).T)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,11 +16,12 @@ from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers
 from ..kernels import get_backend
 from ..kernels.formulas import penalty
 from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from ..progress import bar as progress_bar
+from ..progress import ticker
 from .dropout import dropout_rates, parts, taken
 from .evaluate import evaluate
-from .history import History
+from .history import History, epoch_line
 from .optimizer import OptimizerState, decayed_rates
-from .progress import ProgressBar, epoch_line
 from .schedules import Schedule
 from .stopping import BestEpoch, EarlyStopping, checked_stopping
 from .weighting import row_weights
@@ -143,6 +143,16 @@ class Validation(NamedTuple):
     early_stopping: int | EarlyStopping | None
 
 
+def weighted_data(
+    model: Trainable, X: object, y: object, sample_weight: object, class_weight: object
+) -> tuple[Data, NDArray[Any]]:
+    """The rows to train on, with the factors of their losses, and the classes; see :meth:`fastnn.MLP.fit`."""
+    data, classes = model.check_training_data(X, y)
+    checks.nonempty("X", len(data.X))
+    weights = row_weights(sample_weight, class_weight, data.y, classes, model.params.dtype)
+    return data._replace(weights=weights), classes
+
+
 def fit(
     model: Model,
     X: ArrayLike,
@@ -153,10 +163,7 @@ def fit(
     state: OptimizerState | None = None,
 ) -> tuple[History, OptimizerState]:
     """See :meth:`fastnn.MLP.fit`. The optimizer goes on from ``state`` or, without, begins anew; returns its state."""
-    data, classes = model.check_training_data(X, y)
-    checks.nonempty("X", len(data.X))
-    weights = row_weights(options.sample_weight, options.class_weight, data.y, classes, model.params.dtype)
-    data = data._replace(weights=weights)
+    data, classes = weighted_data(model, X, y, options.sample_weight, options.class_weight)
     data, held_out = _held_out(model, data, classes, (X, y), validation)
     epochs = checks.integer("epochs", options.epochs, low=0)
     batch_size = min(checks.integer("batch_size", options.batch_size, low=1), len(data.X))
@@ -177,51 +184,52 @@ def fit(
     best = BestEpoch(stopping, params) if stopping else None
     orders = _orders(len(data.X), shuffle, model.rng)
     history = History()
-    for epoch in range(epochs):
-        rate = rule.learning_rate if schedule is None else schedule(epoch, rule.learning_rate)
-        rate = checks.number("the schedule's learning rate", rate, low=0)
-        batches = -(-len(data.X) // batch_size)
-        bar = ProgressBar(epoch + 1, epochs, batches) if verbose == 1 and sys.stderr.isatty() else None
-        start, done, loss, correct = time.perf_counter(), 0, 0.0, 0
-        first_rate = rate / (1 + decay * state.step)
-        try:
-            for part in parts(net, rates, data, next(orders), batch_size, model.rng):
-                count = -(-len(part.order) // batch_size)
-                update = rule._replace(learning_rate=rate, step=state.step)
-                rates_of_batches = decayed_rates(rate, decay, state.step, count)
-                args = EpochArgs(part.order, batch_size, update, part.masks, rates_of_batches)
-                result = run_epoch(net, params, state.arrays, part.data, args, bar.ticker(done) if bar else None)
-                loss, correct, done = loss + result.loss, correct + result.correct, done + count
-                state.step += count
-        except FastnnError as error:
-            if epoch == 0:
-                model.learn_classes(known)  # a first training that fails teaches none
-            if isinstance(error, DivergenceError):
-                raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
-            raise
-        finally:
-            if bar:
-                bar.clear()
-        history.seconds.append(time.perf_counter() - start)
-        history.learning_rate.append(first_rate)
-        history.loss.append(loss / len(data.X) + penalty(net, params, rule))
-        history.accuracy.append(correct / len(data.X) if model.is_classifier else math.nan)
-        if held_out:
-            val_loss, val_accuracy = evaluate(net, params, held_out.data, HELD_OUT_NAMES)
-            history.val_loss.append(val_loss + penalty(net, params, rule))
-            history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
-        if held_out and stopping and callable(stopping.monitor):
-            score = stopping.monitor(model, held_out.X, held_out.y)
-            history.val_score.append(checks.number("the monitor's score", score, low=-math.inf))
-        if verbose:
-            print(epoch_line(epoch, epochs, history, len(data.X)), flush=True)
-        if best and best.exhausted(history):
-            history.stopped = f"{best.rule.name} has not improved for {best.rule.patience} epochs"
-        for callback in callbacks:
-            if callback(model, history) is True:
-                history.stopped = history.stopped or "a callback asked for it"
-        if history.stopped:
-            break
+    batches = -(-len(data.X) // batch_size)
+    with progress_bar(epochs * batches, "batches", wanted=verbose == 1) as bar:
+        for epoch in range(epochs):
+            rate = rule.learning_rate if schedule is None else schedule(epoch, rule.learning_rate)
+            rate = checks.number("the schedule's learning rate", rate, low=0)
+            start, done, loss, correct = time.perf_counter(), 0, 0.0, 0
+            first_rate = rate / (1 + decay * state.step)
+            try:
+                for part in parts(net, rates, data, next(orders), batch_size, model.rng):
+                    count = -(-len(part.order) // batch_size)
+                    update = rule._replace(learning_rate=rate, step=state.step)
+                    rates_of_batches = decayed_rates(rate, decay, state.step, count)
+                    args = EpochArgs(part.order, batch_size, update, part.masks, rates_of_batches)
+                    tick = ticker(bar, epoch * batches + done, f"Epoch {epoch + 1}/{epochs}")
+                    result = run_epoch(net, params, state.arrays, part.data, args, tick)
+                    loss, correct, done = loss + result.loss, correct + result.correct, done + count
+                    state.step += count
+            except FastnnError as error:
+                if epoch == 0:
+                    model.learn_classes(known)  # a first training that fails teaches none
+                if isinstance(error, DivergenceError):
+                    raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+                raise
+            finally:
+                if bar:
+                    bar.clear()
+            history.seconds.append(time.perf_counter() - start)
+            history.learning_rate.append(first_rate)
+            history.loss.append(loss / len(data.X) + penalty(net, params, rule))
+            history.accuracy.append(correct / len(data.X) if model.is_classifier else math.nan)
+            if held_out:
+                val_loss, val_accuracy = evaluate(net, params, held_out.data, HELD_OUT_NAMES)
+                history.val_loss.append(val_loss + penalty(net, params, rule))
+                history.val_accuracy.append(val_accuracy if model.is_classifier else math.nan)
+            if held_out and stopping and callable(stopping.monitor):
+                score = stopping.monitor(model, held_out.X, held_out.y)
+                history.val_score.append(checks.number("the monitor's score", score, low=-math.inf))
+            if verbose:
+                print(epoch_line(epoch, epochs, history, len(data.X)), flush=True)
+            if best and best.exhausted(history):
+                history.stopped = f"{best.rule.name} has not improved for {best.rule.patience} epochs"
+            for callback in callbacks:
+                if callback(model, history) is True:
+                    history.stopped = history.stopped or "a callback asked for it"
+            if history.stopped:
+                break
     if best:
         best.restore()
     return history, state

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
+from .display import curves
 
-@dataclass
+
+@dataclass(repr=False)
 class History:
     """What ``fit`` measured, one entry an epoch in every list.
 
@@ -23,6 +26,45 @@ class History:
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stopped: str = ""  # why training ended before its last epoch; empty if it did not
+    kept_epoch: int | None = None  # from 0: the best by the figure that early stopping watches; None without it
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch, from 0, that early stopping found best; without it that of the least ``val_loss``, if any."""
+        if self.kept_epoch is not None or not self.val_loss:
+            return self.kept_epoch
+        return min(range(len(self.val_loss)), key=self.val_loss.__getitem__)
+
+    def figures(self, epoch: int = -1) -> list[str]:
+        """What an epoch measured, "loss 0.1234" and so on."""
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        found = ((name, getattr(self, name)) for name in names)
+        return [f"{name} {values[epoch]:.4f}" for name, values in found if values and not math.isnan(values[epoch])]
+
+    def __repr__(self) -> str:
+        if not self:
+            return "History(no epochs)"
+        parts = [_epochs(len(self)), *self.figures()]
+        if self.best_epoch is not None:
+            parts.append(f"best epoch {self.best_epoch + 1}")
+        return f"History({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """The figures of the last epoch and small curves, for notebooks."""
+        shown = [("loss", self.loss, self.val_loss)]
+        if self.accuracy and not all(map(math.isnan, self.accuracy)):
+            shown.append(("accuracy", self.accuracy, self.val_accuracy))
+        return curves(repr(self), self.stopped, shown, self.best_epoch)
+
+
+def epoch_line(epoch: int, epochs: int, history: History, samples: int) -> str:
+    """The figures of the last epoch of ``history``, the ``epoch``-th from 0, over so many samples."""
+    seconds = max(history.seconds[-1], 1e-9)
+    return "  ".join([f"Epoch {epoch + 1}/{epochs}", *history.figures(), f"{samples / seconds:,.0f} samples/s"])
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"

@@ -19,6 +19,7 @@ from ..kernels.formulas import target_rows
 from ..kernels.params import OwnsParameters, Parameters
 from ..kernels.records import ACTIVATION_RECORDS, ActivationName, LossName, OptimizerName
 from ..kernels.spec import Data, FloatArray, Net, one_layer
+from . import display
 from . import fit as training
 from .evaluate import evaluate
 from .history import History
@@ -533,8 +534,36 @@ class MLP(OwnsParameters):
         )
         model_io.write(path, saved)
 
+    def summary(self, width: int | None = None) -> None:
+        """Print a table of the layers: activation, shape of the weights, parameters; as wide as the terminal at most.
+
+        ``width`` are characters instead. Parameters are those of ``weights`` and ``biases``, without padding.
+        """
+        width = None if width is None else checks.integer("width", width, low=1)
+        counts = self._parameter_counts()
+        rows = [("Layer", "Activation", "Weights", "Biases", "Parameters")]
+        shapes = zip(self.weights, self.net.biases >= 0, self.activations, counts, strict=True)
+        for layer, (weights, is_biased, activation, count) in enumerate(shapes, 1):
+            inputs, outputs = weights.shape
+            biases = str(outputs) if is_biased else "none"
+            rows.append((str(layer), activation, f"{inputs} x {outputs}", biases, f"{count:,}"))
+        size = sum(counts) * self.dtype.itemsize
+        total = f"{sum(counts):,} parameters, {size / 1024:,.1f} KiB of {self.dtype}"
+        print(display.table(f"{display.dashed(self.sizes)}, {self.loss}", rows, total, width))
+
+    def _parameter_counts(self) -> list[int]:
+        """Weights and biases of each layer."""
+        pairs = zip(self.weights, self.net.biases >= 0, strict=True)
+        return [weights.size + weights.shape[1] * bool(is_biased) for weights, is_biased in pairs]
+
     def __repr__(self) -> str:
-        return f"MLP({list(self.sizes)}, activations={list(self.activations)}, loss={self.loss!r}, dtype={self.dtype})"
+        kind = f"{display.dashed(self.sizes)} {display.once(self.activations)}"
+        return f"{type(self).__name__}({kind}, {self.loss}, {self.dtype}, {sum(self._parameter_counts()):,} parameters)"
+
+    def _repr_html_(self) -> str:
+        """A diagram of the layers, for notebooks."""
+        classes = map(str, self.classes_.tolist()) if self.has_classes and not checks.is_range(self.classes_) else ()
+        return display.diagram(repr(self), self.sizes, self.activations, self._parameter_counts(), list(classes))
 
 
 def load(path: str | os.PathLike[str]) -> MLP:

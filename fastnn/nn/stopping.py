@@ -56,6 +56,7 @@ class BestEpoch:
         if figure < self.best - self.rule.min_delta:
             self.best, self.waited = figure, 0
             self.best_params[:] = self.params
+            history.kept_epoch = len(history) - 1
         else:
             self.waited += 1
         return self.waited >= self.rule.patience

@@ -412,7 +412,7 @@ def test_what_is_of_use_after_a_search_is_refused_before_it(monkeypatch):
         call(progress=None)
         with monkeypatch.context() as patch:
             patch.setattr("fastnn.neighbors.index.get_backend", None)  # what a search would call
-            message = "progress: expected a function of how many are done, found int"
+            message = "progress: expected a function of how many are done, True or False, found int"
             refused(InvalidTypeError, message, call, progress=1)
     monkeypatch.setattr("fastnn.neighbors.index.get_backend", None)
     refused(InvalidArgumentError, "weights: expected one of ", index.classify, ROWS, 2, "closest")
