@@ -39,7 +39,7 @@ class Workload:
     data: str = "pixels"  # a key of DATA
     rows: int = 60_000
 
-    def model(self) -> fastnn.MLP:
+    def model(self, seed: int = 1) -> fastnn.MLP:
         """A new network. Contenders begin with its weights and draw their orders from its ``rng``, as ``fit`` does."""
         return fastnn.MLP(
             self.sizes,
@@ -48,7 +48,7 @@ class Workload:
             init=self.init,
             bias=self.bias,
             dtype=self.dtype,
-            seed=1,
+            seed=seed,
         )
 
     def initial(self) -> Parameters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any, Literal
 
 import numpy as np
@@ -19,11 +19,12 @@ from ..kernels.formulas import target_rows
 from ..kernels.params import OwnsParameters, Parameters
 from ..kernels.records import ACTIVATION_RECORDS, ActivationName, LossName, OptimizerName
 from ..kernels.spec import Data, FloatArray, Net, one_layer
-from . import display
+from . import display, lr_finder
 from . import fit as training
 from .evaluate import evaluate
 from .history import History
 from .initializers import INITIALIZERS, InitializerName
+from .lr_finder import RangeTest
 from .optimizer import OptimizerState, optimizer_rule
 from .schedules import Schedule
 from .steps import Training
@@ -422,6 +423,67 @@ class MLP(OwnsParameters):
         nothing = training.Validation(None, 0.0, None)
         self._optimizer_state = training.fit(self, X, y, rule, options, nothing, state)[1]
         return self
+
+    def lr_find(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        batch_size: int = 32,
+        optimizer: OptimizerName = "sgd",
+        momentum: float | None = None,
+        nesterov: bool = False,
+        l2: float | Sequence[float] = 0.0,
+        l1: float | Sequence[float] = 0.0,
+        weight_decay: float | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        sample_weight: ArrayLike | None = None,
+        lowest: float = lr_finder.LOWEST,
+        highest: float = lr_finder.HIGHEST,
+        steps: int = lr_finder.STEPS,
+    ) -> RangeTest:
+        """Which learning rate? Train a copy of the model for a moment at ever greater rates, and look at the loss.
+
+        X, y and the arguments that ``fit`` has too are those of the training to come. The rates go from ``lowest`` to
+        ``highest`` in ``steps``, by one factor from each batch to the next, and the test ends where the loss diverges.
+        The model stays as it is, its random stream and the state of its optimizer included, and equal models with
+        equal data find the same. See :mod:`fastnn.nn.lr_finder` for the rule of the suggestion and its sources.
+
+            rate = model.lr_find(X, y, optimizer="adam").suggestion
+            model.fit(X, y, optimizer="adam", learning_rate=rate)
+
+        Raises what ``fit`` raises for the same arguments.
+        """
+        rule = optimizer_rule(
+            optimizer,
+            None,
+            momentum,
+            nesterov,
+            l1=l1,
+            l2=l2,
+            layers=len(self.activations),
+            weight_decay=weight_decay,
+            clip_value=clip_value,
+            clip_norm=clip_norm,
+        )
+        twin = copy(self)
+        twin.rng = deepcopy(self.rng)
+        return lr_finder.range_test(
+            twin,
+            X,
+            y,
+            rule,
+            batch_size=batch_size,
+            dropout=dropout,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            lowest=lowest,
+            highest=highest,
+            steps=steps,
+        )
 
     def _check_classes(self, classes: ArrayLike) -> None:
         """Learn the labels (classes,) that there will be, unless they are known, and then they must be the same."""

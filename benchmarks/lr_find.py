@@ -1,0 +1,107 @@
+"""Does the rate that lr_find suggests do as well as the best of twelve? On the workloads of workloads.py, on MNIST.
+
+    python benchmarks/lr_find.py                   # workloads A to F, three seeds, print
+    python benchmarks/lr_find.py --only A D        # some workloads
+    python benchmarks/lr_find.py --write           # and rewrite results_lr_find.json and its table
+
+For each seed a network is trained for a fixed number of epochs at each rate of a grid of twelve, two to a decade, and
+at the suggestion, always from the same initial weights in the same batches. The share is the test accuracy at the
+suggestion by the best of the grid's, which the test images tell themselves: the comparison favours the grid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from reports import HERE, TABLES, Report, arguments, begin, write_between, write_json
+from workloads import Data, Workload, chosen, load
+
+import fastnn
+
+RESULTS = HERE / "results_lr_find.json"
+START, END = "<!-- lr_find table: written by benchmarks/lr_find.py -->", "<!-- end of the lr_find table -->"
+EPOCHS = {"A-f32": 5, "A-gaussian": 5, "B-f32": 2, "C": 5, "D": 3, "E": 3, "F-f32": 60}
+# Twelve rates, two to a decade: around the usual ones of each optimizer.
+GRIDS = {"sgd": 10 ** np.arange(-4, 1.6, 0.5), "adam": 10 ** np.arange(-5.5, 0.1, 0.5)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one workload, by seed."""
+
+    epochs: int
+    suggestions: list[float]
+    accuracies: list[float]
+    best: list[float]  # of the grid
+    best_rates: list[float]
+    seconds: list[float]  # of lr_find
+
+    @property
+    def shares(self) -> list[float]:
+        return [reached / best for reached, best in zip(self.accuracies, self.best, strict=True)]
+
+    def cells(self, work: Workload) -> str:
+        def span(values: list[float], form: str) -> str:
+            low, high = (format(value, form) for value in (min(values), max(values)))
+            return low if low == high else f"{low} .. {high}"
+
+        cells = [f"{work.name}: {work.title}", str(self.epochs), span(self.best_rates, ".2g"), span(self.best, ".2%")]
+        cells += [span(self.suggestions, ".2g"), span(self.accuracies, ".2%"), f"**{min(self.shares):.1%}**"]
+        return f"| {' | '.join([*cells, f'{np.median(self.seconds):.2f} s'])} |"
+
+
+def accuracy(work: Workload, data: Data, seed: int, rate: float) -> float:
+    """On the test images, after training at this rate; of one that diverges, with the last finite weights."""
+    model = work.model(seed)
+    settings = {"batch_size": work.batch_size, "optimizer": work.optimizer, "shuffle": work.shuffle}
+    with contextlib.suppress(fastnn.DivergenceError):
+        model.fit(data.X, data.y, epochs=EPOCHS[work.name], learning_rate=rate, **settings)
+    return float(np.mean(model.forward(data.X_test).argmax(axis=1) == data.labels_test))
+
+
+def measure(work: Workload, seeds: range) -> Result:
+    data = load(work.data, work.dtype, work.rows)
+    result = Result(EPOCHS[work.name], [], [], [], [], [])
+    for seed in seeds:
+        start = time.perf_counter()
+        found = work.model(seed).lr_find(data.X, data.y, batch_size=work.batch_size, optimizer=work.optimizer)
+        result.seconds.append(time.perf_counter() - start)
+        assert found.suggestion is not None
+        reached = [accuracy(work, data, seed, float(rate)) for rate in GRIDS[work.optimizer]]
+        result.suggestions.append(found.suggestion)
+        result.accuracies.append(accuracy(work, data, seed, found.suggestion))
+        result.best.append(max(reached))
+        result.best_rates.append(float(GRIDS[work.optimizer][int(np.argmax(reached))]))
+        grid = " ".join(f"{share:.3f}" for share in reached)
+        print(
+            f"  {work.name} seed {seed}: {found.suggestion:.2g} -> {result.accuracies[-1]:.4f}, {result.shares[-1]:.1%}"
+            f" of {result.best[-1]:.4f} at {result.best_rates[-1]:.2g}; {result.seconds[-1]:.2f} s; grid {grid}",
+            flush=True,
+        )
+    return result
+
+
+def main() -> None:
+    parser = arguments(__doc__, "workloads, such as A or A-f32", "results_lr_find.json and its table")
+    parser.set_defaults(rounds=3)
+    options = parser.parse_args()
+    report: Report = begin()
+    works = [work for work in chosen(options.only) if work.name in EPOCHS]
+    results = {work.name: measure(work, range(1, options.rounds + 1)) for work in works}
+    worst = {name: min(result.shares) for name, result in results.items()}
+    print("worst shares:", ", ".join(f"{name} {share:.1%}" for name, share in worst.items()))
+    report["workloads"] = {name: vars(result) for name, result in results.items()}
+    if options.json:
+        write_json(options.json, report)
+    if options.write:
+        write_json(RESULTS, report)
+        head = "| | epochs | best of 12 rates | its accuracy | suggestion | its accuracy | worst share | lr_find |"
+        table = [head, "|---|---|---|---|---|---|---|---|", *(results[work.name].cells(work) for work in works)]
+        write_between(TABLES, START, END, "\n".join([*table, "", f"{options.rounds} seeds; {report['hardware']}."]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Which learning rate? The range test of Smith (2017), https://arxiv.org/abs/1506.01186, with exponential rates."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checks
+from ..errors import InvalidArgumentError, callers_depth
+from ..kernels import get_backend
+from ..kernels.formulas import penalty
+from ..kernels.spec import EpochArgs, IntArray, Rule
+from .dropout import dropout_rates, parts, taken
+from .fit import Trainable, weighted_data
+from .optimizer import OptimizerState
+
+LOWEST, HIGHEST = 1e-6, 100.0  # rates
+STEPS = 100
+STEP_ROWS = 2000  # on which each step trains at least, and at most where batches are larger
+BLUR = 2.0  # steps, the standard deviation of what losses are smoothed by
+SAFETY = 4.0  # by which the rate of the least loss is divided; benchmarks/lr_find.py compares it with a grid
+LEAST_FALL = 0.02  # of the first loss
+DIVERGED = 4.0  # times the least loss so far: that of a step at which the test ends
+
+
+@dataclass(frozen=True, eq=False)
+class RangeTest:
+    """What a range test found.
+
+    Attributes
+    ----------
+    rates : (steps,) ascending: of each step the middle one.
+    losses : (steps,) the mean loss over a step's samples, each measured before its batch's update, with the penalties.
+    smoothed : (steps,) the same, averaged over neighbouring steps.
+    suggestion : a rate to train with; None where no rate lowers the loss.
+    diverged : whether the test ended before the highest rate, as the loss diverged.
+    """
+
+    rates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    smoothed: NDArray[np.float64]
+    suggestion: float | None
+    diverged: bool
+
+    def __len__(self) -> int:
+        return len(self.rates)
+
+    def __repr__(self) -> str:
+        found = "no suggestion" if self.suggestion is None else f"suggestion {self.suggestion:.2g}"
+        end = ", diverged" if self.diverged else ""
+        return f"RangeTest({len(self)} rates from {self.rates[0]:.2g} to {self.rates[-1]:.2g}{end}, {found})"
+
+
+def range_test(
+    model: Trainable,
+    X: object,
+    y: object,
+    rule: Rule,
+    *,
+    batch_size: object,
+    dropout: object,
+    class_weight: Any,
+    sample_weight: Any,
+    lowest: object,
+    highest: object,
+    steps: object,
+) -> RangeTest:
+    data = weighted_data(model, X, y, sample_weight, class_weight)[0]
+    batch_size = min(checks.integer("batch_size", batch_size, low=1), len(data.X), STEP_ROWS)
+    dropped = dropout_rates(dropout, len(model.net.activations) - 1)
+    low = checks.number("lowest", lowest, low=0, exclusive=True)
+    high = checks.number("highest", highest, low=low, exclusive=True)
+    count = checks.integer("steps", steps, low=2)
+    batches = -(-STEP_ROWS // batch_size)
+    rates = np.geomspace(low, high, count * batches).reshape(count, batches)
+    net, params = model.net, model.params
+    state, losses = OptimizerState(rule, params), []
+    for step, rows in zip(range(count), _orders(len(data.X), batches * batch_size, model.rng), strict=False):
+        loss, done = 0.0, 0
+        for part in parts(net, dropped, taken(data, rows), np.arange(len(rows)), batch_size, model.rng):
+            some = -(-len(part.order) // batch_size)
+            update = rule._replace(step=state.step)
+            args = EpochArgs(part.order, batch_size, update, part.masks, rates[step, done : done + some])
+            result = get_backend().train_epoch(net, params, state.arrays, part.data, args)
+            loss, done = loss + result.loss, done + some
+            state.step += some
+            if result.batches < some:
+                loss = math.inf
+                break
+        loss = loss / len(rows) + penalty(net, params, rule)
+        if not math.isfinite(loss):
+            break
+        losses.append(loss)
+        if loss > DIVERGED * min(losses):
+            break
+    if not losses:
+        checks.blame_nonfinite("X", data.X)
+        checks.blame_nonfinite("y", data.y)
+        raise InvalidArgumentError("lowest", "a rate at which the loss is finite", low)
+    found = np.array(losses)
+    middles = np.sqrt(rates[:, 0] * rates[:, -1])[: len(found)]
+    even = smoothed(found)
+    suggestion = suggested(middles, even)
+    if suggestion is None:
+        warnings.warn(
+            f"no rate from {middles[0]:.2g} to {middles[-1]:.2g} lowers the loss of {found[0]:.4g}",
+            stacklevel=callers_depth(),
+        )
+    return RangeTest(middles, found, even, suggestion, len(found) < count)
+
+
+def smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means over neighbours, weighted by a normal distribution: no lag, unlike a running mean's."""
+    steps = np.arange(len(losses))
+    weights = np.exp(-(((steps[:, np.newaxis] - steps) / BLUR) ** 2) / 2)
+    return weights @ losses / weights.sum(axis=1)
+
+
+def suggested(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float | None:
+    """The rate with the least smoothed loss, divided by SAFETY; None where that is not below the first loss."""
+    best = int(np.argmin(losses))
+    return float(rates[best]) / SAFETY if losses[best] < (1 - LEAST_FALL) * losses[0] else None
+
+
+def _orders(count: int, wanted: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """So many rows at a time, of one shuffled order after the other."""
+    left = np.empty(0, np.int64)
+    while True:
+        while len(left) < wanted:
+            left = np.concatenate([left, rng.permutation(count)])
+        yield left[:wanted]
+        left = left[wanted:]
