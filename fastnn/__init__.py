@@ -16,6 +16,7 @@ _HOMES = {
     "Neighbors": "neighbors",
     "cross_validate_k": "neighbors",
     "explain": "nn.explain",
+    "sweep": "nn.sweep",
     "EarlyStopping": "nn.stopping",
     "History": "nn.history",
     "get_backend": "kernels",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .nn.mlp import MLP as MLP
     from .nn.mlp import load as load
     from .nn.stopping import EarlyStopping as EarlyStopping
+    from .nn.sweep import sweep as sweep
 
 
 def __getattr__(name: str) -> Any:

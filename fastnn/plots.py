@@ -1,11 +1,26 @@
-"""Pictures of a training run, of what a model confuses, and of its layers. Only this module imports matplotlib."""
+"""Pictures of trainings, models and searches. Only this module imports matplotlib.
+
+Each function takes a fitted model, a history or a result, draws on the matplotlib Axes ``ax``, or without it on a new
+figure, and returns the Axes. Nothing is shown or written by itself: ``plt.show()`` and ``ax.figure.savefig`` do that,
+and :func:`save`, which leaves a whole file or none. Colours are Okabe and Ito's and matplotlib's viridis, which
+colour-blind readers tell apart; ink and paper are those of the style in use, be it light or dark.
+
+What is a scikit-learn display is drawn by it: confusion matrices, decision boundaries, and scores against a parameter.
+These need scikit-learn, which the extra ``plot`` brings.
+
+A ``model`` is an :class:`~fastnn.MLP`, :class:`~fastnn.Neighbors`, any estimator with ``predict``, a model of Keras'
+drop-in, or a function of rows.
+"""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import io
+import math
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,85 +28,351 @@ from numpy.typing import ArrayLike, NDArray
 from . import checks
 from .errors import FastnnError, InvalidArgumentError
 from .io.atomic import StrPath, check_destination, check_path, write_atomically
+from .metrics import confusion_matrix
+from .nn.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .nn.history import History
+    from .neighbors import Scores
+    from .nn.lr_finder import RangeTest
+    from .nn.sweep import Sweep
 
-TRAINING_COLOUR, HELD_OUT_COLOUR = "#1f6fb4", "#d1600a"  # told apart by colour-blind readers too
+Model = Any  # see above
+
+# Okabe & Ito (2008), those of their colours that are read on white and on black alike.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+CLASS_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE)
+CLASS_MARKERS = "os^DvP"
 DOTS_PER_INCH = 150
+WIDTH, HEIGHT = 4.6, 3.4  # inches of a panel
 LETTER, LINE, ARROW = 0.085, 0.32, 0.4  # inches: the width of a character, a line of a box, the way between boxes
 LONG_RUN = 40  # epochs from which on single ones are not marked
+GRID = 200  # points along each axis at which a model is asked for its boundary
+MANY_VALUES = 20  # different real predictions from which on they are no classes
+STRONG = 0.995  # share of the weights that are not of the strongest colour
+BACK_HIGH, BACK_LOW = 0.99, 0.01  # targets of a backquery, for the class and for the others, as Rashid takes them
 
 
-def check_plot(path: StrPath) -> None:
-    """Raise FastnnError if matplotlib is missing or cannot write such a file, so that it is known beforehand."""
-    figure = _new_figure(1, 1)
+# Files
+
+
+def check_plot(path: StrPath, *, displays: bool = False) -> None:
+    """Raise FastnnError if such a file cannot be written or a library is missing, so that it is known beforehand.
+
+    ``displays`` : whether the picture is one that scikit-learn draws.
+    """
+    figure = _figure(1, 1)
+    if displays:
+        _sklearn("metrics")
     check_destination(path)
     _file_type(path, figure)
 
 
-def plot_history(history: History, path: StrPath, *, held_out: str = "validation", title: str = "") -> None:
-    """Draw loss and accuracy over the epochs into a picture file, PNG or whatever else matplotlib writes.
+def panels(count: int = 1) -> list[Axes]:
+    """So many Axes side by side on a figure that is no window's and that pyplot does not know, to draw on and save."""
+    return list(_figure(WIDTH * count, HEIGHT).subplots(1, count, squeeze=False)[0])
 
-    ``held_out`` is what the validation figures are called. Accuracy is left out for a regressor. Raises FastnnError
-    if there is no epoch to draw, matplotlib is missing or the file cannot be written.
+
+def save(ax: Axes, path: StrPath, *, dots_per_inch: int = DOTS_PER_INCH) -> None:
+    """Write the figure of an Axes to a picture file, PNG or whatever else matplotlib writes.
+
+    It replaces what was there only once the new file is safely on disk. Raises FastnnError if it cannot be written.
     """
-    checks.nonempty("history", len(history))
-    with_accuracy = not np.isnan(history.accuracy).all()
-    panels = [("Loss", history.loss, history.val_loss, 1.0)]
-    if with_accuracy:
-        panels.append(("Accuracy (%)", history.accuracy, history.val_accuracy, 100.0))
-    figure = _new_figure(4.6 * len(panels), 3.6)
-    for axes, (label, training, other, factor) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-    ):
-        _draw_curve(axes, np.multiply(training, factor), "training (mean of the epoch)", TRAINING_COLOUR)
-        if other:
-            _draw_curve(axes, np.multiply(other, factor), held_out, HELD_OUT_COLOUR)
-            axes.legend(frameon=False)
-        axes.set_xlabel("Epoch")
-        axes.set_ylabel(label)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    if title:
-        figure.suptitle(title, fontsize="medium")
-    _write(figure, path)
+    _write(_root(_checked_axes(ax)), path, dots_per_inch)
 
 
-def plot_confusion(counts: ArrayLike, path: StrPath, *, classes: Sequence[str] | None = None, title: str = "") -> None:
-    """Draw a confusion matrix into a picture file: ``counts`` (n, n), row the true class, column the predicted one.
+# Pictures
 
-    Colour shows each class's mistakes alone, lest the many correct ones on the diagonal outshine them. Raises
-    FastnnError for counts of another shape, or as :func:`plot_history`.
+
+def plot_history(
+    history: Any,
+    *,
+    ax: Axes | None = None,
+    figure: Literal["loss", "accuracy"] | None = None,
+    held_out: str = "validation",
+) -> Axes:
+    """Loss or accuracy over the epochs of a training, with the best epoch marked.
+
+    ``history`` is what ``fit`` returned, of :class:`~fastnn.MLP` or of Keras' drop-in, or a fitted MLPClassifier or
+    MLPRegressor of scikit-learn or its drop-in. ``held_out`` is what the validation figures are called. The best epoch
+    is that of early stopping, or else that of the least validation loss.
+
+    Without ``ax`` and ``figure`` a new figure has both the loss and, of a classifier, the accuracy beside it; returned
+    is the Axes of the loss. Raises FastnnError if there is no epoch to draw, or no such figure.
     """
-    matrix = checks.numeric_array("counts", counts)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
-        raise InvalidArgumentError("counts", "shape (classes, classes)", f"shape {matrix.shape}")
-    names = [str(i) for i in range(len(matrix))] if classes is None else list(classes)
+    found = _history(history)
+    checks.nonempty("history", len(found))
+    if figure is not None:
+        checks.choice("figure", figure, ("loss", "accuracy"))
+    has_accuracy = not all(map(math.isnan, found.accuracy or found.val_accuracy))
+    if figure == "accuracy" and not has_accuracy:
+        raise InvalidArgumentError("figure", "'loss', as there is no accuracy", "'accuracy'")
+    if ax is None and figure is None and has_accuracy:
+        left, right = _new_axes(2)
+        _draw_figure(right, found, "accuracy", held_out, has_legend=False)
+        return _draw_figure(left, found, "loss", held_out)
+    return _draw_figure(_axes(ax), found, figure or "loss", held_out)
+
+
+def _draw_figure(ax: Axes, history: History, figure: str, held_out: str, *, has_legend: bool = True) -> Axes:
+    training, other = getattr(history, figure), getattr(history, f"val_{figure}")
+    factor = 100.0 if figure == "accuracy" else 1.0
+    count = max(len(training), len(other))
+    dots: dict[str, Any] = {"marker": "o", "markersize": 3} if count < LONG_RUN else {}
+    lines = ((training, "training", BLUE, "-"), (other, held_out, VERMILION, "--"))
+    for values, label, colour, dashes in lines:
+        if len(values):
+            ax.plot(range(1, len(values) + 1), np.multiply(values, factor), dashes, color=colour, label=label, **dots)
+    best = history.best_epoch
+    if best is not None:
+        ax.axvline(best + 1, color=GREEN, linestyle=":", label=f"best epoch: {best + 1}", zorder=1)
+        value = (other or training)[best] * factor
+        ax.plot([best + 1], [value], "o", markersize=9, markerfacecolor="none", markeredgecolor=GREEN)
+    ax.set(xlabel="Epoch", ylabel="Accuracy (%)" if figure == "accuracy" else "Loss")
+    ax.locator_params(axis="x", integer=True)
+    if has_legend and (len(other) or best is not None):
+        _legend(ax)
+    return _tidy(ax)
+
+
+def plot_confusion(
+    model: Model,
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    *,
+    ax: Axes | None = None,
+    classes: Sequence[object] | None = None,
+) -> Axes:
+    """What a classifier takes for what: rows are the true classes of y (n,), columns what it says of X (n, inputs).
+
+    In place of a model, X and y there may be counts (classes, classes) alone. ``classes`` are their names. Colour shows
+    the mistakes alone, lest the many right answers on the diagonal outshine them. Drawn by scikit-learn's
+    ConfusionMatrixDisplay. Raises FastnnError for counts of another shape, and without scikit-learn.
+    """
+    if X is None or y is None:
+        matrix = checks.numeric_array("counts", model)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
+            raise InvalidArgumentError("counts", "shape (classes, classes)", f"shape {matrix.shape}")
+        names = [str(i) for i in range(len(matrix))] if classes is None else list(map(str, classes))
+    else:
+        truth = _labels(y)
+        said = _predicted(model, X, truth)
+        occurring = np.unique(np.concatenate([truth, said]))
+        matrix = confusion_matrix(truth, said, labels=occurring)
+        names = list(map(str, occurring.tolist() if classes is None else classes))
     if len(names) != len(matrix):
         raise InvalidArgumentError("classes", f"{len(matrix)} names", len(names))
+    display = _sklearn("metrics").ConfusionMatrixDisplay(matrix, display_labels=names)
+    ax = _axes(ax, HEIGHT * 1.15, HEIGHT)
+    size = _fitting(ax, len(names), 1 + max(len(f"{count:g}") for count in matrix.flat), 9)
+    many = {"xticks_rotation": "vertical"} if max(map(len, names)) > 3 else {}
+    display.plot(ax=ax, cmap="Oranges", colorbar=False, values_format="g", text_kw={"fontsize": size}, **many)
     mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-    figure = _new_figure(5.6, 5.2)
-    axes = figure.subplots()
-    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, mistakes.max() * 1.3))
-    for row, column in np.ndindex(matrix.shape):
-        if matrix[row, column]:
-            weight, colour = ("bold", TRAINING_COLOUR) if row == column else ("normal", "black")
-            text = f"{matrix[row, column]:g}"
-            axes.text(column, row, text, ha="center", va="center", fontsize="small", weight=weight, color=colour)
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
-    axes.tick_params(length=0)
-    axes.set_xlabel("Predicted")
-    axes.set_ylabel("True")
-    axes.spines[:].set_visible(False)
-    if title:
-        axes.set_title(title, fontsize="medium")
-    _write(figure, path)
+    display.im_.set_data(mistakes)
+    display.im_.set_clim(0, max(1, mistakes.max() * 1.3))
+    for (row, column), text in np.ndenumerate(display.text_):
+        is_right = row == column
+        text.set(color=BLUE if is_right else "black", weight="bold" if is_right else "normal")
+        if not matrix[row, column]:
+            text.set_text("")
+    ax.set(xlabel="Predicted", ylabel="True")
+    ax.tick_params(length=0, labelsize=max(size, 7))
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_mistakes(
+    model: Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    ax: Axes | None = None,
+    count: int = 24,
+    shape: tuple[int, int] | None = None,
+) -> Axes:
+    """The rows X (n, pixels) of which a classifier says something else than y (n,), and what it says.
+
+    Of a model that tells probabilities these are the ``count`` of which it is surest, surest first; else the first.
+    ``shape`` is that of an image, by default square. Raises FastnnError if there are no mistakes.
+    """
+    rows = checks.numeric_array("X", X)
+    truth = _labels(y)
+    checks.integer("count", count, low=1)
+    said = _predicted(model, X, truth)
+    wrong = np.flatnonzero(said != truth)
+    if not len(wrong):
+        raise InvalidArgumentError("model", "one that makes mistakes", f"none in {len(truth):,} rows")
+    sureness = _sureness(model, rows[wrong])
+    total = len(wrong)
+    if sureness is not None:
+        wrong = wrong[np.argsort(-sureness, kind="stable")]
+    wrong = wrong[:count]
+    captions = [f"{said[row]} not {truth[row]}" for row in wrong]
+    ax = _axes(ax)
+    _draw_images(ax, _images("X", rows[wrong], shape), captions, "gray_r")
+    ax.set_title(f"{total:,} of {len(truth):,} wrong: what was said, and not", fontsize="medium")
+    return ax
+
+
+def plot_weights(
+    model: Model, *, ax: Axes | None = None, count: int = 40, shape: tuple[int, int] | None = None
+) -> Axes:
+    """The weights from the inputs to each of the first ``count`` neurons of the first layer, as images.
+
+    ``model`` is an :class:`~fastnn.MLP`, one of Keras' or Rashid's drop-in, or a multilayer perceptron of scikit-learn.
+    ``shape`` is that of an image, by default square; inputs that are no square become one picture, a line for each
+    neuron. Purple draws an output up, orange down, and pale is zero.
+    """
+    checks.integer("count", count, low=1)
+    weights = _first_weights(model)
+    largest = float(np.quantile(np.abs(weights), STRONG)) or float(np.abs(weights).max()) or 1.0
+    ax = _axes(ax)
+    shown = weights.T[:count]
+    if shape is None and math.isqrt(weights.shape[0]) ** 2 != weights.shape[0]:
+        ax.imshow(shown, cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
+        ax.set(xlabel="Input", ylabel="Neuron")
+        ax.locator_params(integer=True)
+    else:
+        images = _images("the first layer's weights", shown, shape)
+        _draw_images(ax, images, [], "PuOr", (-largest, largest))
+    few = f"{len(shown)} of " if len(shown) < weights.shape[1] else ""
+    ax.set_title(f"First layer: weights to {few}{weights.shape[1]} neurons", fontsize="medium")
+    return ax
+
+
+def plot_decision_boundary(model: Model, X: ArrayLike, y: ArrayLike | None = None, *, ax: Axes | None = None) -> Axes:
+    """What a model says over the plane of its two inputs, and the rows X (n, 2), by their labels or targets y (n,).
+
+    Classes have a colour and a marker each; real predictions are shown in viridis. Drawn by scikit-learn's
+    DecisionBoundaryDisplay. Raises FastnnError for rows of another width, and without scikit-learn.
+    """
+    rows = checks.numeric_array("X", X)
+    if rows.ndim != 2 or rows.shape[1] != 2 or not len(rows):
+        raise InvalidArgumentError("X", "shape (n, 2), n of at least 1", f"shape {rows.shape}")
+    display = _sklearn("inspection").DecisionBoundaryDisplay
+    lows, highs = rows.min(axis=0).astype(float), rows.max(axis=0).astype(float)
+    margins = 0.06 * np.where(highs > lows, highs - lows, 1.0)
+    x, grid_y = np.meshgrid(*np.linspace(lows - margins, highs + margins, GRID).T)
+    points = np.column_stack([x.ravel(), grid_y.ravel()]).astype(rows.dtype if rows.dtype.kind == "f" else float)
+    truth = None if y is None else _labels(y)
+    said = _predicted(model, points, truth)
+    response, ax = said.reshape(x.shape), _axes(ax)
+    is_real = said.dtype.kind == "f" and len(np.unique(said)) > MANY_VALUES
+    names = list(getattr(X, "columns", ())) or ["first input", "second input"]
+    settings: dict[str, Any] = {"xx0": x, "xx1": grid_y, "xlabel": str(names[0]), "ylabel": str(names[1])}
+    if "n_classes" in inspect.signature(display.__init__).parameters:
+        settings["n_classes"] = 2  # that is, by the colour map below
+    if is_real:
+        drawn = display(response=response, **settings).plot(plot_method="pcolormesh", ax=ax, cmap="viridis")
+        drawn.figure_.colorbar(drawn.surface_, ax=ax, label="predicted")
+        dots = {"cmap": "viridis", "norm": drawn.surface_.norm, "edgecolors": "white", "linewidths": 0.6, "s": 22}
+        ax.scatter(rows[:, 0], rows[:, 1], c=truth, **dots)
+        return _tidy(ax, grid=False)
+    values = np.unique(said if truth is None else np.concatenate([said, truth]))
+    colours = _class_colours(len(values))
+    from matplotlib.colors import ListedColormap
+
+    limits = {"vmin": -0.5, "vmax": len(values) - 0.5}
+    places = np.searchsorted(values, response)
+    paper = {"cmap": ListedColormap(colours), "alpha": 0.3, "rasterized": True, **limits}
+    display(response=places, **settings).plot(plot_method="pcolormesh", ax=ax, **paper)
+    for place, value in enumerate(values.tolist() if truth is not None else ()):
+        here = rows[truth == value]
+        marker = CLASS_MARKERS[place % len(CLASS_MARKERS)]
+        look: dict[str, Any] = {"marker": marker, "edgecolors": "white", "linewidths": 0.5, "s": 26}
+        ax.scatter(here[:, 0], here[:, 1], color=colours[place], label=str(value), **look)
+    if truth is None:
+        ax.plot(rows[:, 0], rows[:, 1], ".", color="gray")
+    else:  # beside the plane, which is full
+        ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.1)
+    return _tidy(ax, grid=False)
+
+
+def plot_error_by_k(scores: Scores, *, ax: Axes | None = None) -> Axes:
+    """The error of the k nearest neighbours against k, the mean over the folds and their spread, and the best k.
+
+    ``scores`` is what :func:`~fastnn.cross_validate_k` returned. Drawn by scikit-learn's ValidationCurveDisplay; raises
+    FastnnError without it.
+    """
+    ax = _axes(ax)
+    order = np.argsort(scores.ks)
+    ks, error = np.array(scores.ks)[order], 100 * (1 - np.asarray(scores.accuracy)[order])
+    _draw_scores(ax, "k", ks, error, "Error (%)", {"color": BLUE, "marker": "o"})
+    best = int(np.flatnonzero(ks == scores.best_k)[0])
+    ax.plot([scores.best_k], [error[best].mean()], "o", markersize=9, markerfacecolor="none", markeredgecolor=GREEN)
+    ax.axvline(scores.best_k, color=GREEN, linestyle=":", label=f"best k: {scores.best_k}", zorder=1)
+    _ticks_at(ax, ks)
+    _legend(ax)
+    return _tidy(ax)
+
+
+def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
+    """The score for each value of a parameter, and the seconds of its training on an axis at the right.
+
+    ``sweep`` is what :func:`~fastnn.sweep` returned. Lines are means over the seeds, bands their spread. Drawn by
+    scikit-learn's ValidationCurveDisplay; raises FastnnError without it.
+    """
+    ax = _axes(ax)
+    places, names = sweep.places()
+    factor, label = (100, "Accuracy (%)") if sweep.is_accuracy else (1, "R2")
+    _draw_scores(ax, sweep.name.replace("_", " "), places, factor * sweep.scores, label, {"color": BLUE, "marker": "o"})
+    right = ax.twinx()
+    _draw_scores(right, "", places, sweep.seconds, "Seconds", {"color": VERMILION, "marker": "s", "linestyle": "--"})
+    right.set_ylim(bottom=0)
+    for side, colour in ((ax, BLUE), (right, VERMILION)):
+        side.yaxis.label.set_color(colour)
+        side.tick_params(axis="y", colors=colour)
+        side.spines["top"].set_visible(False)
+    if names is not None:
+        for side in (ax, right):
+            side.set_xscale("linear")
+        ax.set_xticks(places, names)
+    else:
+        right.set_xscale(ax.get_xscale())
+        _ticks_at(ax, places)
+    ax.grid(alpha=0.25)
+    return ax
+
+
+def plot_backquery(model: Model, *, ax: Axes | None = None, shape: tuple[int, int] | None = None) -> Axes:
+    """For each class the inputs that lead back from it, as images (Rashid, Make Your Own Neural Network, part 3).
+
+    ``model`` is an :class:`~fastnn.MLP` or one of Rashid's drop-in, with one output for each class. ``shape`` is that
+    of an image, by default square.
+    """
+    query = getattr(model, "backquery", None)
+    if query is None:
+        checks.unsupported("model", "an MLP, or Rashid's neuralNetwork", model)
+    is_rashid = hasattr(model, "onodes")
+    outputs = model.onodes if is_rashid else model.sizes[-1]
+    targets = np.where(np.eye(outputs, dtype=bool), BACK_HIGH, BACK_LOW)
+    found = np.hstack([query(row) for row in targets]).T if is_rashid else query(targets)
+    images = _images("model", np.asarray(found), shape)
+    names = model.classes_.tolist() if getattr(model, "is_classifier", False) else range(outputs)
+    ax = _axes(ax)
+    _draw_images(ax, images, [str(name) for name in list(names)[:outputs]], "viridis")
+    ax.set_title("What leads back from each class", fontsize="medium")
+    return ax
+
+
+def plot_lr_find(result: RangeTest, *, ax: Axes | None = None) -> Axes:
+    """The loss at each learning rate of a range test, smoothed and as it was, and the suggestion.
+
+    ``result`` is what :meth:`fastnn.MLP.lr_find` returned.
+    """
+    checks.nonempty("result", len(result))
+    ax = _axes(ax)
+    ax.plot(result.rates, result.losses, color=BLUE, alpha=0.5, linewidth=1, label="loss")
+    ax.plot(result.rates, result.smoothed, color=BLUE, label="smoothed")
+    if result.suggestion is not None:
+        at = float(np.interp(np.log(result.suggestion), np.log(result.rates), result.smoothed))
+        label = f"suggestion: {result.suggestion:.2g}"
+        ax.plot([result.suggestion], [at], "o", color=VERMILION, markersize=8, label=label)
+    ax.set(xscale="log", xlabel="Learning rate", ylabel="Loss")
+    _legend(ax)
+    return _tidy(ax)
 
 
 def plot_layers(
@@ -100,7 +381,8 @@ def plot_layers(
     """Draw a chain of layers as boxes with arrows between them into a picture file.
 
     Each layer is (title, lines below it). They stand one below the other or, with ``across``, side by side. Raises
-    FastnnError if there are none, or as :func:`plot_history`.
+    FastnnError if there are none, matplotlib is missing or the
+    file cannot be written.
     """
     checks.nonempty("layers", len(layers))
     longest = max(len(line) for title, lines in layers for line in (title, *lines))
@@ -114,7 +396,7 @@ def plot_layers(
         size = width, sum(heights) + span
         tops = size[1] - np.cumsum([0, *heights[:-1]]) - ARROW * np.arange(len(layers))
         corners = [(0.0, float(top)) for top in tops]
-    figure = _new_figure(size[0] + 0.2, size[1] + 0.2)
+    figure = _figure(size[0] + 0.2, size[1] + 0.2)
     figure.set_layout_engine("none")  # inches are those above
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-0.1, size[0] + 0.1), ylim=(-0.1, size[1] + 0.1))
@@ -144,12 +426,231 @@ def _draw_box(axes: Axes, left: float, top: float, width: float, title: str, lin
         axes.text(*centre, text, ha="center", va="center", color=ink)
 
 
-def _draw_curve(axes: Axes, values: NDArray[Any], label: str, colour: str) -> None:
-    epochs = np.arange(1, len(values) + 1)
-    axes.plot(epochs, values, label=label, color=colour, marker="o" if len(values) < LONG_RUN else "", markersize=3.5)
+# What models are asked for
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def _history(history: Any) -> History:
+    """What any training has left behind, as fastnn's History."""
+    if isinstance(history, History):
+        return history
+    figures = getattr(history, "history", history)
+    if isinstance(figures, Mapping):
+        names = {"loss": "loss", "val_loss": "val_loss", "accuracy": "acc", "val_accuracy": "val_acc"}
+        found = History()
+        for name, short in names.items():
+            values = figures.get(name) or figures.get(short) or []
+            setattr(found, name, [float(np.mean(value)) for value in values])
+        return found
+    if hasattr(history, "loss_curve_"):
+        scores = list(getattr(history, "validation_scores_", None) or [])
+        is_classifier = hasattr(history, "classes_")
+        best = int(np.argmax(scores)) if scores else None
+        return History(loss=list(history.loss_curve_), val_accuracy=scores if is_classifier else [], kept_epoch=best)
+    checks.unsupported("history", "what fit returned, or a fitted multilayer perceptron", history)
+
+
+def _labels(y: object) -> NDArray[Any]:
+    """Labels or targets (n,); rows of one-hot targets become the places of their ones."""
+    array = checks.without_column(checks.plain_array("y", y))
+    if array.ndim == 2:
+        return array.argmax(axis=1)
+    if array.ndim != 1:
+        raise InvalidArgumentError("y", "labels (n,)", f"shape {array.shape}")
+    return array
+
+
+def _predicted(model: Model, X: Any, y: NDArray[Any] | None) -> NDArray[Any]:
+    """What a model says of rows X: classes (n,) or, of a regressor, numbers (n,)."""
+    ask: Callable[[Any], Any] | None = getattr(model, "classify", None) or getattr(model, "predict", None)
+    if ask is None:
+        ask = model if callable(model) else None
+    if ask is None:
+        checks.unsupported("model", "something with predict or classify, or a function of rows", model)
+    said = np.asarray(ask(X))
+    if said.ndim == 2 and said.shape[1] == 1:
+        said = said[:, 0]
+        if y is not None and said.dtype.kind == "f" and y.dtype.kind in "biu":
+            said = (said > 0.5).astype(np.int64)  # Keras' sigmoid
+    elif said.ndim == 2:
+        said = said.argmax(axis=1)  # Keras' softmax, or a regressor on one-hot targets
+    if said.ndim != 1 or (y is not None and X is not None and len(said) != len(np.asarray(X))):
+        raise InvalidArgumentError("model", "one prediction for each row", f"shape {said.shape}")
+    return said
+
+
+def _sureness(model: Model, X: NDArray[Any]) -> NDArray[Any] | None:
+    """The greatest probability (n,) that a model tells for each row; None if it tells none."""
+    ask = getattr(model, "predict_proba", None) if getattr(model, "is_classifier", True) else None
+    if ask is None and hasattr(model, "get_weights"):
+        ask = model.predict
+    found = None if ask is None else np.asarray(ask(X))
+    if found is None or found.ndim != 2:
+        return None
+    return np.maximum(found, 1 - found)[:, 0] if found.shape[1] == 1 else found.max(axis=1)
+
+
+def _first_weights(model: Model) -> NDArray[Any]:
+    """The weights (inputs, neurons) of the first layer."""
+    for name, take in (
+        ("coefs_", lambda found: found[0]),
+        ("weights", lambda found: found[0]),
+        ("wih", np.transpose),
+    ):
+        if (found := getattr(model, name, None)) is not None:
+            weights = np.asarray(take(found))
+            break
+    else:
+        checks.unsupported("model", "a network, fitted", model)
+    if weights.ndim != 2:
+        raise InvalidArgumentError("model", "a first layer of weights (inputs, neurons)", f"shape {weights.shape}")
+    return weights
+
+
+def _images(what: str, rows: NDArray[Any], shape: tuple[int, int] | None) -> NDArray[Any]:
+    """Rows (n, pixels) as images (n, height, width), square if no shape is given."""
+    rows = rows.reshape(len(rows), -1)
+    side = math.isqrt(rows.shape[1])
+    height, width = (side, side) if shape is None else shape
+    if height * width != rows.shape[1]:
+        square = "as many pixels as a square has, or shape=(height, width)"
+        expected = square if shape is None else f"{height} x {width} pixels"
+        raise InvalidArgumentError(what, expected, rows.shape[1])
+    return rows.reshape(-1, height, width)
+
+
+# Drawing
+
+
+def _draw_images(
+    ax: Axes,
+    images: NDArray[Any],
+    captions: Sequence[str],
+    cmap: str,
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Images (n, height, width) side by side in rows, each with a caption above it. Paper shows between them."""
+    count, height, width = images.shape
+    box = ax.get_window_extent()
+    line = math.ceil(0.42 * height) if captions else 0  # pixels of the images for a caption
+    gap = max(1, round(0.08 * width))
+    columns = _columns(count, box.width / box.height, width + gap, height + line + gap)
+    rows = -(-count // columns)
+    canvas = np.full((rows * (height + line + gap), columns * (width + gap) - gap), np.nan)
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
+        top, left = row * (height + line + gap) + line, column * (width + gap)
+        low, high = limits or (float(image.min()), float(image.max()))
+        canvas[top : top + height, left : left + width] = image if limits else (image - low) / ((high - low) or 1.0)
+    low, high = limits or (0.0, 1.0)
+    ax.imshow(canvas, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    size = _fitting(ax, columns, max(map(len, captions), default=1), 9)
+    for place, caption in enumerate(captions):
+        row, column = divmod(place, columns)
+        at = column * (width + gap) + width / 2 - 0.5, row * (height + line + gap) + line - 0.12 * height
+        ax.text(*at, caption, ha="center", va="bottom", fontsize=size, clip_on=False)
+    ax.set_axis_off()
+
+
+def _columns(count: int, shape: float, width: float, height: float) -> int:
+    """In how many columns so many tiles fill a box of that width to height best."""
+
+    def misfit(columns: int) -> float:
+        rows = -(-count // columns)
+        return abs(math.log(columns * width / (rows * height) / shape)) + 1 - count / (rows * columns)
+
+    return min(range(1, count + 1), key=misfit)
+
+
+def _fitting(ax: Axes, columns: int, letters: int, largest: float) -> float:
+    """The font size at which so many letters fit into each of so many columns."""
+    points = ax.get_window_extent().width / ax.figure.dpi * 72 / columns
+    return max(4.0, min(largest, points / (0.62 * max(letters, 1))))
+
+
+def _draw_scores(
+    ax: Axes, name: str, places: NDArray[Any], scores: NDArray[Any], label: str, line: Mapping[str, Any]
+) -> None:
+    """Means and spread over the columns of scores (values, repeats), by scikit-learn's display."""
+    display = _sklearn("model_selection").ValidationCurveDisplay(
+        param_name=name, param_range=places, train_scores=scores, test_scores=scores, score_name=label
+    )
+    band = {"color": line["color"], "alpha": 0.2, "linewidth": 0}
+    display.plot(ax=ax, score_type="test", line_kw={"markersize": 4, **line}, fill_between_kw=band)
+    display.lines_[0].set_label("_mean")
+    if (legend := ax.get_legend()) is not None:
+        legend.remove()
+
+
+def _ticks_at(ax: Axes, places: NDArray[Any]) -> None:
+    """Label the values themselves where they are few."""
+    if len(places) <= 8:
+        ax.set_xticks(places, [f"{place:g}" for place in places.tolist()])
+        ax.minorticks_off()
+
+
+def _class_colours(count: int) -> list[Any]:
+    """One for each class: Okabe and Ito's, of more classes viridis'."""
+    if count <= len(CLASS_COLOURS):
+        return list(CLASS_COLOURS[:count])
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0, 1, count)))
+
+
+def _legend(ax: Axes) -> None:
+    """On paper of its own, so that no line goes through its words."""
+    ax.legend(fontsize="small", framealpha=0.9, edgecolor="none")
+
+
+def _tidy(ax: Axes, *, grid: bool = True) -> Axes:
+    if grid:
+        ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+# Figures
+
+
+def _axes(ax: Axes | None, width: float = WIDTH, height: float = HEIGHT) -> Axes:
+    """The caller's Axes, or one on a new figure of pyplot's, which notebooks show by themselves."""
+    return _new_axes(1, width, height)[0] if ax is None else _checked_axes(ax)
+
+
+def _new_axes(count: int, width: float = WIDTH, height: float = HEIGHT) -> list[Axes]:
+    _figure(1, 1)  # says what is missing
+    from matplotlib import pyplot
+
+    return list(pyplot.subplots(1, count, figsize=(width * count, height), layout="constrained", squeeze=False)[1][0])
+
+
+def _checked_axes(ax: object) -> Axes:
+    _figure(1, 1)
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        checks.unsupported("ax", "an Axes of matplotlib (fastnn.plots.save writes files)", ax)
+    return ax
+
+
+def _root(ax: Axes) -> Figure:
+    """The figure of an Axes, also of one on a part of it."""
+    from matplotlib.figure import Figure
+
+    figure: Any = ax.figure
+    while not isinstance(figure, Figure):
+        figure = figure.figure
+    return figure
+
+
+def _sklearn(module: str) -> Any:
+    try:
+        return importlib.import_module(f"sklearn.{module}")
+    except ImportError as error:
+        raise FastnnError(f'this picture needs scikit-learn ({error}); pip install "fastnn-cpu[plot]"') from None
+
+
+def _figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure  # not pyplot: no window system, no global state
     except ImportError as error:

@@ -60,7 +60,7 @@ WRITERS = {
     "nielsen2.save": lambda path: nielsen2.Network([2, 2]).save(path),
     "keras save": lambda path: keras_model().save(f"{path}.keras"),
     "keras CSVLogger": log,
-    "plot_confusion": lambda path: plots.plot_confusion([[1]], f"{path}.png"),
+    "plots.save": lambda path: plots.save(plots.panels()[0], f"{path}.png"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The ``fastnn`` command: train, evaluate, predict, knn, draw, backends, accel.
+"""The ``fastnn`` command: train, lr-find, evaluate, predict, knn, draw, backends, accel.
 
 Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed (a closed stdout
 included), 2 for wrong usage, 130 when interrupted and 141 when the reader of its output has gone. This module parses
@@ -27,6 +27,8 @@ FAILURE, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141  # 128 + the signal's 
 # Names of modules that import NumPy, spelled out here so that --help and --version need not (a test compares them).
 INITIALIZERS = ("normal", "normal_scaled", "rashid", "he", "glorot", "truncated_normal")
 VOTE_WEIGHTS = ("uniform", "distance")
+EVALUATION_PICTURES = ("confusion", "mistakes", "weights", "backquery")
+SEARCH_PICTURES = ("k", "confusion", "mistakes", "boundary")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +74,8 @@ def _run(argv: Sequence[str] | None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold anything
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        module = importlib.import_module(f".{arguments.command}", __package__)  # only now, as it imports NumPy
+        name = arguments.command.replace("-", "_")
+        module = importlib.import_module(f".{name}", __package__)  # only now, as it imports NumPy
         try:
             code: int = module.run(arguments)
             return code
@@ -186,12 +189,18 @@ def _parser() -> tuple[_Parser, Mapping[str, _Parser]]:
 
     train = command("train", "Train a network on MNIST, or on a set of the same form, and test it.")
     _add_data(train)
+    _add_network(train)
     _add_training(train)
     _add_backend(train)
+    lr_find = command("lr-find", "Suggest a learning rate: train a network for a moment at ever greater ones.")
+    _add_data(lr_find)
+    _add_network(lr_find)
+    lr_find.add_argument("--plot", metavar="FILE", help="draw the loss at each rate into FILE.png (or .svg, .pdf)")
+    _add_backend(lr_find)
     evaluate = command("evaluate", "Test a saved model, and show what it confuses.")
     evaluate.add_argument("model", metavar="MODEL", help="a file that fastnn train --save wrote")
     _add_data(evaluate)
-    evaluate.add_argument("--plot", metavar="FILE", help="draw the confusion matrix into FILE.png (or .svg, .pdf)")
+    _add_plot(evaluate, EVALUATION_PICTURES, default="confusion", usual="confusion")
     _add_backend(evaluate)
     predict = command("predict", "Tell which digit each picture (PNG, JPEG, BMP, GIF, WebP, TIFF) shows.")
     predict.add_argument("model", metavar="MODEL", help="a file that fastnn train --save wrote")
@@ -217,12 +226,24 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_plot(parser: argparse.ArgumentParser, pictures: Sequence[str], default: str | None, usual: str) -> None:
+    parser.add_argument("--plot", metavar="FILE", help="draw a picture into FILE.png (or .svg, .pdf)")
+    parser.add_argument(
+        "--picture",
+        choices=pictures,
+        default=default,
+        help=f"which: {', '.join(pictures)} (default: {usual})",
+        metavar="NAME",
+    )
+
+
 def _add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="default: auto, the fastest that runs")
     parser.add_argument("--threads", type=int, metavar="N", help="of the native backend (default: all processors)")
 
 
-def _add_training(parser: argparse.ArgumentParser) -> None:
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    """The network, and what of its training a search for the rate must know."""
     add = parser.add_argument
     add(
         "--sizes",
@@ -243,14 +264,18 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--loss", choices=LOSSES, help="default: the output's own, cross_entropy")
     add("--init", choices=INITIALIZERS, default="glorot", help="initial weights (default: glorot)")
     add("--optimizer", choices=OPTIMIZERS, default="sgd", help="default: sgd")
-    rates = ", ".join(f"{record.learning_rate:g} for {name}" for name, record in OPTIMIZER_RECORDS.items())
-    add("--learning-rate", type=float, metavar="RATE", help=f"default: {rates}")
     add("--momentum", type=float, metavar="FACTOR", help="0 to 1 (default: 0.9 where the optimizer has it)")
     add("--l2", type=float, default=0.0, metavar="FACTOR", help="L2 penalty on the weights (default: 0)")
-    add("--epochs", type=int, default=10, metavar="N", help="default: 10")
     add("--batch-size", type=int, default=10, metavar="N", help="default: 10")
     add("--seed", type=int, default=1, metavar="N", help="of weights and shuffling (default: 1)")
     add("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    rates = ", ".join(f"{record.learning_rate:g} for {name}" for name, record in OPTIMIZER_RECORDS.items())
+    add("--learning-rate", type=float, metavar="RATE", help=f"default: {rates}")
+    add("--epochs", type=int, default=10, metavar="N", help="default: 10")
     add(
         "--validation",
         type=float,
@@ -288,7 +313,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         help="test rows instead, likewise (.npz: x_test, y_test); for a CSV file or IDX images without labels "
         "the classes are printed, one a line",
     )
-    add("--plot", metavar="FILE", help="draw the confusion matrix into FILE.png (or .svg, .pdf)")
+    _add_plot(parser, SEARCH_PICTURES, default=None, usual="k for several, else confusion")
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,10 @@ import argparse
 import os
 
 from .. import datasets, kernels, plots
+from ..kernels.spec import IntArray
 from ..metrics import confusion_matrix
-from ..nn.mlp import load
-from .images import CLASSES, check_sizes, loss_and_accuracy
+from ..nn.mlp import MLP, load
+from .images import CLASSES, Split, check_sizes, loss_and_accuracy
 from .output import accuracy_line, check_outputs, print_json, print_worst_pairs
 
 
@@ -16,17 +17,31 @@ def run(arguments: argparse.Namespace) -> int:
     """Test a saved model and list its commonest mistakes."""
     model = load(arguments.model)
     check_sizes(arguments.model, model.sizes)
-    check_outputs(arguments)
+    check_outputs(arguments, displays=arguments.picture == "confusion")
     _, (X, y) = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         loss, accuracy = loss_and_accuracy(model, (X, y))
         confusion = confusion_matrix(y, model.forward(X).argmax(axis=1), labels=range(CLASSES))
     if arguments.plot is not None:
         title = f"{os.path.basename(arguments.model)}: {accuracy:.2%} of {len(X):,} test images"
-        plots.plot_confusion(confusion, arguments.plot, title=title)
+        _draw(arguments, model, (X, y), confusion, title)
     if arguments.json:
         print_json(test_loss=loss, test_accuracy=accuracy, images=len(X), confusion=confusion.tolist())
         return 0
     print(accuracy_line(loss, accuracy, len(X)))
     print_worst_pairs(confusion)
     return 0
+
+
+def _draw(arguments: argparse.Namespace, model: MLP, test: Split, confusion: IntArray, title: str) -> None:
+    (ax,) = plots.panels()
+    if arguments.picture == "mistakes":
+        plots.plot_mistakes(model, *test, ax=ax)
+    elif arguments.picture == "weights":
+        plots.plot_weights(model, ax=ax)
+    elif arguments.picture == "backquery":
+        plots.plot_backquery(model, ax=ax)
+    else:
+        plots.plot_confusion(confusion, ax=ax)
+        ax.set_title(title, fontsize="medium")
+    plots.save(ax, arguments.plot)

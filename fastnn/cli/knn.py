@@ -6,8 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..datasets.idx import read_idx_split
 from ..datasets.mnist import labels_beside
 from ..errors import FastnnError, InvalidArgumentError
 from ..metrics import confusion_matrix
-from ..neighbors import Neighbors
+from ..neighbors import Neighbors, Scores
 from .images import CLASSES, Split
 from .output import check_outputs, print_json, print_worst_pairs
 
@@ -28,7 +27,9 @@ Rows = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]  # labels may be missi
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify test rows by their neighbours; score every k and show what the best confuses, or print the classes."""
-    check_outputs(arguments)
+    several = sum(map(len, arguments.k)) > 1
+    picture = arguments.picture or ("k" if several else "confusion")
+    check_outputs(arguments, displays=picture != "mistakes")
     (X, y), (queries, truth) = _search_data(arguments)
     ks = checks.counts("--k", [k for part in arguments.k for k in part], len(X))
     if truth is None and len(ks) > 1:
@@ -42,13 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
         start = time.perf_counter()
         index = Neighbors(arguments.metric).fit(X, y)
         fitted = time.perf_counter()
-        with _search_progress(len(queries), quiet=arguments.json) as progress:
-            predictions = index.classify(queries, ks, arguments.weights, progress=progress)
+        predictions = index.classify(queries, ks, arguments.weights, progress=not arguments.json)
         seconds = fitted - start, time.perf_counter() - fitted
         if truth is None:
             _print_classes(predictions[0], as_json=arguments.json)
         else:
             _report_search(arguments, ks, predictions, truth, len(X), seconds)
+            if arguments.plot is not None:
+                _draw(arguments, picture, index, ks, predictions, (queries, truth))
     return 0
 
 
@@ -107,14 +109,10 @@ def _report_search(
 ) -> None:
     right = [int((predicted == truth).sum()) for predicted in predictions]
     accuracies = [count / len(truth) for count in right]
-    best = max(range(len(ks)), key=lambda i: (right[i], -ks[i]))
+    best = _best(ks, right)
     classes = max(CLASSES, 1 + int(truth.max()), 1 + int(predictions[best].max()))
     confusion = confusion_matrix(truth, predictions[best], labels=range(classes))
     seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
-    if arguments.plot is not None:
-        title = f"k = {ks[best]}: {accuracies[best]:.2%} of {len(truth):,} queries"
-        names = [str(label) for label in seen]
-        plots.plot_confusion(confusion[np.ix_(seen, seen)], arguments.plot, classes=names, title=title)
     if arguments.json:
         print_json(
             k=list(ks),
@@ -140,20 +138,32 @@ def _report_search(
     print_worst_pairs(confusion)
 
 
-@contextmanager
-def _search_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """What shows on stderr, where that is a terminal, how many queries are answered; it is wiped out in the end."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    start = time.perf_counter()
+def _best(ks: Sequence[int], right: Sequence[int]) -> int:
+    """The place of the k with which most answers are right, of equals the least k."""
+    return max(range(len(ks)), key=lambda i: (right[i], -ks[i]))
 
-    def show(done: int) -> None:
-        left = f", {(time.perf_counter() - start) / done * (total - done):.0f} s left" if done else ""
-        print(f"\r\033[K{done:,} of {total:,} queries{left} ", end="", file=sys.stderr, flush=True)
 
-    show(0)
-    try:
-        yield show
-    finally:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+def _draw(
+    arguments: argparse.Namespace,
+    picture: str,
+    index: Neighbors,
+    ks: Sequence[int],
+    predictions: Sequence[NDArray[Any]],
+    test: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+) -> None:
+    queries, truth = test
+    right = [int((predicted == truth).sum()) for predicted in predictions]
+    best = _best(ks, right)
+    (ax,) = plots.panels()
+    if picture == "k":
+        plots.plot_error_by_k(Scores(tuple(ks), np.array(right)[:, np.newaxis] / len(truth)), ax=ax)
+    elif picture == "boundary":
+        plots.plot_decision_boundary(lambda X: index.classify(X, ks[best], arguments.weights), queries, truth, ax=ax)
+    elif picture == "mistakes":
+        plots.plot_mistakes(lambda _: predictions[best], queries, truth, ax=ax)
+    else:
+        plots.plot_confusion(lambda _: predictions[best], queries, truth, ax=ax)
+    if picture != "mistakes":
+        title = f"k = {ks[best]}: {right[best] / len(truth):.2%} of {len(truth):,} queries"
+        ax.figure.suptitle(title, fontsize="medium")
+    plots.save(ax, arguments.plot)

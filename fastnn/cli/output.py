@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,12 @@ from ..io.atomic import check_destination
 WORST_PAIRS = 5
 
 
-def check_outputs(arguments: argparse.Namespace) -> None:
-    """Raise now, not when the work is done, if the file that a flag asks for cannot be written."""
-    for flag, check in (("save", check_destination), ("plot", plots.check_plot)):
+def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> None:
+    """Raise now, not when the work is done, if the file that a flag asks for cannot be written.
+
+    ``displays`` : whether the picture is one that scikit-learn draws.
+    """
+    for flag, check in (("save", check_destination), ("plot", partial(plots.check_plot, displays=displays))):
         path = getattr(arguments, flag, None)
         if path is None:
             continue

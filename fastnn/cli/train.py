@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Literal
 
 import numpy as np
 
@@ -12,24 +13,14 @@ from ..nn.explain import explain
 from ..nn.history import History
 from ..nn.mlp import MLP
 from ..nn.optimizer import optimizer_rule
-from .images import Split, check_sizes, loss_and_accuracy
+from .images import Split, loss_and_accuracy
+from .network import describe, new_model
 from .output import accuracy_line, check_outputs, print_json
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train a network, testing it after every epoch; save it and draw its curves if asked to."""
-    sizes = [size for part in arguments.sizes for size in part]
-    check_sizes("--sizes", sizes)
-    names = arguments.activation
-    model = MLP(
-        sizes,
-        activation=names[0] if len(names) == 1 else names,
-        output=arguments.output,
-        loss=arguments.loss,
-        init=arguments.init,
-        dtype=arguments.dtype,
-        seed=arguments.seed,
-    )
+    model = new_model(arguments)
     check_outputs(arguments)
     train, test = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
@@ -39,10 +30,19 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.save is not None:
             model.save(arguments.save)
         if arguments.plot is not None:
-            held_out = "validation" if arguments.validation else "test"
-            plots.plot_history(history, arguments.plot, held_out=held_out, title=_describe(model))
+            _draw(history, arguments, describe(model))
         _report_training(arguments, model, history, test)
     return 0
+
+
+def _draw(history: History, arguments: argparse.Namespace, title: str) -> None:
+    held_out = "validation" if arguments.validation else "test"
+    figures: tuple[Literal["loss", "accuracy"], ...] = ("loss", "accuracy")
+    axes = plots.panels(1 if np.isnan(history.accuracy).all() else 2)
+    for ax, figure in zip(axes, figures, strict=False):
+        plots.plot_history(history, ax=ax, figure=figure, held_out=held_out)
+    axes[0].figure.suptitle(title, fontsize="medium")
+    plots.save(axes[0], arguments.plot)
 
 
 def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
@@ -70,7 +70,7 @@ def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -
     if not arguments.json:
         shown = f"{len(held_out[0]):,} images held out" if held_out else f"{len(test[0]):,} test images"
         how = f"{arguments.optimizer}, learning rate {rule.learning_rate:g}, batches of {arguments.batch_size}"
-        print(f"{_describe(model)}, {how}")
+        print(f"{describe(model)}, {how}")
         print(f"{count:,} training images; val_loss and val_accuracy are of the {shown}", flush=True)
 
     def print_epoch(_model: MLP, history: History) -> None:
@@ -129,7 +129,3 @@ def _report_training(arguments: argparse.Namespace, model: MLP, history: History
     print(accuracy_line(loss, accuracy, len(test[0])))
     if arguments.save is not None:
         print(f"Saved to {arguments.save}")
-
-
-def _describe(model: MLP) -> str:
-    return f"{'-'.join(map(str, model.sizes))} {'-'.join(model.activations)}, {model.loss}"

@@ -21,6 +21,7 @@ from ..kernels.records import ACTIVATION_RECORDS, ActivationName, LossName, Opti
 from ..kernels.spec import Data, FloatArray, Net, one_layer
 from . import display, lr_finder
 from . import fit as training
+from .backquery import backquery
 from .evaluate import evaluate
 from .history import History
 from .initializers import INITIALIZERS, InitializerName
@@ -558,6 +559,17 @@ class MLP(OwnsParameters):
             raise FastnnError(f"predict_proba: expected a softmax or sigmoid output, found {self.activations[-1]}")
         out = self._scores(X)
         return np.concatenate([1 - out, out], axis=-1) if self.sizes[-1] == 1 else out
+
+    def backquery(self, targets: ArrayLike) -> FloatArray:
+        """The inputs (n, inputs) that lead back from targets (n, outputs) above 0 and below 1: what a class looks like.
+
+        Each layer's signals go back through the inverse of its activation and the transposed weights and are stretched
+        to 0.01..0.99, row by row (Rashid, Make Your Own Neural Network, part 3).
+        """
+        array = checks.numeric_array("targets", targets)
+        rows = checks.rows("targets", array, self.sizes[-1], np.dtype(np.float64), 1.0)
+        checks.probabilities("targets", rows.X, exclusive=True)
+        return backquery(self._parameters, rows.X.astype(np.float64))
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy of a classifier, R^2 (mean over outputs, as scikit-learn's) of a regressor."""

@@ -246,9 +246,9 @@ def test_backends(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "expected a command (train, evaluate, predict, knn, draw, backends, accel), found none"),
-        ([""], "expected a command (train, evaluate, predict, knn, draw, backends, accel), found none"),
-        (["--plot=x.png"], "backends, accel), found --plot; --plot is a flag of train, evaluate, knn\n"),
+        ([], "expected a command (train, lr-find, evaluate, predict, knn, draw, backends, accel), found none"),
+        ([""], "expected a command (train, lr-find, evaluate, predict, knn, draw, backends, accel), found none"),
+        (["--plot=x.png"], "backends, accel), found --plot; --plot is a flag of train, lr-find, evaluate, knn\n"),
         (["--epochs", "3", "train"], "backends, accel), found --epochs; --epochs is a flag of train\n"),
         (["-q"], "backends, accel), found -q\n"),
         (["fit"], "invalid choice: 'fit'"),

@@ -1,0 +1,63 @@
+"""fastnn lr-find, in-process, on a small set of IDX files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from bars import bars, write_bars
+from PIL import Image
+
+import fastnn
+from fastnn import cli
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> str:
+    return write_bars(tmp_path_factory.mktemp("idx"))
+
+
+def lr_find(data: str, *flags: str) -> int:
+    return cli.main(["lr-find", "--data", data, "--backend", "numpy", *flags])
+
+
+def test_it_suggests_what_the_library_does(data, tmp_path, capsys):
+    images, labels = bars(600, 0)
+    model = fastnn.MLP([784, 12, 10], seed=1)
+    with fastnn.use("numpy"):
+        expected = model.lr_find(images.reshape(-1, 784), labels, optimizer="adam", batch_size=20)
+    flags = ["--sizes", "784,12,10", "--optimizer", "adam", "--batch-size", "20"]
+    assert lr_find(data, *flags, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("seconds") > 0
+    assert found == {
+        "suggestion": expected.suggestion,
+        "rates": expected.rates.tolist(),
+        "losses": expected.losses.tolist(),
+        "smoothed": expected.smoothed.tolist(),
+        "diverged": expected.diverged,
+        "backend": "numpy",
+    }
+    assert lr_find(data, *flags, "--plot", str(tmp_path / "rates.png")) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "784-12-10 sigmoid-softmax, cross_entropy, adam, batches of 20"
+    assert lines[1].startswith(f"{len(expected)} steps from 1")
+    assert lines[2] == f"Suggestion: --learning-rate {expected.suggestion:.2g}"
+    with Image.open(tmp_path / "rates.png") as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--plot", "rates.doc"], "--plot: expected a name ending in"),
+        (["--batch-size", "0"], "--batch-size: expected an integer of at least 1"),
+        (["--sizes", "784,30,9"], "--sizes: expected 784 inputs and 10 outputs"),
+        (["--epochs", "3"], "unrecognized arguments: --epochs 3"),
+    ],
+)
+def test_unusable_values(data, capsys, flags, message):
+    assert lr_find(data, *flags) == 2
+    assert message in capsys.readouterr().err

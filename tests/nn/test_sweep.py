@@ -1,0 +1,68 @@
+"""fastnn.sweep: each value is a training of its own; and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.errors import FastnnError
+
+X = np.random.default_rng(0).random((80, 4))
+Y = (X[:, 0] > X[:, 1]).astype(int)
+TRAIN, TEST = (X[:60], Y[:60]), (X[60:], Y[60:])
+
+
+def test_each_value_is_a_training_with_each_seed():
+    rates = [0.01, 0.5]
+    found = fastnn.sweep("learning_rate", rates, *TRAIN, validation_data=TEST, seeds=3, sizes=[4, 6, 2], epochs=15)
+    for row, rate in enumerate(rates):
+        for column, seed in enumerate((1, 2, 3)):
+            model = fastnn.MLP([4, 6, 2], seed=seed)
+            model.fit(*TRAIN, epochs=15, learning_rate=rate)
+            assert found.scores[row, column] == model.score(*TEST)
+    assert found.seconds.shape == (2, 3)
+    assert (found.seconds > 0).all()
+    assert found.is_accuracy
+    assert found.best == rates[int(np.argmax(found.scores.mean(axis=1)))]
+    assert repr(found).startswith("Sweep(learning_rate, accuracy {0.01: 0.")
+    assert found.places()[0].tolist() == rates
+
+
+def test_arguments_of_the_model_too():
+    sizes = [[4, 2], [4, 5, 2]]
+    found = fastnn.sweep("sizes", sizes, *TRAIN, validation_data=TEST, seeds=[7], epochs=2)
+    model = fastnn.MLP([4, 5, 2], seed=7)
+    model.fit(*TRAIN, epochs=2)
+    assert found.scores[1, 0] == model.score(*TEST)
+    places, names = found.places()
+    assert places.tolist() == [0, 1]
+    assert names == ["4-2", "4-5-2"]
+
+
+def test_a_training_that_diverges_scores_nothing():
+    targets = X @ np.arange(4.0)
+    options = {"sizes": [4, 1], "loss": "mean_squared_error", "epochs": 5}
+    found = fastnn.sweep("learning_rate", [1e30, 0.1], X, targets, validation_data=(X, targets), **options)
+    assert np.isnan(found.scores[0, 0])
+    assert found.best == 0.1
+    assert not found.is_accuracy
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "options", "message"),
+    [
+        ("rate", [1], {"sizes": [4, 2]}, "name: expected one of "),
+        ("epochs", [1], {}, r"options: expected sizes=\[inputs, ..., outputs\], found none"),
+        ("epochs", [1], {"sizes": [4, 2], "rate": 1}, "options: expected arguments of MLP or of its fit, found rate"),
+        ("epochs", [1], {"sizes": [4, 2], "epochs": 2}, "other than the one that is swept, found epochs"),
+        ("epochs", [], {"sizes": [4, 2]}, "values: expected at least one row"),
+        ("epochs", "ab", {"sizes": [4, 2]}, "values: expected a sequence of them, found str"),
+        ("epochs", [1], {"sizes": [4, 2], "seeds": 0}, "seeds: expected an integer of at least 1"),
+        ("epochs", [-1], {"sizes": [4, 2]}, "epochs: expected an integer of at least 0"),
+        ("epochs", [1], {"sizes": [4, 2], "validation_data": X}, r"validation_data: expected a pair \(X, y\)"),
+    ],
+)
+def test_unusable_arguments(name, values, options, message):
+    with pytest.raises(FastnnError, match=message):
+        fastnn.sweep(name, values, *TRAIN, **{"validation_data": TEST, **options})
