@@ -92,9 +92,10 @@ def error_by_k() -> Axes:
     return plots.plot_error_by_k(fastnn.cross_validate_k(X[:6000], y[:6000], [1, 2, 3, 4, 5, 7, 9, 12, 15]))
 
 
-def sweep() -> Axes:
+@cache
+def swept() -> Any:
     (X, y), test = digits()
-    found = fastnn.sweep(
+    return fastnn.sweep(
         "sizes",
         [[784, n, 10] for n in (10, 20, 40, 80, 160)],
         X,
@@ -105,15 +106,24 @@ def sweep() -> Axes:
         batch_size=10,
         learning_rate=0.5,
     )
-    return plots.plot_sweep(found)
+
+
+def sweep() -> Axes:
+    return plots.plot_sweep(swept())
+
+
+@cache
+def rashids() -> neuralNetwork:
+    (X, y), _ = digits()
+    np.random.seed(1)
+    network = neuralNetwork(784, 200, 10, 0.1)
+    for row in range(20_000):
+        network.train(X[row] / 255 * 0.99 + 0.01, np.where(np.arange(10) == y[row], 0.99, 0.01))
+    return network
 
 
 def backquery() -> Axes:
-    (X, y), _ = digits()
-    network = neuralNetwork(784, 200, 10, 0.1)
-    for row in np.random.default_rng(0).permutation(len(X))[:20_000]:
-        network.train(X[row] / 255 * 0.99 + 0.01, np.where(np.arange(10) == y[row], 0.99, 0.01))
-    return plots.plot_backquery(network)
+    return plots.plot_backquery(rashids())
 
 
 def lr_find() -> Axes:

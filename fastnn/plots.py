@@ -321,14 +321,18 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     right = ax.twinx()
     _draw_scores(right, "", places, sweep.seconds, "Seconds", {"color": VERMILION, "marker": "s", "linestyle": "--"})
     right.set_ylim(bottom=0)
-    for side, colour in ((ax, BLUE), (right, VERMILION)):
-        side.yaxis.label.set_color(colour)
-        side.tick_params(axis="y", colors=colour)
+    lines = [ax.lines[0], right.lines[0]]
+    right.legend(lines, [label, "Seconds"], fontsize="small", framealpha=0.9, edgecolor="none")
+    for side in (ax, right):
         side.spines["top"].set_visible(False)
     if names is not None:
         for side in (ax, right):
             side.set_xscale("linear")
         ax.set_xticks(places, names)
+        if _fitting(ax, len(names), 2 + max(map(len, names)), 9) < 9:
+            ax.tick_params(axis="x", labelrotation=30)
+            for text in ax.get_xticklabels():
+                text.set(ha="right", rotation_mode="anchor")
     else:
         right.set_xscale(ax.get_xscale())
         _ticks_at(ax, places)
@@ -556,7 +560,7 @@ def _columns(count: int, shape: float, width: float, height: float) -> int:
 
     def misfit(columns: int) -> float:
         rows = -(-count // columns)
-        return abs(math.log(columns * width / (rows * height) / shape)) + 1 - count / (rows * columns)
+        return abs(math.log(columns * width / (rows * height) / shape)) + 2 * (1 - count / (rows * columns))
 
     return min(range(1, count + 1), key=misfit)
 

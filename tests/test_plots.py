@@ -29,6 +29,7 @@ KS = Scores((9, 1, 3), np.array([[0.8, 0.7], [0.9, 0.9], [0.95, 0.97]]))
 LOSSES = np.array([2.0, 1.5, 0.5, 0.6, 3.0])
 RANGE = RangeTest(np.geomspace(1e-4, 1, 5), LOSSES, np.array([2.0, 1.4, 0.6, 0.7, 2.0]), 0.01, True)
 SCORES = np.array([[0.8, 0.9], [0.9, 0.92], [0.5, 0.7]])
+SIZES = Sweep("sizes", tuple([784, n, 10] for n in (10, 20, 40, 80, 160)), np.ones((5, 1)), np.ones((5, 1)), True)
 SWEEP = Sweep("learning_rate", (0.1, 0.3, 1.0), SCORES, np.full((3, 2), 0.2), True)
 
 
@@ -84,6 +85,7 @@ def drawings() -> dict[str, Callable[[], Axes]]:
         "boundary of a regressor": lambda: plots.plot_decision_boundary(regressor, points, classes),
         "error by k": lambda: plots.plot_error_by_k(KS),
         "sweep": lambda: plots.plot_sweep(SWEEP),
+        "sweep of sizes": lambda: plots.plot_sweep(SIZES),
         "backquery": lambda: plots.plot_backquery(network()),
         "lr_find": lambda: plots.plot_lr_find(RANGE),
     }
