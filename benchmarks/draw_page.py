@@ -2,9 +2,9 @@
 
     python benchmarks/draw_page.py [--rounds 7] [--seconds 2]
 
-A browser would share the processors, and be measured as well. In turns, so that what else the machine does meets both: a
-training of 784-30-10 by batches of 10 with one thread alone, and the page's own, with one thread, while a stream of
-frames is read and then also strokes are drawn.
+A browser would share the processors, and be measured as well. In turns, so that what else the machine does meets both:
+a training of 784-30-10 by batches of 10 with one thread alone, and the page's own, with one thread, while a stream of
+frames is read, and then while strokes are drawn, too.
 """
 
 from __future__ import annotations

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise, starmap
+from operator import mul
 from typing import Any, NamedTuple
 
 from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels.records import HIDDEN_ACTIVATIONS, OPTIMIZER_RECORDS, OPTIMIZERS
 
-MOST_LAYERS, MOST_UNITS, MOST_BATCH = 4, 1000, 1000  # so that no single batch takes longer than a pause may
+MOST_LAYERS, MOST_UNITS, MOST_BATCH = 4, 1000, 1000
+MOST_WEIGHTS, MOST_WORK = 500_000, 300_000_000  # weights, also times the batch: so that a pause comes within 0.25 s
 WITH_MOMENTUM = ("sgd", "momentum", "nesterov", "rmsprop")
 
 
@@ -33,13 +36,24 @@ class Settings(NamedTuple):
         return (self.hidden, self.activation, self.seed) == (other.hidden, other.activation, other.seed)
 
 
-def read_settings(values: Any) -> Settings:
-    """What the page sent; raises FastnnError for names and numbers that are not allowed."""
+def read_settings(values: Any, inputs: int, outputs: int) -> Settings:
+    """What the page sent, for a network of so many inputs and outputs.
+
+    Raises FastnnError for names and numbers that are not allowed.
+    """
     if not isinstance(values, Mapping) or set(values) != set(Settings._fields):
         raise InvalidArgumentError("settings", f"an object of {', '.join(Settings._fields)}", "another one")
     hidden = values["hidden"]
     if not isinstance(hidden, list) or len(hidden) > MOST_LAYERS:
         raise InvalidArgumentError("hidden", f"up to {MOST_LAYERS} layers", hidden)
+    layers = tuple(_at_most(f"hidden[{i}]", size, 1, MOST_UNITS) for i, size in enumerate(hidden))
+    batch_size = _at_most("batch_size", values["batch_size"], 1, MOST_BATCH)
+    weights = sum(starmap(mul, pairwise((inputs, *layers, outputs))))
+    if weights > MOST_WEIGHTS:
+        raise InvalidArgumentError("hidden", f"layers with at most {MOST_WEIGHTS:,} weights together", f"{weights:,}")
+    if weights * batch_size > MOST_WORK:
+        most = MOST_WORK // weights
+        raise InvalidArgumentError("batch_size", f"at most {most} for a network of {weights:,} weights", batch_size)
     optimizer = checks.choice("optimizer", values["optimizer"], OPTIMIZERS)
     momentum = None
     if optimizer in WITH_MOMENTUM and values["momentum"] is not None:
@@ -47,11 +61,11 @@ def read_settings(values: Any) -> Settings:
         if momentum == 0 and optimizer == "nesterov":
             raise InvalidArgumentError("momentum", "a momentum above 0 for Nesterov's", momentum)
     return Settings(
-        tuple(_at_most(f"hidden[{i}]", size, 1, MOST_UNITS) for i, size in enumerate(hidden)),
+        layers,
         checks.choice("activation", values["activation"], HIDDEN_ACTIVATIONS),
         optimizer,
         checks.number("learning_rate", values["learning_rate"], low=0, high=100, exclusive=True),
-        _at_most("batch_size", values["batch_size"], 1, MOST_BATCH),
+        batch_size,
         momentum,
         _at_most("seed", values["seed"], 0, 2**32 - 1),
     )

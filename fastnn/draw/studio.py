@@ -131,7 +131,8 @@ class Studio:
 
     def set(self, asked: Json) -> Json:
         """Give a side these settings and a new network; "b" comes into being by it. Training goes on if it runs."""
-        name, settings = _name(asked), read_settings(asked.get("settings"))
+        name, (inputs, outputs) = _name(asked), (self.images.side**2, len(self.images.labels))
+        settings = read_settings(asked.get("settings"), inputs, outputs)
 
         def apply() -> None:
             runs = any(side.runs for side in self._sides.values())

@@ -188,6 +188,8 @@ def test_values_that_make_no_sense_are_refused(visitor):
                 ("hidden", [0]),
                 ("hidden", [1001]),
                 ("hidden", [1] * 5),
+                ("hidden", [700]),  # too many weights
+                ("hidden", [500, 500]),
                 ("hidden", "30"),
                 ("hidden", [1.5]),
                 ("activation", "softmax"),
@@ -198,6 +200,7 @@ def test_values_that_make_no_sense_are_refused(visitor):
                 ("batch_size", 0),
                 ("batch_size", 1001),
                 ("momentum", 1),
+                ("momentum", "0.5"),
                 ("seed", -1),
                 ("seed", 2**32),
             ]
