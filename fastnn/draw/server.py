@@ -14,6 +14,7 @@ import json
 import re
 import secrets
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -30,6 +31,7 @@ MOST_BYTES = 1 << 16  # of a question
 MOST_CONNECTIONS, MOST_STREAMS = 40, 8
 TIMEOUT = 10.0  # seconds that a connection may be silent in the middle of a question or an answer
 DEADLINE = 20.0  # seconds from the beginning of a question to its end
+LINGER = 0.5  # seconds in which the rest of a question that was refused may come
 FRAMES = 1 / 30  # seconds from one frame of a stream to the next, at least
 
 
@@ -72,7 +74,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    allow_reuse_address = True
+    allow_reuse_address = sys.platform != "win32"  # where it would let others listen on the same port
     request_queue_size = 64
 
     def __init__(self, studio: Studio, port: int = 0) -> None:
@@ -117,7 +119,9 @@ class Server(ThreadingHTTPServer):
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is none of ours."""
+        """Say what went wrong, unless it is the connection alone."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -241,8 +245,19 @@ class Handler(BaseHTTPRequestHandler):
             self.server.streams.release()
 
     def _refuse(self, refusal: RefusedError) -> None:
-        self.close_connection = True  # what is left of a body is no question
+        """Answer, and close the connection: what is left of a body is no question.
+
+        It is read, within bounds, as closing a connection with something unread takes the answer back.
+        """
+        self.close_connection = True
         self._send_json(refusal.status, {"error": refusal.reason})
+        self.wfile.flush()
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER)
+            for _ in range(4):
+                if not self.connection.recv(MOST_BYTES):
+                    break
 
     def _send_json(self, status: HTTPStatus, values: Json) -> None:
         self._send(status, "application/json", _dumped(values).encode())
@@ -271,8 +286,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server refuses by itself: methods that there are not, lines that are too long."""
-        self.close_connection = True
-        self._send_json(HTTPStatus(code), {"error": "expected a question of the page"})
+        self._refuse(RefusedError(HTTPStatus(code), "expected a question of the page"))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged."""

@@ -83,11 +83,7 @@ class Side:
         """Begin anew with these settings."""
         self.settings = settings
         self.goal, self.error = 0.0, ""
-        if self._given is not None and settings.makes_the_same_network(self._given_settings):
-            self.model = copy(self._given)
-        else:
-            sizes = [self._images.side**2, *settings.hidden, len(self._images.labels)]
-            self.model = MLP(sizes, activation=settings.activation, loss="cross_entropy", seed=settings.seed)  # type: ignore[arg-type]
+        self.model = self.new_model()
         self._training = self.model.begin_fit(
             *self._images.train,
             batch_size=settings.batch_size,
@@ -101,6 +97,15 @@ class Side:
         self._test_due, self._publish_due, self._rate = 0.0, 0.0, math.nan
         self.measure()
         self.publish()
+
+    def new_model(self) -> MLP:
+        """The network as it is before it is trained with the side's settings."""
+        settings = self.settings
+        if self._given is not None and settings.makes_the_same_network(self._given_settings):
+            return copy(self._given)
+        sizes = [self._images.side**2, *settings.hidden, len(self._images.labels)]
+        activation: Any = settings.activation  # which has been checked
+        return MLP(sizes, activation=activation, loss="cross_entropy", seed=settings.seed)
 
     @property
     def runs(self) -> bool:

@@ -271,7 +271,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return bytes(result)
 
 
-def test_ten_thousand_fuzzed_questions(server, visitor):
+def test_ten_thousand_fuzzed_questions(server, visitor, capfd):
     rng = random.Random(31)
     settings = b'{"side":"b","settings":{"hidden":[3],"activation":"relu","optimizer":"adam","learning_rate":0.01,'
     settings += b'"batch_size":100,"momentum":null,"seed":1}}'
@@ -312,3 +312,4 @@ def test_ten_thousand_fuzzed_questions(server, visitor):
     assert visitor.ask("state")["labels"] == [str(digit) for digit in range(10)]
     assert visitor.ask("load", client="after", index=0)["sides"]["a"]["outputs"]
     assert server.studio._trainer.is_alive()
+    assert capfd.readouterr().err == ""  # where what was not foreseen would be told
