@@ -44,6 +44,7 @@ from ..kernels.spec import (
     Net,
     Rule,
     layout,
+    one_layer,
 )
 from ..nn.fit import run_epoch
 
@@ -159,7 +160,7 @@ class neuralNetwork(OwnsParameters):  # noqa: N801  # the book's name
             return self._parameters.net
         if self._summed is not edition:
             net, start = self._parameters.net, self._summed_net.row_sums
-            first = Net(net.sizes[:2], _IDENTITY, net.loss, net.weights[:1], net.biases[:1], net.strides[:1])
+            first = one_layer(net, 0)._replace(activations=_IDENTITY)
             ones = np.ones((1, self.inodes), self._dtype)
             sums = self._parameters.vector[np.newaxis, start : start + self.hnodes]
             get_backend().forward(first, self._parameters.vector, ones, 1.0, sums)

@@ -21,7 +21,6 @@ from .records import (
     HUBER,
     IDENTITY,
     LEAKY_RELU,
-    LEAKY_SLOPE,
     MEAN_ABSOLUTE_ERROR,
     MEAN_POISSON,
     MEAN_SQUARED_ERROR,
@@ -55,8 +54,8 @@ def normal_share(z: FloatArray) -> FloatArray:
     return shares.astype(z.dtype).reshape(z.shape)
 
 
-def activate(z: FloatArray, activation: int) -> FloatArray:
-    """The activation of z (m, outputs), row by row for softmax."""
+def activate(z: FloatArray, activation: int, alpha: float) -> FloatArray:
+    """The activation of z (m, outputs), row by row for softmax; ``alpha`` is its record's, for those that have one."""
     if activation == SIGMOID:
         return sigmoid(z)
     if activation == TANH:
@@ -64,12 +63,12 @@ def activate(z: FloatArray, activation: int) -> FloatArray:
     if activation == RELU:
         return np.maximum(z, 0)
     if activation == LEAKY_RELU:
-        return np.where(z > 0, z, z.dtype.type(LEAKY_SLOPE) * z)
+        return np.where(z > 0, z, z.dtype.type(alpha) * z)
     if activation == SOFTMAX:
         e = np.exp(z - z.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
     if activation == ELU:
-        return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+        return np.where(z > 0, z, z.dtype.type(alpha) * np.expm1(np.minimum(z, 0)))
     if activation == SELU:
         scale, slope = z.dtype.type(SELU_SCALE), z.dtype.type(SELU_SCALE * SELU_ALPHA)
         return np.where(z > 0, scale * z, slope * np.expm1(np.minimum(z, 0)))
@@ -89,7 +88,9 @@ def activate(z: FloatArray, activation: int) -> FloatArray:
     return z
 
 
-def times_derivative(g: FloatArray, a: FloatArray, activation: int, z: FloatArray | None = None) -> FloatArray:
+def times_derivative(
+    g: FloatArray, a: FloatArray, activation: int, alpha: float, z: FloatArray | None = None
+) -> FloatArray:
     """Turn dL/da into dL/dz, given a = activation(z) and, where the activation's record says ``of_z``, z as well."""
     one = a.dtype.type(1)
     if activation == SIGMOID:
@@ -99,11 +100,11 @@ def times_derivative(g: FloatArray, a: FloatArray, activation: int, z: FloatArra
     if activation == RELU:
         return g * (a > 0)
     if activation == LEAKY_RELU:
-        return np.where(a > 0, g, g.dtype.type(LEAKY_SLOPE) * g)
+        return np.where(a > 0, g, g.dtype.type(alpha) * g)
     if activation == SOFTMAX:
         return a * (g - (g * a).sum(axis=1, keepdims=True))
     if activation == ELU:
-        return g * np.where(a > 0, one, a + 1)
+        return g * np.where(a > 0, one, a + a.dtype.type(alpha))
     if activation == SELU:
         return g * np.where(a > 0, a.dtype.type(SELU_SCALE), a + a.dtype.type(SELU_SCALE * SELU_ALPHA))
     if activation == GELU:
@@ -191,13 +192,13 @@ def output_error(a: FloatArray, y: FloatArray, loss: int) -> FloatArray:
     return np.where(p == a, ((1 - y) / (1 - p) - y / p) * mean_of_all, a.dtype.type(0))
 
 
-def output_delta(z: FloatArray, a: FloatArray, y: FloatArray, loss: int, activation: int) -> FloatArray:
+def output_delta(z: FloatArray, a: FloatArray, y: FloatArray, loss: int, activation: int, alpha: float) -> FloatArray:
     """dL/dz (m, outputs) of the batch's mean loss L."""
     if loss == CROSS_ENTROPY:
         return (a * y.sum(axis=1, keepdims=True) - y) / len(a)
     if loss in (BINARY_CROSS_ENTROPY, POISSON):
         return (a - y) / len(a)
-    return times_derivative(output_error(a, y, loss), a, activation, z)
+    return times_derivative(output_error(a, y, loss), a, activation, alpha, z)
 
 
 def count_correct(a: FloatArray, y: FloatArray) -> int:

@@ -22,6 +22,7 @@ class Activation(NamedTuple):
     of_z: bool = False  # whether a does not tell the derivative, because two z have the same a
     is_score: bool = False  # whether its outputs are scores of classes
     loss: str = "mean_squared_error"  # of a network that ends in it, where none is chosen
+    alpha: float = 0.0  # the equation's number, where none is chosen; 0: it has none
 
 
 class Loss(NamedTuple):
@@ -85,9 +86,10 @@ ACTIVATION_RECORDS = {
         ),
         Activation(
             "leaky_relu",
-            "a = z where z > 0, else 0.01 z",
-            "1 where a > 0, else 0.01",
+            "a = z where z > 0, else alpha z",
+            "1 where a > 0, else alpha",
             "Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models",
+            alpha=0.01,
         ),
         Activation(
             "softmax",
@@ -100,9 +102,10 @@ ACTIVATION_RECORDS = {
         ),
         Activation(
             "elu",
-            "a = z where z > 0, else exp(z) - 1",
-            "1 where a > 0, else a + 1",
+            "a = z where z > 0, else alpha (exp(z) - 1)",
+            "1 where a > 0, else a + alpha",
             "Clevert, Unterthiner & Hochreiter 2016, Fast and accurate deep network learning by ELUs",
+            alpha=1.0,
         ),
         Activation(
             "selu",
@@ -145,7 +148,6 @@ ACTIVATION_RECORDS = {
         Activation("exponential", "a = exp(z)", "a", "the inverse link of a Poisson regression", loss="poisson"),
     )
 }
-LEAKY_SLOPE = 0.01  # of leaky_relu below 0
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 HARD_SLOPE = 1 / 6  # of hard_sigmoid between its corners
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .records import ACTIVATION_RECORDS as ACTIVATION_RECORDS
 from .records import ACTIVATIONS as ACTIVATIONS
 from .records import ADAM as ADAM
 from .records import BINARY_CROSS_ENTROPY as BINARY_CROSS_ENTROPY
@@ -21,7 +22,6 @@ from .records import CROSS_ENTROPY as CROSS_ENTROPY
 from .records import EUCLIDEAN as EUCLIDEAN
 from .records import IDENTITY as IDENTITY
 from .records import LEAKY_RELU as LEAKY_RELU
-from .records import LEAKY_SLOPE as LEAKY_SLOPE
 from .records import LOSSES as LOSSES
 from .records import MANHATTAN as MANHATTAN
 from .records import MEAN_SQUARED_ERROR as MEAN_SQUARED_ERROR
@@ -54,6 +54,7 @@ class Net(NamedTuple):
 
     sizes: IntArray  # (layers + 1,)
     activations: IntArray  # (layers,) codes into ACTIVATIONS
+    alphas: NDArray[np.float64]  # (layers,) the numbers of those activations that have one, at least 0
     loss: int  # code into LOSSES
     weights: IntArray  # (layers,) offset of each weight matrix
     biases: IntArray  # (layers,) offset of each bias vector, -1 where there is none
@@ -360,10 +361,16 @@ class Kernels(Protocol):
 
 
 def layout(
-    sizes: Sequence[int], activations: Sequence[str], loss: str, bias: bool | Sequence[bool], dtype: np.dtype[Any]
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    loss: str,
+    bias: bool | Sequence[bool],
+    dtype: np.dtype[Any],
+    alphas: Sequence[float] | None = None,
 ) -> tuple[Net, int]:
     """Place a network's parameters, with biases in all layers, none, or those that ``bias`` names one by one.
 
+    ``alphas`` are the numbers of the activations, which have those of their records if it is None.
     Returns the net and the number of elements of its ``params``.
     """
     biased = [bias] * len(activations) if isinstance(bias, bool) else bias
@@ -381,7 +388,17 @@ def layout(
     def array(values: Sequence[int]) -> IntArray:
         return np.array(values, dtype=np.int64)
 
-    net = Net(array(sizes), array(codes), LOSSES.index(loss), array(weights), array(biases), array(strides))
+    if alphas is None:
+        alphas = [ACTIVATION_RECORDS[name].alpha for name in activations]
+    net = Net(
+        array(sizes),
+        array(codes),
+        np.array(alphas, dtype=np.float64),
+        LOSSES.index(loss),
+        array(weights),
+        array(biases),
+        array(strides),
+    )
     return net, end
 
 
@@ -391,6 +408,7 @@ def one_layer(net: Net, layer: int) -> Net:
     return Net(
         net.sizes[layer : layer + 2],
         net.activations[here],
+        net.alphas[here],
         net.loss,
         net.weights[here],
         net.biases[here],

@@ -21,7 +21,7 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
     A loss beyond float64 is infinite. Raises InvalidArgumentError where the data are not finite or the outputs are NaN.
     """
     kernels, outputs = get_backend(), int(net.sizes[-1])
-    last = int(net.activations[-1])
+    last, alpha = int(net.activations[-1]), float(net.alphas[-1])
     to_z = net._replace(activations=np.append(net.activations[:-1], IDENTITY))
     total, correct = 0.0, 0
     for start in range(0, len(data.X), EVALUATION_ROWS):
@@ -30,7 +30,7 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
         z = np.empty((len(y), outputs), params.dtype)
         kernels.forward(to_z, params, data.X[rows], data.scale, z)
         with np.errstate(over="ignore", invalid="ignore"):
-            a = activate(z, last)
+            a = activate(z, last, alpha)
             each = losses(z, a, y, net.loss)
             total += float((each if data.weights is None else each * data.weights[rows]).sum())
         correct += count_correct(a, y)

@@ -36,6 +36,7 @@ Array = NDArray[Any]
 BYTE_SCALE = 1 / 255
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 HIDDEN = HIDDEN_ACTIVATIONS
+NUMBERED = ("leaky_relu 0.3", "elu 0.7")  # with other numbers than those of their records
 OF_A = tuple(name for name in HIDDEN if not ACTIVATION_RECORDS[name].of_z)  # whose outputs tell their derivatives
 FUSED = tuple(name for name, record in LOSS_RECORDS.items() if record.fused)
 STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
@@ -105,7 +106,8 @@ def make(
     """
     rng, real = np.random.default_rng(seed), np.dtype(dtype)
     propagates_error = loss == "rashid"  # so the oracle calls the quadratic loss where the error itself goes back
-    net, count = layout(sizes, activations, "quadratic" if propagates_error else loss, bias, real)
+    names, alphas = zip(*map(naive.number, activations), strict=True)
+    net, count = layout(sizes, names, "quadratic" if propagates_error else loss, bias, real, alphas)
     net = net._replace(propagates_error=propagates_error)
     params = aligned_zeros(count, real)
     inside = ~padding(net, count)

@@ -48,6 +48,7 @@ KERAS_NETS = [
     ((64, 56, 4), ("softsign", "softplus"), "mean_poisson"),
     ((20, 24, 5), ("gelu", "identity"), "huber"),
     ((20, 24, 5), ("silu", "gelu"), "mean_absolute_error"),
+    ((20, 24, 17, 5), ("elu 0.7", "leaky_relu 0.3", "identity"), "mean_squared_error"),
 ]
 KERAS_RULES = [
     problems.rule("rmsprop", 0.002), problems.rule("rmsprop", 0.002, momentum=0.9, l1=0.01),
@@ -304,7 +305,7 @@ def test_generic_agrees_within_rounding(results):
     generic, avx2 = results["generic"], results["avx2"]
     assert generic.keys() == avx2.keys()
     keys = [key for key in avx2 if key.startswith("forward") or (key.startswith("params") and key.endswith(" 140"))]
-    assert len(keys) == 4 * 2 * 4 * (1 + 5) + 6 * 2 * 2 * (1 + 7)
+    assert len(keys) == 4 * 2 * 4 * (1 + 5) + 7 * 2 * 2 * (1 + 7)
     for key in keys:
         found, expected = generic[key], avx2[key]
         # Adam and its kind let the rounding of a tiny slope through in full

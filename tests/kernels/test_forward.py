@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import problems
 import pytest
-from problems import EPSILON
+from problems import EPSILON, NUMBERED
 
 import fastnn
 from fastnn.kernels.numpy import network as reference
@@ -46,7 +46,7 @@ def test_every_kind_of_input(backend, dtype, net, inputs, bias, tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("output", ACTIVATIONS)
 def test_every_activation(backend, output, dtype):
-    for hidden in HIDDEN_ACTIVATIONS:
+    for hidden in (*HIDDEN_ACTIVATIONS, *NUMBERED):
         problem = problems.make((5, 6, 3), (hidden, output), "mean_squared_error", dtype=dtype)
         assert problems.distance(outputs(backend, problem), problem.naive_outputs) <= TOLERANCE * EPSILON[dtype], hidden
 

@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import problems
 import pytest
-from problems import FUSED, HIDDEN, MARGIN, STEP, away_from_kinks
+from problems import FUSED, HIDDEN, MARGIN, NUMBERED, STEP, away_from_kinks
 
 from fastnn.kernels.records import LOSS_RECORDS
 from fastnn.kernels.spec import ACTIVATIONS, LOSSES
@@ -39,7 +39,7 @@ def placed(hidden, output, loss, labels):
 @pytest.mark.quick("backend", "loss")
 @pytest.mark.parametrize(("output", "loss"), OUTPUTS)
 def test_gradient_is_the_slope_of_the_loss(backend, output, loss):
-    for number, hidden in enumerate(HIDDEN):
+    for number, hidden in enumerate((*HIDDEN, *NUMBERED)):
         problem, params, y = placed(hidden, output, loss, labels=number % 2 == 0)
         net = problem.net
 

@@ -204,6 +204,7 @@ def test_an_order_may_repeat_and_leave_out_rows(backend, inputs):
         (((9, 7, 6, 4), ("gelu", "silu", "identity"), "huber"), (0.25, 0.4)),
         (((9, 7, 6, 3), ("hard_sigmoid", "softplus", "exponential"), "poisson"), (0.3, 0.1)),
         (((9, 7, 4), ("elu", "sigmoid"), "normalised_cross_entropy"), (0.3,)),
+        (((9, 7, 6, 4), ("leaky_relu 0.3", "elu 0.7", "identity"), "mean_squared_error"), (0.25, 0.4)),
     ],
     ids=str,
 )

@@ -23,7 +23,7 @@ class Network:
 
     weights: list[list[Vector]]
     biases: Sequence[Vector | None] | None
-    activations: list[str]  # one per layer
+    activations: list[str]  # one per layer, which may be followed by its number: "elu 0.7"
     loss: str
 
     def bias(self, layer: int) -> Vector | None:
@@ -37,6 +37,12 @@ def one_hot(labels: Sequence[int], outputs: int) -> list[Vector]:
 # ---- forward
 
 
+def number(activation: str) -> tuple[str, float]:
+    """The activation without its number, and that: leaky_relu's slope, 0.01 where none is given, or elu's factor, 1."""
+    name, _, alpha = activation.partition(" ")
+    return name, float(alpha) if alpha else {"leaky_relu": 0.01, "elu": 1.0}.get(name, 0.0)
+
+
 def activate(name: str, z: Vector) -> Vector:
     if name == "softmax":
         total = sum(math.exp(zk) for zk in z)
@@ -44,7 +50,8 @@ def activate(name: str, z: Vector) -> Vector:
     return [_activate_one(name, zj) for zj in z]
 
 
-def _activate_one(name: str, z: float) -> float:
+def _activate_one(activation: str, z: float) -> float:
+    name, alpha = number(activation)
     if name == "identity":
         return z
     if name == "sigmoid":
@@ -54,9 +61,9 @@ def _activate_one(name: str, z: float) -> float:
     if name == "relu":
         return z if z > 0 else 0.0
     if name == "leaky_relu":
-        return z if z > 0 else 0.01 * z
+        return z if z > 0 else alpha * z
     if name == "elu":
-        return z if z > 0 else math.expm1(z)
+        return z if z > 0 else alpha * math.expm1(z)
     if name == "selu":
         return SELU_SCALE * (z if z > 0 else SELU_ALPHA * math.expm1(z))
     if name == "gelu":
@@ -193,6 +200,7 @@ def loss_slope(name: str, a: Vector, y: Vector) -> Vector:
 
 def activation_slope(name: str, z: Vector, a: Vector, k: int, j: int) -> float:
     """da_k/dz_j."""
+    name, alpha = number(name)
     if name == "softmax":
         return a[k] * ((1.0 if k == j else 0.0) - a[j])
     if k != j:
@@ -206,9 +214,9 @@ def activation_slope(name: str, z: Vector, a: Vector, k: int, j: int) -> float:
     if name == "relu":
         return 1.0 if z[j] > 0 else 0.0
     if name == "leaky_relu":
-        return 1.0 if z[j] > 0 else 0.01
+        return 1.0 if z[j] > 0 else alpha
     if name == "elu":
-        return 1.0 if z[j] > 0 else math.exp(z[j])
+        return 1.0 if z[j] > 0 else alpha * math.exp(z[j])
     if name == "selu":
         return SELU_SCALE * (1.0 if z[j] > 0 else SELU_ALPHA * math.exp(z[j]))
     if name == "gelu":

@@ -183,7 +183,7 @@ def _one_hot(argument: str, labels: ArrayLike, count: int) -> FloatArray:
 
 def active_relu(x: ArrayLike) -> FloatArray:
     """max(0, x), elementwise."""
-    return activate(checks.numeric_array("x", x), RELU)
+    return activate(checks.numeric_array("x", x), RELU, 0)
 
 
 def softmax(x: ArrayLike) -> FloatArray:
@@ -191,7 +191,7 @@ def softmax(x: ArrayLike) -> FloatArray:
     z = checks.numeric_array("x", x)
     if not z.ndim or not z.shape[-1]:
         raise InvalidArgumentError("x", "shape (n, outputs) or (outputs,)", f"shape {z.shape}")
-    return activate(z.reshape(-1, z.shape[-1]).astype(np.float64), SOFTMAX).reshape(z.shape)
+    return activate(z.reshape(-1, z.shape[-1]).astype(np.float64), SOFTMAX, 0).reshape(z.shape)
 
 
 class _Program(NamedTuple):
@@ -272,9 +272,9 @@ def get_gradient(loss: ArrayLike, wbs: Sequence[ArrayLike], vals: Sequence[Array
     (n, outputs), (pixels, units) = delta.shape, w1.shape
     w2 = _matrix("wbs[2]", wbs[2], (units, outputs))
     x = _matrix("vals[0]", vals[0], (n, pixels))
-    a = activate(_matrix("vals[1]", vals[1], (n, units)), RELU)
+    a = activate(_matrix("vals[1]", vals[1], (n, units)), RELU, 0)
     # y = a w2 + b2 and a = max(0, x w1 + b1)
-    hidden_delta = times_derivative(delta @ w2.T, a, RELU)
+    hidden_delta = times_derivative(delta @ w2.T, a, RELU, 0)
     return [x.T @ hidden_delta, hidden_delta.sum(0, keepdims=True), a.T @ delta, delta.sum(0, keepdims=True)]
 
 

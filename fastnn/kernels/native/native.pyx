@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InvalidArgumentError
 from .. import num_threads
-from ..spec import ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
+from ..spec import ACTIVATION_RECORDS, ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
 
 cdef extern from "api.h" nogil:
     int SGD
@@ -39,6 +39,7 @@ cdef extern from "api.h" nogil:
         int64_t layers
         const int64_t *sizes
         const int64_t *activations
+        const double *alphas
         const int64_t *weights
         const int64_t *biases
         const int64_t *strides
@@ -241,7 +242,7 @@ cdef extern from "api.h" nogil:
         fnn_work *search_thread
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
         void (*encode)(const fnn_encoding *, void *) noexcept nogil
-        void (*activate)(int64_t, const void *, void *, int64_t) noexcept nogil
+        void (*activate)(int64_t, double, const void *, void *, int64_t) noexcept nogil
 
     ctypedef struct fnn_unit:
         const char *name
@@ -358,9 +359,10 @@ cdef class Net:
     cdef double work  # multiply-adds of one sample's forward pass
 
     def __cinit__(self, net):
-        sizes, activations, loss, weights, biases, strides, row_sums, propagates_error = net
+        sizes, activations, alphas, loss, weights, biases, strides, row_sums, propagates_error = net
         self.net = net
-        self.c = fnn_net(len(strides), integers(sizes), integers(activations), integers(weights), integers(biases),
+        self.c = fnn_net(len(strides), integers(sizes), integers(activations),
+                         <const double *>cnp.PyArray_DATA(alphas), integers(weights), integers(biases),
                          integers(strides), loss, row_sums, propagates_error)
         self.work = 0
         for layer in range(self.c.layers):
@@ -646,4 +648,5 @@ include "plans.pxi"
 
 def activate(activation, cnp.ndarray x, cnp.ndarray out):
     """Write an elementwise activation of x into out; the tests of its accuracy call this."""
-    table(out).activate(ACTIVATIONS.index(activation), cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), cnp.PyArray_DIM(x, 0))
+    table(out).activate(ACTIVATIONS.index(activation), ACTIVATION_RECORDS[activation].alpha, cnp.PyArray_DATA(x),
+                        cnp.PyArray_DATA(out), cnp.PyArray_DIM(x, 0))

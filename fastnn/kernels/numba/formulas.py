@@ -21,7 +21,6 @@ from ..records import (
     HARD_SLOPE,
     HUBER,
     LEAKY_RELU,
-    LEAKY_SLOPE,
     MEAN_ABSOLUTE_ERROR,
     MEAN_POISSON,
     MEAN_SQUARED_ERROR,
@@ -67,9 +66,9 @@ def probability(p: Any) -> Any:
 
 
 @compiled
-def activate(z: Any, activation: int, a: Any) -> None:
+def activate(z: Any, activation: int, alpha: float, a: Any) -> None:
     """a = activation(z)"""
-    zero, one, slope = z.dtype.type(0), z.dtype.type(1), z.dtype.type(LEAKY_SLOPE)
+    zero, one, slope = z.dtype.type(0), z.dtype.type(1), z.dtype.type(alpha)
     if activation == SIGMOID:
         for j in range(len(z)):
             a[j] = sigmoid(z[j])
@@ -91,7 +90,7 @@ def activate(z: Any, activation: int, a: Any) -> None:
             a[j] /= total
     elif activation == ELU:
         for j in range(len(z)):
-            a[j] = z[j] if z[j] > zero else math.expm1(z[j])
+            a[j] = z[j] if z[j] > zero else slope * math.expm1(z[j])
     elif activation == SELU:
         for j in range(len(z)):
             a[j] = SELU_SCALE * z[j] if z[j] > zero else SELU_SLOPE * math.expm1(z[j])
@@ -119,9 +118,9 @@ def activate(z: Any, activation: int, a: Any) -> None:
 
 
 @compiled
-def times_derivative(g: Any, z: Any, a: Any, activation: int) -> None:
+def times_derivative(g: Any, z: Any, a: Any, activation: int, alpha: float) -> None:
     """Turn dL/da into dL/dz in place, given z and a = activation(z)."""
-    zero, one, slope = a.dtype.type(0), a.dtype.type(1), a.dtype.type(LEAKY_SLOPE)
+    zero, one, slope = a.dtype.type(0), a.dtype.type(1), a.dtype.type(alpha)
     if activation == SIGMOID:
         for j in range(len(g)):
             g[j] *= a[j] * (one - a[j])
@@ -142,7 +141,7 @@ def times_derivative(g: Any, z: Any, a: Any, activation: int) -> None:
             g[j] = a[j] * (g[j] - mean)
     elif activation == ELU:
         for j in range(len(g)):
-            g[j] *= one if a[j] > zero else a[j] + one
+            g[j] *= one if a[j] > zero else a[j] + slope
     elif activation == SELU:
         for j in range(len(g)):
             g[j] *= a.dtype.type(SELU_SCALE) if a[j] > zero else a[j] + a.dtype.type(SELU_SLOPE)
@@ -255,7 +254,7 @@ def output_error(a: Any, y: Any, m: int, loss: int, error: Any) -> None:
 
 
 @compiled
-def output_delta(z: Any, a: Any, y: Any, m: int, loss: int, activation: int, delta: Any) -> None:
+def output_delta(z: Any, a: Any, y: Any, m: int, loss: int, activation: int, alpha: float, delta: Any) -> None:
     """delta = dL/dz of the mean loss L over m samples."""
     if loss == CROSS_ENTROPY:
         y_total = a.dtype.type(0)
@@ -268,7 +267,7 @@ def output_delta(z: Any, a: Any, y: Any, m: int, loss: int, activation: int, del
             delta[j] = (a[j] - y[j]) / a.dtype.type(m)
     else:
         output_error(a, y, m, loss, delta)
-        times_derivative(delta, z, a, activation)
+        times_derivative(delta, z, a, activation, alpha)
 
 
 @compiled

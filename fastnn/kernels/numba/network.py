@@ -190,7 +190,7 @@ def _layers(net: Any, params: Any, X: Any, scale: float, rows: Any, dropout: Any
                     kept = dropout.kept[rows[s], kept_from : kept_from + size]
                     x = masked(x, kept, dropout.scales[layer - 1], work.x[:size])
                 work.counts[layer, s] = affine(x, one, indices, values, W, b, z)
-            activate(z[:units], net.activations[layer], work.a[layer, s])
+            activate(z[:units], net.activations[layer], net.alphas[layer], work.a[layer, s])
         if layer > 0:
             kept_from += net.strides[layer - 1]
 
@@ -225,7 +225,7 @@ def _backward(
         target_row(data.y, rows[s], t)
         loss += np.float64(weight) * sample_loss(z, a, t, net.loss)
         correct += is_correct(a, t)
-        output_delta(z, a, t, m, net.loss, net.activations[last], delta)
+        output_delta(z, a, t, m, net.loss, net.activations[last], net.alphas[last], delta)
         if net.propagates_error:  # in place of z, which is not needed any more
             output_error(a, t, m, net.loss, z)
         for j in range(units):
@@ -244,7 +244,8 @@ def _backward(
                 if len(dropout.scales) > 0:
                     kept = dropout.kept[rows[s], kept_from : kept_from + size]
                     masked(g, kept, dropout.scales[layer - 1], g)
-                times_derivative(g, work.z[layer - 1, s, :size], a, net.activations[layer - 1])
+                z, activation, alpha = work.z[layer - 1, s, :size], net.activations[layer - 1], net.alphas[layer - 1]
+                times_derivative(g, z, a, activation, alpha)
         add_gradient(net, target, layer, factor, len(rows), work)
     return loss, correct
 
@@ -443,9 +444,9 @@ def plain(net: Net, data: Data, dtype: np.dtype[Any]) -> tuple[Net, Data]:
     """Both in the one form that is compiled: Python's numbers and read-only arrays, empty where there are none."""
     X, scale, y, weights, _ = data
     weights = np.empty(0, dtype) if weights is None else weights
-    arrays = map(read_only, (net.sizes, net.activations, net.weights, net.biases, net.strides))
-    sizes, activations, starts, biases, strides = arrays
-    net = Net(sizes, activations, int(net.loss), starts, biases, strides, -1, bool(net.propagates_error))
+    arrays = (net.sizes, net.activations, net.alphas, net.weights, net.biases, net.strides)
+    sizes, activations, alphas, starts, biases, strides = map(read_only, arrays)
+    net = Net(sizes, activations, alphas, int(net.loss), starts, biases, strides, -1, bool(net.propagates_error))
     return net, Data(read_only(X), float(scale) if X.dtype == np.uint8 else 1.0, read_only(y), read_only(weights))
 
 
@@ -529,8 +530,9 @@ def layer_grad(
     grads: LayerGrads,
 ) -> None:
     net, (X, scale, *_) = plain(net, Data(X, scale, outputs), params.dtype)
-    work, units, activation = new_work(net, params.dtype, X, min(BLOCK, len(X))), net.sizes[1], net.activations[0]
+    work, units = new_work(net, params.dtype, X, min(BLOCK, len(X))), net.sizes[1]
     grads.params[:] = 0
     for rows in _blocks(len(X)):
-        work.delta[0, : len(rows), :units] = formulas.times_derivative(output_grad[rows], outputs[rows], activation)
+        delta = formulas.times_derivative(output_grad[rows], outputs[rows], net.activations[0], net.alphas[0])
+        work.delta[0, : len(rows), :units] = delta
         _layer_gradient(net, params, X, scale, rows, grads.params, grads.X, work)

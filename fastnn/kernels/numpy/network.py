@@ -46,15 +46,16 @@ def _layers(
     net: Net, params: FloatArray, x: FloatArray, masks: list[FloatArray] | None = None
 ) -> tuple[list[FloatArray], list[FloatArray]]:
     """Return every layer's z, and every layer's output, the input first, before its mask."""
-    parameters = zip(weight_views(net, params), bias_views(net, params), net.activations, strict=True)
+    views = weight_views(net, params), bias_views(net, params)
+    parameters = zip(*views, net.activations, net.alphas, strict=True)
     zs: list[FloatArray] = []
     outputs = [x]
-    for layer, (weights, biases, activation) in enumerate(parameters):
+    for layer, (weights, biases, activation, alpha) in enumerate(parameters):
         z = _masked(outputs, masks, layer) @ weights
         if biases is not None:
             z += biases
         zs.append(z)
-        outputs.append(activate(z, activation))
+        outputs.append(activate(z, activation, alpha))
     return zs, outputs
 
 
@@ -87,7 +88,7 @@ def _backward(
     """
     zs, outputs = _layers(net, params, x, masks)
     loss = float((losses(zs[-1], outputs[-1], y, net.loss)[:, np.newaxis] * factors).sum())
-    delta = output_delta(zs[-1], outputs[-1], y, net.loss, net.activations[-1]) * factors
+    delta = output_delta(zs[-1], outputs[-1], y, net.loss, net.activations[-1], net.alphas[-1]) * factors
     weights = weight_views(net, params)
     weight_grads, bias_grads = weight_views(net, grad), bias_views(net, grad)
     for layer in reversed(range(len(weights))):
@@ -99,7 +100,8 @@ def _backward(
         if layer:
             back = delta @ weights[layer].T
             back = back * masks[layer - 1] if masks else back
-            delta = times_derivative(back, outputs[layer], net.activations[layer - 1], zs[layer - 1])
+            activation, alpha = net.activations[layer - 1], net.alphas[layer - 1]
+            delta = times_derivative(back, outputs[layer], activation, alpha, zs[layer - 1])
     return loss, outputs[-1]
 
 
@@ -233,7 +235,7 @@ def layer_grad(
     output_grad: FloatArray,
     grads: LayerGrads,
 ) -> None:
-    delta = times_derivative(output_grad, outputs, net.activations[0])
+    delta = times_derivative(output_grad, outputs, net.activations[0], net.alphas[0])
     weight_views(net, grads.params)[0][:] = _rows(X, slice(None), scale, params.dtype).T @ delta
     for bias_grad in bias_views(net, grads.params):
         if bias_grad is not None:

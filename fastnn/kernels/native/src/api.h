@@ -12,6 +12,7 @@ typedef struct {
     int64_t layers;
     const int64_t *sizes;       /* (layers + 1) */
     const int64_t *activations; /* (layers) */
+    const double *alphas;       /* (layers) numbers of the activations that have one */
     const int64_t *weights;     /* (layers) offsets into params */
     const int64_t *biases;      /* (layers) offsets into params, or -1 */
     const int64_t *strides;     /* (layers) elements per weight row, a multiple of 64 bytes */
@@ -264,7 +265,7 @@ typedef struct {
     void (*encode)(const fnn_encoding *encoding, void *arena);
 
     /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
-    void (*activate)(int64_t activation, const void *x, void *out, int64_t count);
+    void (*activate)(int64_t activation, double alpha, const void *x, void *out, int64_t count);
 } fnn_kernels;
 
 typedef struct {

@@ -182,14 +182,14 @@ INLINE vec vtanh(vec z) {
 /* Below it an output of hard_sigmoid is no 1: dropout, which goes on with 1 * scale, gives back a little less or more. */
 #define HARD_MOST (C_(1.0) - (REAL_IS_FLOAT ? C_(0x1p-21) : C_(0x1p-50)))
 
-/* Every elementwise activation but the identity: its code, a from z, and da/dz from a or, of those in EACH_OF_Z, from z.
-   Softmax is the output layer's business. */
+/* Every elementwise activation but the identity: its code, a from z, and da/dz from a or, of those in EACH_OF_Z, from z,
+   with alpha in those that have a number. Softmax is the output layer's business. */
 #define EACH_OF_A(DO) \
     DO(SIGMOID, vsigmoid(z), a * (one - a)) \
     DO(TANH, vtanh(z), one - a * a) \
     DO(RELU, vmax(zero, z), vless(zero, a, one, zero)) \
-    DO(LEAKY_RELU, vless(z, zero, z * C_(0.01), z), vless(zero, a, one, vset(C_(0.01)))) \
-    DO(ELU, vless(zero, z, z, vexpm1_negative(z)), vless(zero, a, one, a + one)) \
+    DO(LEAKY_RELU, vless(z, zero, z * alpha, z), vless(zero, a, one, alpha)) \
+    DO(ELU, vless(zero, z, z, vexpm1_negative(z) * alpha), vless(zero, a, one, a + alpha)) \
     DO(SELU, vless(zero, z, z * SELU_SCALE, vexpm1_negative(z) * SELU_SLOPE), \
        vless(zero, a, vset(SELU_SCALE), a + SELU_SLOPE)) \
     DO(SOFTPLUS, vmax(zero, z) + vlog1p_unit(vexp_bounded(vnegabs(z))), -vexpm1_negative(-a)) \
@@ -213,7 +213,7 @@ INLINE int is_of_z(int64_t activation) {
     }
 }
 
-INLINE vec vactivate(int64_t activation, vec z) {
+INLINE vec vactivate(int64_t activation, vec alpha, vec z) {
     const vec zero = {0}, one = vset(C_(1.0));
     switch (activation) {
 #define CASE(code, value, derivative) \
@@ -225,7 +225,7 @@ INLINE vec vactivate(int64_t activation, vec z) {
 }
 
 /* da/dz from a or z, whichever the activation's is of */
-INLINE vec vderivative(int64_t activation, vec of) {
+INLINE vec vderivative(int64_t activation, vec alpha, vec of) {
     const vec zero = {0}, one = vset(C_(1.0)), a = of, z = of;
     switch (activation) {
 #define CASE(code, value, derivative) \
@@ -237,11 +237,12 @@ INLINE vec vderivative(int64_t activation, vec of) {
 }
 
 /* z[0..count) = activation(z), count a multiple of LANES */
-static void apply_activation(int64_t activation, real *z, int64_t count) {
+static void apply_activation(int64_t activation, double alpha, real *z, int64_t count) {
+    const vec alphas = vset((real)alpha);
     switch (activation) { /* outside of the loops */
 #define CASE(code, value, derivative)                                                         \
     case code:                                                                                \
-        for (int64_t i = 0; i < count; i += LANES) vstore(z + i, vactivate(code, vload(z + i))); \
+        for (int64_t i = 0; i < count; i += LANES) vstore(z + i, vactivate(code, alphas, vload(z + i))); \
         break;
         EACH_ACTIVATION(CASE)
 #undef CASE
@@ -249,12 +250,13 @@ static void apply_activation(int64_t activation, real *z, int64_t count) {
 }
 
 /* d[0..count) *= activation'(z), from `of` * factor, which is a or z */
-static void apply_derivative(int64_t activation, const real *of, real factor, real *d, int64_t count) {
+static void apply_derivative(int64_t activation, double alpha, const real *of, real factor, real *d, int64_t count) {
+    const vec alphas = vset((real)alpha);
     switch (activation) {
 #define CASE(code, value, derivative)                                          \
     case code:                                                                 \
         for (int64_t i = 0; i < count; i += LANES)                             \
-            vstore(d + i, vload(d + i) * vderivative(code, vload(of + i) * factor)); \
+            vstore(d + i, vload(d + i) * vderivative(code, alphas, vload(of + i) * factor)); \
         break;
         EACH_ACTIVATION(CASE)
 #undef CASE
@@ -262,12 +264,12 @@ static void apply_derivative(int64_t activation, const real *of, real factor, re
 }
 
 /* The table's function for the tests of accuracy. */
-static void activate_array(int64_t activation, const void *x, void *out, int64_t count) {
+static void activate_array(int64_t activation, double alpha, const void *x, void *out, int64_t count) {
     for (int64_t i = 0; i < count; i += LANES) {
         const int64_t here = count - i < LANES ? count - i : LANES;
         real lanes[LANES] __attribute__((aligned(64))) = {0};
         memcpy(lanes, (const real *)x + i, here * sizeof(real));
-        apply_activation(activation, lanes, LANES);
+        apply_activation(activation, alpha, lanes, LANES);
         memcpy((real *)out + i, lanes, here * sizeof(real));
     }
 }

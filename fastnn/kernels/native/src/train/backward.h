@@ -91,6 +91,8 @@ static void delta_before(workspace *ws, int64_t l, int64_t m) {
     const fnn_net *net = ws->net;
     const int64_t stride = net->strides[l - 1], left = l == 1 ? ws->left : 0, right = l == 1 ? ws->right : stride;
     const real *back = net->propagates_error && l == net->layers - 1 ? ws->a[l + 1] : ws->delta;
+    const int64_t activation = net->activations[l - 1];
+    const double alpha = net->alphas[l - 1];
     const real *of = ws->z[l] ? ws->z[l] : ws->a[l];
     const real factor = (real)(ws->data->kept && of == ws->a[l] ? 1 / ws->data->scales[l - 1] : 1);
     gemm(FROM_ZERO, m, right - left, net->sizes[l + 1],
@@ -99,10 +101,10 @@ static void delta_before(workspace *ws, int64_t l, int64_t m) {
     if (ws->data->kept)
         for (int64_t s = 0; s < m; s++) drop(ws, l - 1, s, left, right, ws->before + s * stride);
     if (right - left == stride)
-        apply_derivative(net->activations[l - 1], of, factor, ws->before, m * stride);
+        apply_derivative(activation, alpha, of, factor, ws->before, m * stride);
     else
         for (int64_t s = 0, at = left; s < m; s++, at += stride)
-            apply_derivative(net->activations[l - 1], of + at, factor, ws->before + at, right - left);
+            apply_derivative(activation, alpha, of + at, factor, ws->before + at, right - left);
     real *swapped = ws->delta;
     ws->delta = ws->before;
     ws->before = swapped;

@@ -69,12 +69,13 @@ static void drop(const workspace *ws, int64_t l, int64_t s, int64_t left, int64_
 /* Columns of hidden layer l's z, in a[l + 1], become outputs. */
 static void activate_hidden(workspace *ws, int64_t l, int64_t m, int64_t left, int64_t right) {
     const int64_t stride = ws->net->strides[l], activation = ws->net->activations[l];
+    const double alpha = ws->net->alphas[l];
     real *z = ws->a[l + 1];
     if (ws->z[l + 1]) memcpy(ws->z[l + 1], z, m * stride * sizeof(real));
     if (right - left == stride)
-        apply_activation(activation, z, m * stride);
+        apply_activation(activation, alpha, z, m * stride);
     else
-        for (int64_t s = 0; s < m; s++) apply_activation(activation, z + s * stride + left, right - left);
+        for (int64_t s = 0; s < m; s++) apply_activation(activation, alpha, z + s * stride + left, right - left);
     if (ws->data->kept)
         for (int64_t s = 0; s < m; s++) drop(ws, l, s, left, right, z + s * stride);
 }

@@ -68,7 +68,7 @@ static void layer_grad(const fnn_layer_gradient *call) {
             memset(a + units, 0, (stride - units) * sizeof(real));
             memcpy(delta, (const real *)call->output_grad + (start + s) * units, units * sizeof(real));
             memcpy(a, (const real *)call->outputs + (start + s) * units, units * sizeof(real));
-            apply_derivative(net->activations[0], a, 1, delta, stride);
+            apply_derivative(net->activations[0], net->alphas[0], a, 1, delta, stride);
             for (int64_t j = 0; j < units; j++) delta_columns[j * wide + s] = delta[j];
         }
         gather(&ws, ws.in, NULL, start, m, 0);

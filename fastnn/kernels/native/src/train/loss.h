@@ -26,7 +26,7 @@ static void activate_output(const fnn_net *net, real *z, int64_t m) {
     const int64_t last = net->layers - 1, stride = net->strides[last];
     real top;
     if (net->activations[last] != SOFTMAX)
-        apply_activation(net->activations[last], z, m * stride);
+        apply_activation(net->activations[last], net->alphas[last], z, m * stride);
     else
         for (int64_t s = 0; s < m; s++) softmax_row(z + s * stride, net->sizes[last + 1], stride, &top);
 }
@@ -118,7 +118,7 @@ static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real fac
         vstore(delta + j, vmax((vec){0}, raw) - raw * target_vec(data, i, j, outputs) + log_term);
     }
     for (int64_t j = 0; j < outputs; j++) loss += (double)delta[j];
-    apply_activation(SIGMOID, z, stride);
+    apply_activation(SIGMOID, 0, z, stride);
     for (int64_t j = 0; j < stride; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         const vec error = vload(z + j) - target_vec(data, i, j, outputs);
@@ -133,7 +133,7 @@ static double poisson_row(const fnn_data *data, int64_t i, real factor, real *z,
     double loss = 0;
     for (int64_t j = 0; j < stride; j += LANES) vstore(delta + j, vload(z + j) * target_vec(data, i, j, outputs));
     for (int64_t j = 0; j < outputs; j++) loss -= (double)delta[j];
-    apply_activation(EXPONENTIAL, z, stride);
+    apply_activation(EXPONENTIAL, 0, z, stride);
     for (int64_t j = 0; j < stride; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         const vec error = vload(z + j) - target_vec(data, i, j, outputs);
@@ -244,7 +244,8 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
     if (ws->outputs) keep_outputs(ws, z, m);
     if (net->propagates_error) memcpy(ws->before, ws->delta, m * stride * sizeof(real));
     if (!is_fused && activation != SOFTMAX)
-        apply_derivative(activation, ws->z[last + 1] ? ws->z[last + 1] : z, 1, ws->delta, m * stride);
+        apply_derivative(activation, net->alphas[last], ws->z[last + 1] ? ws->z[last + 1] : z, 1, ws->delta,
+                         m * stride);
     if (net->propagates_error) memcpy(z, ws->before, m * stride * sizeof(real));
     ws->loss += sum;
     ws->correct += correct;
