@@ -12,9 +12,11 @@ import pytest
 import fastnn
 from fastnn.dropin import keras
 from fastnn.dropin.keras import activations, layers, models
+from fastnn.dropin.tensorflow import nn
 
 X = np.random.default_rng(0).random((70, 6), np.float32)
 LABELS = (X[:, 0] > X[:, 1]) * 1 + (X[:, 2] > 0.5)
+Y = np.sin(X[:, :1] * 3)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,8 @@ Z = np.array([[-2.0, 0.0, 1.5], [3.0, -0.5, 0.25]])
         ("relu", np.maximum(Z, 0)),
         ("sigmoid", 1 / (1 + np.exp(-Z))),
         ("tanh", np.tanh(Z)),
+        ("leaky_relu", np.where(Z > 0, Z, 0.2 * Z)),
+        ("elu", np.where(Z > 0, Z, np.expm1(Z))),
         ("softmax", np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)),
     ],
 )
@@ -96,13 +100,49 @@ def test_an_activation_becomes_one_with_the_dense_layer_before_it():
 def test_activations_as_layers():
     assert layers.Activation("tanh").get_config() == {"name": "activation", "activation": "tanh"}
     assert layers.ReLU(negative_slope=0.0).name == "re_lu"
-    assert layers.LeakyReLU(alpha=0.01).get_config() == {"name": "leaky_re_lu", "negative_slope": 0.01}
-    np.testing.assert_allclose(layers.LeakyReLU(0.01)(Z), np.where(Z > 0, Z, 0.01 * Z))
+    assert layers.LeakyReLU(alpha=0.1).get_config() == {"name": "leaky_re_lu", "negative_slope": 0.1}
+    assert layers.ELU(0.5).get_config() == {"name": "elu", "alpha": 0.5}
+    np.testing.assert_allclose(layers.LeakyReLU()(Z), np.where(Z > 0, Z, 0.3 * Z))
+    np.testing.assert_allclose(layers.ELU(0.5)(Z), np.where(Z > 0, Z, 0.5 * np.expm1(Z)))
     np.testing.assert_allclose(layers.Softmax()(Z).sum(axis=1), 1)
-    model = models.Sequential([layers.Dense(2, input_dim=3), layers.LeakyReLU(0.01)])
+    model = models.Sequential([layers.Dense(2, input_dim=3), layers.LeakyReLU(0.1)])
     z = Z @ model.get_weights()[0]
-    np.testing.assert_allclose(model.predict(Z, verbose=0), np.where(z > 0, z, 0.01 * z), rtol=1e-5)
+    np.testing.assert_allclose(model.predict(Z, verbose=0), np.where(z > 0, z, 0.1 * z), rtol=1e-5)
     assert model.layers[0].activation is activations.linear
+
+
+NUMBERED = {
+    "leaky_relu": lambda x, number: activations.leaky_relu(x, negative_slope=number),
+    "tf.nn.leaky_relu": lambda x, number: nn.leaky_relu(x, alpha=number),
+    "elu": lambda x, number: activations.elu(x, number),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_numbers_of_activations(name):
+    """By function or layer, of a layer of its own or of the Dense: it trains as the equation's slope says."""
+    function, layer = NUMBERED[name], layers.ELU if name == "elu" else layers.LeakyReLU
+    below = np.expm1 if name == "elu" else np.array
+    np.testing.assert_allclose(function(Z, 0.4), np.where(Z > 0, Z, 0.4 * below(Z)))
+    first, last = np.random.default_rng(2).normal(size=(6, 4)), np.random.default_rng(3).normal(size=(4, 1))
+    inputs = layers.Input((6,))
+    hidden = function(layers.Dense(4, use_bias=False)(inputs), 0.4)
+    functional = models.Model(inputs, layers.Dense(1, use_bias=False)(hidden))
+    apart = [layers.Dense(4, use_bias=False), layer(0.4), layers.Dense(1, use_bias=False)]
+    within = [layers.Dense(4, layer(0.4), use_bias=False), layers.Dense(1, use_bias=False)]
+    z = X @ first
+    a, slope = np.where(z > 0, z, 0.4 * below(z)), np.where(z > 0, 1, 0.4 * (np.exp(z) if name == "elu" else 1))
+    delta = 2 * (a @ last - Y) / len(X)
+    expected = [first - 0.1 * X.T @ (delta @ last.T * slope), last - 0.1 * a.T @ delta]
+    for model in (functional, *(models.Sequential([layers.Input((6,)), *each]) for each in (apart, within))):
+        model.set_weights([first, last])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.train_on_batch(X, Y)
+        for found, array in zip(model.get_weights(), expected, strict=True):
+            np.testing.assert_allclose(found, array, rtol=1e-5, atol=1e-6)
+        again = models.model_from_json(model.to_json())
+        again.set_weights(model.get_weights())
+        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 # Models in models --------------------------------------------------------------------------------------------------

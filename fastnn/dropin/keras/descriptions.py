@@ -33,6 +33,7 @@ _MODULES = {
     "initializer": "keras.initializers",
     "regularizer": "keras.regularizers",
     "learning_rate": "keras.optimizers.schedules",
+    "activation": "keras.layers",
 }
 MODELS = ("Sequential", "Functional", "Model")  # the last is what Keras 1 and 2 call the second
 

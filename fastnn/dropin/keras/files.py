@@ -82,7 +82,7 @@ def load_weights(model: Any, filepath: StrPath) -> None:
             arrays = reader.weights(chain, [view.shape for view in views])
     else:
         found, tensors = model_file.read_weights(filepath)
-        sizes, _, bias = network.plan[:3]
+        sizes, bias = network.plan.sizes, network.plan.bias
         if (found["sizes"], found["bias"]) != (list(sizes), list(bias)):
             raise FileFormatError(filepath, 0, f"weights of layers of {list(sizes)} units", found["sizes"])
         names = [tensor.name for tensor in tensor_file.layer_tensors(sizes, bias)]
@@ -117,8 +117,8 @@ def _load_keras(filepath: StrPath, compile: bool, custom_objects: Mapping[str, A
             raise reader.fault("a whole model, with its description", "weights alone: see load_weights")
         chain = descriptions.parsed(reader.model)
         dtype = descriptions.float_type(reader.model) or config.floatx()
-        sizes, _, bias = model_file.planned(chain)[:3]
-        shapes = [tensor.shape for tensor in tensor_file.layer_tensors(sizes, bias)]
+        plan = model_file.planned(chain)
+        shapes = [tensor.shape for tensor in tensor_file.layer_tensors(plan.sizes, plan.bias)]
         weights = reader.weights(chain, shapes)
         training = None
         if compile and reader.training and reader.training.get("loss") is not None:

@@ -12,10 +12,9 @@ from numpy.typing import DTypeLike
 from ... import checks
 from ...errors import InvalidArgumentError, InvalidTypeError
 from ...kernels.params import Parameters
-from ...kernels.records import LEAKY_SLOPE
 from ...kernels.spec import FloatArray
 from . import activations, initializers, regularizers
-from .activations import Activation, Function
+from .activations import ELU, Activation, Form, Function, LeakyReLU, ReLU, Softmax
 from .layer import KerasTensor, Layer, Shape
 from .subset import outside, refuse
 from .tensor import tensor
@@ -77,7 +76,8 @@ class Dense(Layer):
     Parameters
     ----------
     units : the number of outputs.
-    activation : None, a name or a function of :mod:`fastnn.dropin.keras.activations`; softmax for the last layer alone.
+    activation : None, a name or a function of :mod:`fastnn.dropin.keras.activations`, or a layer that is one; softmax
+        for the last layer alone.
     use_bias : whether there is a bias.
     kernel_initializer, bias_initializer : how kernel and bias start: a name or an instance of
         :mod:`fastnn.dropin.keras.initializers`.
@@ -126,9 +126,9 @@ class Dense(Layer):
         self.home: tuple[Parameters, int] | None = None  # where its weights lie: in which layer of which network's
 
     @property
-    def kernels(self) -> str:
-        """The kernels' name of the activation."""
-        return activations.KERNELS[self.activation.__name__]
+    def form(self) -> Form:
+        """The activation in the kernels' words."""
+        return activations.form_of(self.activation)
 
     @property
     def weights(self) -> list[FloatArray]:
@@ -178,7 +178,7 @@ class Dense(Layer):
         regularizer = self.kernel_regularizer
         return super().get_config() | {
             "units": self.units,
-            "activation": self.activation.__name__,
+            "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
@@ -189,62 +189,6 @@ class Dense(Layer):
         if self.home is None:
             raise InvalidArgumentError(f"{self.name}.{name}", "a model whose input shape is known", "one not yet built")
         return self.weights[index]
-
-
-class ReLU(Activation):
-    """max(0, inputs), of the layer before it; of Keras' options there are the defaults."""
-
-    def __init__(self, *, name: str | None = None, **options: Any) -> None:
-        for option, default in {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}.items():
-            refuse("ReLU", {option: options.pop(option, None)}, **{option: default})
-        super().__init__("relu", name, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        return Layer.get_config(self)
-
-
-class Softmax(Activation):
-    """Probabilities of the outputs of the layer before it, which is to be the last Dense."""
-
-    def __init__(self, axis: int = -1, *, name: str | None = None, **options: Any) -> None:
-        refuse("Softmax", {"axis": axis}, axis=-1)
-        super().__init__("softmax", name, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        return Layer.get_config(self)
-
-
-class ELU(Activation):
-    """inputs where they are above 0, else exp(inputs) - 1, of the layer before it; ``alpha`` is 1."""
-
-    def __init__(self, alpha: float = 1.0, *, name: str | None = None, **options: Any) -> None:
-        if checks.number("alpha", alpha, low=0) != 1:
-            refuse("ELU", {"alpha": alpha})
-        super().__init__("elu", name, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        return Layer.get_config(self)
-
-
-class LeakyReLU(Activation):
-    """inputs where they are above 0, else negative_slope * inputs, of the layer before it.
-
-    The kernels' ``negative_slope`` is 0.01; another, such as Keras' default of 0.3, is refused. ``alpha`` is its older
-    name.
-    """
-
-    def __init__(self, negative_slope: float = 0.3, *, name: str | None = None, **options: Any) -> None:
-        slope = checks.number("negative_slope", options.pop("alpha", negative_slope), low=0)
-        if slope != LEAKY_SLOPE:
-            raise InvalidArgumentError("negative_slope", f"{LEAKY_SLOPE}, the one there is in fastnn", slope)
-        super().__init__("linear", name, **options)
-
-    @property
-    def kernels(self) -> str:
-        return "leaky_relu"
-
-    def get_config(self) -> dict[str, Any]:
-        return Layer.get_config(self) | {"negative_slope": LEAKY_SLOPE}
 
 
 class Flatten(Layer):

@@ -16,7 +16,8 @@ from ...io.tensor_file import Config, Form, Tensor, layer_arrays, layer_tensors
 from ...kernels.params import bias_views, weight_views
 from ...kernels.spec import FloatArray
 from .descriptions import Chain, Description, parsed, parsed_training
-from .network import Network, Plan, plan
+from .network import Network, Plan
+from .network import plan as plan_of
 from .optimizers import Optimizer
 
 Arrays = dict[str, FloatArray]
@@ -54,7 +55,7 @@ def read(filepath: StrPath) -> tuple[Config, Arrays]:
 
 def write_weights(filepath: StrPath, network: Network) -> None:
     """Write weights alone; as :func:`write`."""
-    sizes, _, bias = network.plan[:3]
+    sizes, bias = network.plan.sizes, network.plan.bias
     config = {"sizes": list(sizes), "bias": list(bias), "dtype": network.dtype.name}
     tensor_file.write(filepath, _WEIGHTS, config, _views(network, network.params, ""))
 
@@ -86,7 +87,7 @@ def planned(chain: Chain) -> Plan:
     """What the kernels are to compute for a model that is not built."""
     if chain.shape is None:
         raise InvalidArgumentError("layers", "a model whose input shape is known", "none")
-    found = plan(chain.leaves(), chain.shape)
+    found = plan_of(chain.leaves(), chain.shape)
     if len(found.sizes) < 2:
         raise InvalidArgumentError("layers", "at least one Dense layer", "none")
     return found
@@ -102,9 +103,9 @@ def _check(config: Config) -> None:
 
 
 def _tensors(config: Config) -> list[Tensor]:
-    sizes, _, bias = planned(parsed(config["model"]))[:3]
+    plan = planned(parsed(config["model"]))
     slots = parsed_training(config["training"], {}).optimizer.slots if config["has_state"] else 0
-    return [t for prefix in ["", *map(_slot, range(slots))] for t in layer_tensors(sizes, bias, prefix)]
+    return [t for prefix in ["", *map(_slot, range(slots))] for t in layer_tensors(plan.sizes, plan.bias, prefix)]
 
 
 def _check_weights(config: Config) -> None:

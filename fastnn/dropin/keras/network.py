@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import InvalidArgumentError
 from ...kernels.params import Parameters
 from ...kernels.spec import FloatArray, layout
-from .activations import KERAS, Activation
+from .activations import KERAS, Activation, Form
 from .layer import Layer, Shape, parts
 from .layers import Dense, Dropout, parameters
 
@@ -23,6 +23,7 @@ class Plan(NamedTuple):
 
     sizes: list[int]
     activations: list[str]
+    alphas: list[float]  # their numbers
     bias: list[bool]
     rates: list[list[float]]  # of the dropouts on the inputs and on the outputs of each Dense layer
     l1: tuple[float, ...]  # the penalty of each Dense layer is l1 sum |w| + l2 / 2 sum w^2
@@ -35,38 +36,39 @@ def plan(layers: Sequence[Layer], input_shape: Shape) -> Plan:
     shape = input_shape
     rates: list[list[float]] = [[]]
     dense: list[Dense] = []
-    functions: list[str] = []  # the kernels' activation of each Dense layer
+    forms: list[Form] = []  # of each Dense layer
     for layer in parts(layers):
         shape = layer.shape_after(shape)
         if isinstance(layer, Dropout):
             rates[-1].append(layer.rate)
         elif isinstance(layer, Dense):
-            if functions and functions[-1] == "softmax":
+            if forms and forms[-1].name == "softmax":
                 raise InvalidArgumentError(dense[-1].name, "softmax only in the last Dense layer", "another after it")
             dense.append(layer)
-            functions.append(layer.kernels)
+            forms.append(layer.form)
             rates.append([])
         elif isinstance(layer, Activation):
             if not dense:
                 raise InvalidArgumentError(layer.name, "a Dense layer before it", "none")
-            functions[-1] = _folded(layer, functions[-1], any(rates[-1]))
+            forms[-1] = _folded(layer, forms[-1], any(rates[-1]))
     sizes = [math.prod(input_shape), *(layer.units for layer in dense)]
     penalties = [layer.kernel_regularizer for layer in dense]
     l1 = tuple(0.0 if penalty is None else penalty.l1 for penalty in penalties)
     l2 = tuple(0.0 if penalty is None else 2 * penalty.l2 for penalty in penalties)
-    return Plan(sizes, functions, [layer.use_bias for layer in dense], rates, l1, l2, shape)
+    names, alphas = [form.name for form in forms], [form.alpha for form in forms]
+    return Plan(sizes, names, alphas, [layer.use_bias for layer in dense], rates, l1, l2, shape)
 
 
-def _folded(layer: Activation, before: str, dropped: bool) -> str:
+def _folded(layer: Activation, before: Form, dropped: bool) -> Form:
     """The one activation that is ``before``, then dropout if there is any, then the layer's."""
-    after = layer.kernels
-    if after == "identity" or (before == after == "relu"):
+    after = layer.form
+    if after.name == "identity" or (before.name == after.name == "relu"):
         return before
-    if before != "identity":
-        found = f"{KERAS[before]}, then {KERAS[after]}"
+    if before.name != "identity":
+        found = f"{KERAS[before.name]}, then {KERAS[after.name]}"
         raise InvalidArgumentError(layer.name, "one activation of each Dense layer", found)
-    if dropped and after not in THROUGH_DROPOUT:
-        raise InvalidArgumentError(layer.name, f"{KERAS[after]} before Dropout, not after it", "it after Dropout")
+    if dropped and after.name not in THROUGH_DROPOUT:
+        raise InvalidArgumentError(layer.name, f"{KERAS[after.name]} before Dropout, not after it", "it after Dropout")
     return after
 
 
@@ -94,8 +96,10 @@ class Network:
             shape = layer.shape_after(shape)
         self._dense = [part for part in parts(layers) if isinstance(part, Dense)]
         self.dtype = self._dense[0].kernel.dtype
-        sizes, activations, bias = self.plan[:3]
-        self.net, self.count = layout(sizes, activations, "mean_squared_error", bias, self.dtype)
+        asked = self.plan
+        self.net, self.count = layout(
+            asked.sizes, asked.activations, "mean_squared_error", asked.bias, self.dtype, asked.alphas
+        )
         _ = self.params  # gathered at once, so that the views that anybody takes stay
 
     @property

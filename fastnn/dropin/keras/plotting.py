@@ -46,7 +46,7 @@ def plot_model(
         if show_layer_names:
             title = f"{layer.name} ({title})"
         if show_layer_activations and (activation := getattr(layer, "activation", None)) is not None:
-            lines.append(f"Activation: {getattr(activation, '__name__', activation)}")
+            lines.append(f"Activation: {getattr(activation, '__name__', None) or activation.name}")
         if show_shapes:
             lines.append(f"Input shape: {(None, *shape)}   Output shape: {(None, *after)}")
         if show_dtype:

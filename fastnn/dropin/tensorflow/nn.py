@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..keras.activations import (
     elu,
     gelu,
+    leaky_relu,
     relu,
     selu,
     sigmoid,
@@ -18,6 +19,19 @@ from ..keras.activations import (
 from ..keras.subset import outside
 from .names import TENSORFLOW
 
-__all__ = ["elu", "gelu", "relu", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh"]
+__all__ = [
+    "elu",
+    "gelu",
+    "leaky_relu",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+]
 
 __getattr__ = outside(__name__, __all__, frozenset(TENSORFLOW["nn"].split()))
