@@ -8,8 +8,10 @@ runs a program written for ``from keras import layers, models``; one that says `
 can be imported, and is one error that names it and the program's line when it is called or subclassed.
 
 The numbers are Keras': from equal weights, without shuffling, the losses agree to rounding. Where Keras' backends
-differ they are TensorFlow's: the cross-entropy of sigmoid or softmax outputs is computed from the inputs of those, and
-only other outputs are clipped to [1e-7, 1 - 1e-7], as JAX, NumPy and PyTorch clip all of them. The weights of a new
+differ they are TensorFlow's: the binary cross-entropy of sigmoid outputs and the categorical one of softmax outputs are
+computed from the inputs of those, and only other outputs are clipped to [1e-7, 1 - 1e-7], as JAX, NumPy and PyTorch
+clip all of them. But the categorical one of sigmoid outputs divides them by their sum, as all other backends do, where
+TensorFlow takes their inputs for those of a softmax. The weights of a new
 model, the order of the samples and the masks of Dropout come from a random stream of fastnn's own, which
 :func:`~fastnn.dropin.keras.utils.set_random_seed` starts and describes. Models compute in float32, as Keras does, or in
 float64 after ``config.set_floatx("float64")``.

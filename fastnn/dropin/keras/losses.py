@@ -1,7 +1,8 @@
 """Losses, as ``keras.losses`` has them: what each asks of outputs and targets, and which of the kernels' it is.
 
-Where Keras' backends differ, these are TensorFlow's: a cross-entropy of softmax or sigmoid outputs is computed from the
-inputs of those. That of labels with other outputs, which TensorFlow clips before it normalises them, is JAX's.
+Where Keras' backends differ, these are TensorFlow's: the categorical cross-entropy of softmax outputs and the binary
+one of sigmoid outputs are computed from the inputs of those. The categorical one of other outputs is JAX's: TensorFlow
+takes the inputs of sigmoids for those of a softmax, and with labels clips other outputs before it normalises them.
 """
 
 from __future__ import annotations
