@@ -123,6 +123,7 @@ class Watch:
     class_factors: list[FloatArray] | None
     held_out: HeldOut | None  # as soon as it is known
     is_given: bool  # whether it was passed to fit
+    bar: Bar | None = None
 
 
 class Stopped(Exception):  # noqa: N818  # it is no error
@@ -132,18 +133,18 @@ class Stopped(Exception):  # noqa: N818  # it is no error
 class WatchedEpochs(Epochs):
     """Epochs with dropout, and a bar that shows how far they are."""
 
-    bar: Bar | None = None
-
     def take(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         super().take(X, y)
         self.rates = dropout_rates(self.estimator.dropout, len(self.parameters.net.activations) - 1)
+        watch = self.estimator._watch
         if self.estimator.progress:
-            self.bar = new_bar(self.estimator._watch.epochs * len(self.starts), "batches")
+            watch.bar = new_bar(watch.epochs * len(self.starts), "batches")
 
     def run(self, state: FloatArray, data: Data, args: EpochArgs) -> EpochResult:
-        estimator, net, vector, bar = self.estimator, self.parameters.net, self.parameters.vector, self.bar
+        estimator, net, vector = self.estimator, self.parameters.net, self.parameters.vector
+        watch, bar = estimator._watch, estimator._watch.bar
         before = estimator.n_iter_ * len(self.starts)
-        label = f"Epoch {estimator.n_iter_ + 1}/{estimator._watch.epochs}"
+        label = f"Epoch {estimator.n_iter_ + 1}/{watch.epochs}"
         assert args.penalty_factors is not None
         assert args.penalties is not None
         loss, done = 0.0, 0
@@ -168,11 +169,6 @@ class WatchedEpochs(Epochs):
         elif bar:
             bar.update(before + done, label)
         return EpochResult(loss, 0, done)
-
-    def give_back(self) -> None:
-        super().give_back()
-        if self.bar:
-            self.bar.close()
 
 
 class ExtendedMLP(CompiledMLP):
@@ -310,6 +306,8 @@ class ExtendedMLP(CompiledMLP):
         try:
             yield self._watch
         finally:
+            if self._watch.bar:
+                self._watch.bar.close()
             del self._watch
 
     def _checked(self: Any, X: Any, y: Any, weights: Any) -> HeldOut:
@@ -393,6 +391,8 @@ class ExtendedMLP(CompiledMLP):
         names = ("_compiled", "_training", "_watch", "_held_out")
         hidden = {name: vars(self).pop(name) for name in names if name in vars(self)}
         compiled.give_back()
+        if watch.bar:
+            watch.bar.clear()  # for what they may print
         try:
             with self._instead(**watch.parameters):
                 found = [callback(self) for callback in self.callbacks]

@@ -18,6 +18,7 @@ from sklearn.utils import estimator_checks
 
 import fastnn
 from fastnn.dropin.sklearn import neural_network as dropin
+from fastnn.estimators import extended
 from fastnn.kernels.records import HIDDEN_ACTIVATIONS
 from fastnn.nn import dropout as dropout_masks
 
@@ -575,6 +576,20 @@ def test_a_bar_on_a_terminal(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert "Epoch 1/1 [===============...............] 1/2" in err
     assert out.startswith("Iteration 1, loss = ")
+
+
+def test_the_bar_is_out_of_the_way_of_callbacks_and_goes_on(monkeypatch):
+    seen = []
+
+    class Bar:
+        update = staticmethod(lambda done, label: seen.append(done))
+        clear = staticmethod(lambda: seen.append("clear"))
+        close = staticmethod(lambda: seen.append("close"))
+
+    monkeypatch.setattr(extended, "new_bar", lambda total, unit: Bar)
+    fastnn.MLPClassifier((5,), progress=True, max_iter=2, callbacks=[lambda _: seen.append("callback")]).fit(X, Y)
+    assert [event for event in seen if event not in range(7)] == ["clear", "callback", "clear", "callback", "close"]
+    assert [event for event in seen if event in (3, "callback", 6)][-2:] == [6, "callback"]
 
 
 # ---- together
