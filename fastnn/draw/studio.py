@@ -54,7 +54,7 @@ class Studio:
             check_model(model, images, name)
         self.images, self._model = images, model
         self._backend, self._num_threads = backend, num_threads or 1
-        self._changed = threading.Condition()
+        self._changed, self._finding = threading.Condition(), threading.Lock()
         self._commands: deque[tuple[Callable[[], object], Future[Any]]] = deque()
         self._sides: dict[str, Side] = {}
         self._drawings: OrderedDict[str, Image | None] = OrderedDict()
@@ -68,6 +68,7 @@ class Studio:
             "set": self.set,
             "remove": self.remove,
             "rate": self.rate,
+            "find": self.find,
             "run": self.run,
             "pause": self.pause,
             "epoch": self.epoch,
@@ -157,6 +158,23 @@ class Studio:
         rate = checks.number("rate", asked.get("rate"), low=0, high=100, exclusive=True)
         self._do(lambda: side.set_rate(rate))
         return {"sides": self._described()}
+
+    def find(self, asked: Json) -> Json:
+        """Find a learning rate for a side's settings, and go on with it."""
+        side, (X, y) = self._side(asked), self.images.train
+        settings = side.settings
+        if not self._finding.acquire(blocking=False):
+            raise FastnnError("expected one search for a rate at a time, found another one")
+        try:
+            optimizer: Any = settings.optimizer  # which has been checked
+            found = side.new_model().lr_find(
+                X, y, batch_size=settings.batch_size, optimizer=optimizer, momentum=settings.momentum
+            )
+        finally:
+            self._finding.release()
+        if found.suggestion is None:
+            raise FastnnError("expected a rate that lowers the loss, found none")
+        return self.rate({**asked, "rate": float(f"{found.suggestion:.2g}")})
 
     def run(self, _asked: Json) -> Json:
         """Train all sides; if they are being trained, go on for as long as if this had just begun."""

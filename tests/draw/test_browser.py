@@ -149,6 +149,14 @@ def test_training_on_the_page_reaches_94_percent(page):
     assert page.run(BEST) == "3"
 
 
+def test_finding_a_rate(page, server):
+    page.run("document.querySelector('[aria-label=\"Find a learning rate\"]').click()")
+    page.wait("document.getElementById('learning_rate-a').value !== '0.5'")
+    rate = float(page.run("return document.getElementById('learning_rate-a').value"))
+    assert 0.01 < rate < 10
+    assert server.studio._sides["a"].settings.learning_rate == rate
+
+
 def test_keyboard_only(page):
     """Tab to the paper, draw a 1 and clear it; train and pause; load a mistake; walk among the neurons."""
     page.run("document.activeElement.blur()")

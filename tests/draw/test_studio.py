@@ -149,6 +149,16 @@ def test_the_rate_changes_while_it_runs(fresh):
     assert fresh.state({})["sides"]["a"]["settings"]["learning_rate"] == 1e-9
 
 
+def test_a_rate_is_found_as_lr_find_does(fresh):
+    X, y = fresh.images.train
+    with fastnn.use(num_threads=1):
+        found = fastnn.MLP([784, 30, 10], seed=1).lr_find(X, y, batch_size=10)
+    fresh.run({})
+    described = fresh.find({"side": "a"})["sides"]["a"]
+    assert described["settings"]["learning_rate"] == pytest.approx(found.suggestion, rel=0.05)  # two digits
+    assert fresh._sides["a"].settings.learning_rate == described["settings"]["learning_rate"]
+
+
 def test_two_sides_are_trained_in_turns(fresh):
     other = settings(hidden=(20, 10), activation="relu", optimizer="adam", learning_rate=0.001, batch_size=50)
     described = fresh.set({"side": "b", "settings": other})["sides"]
