@@ -39,7 +39,7 @@ def draw(page: Browser, digit: int) -> None:
 
 def save(picture: Image.Image, name: str) -> None:
     path = DOCS / "pictures" / f"draw-{name}.png"
-    colours = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    colours = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1)
     colours.save(path, optimize=True)
     print(f"{path}: {picture.width} x {picture.height}, {path.stat().st_size:,} bytes")
 
