@@ -26,19 +26,19 @@ def backquery(parameters: Parameters, targets: NDArray[np.float64]) -> FloatArra
     net, signals = parameters.net, targets
     for layer in reversed(range(len(net.activations))):
         weights, *biases = parameters.layer(layer)
-        z = _inverse(signals, int(net.activations[layer])) - sum(biases)
+        z = _inverse(signals, int(net.activations[layer]), float(net.alphas[layer])) - sum(biases)
         signals = _stretched(z @ weights.T.astype(np.float64))
     return signals.astype(parameters.vector.dtype)
 
 
-def _inverse(a: NDArray[np.float64], activation: int) -> NDArray[np.float64]:
+def _inverse(a: NDArray[np.float64], activation: int, alpha: float) -> NDArray[np.float64]:
     """The z with activation(z) = a for 0 < a < 1, where all activations but softmax rise; of softmax one of them."""
     if activation == SOFTMAX:
         return np.log(a)
     low, high = np.full(a.shape, -REACH), np.full(a.shape, REACH)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        is_below = activate(middle.copy(), activation) < a
+        is_below = activate(middle.copy(), activation, alpha) < a
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     return high
 
