@@ -31,6 +31,7 @@ from drawings import ink_of
 
 SIZES, BATCH_SIZE, RATE = [784, 30, 10], 10, 0.5  # the page's own setting
 STROKES_A_SECOND = 30
+LARGE = [620], 600  # about as many weights, and weights times rows, as the page allows
 
 
 class Client:
@@ -100,6 +101,18 @@ def shown(client: Client, reader: Reader, seconds: float, draws: bool) -> tuple[
     return (after - before) / (ended - began), sum(new for *_, new in frames[1:]) / (ended - began), latencies
 
 
+def pauses(client: Client, count: int) -> list[float]:
+    """Milliseconds from asking for a pause to the answer that training stands still."""
+    found = []
+    for i in range(count):
+        client.ask("run")
+        time.sleep(0.3 + 0.01 * i)
+        asked = time.perf_counter()
+        client.ask("pause")
+        found.append(1e3 * (time.perf_counter() - asked))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
@@ -126,11 +139,16 @@ def main() -> None:
                 frames.append(rate)
                 latencies += some
                 print(f"epochs/s: alone {bare:.1f}, shown {watched:.1f} with {rate:.0f} frames/s, drawn on {drawn:.1f}")
+            slowest = max(pauses(client, 10))
+            settings = client.ask("state")["sides"]["a"]["settings"]
+            client.ask("set", side="a", settings={**settings, "hidden": LARGE[0], "batch_size": LARGE[1]})
+            slowest_of_large = max(pauses(client, 10))
         server.send_signal(2)
     half, most = np.percentile(latencies, [50, 95])
     rate, cost = statistics.median(frames), statistics.median(costs)
     print(f"{rate:.0f} frames a second with new weights cost {cost:.0%} of the speed")
     print(f"with {STROKES_A_SECOND} strokes a second as well {statistics.median(drawn_costs):.0%}")
+    print(f"a pause comes within {slowest:.0f} ms, of the largest network {slowest_of_large:.0f} ms")
     print(f"stroke to bars while it trains: median {half:.1f} ms, 95th percentile {most:.1f} ms of {len(latencies)}")
 
 

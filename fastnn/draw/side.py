@@ -19,7 +19,7 @@ from ..nn.mlp import MLP
 from .image_set import Image, ImageSet
 from .settings import Settings
 
-PUBLISHED = 1 / 40  # seconds from one state that is shown to the next
+PUBLISHED = 1 / 60  # seconds from one state that is shown to the next
 STEP = 0.02  # seconds that a step should take
 TESTING, EARLY = 0.06, 8  # the share of the time that goes into testing; more in the first epochs, which change most
 SHOWN_UNITS = 100  # of the first layer, whose weights are sent
