@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 
@@ -83,15 +82,7 @@ def draw(page: Browser, strokes: list[Stroke], kind: str = "mouse") -> None:
 
 def settle(page: Browser) -> None:
     """Wait until what is drawn has been answered."""
-    script = "return [fastnnDraw.latencies.length, document.querySelector('.verdict.a b').textContent]"
-    before = None
-    for _ in range(100):
-        now = page.run(script)
-        if now == before:
-            return
-        before = now
-        time.sleep(0.15)
-    raise TimeoutError
+    page.wait("!fastnnDraw.busy()")
 
 
 def seen(page: Browser) -> np.ndarray:

@@ -115,9 +115,7 @@ def test_training_runs_pauses_and_begins_anew(fresh):
     before = fresh._sides["a"].shown.model.weights[0].copy()
     fresh.run({})
     until(lambda: fresh._sides["a"].epochs > 2)
-    began = time.monotonic()
     fresh.pause({})
-    assert time.monotonic() - began < 5
     stopped = fresh._sides["a"].epochs
     time.sleep(0.1)
     assert fresh._sides["a"].epochs == stopped
@@ -310,8 +308,8 @@ def test_divergence_is_told_and_pauses(fresh):
 def test_slow_motion_takes_its_time(fresh):
     fresh.slowly({"slowly": True})
     fresh.run({})
-    time.sleep(0.3)
-    assert 0 < fresh._sides["a"].epochs < 1
+    until(lambda: fresh._sides["a"].epochs > 0)
+    assert fresh._sides["a"].epochs < 0.5
 
 
 def test_other_images_of_any_classes(tmp_path):
