@@ -11,6 +11,7 @@ are validated on and callbacks called.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import neural_network
 from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.neural_network._base import LOSS_FUNCTIONS
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -384,6 +386,14 @@ class ExtendedMLP(CompiledMLP):
         loss = LOSS_FUNCTIONS["binary_log_loss" if self.out_activation_ == "logistic" else self.loss]
         self.validation_loss_curve_ = self.validation_loss_curve_ or []
         self.validation_loss_curve_.append(float(loss(rows.targets, outputs, *weights)))
+
+    def _score(self: Any, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
+        """As scikit-learn has it from 1.7 on, before which it raised for labels that are names."""
+        predicted = self._predict(X, check_input=False)
+        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
+            return math.nan
+        score = accuracy_score if is_classifier(self) else r2_score
+        return float(score(y, predicted, sample_weight=sample_weight))
 
     def _ask_callbacks(self: Any) -> bool:
         """Call the callbacks with the estimator as if training had ended; whether one wants that."""
