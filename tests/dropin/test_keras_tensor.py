@@ -44,6 +44,7 @@ def test_tensors_print_as_tensorflows():
     assert str(T[0]) == "tf.Tensor([0. 1. 2.], shape=(3,), dtype=float32)"
     assert str(T) == "tf.Tensor(\n[[0. 1. 2.]\n [3. 4. 5.]], shape=(2, 3), dtype=float32)"
     assert repr(T[0]) == "<tf.Tensor: shape=(3,), dtype=float32, numpy=array([0., 1., 2.], dtype=float32)>"
+    assert repr(T[0, 2]) == "<tf.Tensor: shape=(), dtype=float32, numpy=2.0>"
 
 
 def test_memory_is_shared_and_pickles_load():

@@ -27,7 +27,9 @@ class Tensor(np.ndarray[Any, Any]):
         return f"tf.Tensor({start}{text}, {self._kind()})"
 
     def __repr__(self) -> str:
-        return f"<tf.Tensor: {self._kind()}, numpy={self.numpy()!r}>"
+        value = self.numpy()
+        text = repr(value) if self.ndim else str(value)  # a number without its type
+        return f"<tf.Tensor: {self._kind()}, numpy={text}>"
 
     def _kind(self) -> str:
         return f"shape={self.shape}, dtype={self.dtype.name}"
