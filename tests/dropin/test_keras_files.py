@@ -244,6 +244,29 @@ OLD_JSON = {
 }
 
 
+def test_json_of_a_layer_as_an_activation():
+    """As Keras 3.15 describes it, read and written."""
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
+    activation = {
+        "module": "keras.layers",
+        "class_name": "LeakyReLU",
+        "config": {"name": "leaky_re_lu", "trainable": True, "dtype": policy, "negative_slope": 0.15},
+        "registered_name": None,
+    }
+    dense = {"name": "dense", "trainable": True, "dtype": policy, "units": 2, "activation": activation}
+    layer = {"module": "keras.layers", "class_name": "Dense", "config": dense, "registered_name": None}
+    described = {"class_name": "Sequential", "config": {"layers": [layer], "build_input_shape": [None, 3]}}
+    model = models.model_from_json(json.dumps(described))
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    z = x @ model.get_weights()[0]
+    np.testing.assert_allclose(model.predict(x, verbose=0), np.where(z > 0, z, 0.15 * z), rtol=1e-5)
+    written = json.loads(model.to_json())["config"]["layers"][1]["config"]["activation"]
+    assert written["config"] == {"name": "leaky_re_lu", "negative_slope": 0.15}
+    assert {key: written[key] for key in ("module", "class_name", "registered_name")} == {
+        key: activation[key] for key in ("module", "class_name", "registered_name")
+    }
+
+
 @pytest.mark.parametrize("version", OLD_JSON)
 def test_json_of_older_keras(version):
     described = json.loads(json.dumps(OLD_JSON[version]))

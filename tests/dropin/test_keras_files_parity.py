@@ -56,6 +56,27 @@ def test_weights_and_json(tmp_path, name, writer, reader):
     same(loaded, model)
 
 
+@pytest.mark.parametrize(("writer", "reader"), WAYS, ids=IDS)
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_numbers_of_activations(tmp_path, ending, writer, reader):
+    """Trained alike, and the same in the other's files."""
+    predictions = []
+    for keras in (writer, reader):
+        kinds = keras.layers
+        hidden = [kinds.Dense(5, activation=kinds.LeakyReLU(0.15)), kinds.Dense(4), kinds.LeakyReLU()]
+        hidden += [kinds.Dense(4, "leaky_relu"), kinds.Dense(3), kinds.ELU(0.7)]
+        model = keras.Sequential([kinds.Input((4,)), *hidden, kinds.Dense(1)])
+        rng = np.random.default_rng(1)
+        model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])
+        model.compile(keras.optimizers.SGD(0.05), "mse")
+        model.fit(X, X[:, :1], batch_size=4, epochs=3, shuffle=False, verbose=0)
+        predictions.append(model.predict(X, verbose=0))
+        if keras is writer:
+            model.save(tmp_path / f"m{ending}")
+    predictions.append(reader.models.load_model(tmp_path / f"m{ending}").predict(X, verbose=0))
+    np.testing.assert_allclose(predictions[1:], predictions[:1] * 2, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", keras_files.MODELS)
 def test_weights_as_keras_2_wrote_them(tmp_path, name):
     model = keras_files.trained(ours, name)
