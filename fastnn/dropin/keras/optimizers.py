@@ -67,6 +67,7 @@ class Optimizer:
     Attributes
     ----------
     learning_rate, lr : may be assigned at any time, for the updates that follow.
+    schedule : what gives the learning rate, if it is no number.
     iterations : the number of updates made.
     """
 
@@ -76,6 +77,7 @@ class Optimizer:
     def __init__(self, learning_rate: object, options: dict[str, Any]) -> None:
         self.name = str(options.pop("name", None) or snake_case(type(self).__name__))
         self.iterations = 0
+        self.schedule: LearningRateSchedule | None = None
         self.learning_rate = options.pop("lr", learning_rate)
         self.decay = self._factor("decay", options)
         self.weight_decay = self._factor("weight_decay", options)
@@ -93,9 +95,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> LearningRate:
-        rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            rate = float(rate.rates(self.iterations, 1)[0])
+        rate = self._rate if self.schedule is None else float(self.schedule.rates(self.iterations, 1)[0])
         return LearningRate(rate, self)
 
     @learning_rate.setter
@@ -103,22 +103,21 @@ class Optimizer:
         if isinstance(value, dict):
             value = schedules.deserialize(value)
         if isinstance(value, LearningRateSchedule):
-            self._learning_rate: float | LearningRateSchedule = value
+            self.schedule = value
             return
-        if isinstance(getattr(self, "_learning_rate", None), LearningRateSchedule):
+        if self.schedule is not None:
             raise InvalidTypeError("learning_rate", "a schedule, as the optimizer was made with one", value)
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
-        self._learning_rate = checks.number("learning_rate", value, low=0)
+        self._rate = checks.number("learning_rate", value, low=0)
 
     lr = learning_rate
 
     def rates(self, count: int) -> NDArray[np.float64] | None:
         """The learning rates of the next ``count`` updates, or None where they are one."""
-        rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            return rate.rates(self.iterations, count)
-        return decayed_rates(rate, self.decay or 0.0, self.iterations, count)
+        if self.schedule is not None:
+            return self.schedule.rates(self.iterations, count)
+        return decayed_rates(self._rate, self.decay or 0.0, self.iterations, count)
 
     @property
     def built(self) -> bool:
@@ -159,8 +158,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer, without its state."""
-        rate = self._learning_rate
-        given = schedules.serialize(rate) if isinstance(rate, LearningRateSchedule) else rate
+        given = self._rate if self.schedule is None else schedules.serialize(self.schedule)
         shared = ("decay", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue")
         chosen = {name: getattr(self, name) for name in shared if getattr(self, name) is not None}
         return {"name": self.name, "learning_rate": given, **chosen}

@@ -13,7 +13,6 @@ from ...kernels.records import NADAM_DECAY
 from ...kernels.spec import FloatArray
 from .network import Network
 from .optimizers import Nadam, Optimizer, RMSprop
-from .schedules import LearningRateSchedule
 
 Order = list[tuple[int, int]]  # which slot of which variable
 
@@ -29,7 +28,7 @@ def in_keras_order(optimizer: Optimizer, network: Network) -> list[NDArray[Any]]
     """The number of updates, the rate unless a schedule gives it, and the arrays of the state."""
     dtype = network.dtype
     found: list[NDArray[Any]] = [np.array(optimizer.iterations, np.int32)]
-    if not isinstance(optimizer._learning_rate, LearningRateSchedule) and not optimizer.decay:
+    if optimizer.schedule is None and not optimizer.decay:
         found.append(np.array(optimizer.learning_rate, dtype))
     slots = [variables(network, slot) for slot in optimizer.state_for(network)]
     count = len(variables(network, network.params))
