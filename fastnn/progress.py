@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from . import checks
 
@@ -75,7 +75,7 @@ class PlainBar:
             return
         self.shown = now
         left = (now - self.start) / done * (self.total - done) if done else None
-        line = bar_line(done, self.total, self.unit, label, left, _columns() - 1)
+        line = bar_line(done, self.total, self.unit, label, left, columns(sys.stderr) - 1)
         print(f"\r{line.ljust(self.width)}", end="", file=sys.stderr, flush=True)
         self.width = len(line)
 
@@ -131,10 +131,10 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
-def _columns() -> int:
-    """Of the terminal that stderr is, as wide as it is now."""
+def columns(stream: TextIO) -> int:
+    """Of the terminal that a stream is, as wide as it is now."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or shutil.get_terminal_size().columns
+        return os.get_terminal_size(stream.fileno()).columns or shutil.get_terminal_size().columns
     except (AttributeError, OSError, ValueError):  # a terminal in a test, or a notebook
         return shutil.get_terminal_size().columns
 

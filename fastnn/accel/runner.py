@@ -33,7 +33,11 @@ PROGRAM is what python takes: a script, -m MODULE, -c COMMAND, or - for stdin.
   --check         run each accelerated call with scikit-learn's own code, too, and at the end compare the two
   -h, --help      print this
 
-Everything but this text goes to stderr or to FILE."""
+Everything but this text goes to stderr or to FILE.
+
+examples:
+  fastnn accel --profile script.py
+  python -m fastnn.accel --report calls.json -m pytest"""
 
 
 class Options(NamedTuple):

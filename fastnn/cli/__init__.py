@@ -1,5 +1,5 @@
 """The command ``fastnn``."""
 
-from .arguments import main
+from .command import main
 
 __all__ = ["main"]

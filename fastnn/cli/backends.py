@@ -6,6 +6,7 @@ import argparse
 
 from .. import kernels
 from .output import print_json
+from .terminal import GREEN, RED, hanging, paint, width
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -15,5 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(**{name: status._asdict() for name, status in found.items()})
         return 0
     for name, (available, detail) in found.items():
-        print(f"{name:8}{'available' if available else 'missing':11}{detail}")
+        word, colour = ("available", GREEN) if available else ("missing", RED)
+        line = hanging(f"{name:8}{word:11}", detail, width())
+        print(line.replace(word, paint(word, colour), 1))
     return 0

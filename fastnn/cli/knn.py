@@ -21,6 +21,7 @@ from ..metrics import confusion_matrix
 from ..neighbors import Neighbors, Scores
 from .images import CLASSES, Split
 from .output import check_outputs, print_json, print_worst_pairs
+from .terminal import BOLD, DIM, GREEN, YELLOW, paint, table, width
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]  # labels may be missing
 
@@ -127,15 +128,30 @@ def _report_search(
         )
         return
     for k, count, accuracy in zip(ks, right, accuracies, strict=True):
-        print(f"k = {k}: accuracy {accuracy:.2%} ({count:,} of {len(truth):,} queries)")
+        line = f"k = {k}: accuracy {accuracy:.2%} ({count:,} of {len(truth):,} queries)"
+        print(paint(line, BOLD) if k == ks[best] else line)
     print(f"fit {seconds[0]:.2f} s, search {seconds[1]:.2f} s ({len(truth) / seconds[1]:,.0f} queries/s)")
     print(f"Confusion with k = {ks[best]}, a line for each true class:")
+    _print_confusion(confusion, seen)
+    print_worst_pairs(confusion)
+
+
+def _print_confusion(confusion: NDArray[np.int64], seen: Sequence[int]) -> None:
+    """A line for each true class, with the right answers, the mistakes and what there is none of in a colour each."""
     cells = [["", *map(str, seen)]]
     cells += [[str(i), *(f"{confusion[i, j]:,}" if confusion[i, j] else "." for j in seen)] for i in seen]
-    width = max(len(cell) for line in cells for cell in line)
-    for first, *others in cells:
-        print("  " + first.rjust(max(2, len(cells[-1][0]))) + "".join(cell.rjust(width + 2) for cell in others))
-    print_worst_pairs(confusion)
+    widest = max(len(cell) for line in cells for cell in line)
+    even = [[line[0].rjust(2), *(cell.rjust(widest) for cell in line[1:])] for line in cells]
+
+    def style(row: int, column: int) -> str | None:
+        if row == 0 or column == 0:
+            return BOLD
+        if cells[row][column] == ".":
+            return DIM
+        return GREEN if row == column else YELLOW
+
+    for line in table(even, width(), style):
+        print(line)
 
 
 def _best(ks: Sequence[int], right: Sequence[int]) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import plots
 from ..errors import FastnnError, InvalidArgumentError
 from ..io.atomic import check_destination
+from .terminal import BOLD, paint
 
 WORST_PAIRS = 5
 
@@ -36,7 +37,8 @@ def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> N
 
 
 def accuracy_line(loss: float, accuracy: float, count: int) -> str:
-    return f"Test accuracy {accuracy:.2%} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}"
+    share = paint(f"{accuracy:.2%}", BOLD)
+    return f"Test accuracy {share} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}"
 
 
 def print_worst_pairs(confusion: NDArray[np.int64]) -> None:
@@ -53,4 +55,4 @@ def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 def print_json(**values: Any) -> None:
     """One object on one line; JSON has no NaN, so an undefined figure is null."""
     clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-    print(json.dumps(clean, allow_nan=False), flush=True)
+    print(f"{json.dumps(clean, allow_nan=False)}\n", end="", flush=True)  # in one write, which Ctrl-C leaves whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from .. import kernels
 from ..errors import FastnnError, FileFormatError
@@ -12,6 +13,7 @@ from ..io.text_image import text_rows
 from ..nn.mlp import load
 from .images import PIXELS
 from .output import print_json
+from .terminal import BOLD, paint, width
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,9 +41,19 @@ def run(arguments: argparse.Namespace) -> int:
                 pixels = {"pixels": digit.tolist()} if arguments.show else {}
                 print_json(**{"image": path, "class": best, "probabilities": probabilities, **pixels})
             else:
-                listed = "  ".join(f"{label}: {p:.4f}" for label, p in enumerate(probabilities))
-                print(f"{path}: {best}  ({listed})", flush=True)
+                print(_line(path, best, probabilities), flush=True)
                 if arguments.show:
                     print(f"{path}, 28 x 28 as the network sees it:")
                     print("\n".join(text_rows(digit.reshape(28, 28))), flush=True)
     return code
+
+
+def _line(path: str, best: int, probabilities: Sequence[float]) -> str:
+    """The class, and the probability of every class; of the likeliest alone where the terminal is too narrow."""
+    listed = [f"{label}: {p:.4f}" for label, p in enumerate(probabilities)]
+    start, columns = f"{path}: {best}  (", width()
+    if columns is not None and len(start) + len("  ".join(listed)) + 1 > columns:
+        likely = sorted(range(len(listed)), key=lambda label: -probabilities[label])
+        fitting = max(1, (columns - len(start) - 1 + 2) // (len(listed[0]) + 2))
+        listed = [listed[label] for label in likely[:fitting]]
+    return f"{path}: {paint(str(best), BOLD)}  ({'  '.join(listed)})"

@@ -13,6 +13,7 @@ from ..nn.explain import explain
 from ..nn.history import History
 from ..nn.mlp import MLP
 from ..nn.optimizer import optimizer_rule
+from .arguments import STOPPING_SHARE
 from .images import Split, loss_and_accuracy
 from .network import describe, new_model
 from .output import accuracy_line, check_outputs, print_json
@@ -26,17 +27,19 @@ def run(arguments: argparse.Namespace) -> int:
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         if arguments.explain:
             return _explain(arguments, model, train)
-        history = _fit(arguments, model, train, test)
+        history, interrupted = _fit(arguments, model, train, test)
         if arguments.save is not None:
             model.save(arguments.save)
-        if arguments.plot is not None:
+        if arguments.plot is not None and history:
             _draw(history, arguments, describe(model))
-        _report_training(arguments, model, history, test)
+        _report_training(arguments, model, history, test, interrupted=interrupted)
+    if interrupted:
+        raise KeyboardInterrupt(_interruption(arguments, history))
     return 0
 
 
 def _draw(history: History, arguments: argparse.Namespace, title: str) -> None:
-    held_out = "validation" if arguments.validation else "test"
+    held_out = "validation" if _held_out_share(arguments) else "test"
     figures: tuple[Literal["loss", "accuracy"], ...] = ("loss", "accuracy")
     axes = plots.panels(1 if np.isnan(history.accuracy).all() else 2)
     for ax, figure in zip(axes, figures, strict=False):
@@ -46,7 +49,7 @@ def _draw(history: History, arguments: argparse.Namespace, title: str) -> None:
 
 
 def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
-    (X, _), _ = _hold_out(train, arguments.validation, arguments.seed)
+    (X, _), _ = _hold_out(train, _held_out_share(arguments), arguments.seed)
     found = explain(
         model,
         X,
@@ -63,8 +66,9 @@ def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
     return 0
 
 
-def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> History:
-    train, held_out = _hold_out(train, arguments.validation, arguments.seed)
+def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> tuple[History, bool]:
+    """What the training measured, and whether it was interrupted, once the network had begun to learn."""
+    train, held_out = _hold_out(train, _held_out_share(arguments), arguments.seed)
     count = len(train[0])
     rule = optimizer_rule(arguments.optimizer, arguments.learning_rate, arguments.momentum, l2=arguments.l2)
     if not arguments.json:
@@ -73,30 +77,61 @@ def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -
         print(f"{describe(model)}, {how}")
         print(f"{count:,} training images; val_loss and val_accuracy are of the {shown}", flush=True)
 
-    def print_epoch(_model: MLP, history: History) -> None:
-        print_json(
-            event="epoch",
-            epoch=len(history),
-            loss=history.loss[-1],
-            accuracy=history.accuracy[-1],
-            val_loss=history.val_loss[-1],
-            val_accuracy=history.val_accuracy[-1],
-            samples_per_second=count / max(history.seconds[-1], 1e-9),
-            seconds=history.seconds[-1],
-        )
+    first = model.params.copy()
+    best = model.params.copy()
+    history = History()
 
-    return model.fit(
-        *train,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        optimizer=arguments.optimizer,
-        momentum=arguments.momentum,
-        l2=arguments.l2,
-        validation_data=held_out or test,
-        callbacks=[print_epoch] if arguments.json else (),
-        verbose=0 if arguments.json else 1,
+    def after_epoch(_model: MLP, measured: History) -> None:
+        nonlocal history
+        history = measured
+        if history.kept_epoch == len(history) - 1:
+            best[:] = model.params
+        if arguments.json:
+            _print_epoch(history, count)
+
+    try:
+        history = model.fit(
+            *train,
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+            learning_rate=arguments.learning_rate,
+            optimizer=arguments.optimizer,
+            momentum=arguments.momentum,
+            l2=arguments.l2,
+            validation_data=held_out or test,
+            early_stopping=arguments.early_stopping,
+            callbacks=[after_epoch],
+            verbose=0 if arguments.json else 1,
+        )
+    except KeyboardInterrupt:
+        if np.array_equal(model.params, first):
+            raise
+        if history.kept_epoch is not None:
+            model.params[:] = best
+        return history, True
+    return history, False
+
+
+def _print_epoch(history: History, count: int) -> None:
+    print_json(
+        event="epoch",
+        epoch=len(history),
+        loss=history.loss[-1],
+        accuracy=history.accuracy[-1],
+        val_loss=history.val_loss[-1],
+        val_accuracy=history.val_accuracy[-1],
+        samples_per_second=count / max(history.seconds[-1], 1e-9),
+        seconds=history.seconds[-1],
     )
+
+
+def _held_out_share(arguments: argparse.Namespace) -> float:
+    """Of the training images; early stopping by the test images would make their accuracy too good."""
+    if arguments.early_stopping is None:
+        return arguments.validation or 0.0
+    if arguments.validation == 0:
+        raise InvalidArgumentError("--validation", "a share of the images above 0 with --early-stopping", 0)
+    return arguments.validation or STOPPING_SHARE
 
 
 def _hold_out(train: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
@@ -114,18 +149,36 @@ def _hold_out(train: Split, fraction: float, seed: int) -> tuple[Split, Split | 
     return (X[rest], y[rest]), (X[first], y[first])
 
 
-def _report_training(arguments: argparse.Namespace, model: MLP, history: History, test: Split) -> None:
+def _report_training(
+    arguments: argparse.Namespace, model: MLP, history: History, test: Split, *, interrupted: bool
+) -> None:
     loss, accuracy = loss_and_accuracy(model, test)
     if arguments.json:
         print_json(
             event="result",
             test_loss=loss,
             test_accuracy=accuracy,
+            epochs=len(history),
+            kept_epoch=None if history.kept_epoch is None else history.kept_epoch + 1,
+            interrupted=interrupted,
             seconds=sum(history.seconds),
             backend=kernels.get_backend().name,
             model=arguments.save,
         )
         return
+    if history.stopped:
+        print(f"Stopped after epoch {len(history)}: {history.stopped}")
+    if history.kept_epoch is not None:
+        print(f"The weights are those of epoch {history.kept_epoch + 1}, the best")
     print(accuracy_line(loss, accuracy, len(test[0])))
     if arguments.save is not None:
         print(f"Saved to {arguments.save}")
+
+
+def _interruption(arguments: argparse.Namespace, history: History) -> str:
+    """What Ctrl-C has done, in a line."""
+    when = f"interrupted in epoch {min(len(history) + 1, arguments.epochs)} of {arguments.epochs}"
+    if arguments.save is None:
+        return f"{when}; the network is lost, as --save names no file"
+    which = "as it was then" if history.kept_epoch is None else f"as it was after epoch {history.kept_epoch + 1}"
+    return f"{when}; the network, {which}, is saved to {arguments.save}"

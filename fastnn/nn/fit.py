@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from ..kernels import get_backend
 from ..kernels.formulas import penalty
 from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from ..progress import bar as progress_bar
-from ..progress import ticker
+from ..progress import columns, ticker
 from .dropout import dropout_rates, parts, taken
 from .evaluate import evaluate
 from .history import History, epoch_line
@@ -222,7 +223,9 @@ def fit(
                 score = stopping.monitor(model, held_out.X, held_out.y)
                 history.val_score.append(checks.number("the monitor's score", score, low=-math.inf))
             if verbose:
-                print(epoch_line(epoch, epochs, history, len(data.X)), flush=True)
+                room = columns(sys.stdout) if sys.stdout.isatty() else None
+                line = epoch_line(epoch, epochs, history, len(data.X), room)
+                print(f"{line}\n", end="", flush=True)  # in one write, so that Ctrl-C leaves whole lines
             if best and best.exhausted(history):
                 history.stopped = f"{best.rule.name} has not improved for {best.rule.patience} epochs"
             for callback in callbacks:

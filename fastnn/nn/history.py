@@ -60,10 +60,19 @@ class History:
         return curves(repr(self), self.stopped, shown, self.best_epoch)
 
 
-def epoch_line(epoch: int, epochs: int, history: History, samples: int) -> str:
-    """The figures of the last epoch of ``history``, the ``epoch``-th from 0, over so many samples."""
-    seconds = max(history.seconds[-1], 1e-9)
-    return "  ".join([f"Epoch {epoch + 1}/{epochs}", *history.figures(), f"{samples / seconds:,.0f} samples/s"])
+def epoch_line(epoch: int, epochs: int, history: History, samples: int, columns: int | None = None) -> str:
+    """The figures of the last epoch of ``history``, the ``epoch``-th from 0, over so many samples.
+
+    On a terminal of so many columns the speed is left out, and then the first of the figures, where the line is longer.
+    """
+    speed = f"{samples / max(history.seconds[-1], 1e-9):,.0f} samples/s"
+    name, figures = f"Epoch {epoch + 1}/{epochs}", history.figures()
+    line = "  ".join([name, *figures, speed])
+    if columns is None or len(line) <= columns:
+        return line
+    while len(figures) > 1 and len("  ".join([name, *figures])) > columns:
+        del figures[0]
+    return "  ".join([name, *figures])
 
 
 def _epochs(count: int) -> str:

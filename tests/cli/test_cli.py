@@ -6,14 +6,16 @@ import argparse
 import importlib.metadata
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bars import TESTING, bars, write_bars
+from bars import TESTING, bars, idx, write_bars
 from PIL import Image
 
 import fastnn
@@ -35,6 +37,16 @@ def model(data, tmp_path_factory) -> str:
     path = str(tmp_path_factory.mktemp("model") / "bars.safetensors")
     assert cli.main(["train", "--data", data, "--backend", "numpy", "--save", path]) == 0
     return path
+
+
+@pytest.fixture(scope="module")
+def hopeless(tmp_path_factory) -> str:
+    """A set whose labels are drawn by lot: what is learnt of some images makes the loss of others rise."""
+    folder = tmp_path_factory.mktemp("hopeless")
+    for name, count, seed in (("train", 200, 0), ("t10k", 100, 1)):
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(idx(bars(count, seed)[0]))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(bars(count, seed + 2)[1]))
+    return str(folder)
 
 
 def train(data: str, *flags: str) -> int:
@@ -246,11 +258,15 @@ def test_backends(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "expected a command (train, lr-find, evaluate, predict, knn, draw, backends, accel), found none"),
-        ([""], "expected a command (train, lr-find, evaluate, predict, knn, draw, backends, accel), found none"),
-        (["--plot=x.png"], "backends, accel), found --plot; --plot is a flag of train, lr-find, evaluate, knn\n"),
-        (["--epochs", "3", "train"], "backends, accel), found --epochs; --epochs is a flag of train\n"),
-        (["-q"], "backends, accel), found -q\n"),
+        (
+            [""],
+            "expected a command (train, lr-find, evaluate, predict, draw, knn, accel, backends, completion), found ",
+        ),
+        (["--plot=x.png"], "completion), found --plot; --plot is a flag of train, lr-find, evaluate, knn\n"),
+        (["--epochs", "3", "train"], "completion), found --epochs; --epochs is a flag of train\n"),
+        (["-q"], "completion), found -q\n"),
+        (["evaluate", "model", "--epochs", "3"], "unrecognized arguments: --epochs 3; --epochs is a flag of train\n"),
+        (["completion", "fisch"], "; did you mean fish?\n"),
         (["fit"], "invalid choice: 'fit'"),
         (["tain"], "; did you mean train?\n"),
         (["EVALUATE"], "; did you mean evaluate?\n"),
@@ -292,6 +308,7 @@ def test_wrong_usage(capsys, flags, message):
         (["--l2", "-1"], "--l2: expected"),
         (["--seed", "-1"], "--seed: expected "),
         (["--threads", "0"], "--threads: expected a positive integer"),
+        (["--early-stopping", "0"], "--early-stopping: expected an integer of at least 1"),
         (["--validation", "1"], "--validation: expected a finite number at least 0 and below 1"),
         (["--validation", "0.0001"], "--validation: expected a share of the 600 images"),
         (["--plot", "curves.doc"], "--plot: expected a name ending in"),
@@ -391,19 +408,115 @@ def test_backends_and_core_commands_need_neither_pillow_nor_matplotlib(data):
     assert done.stderr.count("\n") == 1
 
 
-def endless_training(data):
+def endless_training(data, *flags):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return command("train", "--data", data, "--backend", "numpy", "--epochs", "1000000", **options)
+    return command("train", "--data", data, "--backend", "numpy", "--epochs", "1000000", *flags, **options)
 
 
-def test_ctrl_c(data):
-    with endless_training(data) as process:
-        while not process.stdout.readline().startswith("Epoch 1/"):
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+def interrupted(process: subprocess.Popen, epoch: int) -> tuple[str, str]:
+    """Stdout and stderr of a training that gets Ctrl-C once it has printed an epoch."""
+    lines = []
+    while not (lines and lines[-1].startswith(f"Epoch {epoch}/")):
+        assert process.poll() is None
+        lines.append(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "fastnn: interrupted\n"
+    return "".join(lines) + out, err
+
+
+def test_ctrl_c_without_a_file_to_save_to(data):
+    with endless_training(data) as process:
+        out, err = interrupted(process, 1)
+    assert re.fullmatch(
+        r"fastnn: interrupted in epoch \d+ of 1000000; the network is lost, as --save names no file\n", err
+    )
+    assert out.splitlines()[-1].startswith("Test accuracy ")
+
+
+def test_ctrl_c_saves_the_network(data, tmp_path):
+    path, plot = tmp_path / "model", tmp_path / "curves.png"
+    path.write_bytes(b"an older file")
+    with endless_training(data, "--save", str(path), "--plot", str(plot)) as process:
+        out, err = interrupted(process, 5)
+    found = re.fullmatch(
+        r"fastnn: interrupted in epoch (\d+) of 1000000; the network, as it was then, is saved to (.*)\n", err
+    )
+    assert found, err
+    assert int(found[1]) >= 5
+    assert found[2] == str(path)
+    images, labels = bars(TESTING, 1)
+    accuracy = fastnn.load(path).score(images.reshape(-1, 784), labels)
+    assert accuracy > 0.9
+    assert f"Test accuracy {accuracy:.2%} " in out
+    assert sorted(os.listdir(tmp_path)) == ["curves.png", "model"]
+
+
+def stop_training(monkeypatch, when: Callable[[fastnn.MLP, fastnn.History], bool]) -> None:
+    """Let Ctrl-C come in the middle of an epoch: after the callbacks of one for which ``when`` is true."""
+    fit = fastnn.MLP.fit
+
+    def interrupted_fit(self, X, y, *, callbacks, **options):
+        def stop(model, history):
+            if when(model, history):
+                model.params[:] *= 1.5  # what the next epoch has done so far
+                raise KeyboardInterrupt
+
+        return fit(self, X, y, callbacks=[*callbacks, stop], **options)
+
+    monkeypatch.setattr(fastnn.MLP, "fit", interrupted_fit)
+
+
+def test_ctrl_c_with_early_stopping_saves_the_best_network(hopeless, tmp_path, capsys, monkeypatch):
+    path, kept = str(tmp_path / "model"), {}
+
+    def worse(model: fastnn.MLP, history: fastnn.History) -> bool:
+        if history.kept_epoch == len(history) - 1:
+            kept[len(history)] = model.params.copy()
+        return len(history) > 1 + history.kept_epoch
+
+    stop_training(monkeypatch, worse)
+    flags = ["--early-stopping", "50", "--epochs", "1000", "--learning-rate", "0.5", "--save", path]
+    assert train(hopeless, *flags) == 130
+    out, err = capsys.readouterr()
+    best = max(kept)
+    which = f"the network, as it was after epoch {best}, is saved to {path}"
+    assert err == f"fastnn: interrupted in epoch {best + 2} of 1000; {which}\n"
+    assert f"The weights are those of epoch {best}, the best\n" in out
+    np.testing.assert_array_equal(fastnn.load(path).params, kept[best])
+    assert train(hopeless, "--json", *flags) == 130
+    result = json_lines(capsys.readouterr().out)[-1]
+    assert (result["interrupted"], result["epochs"], result["kept_epoch"]) == (True, best + 1, best)
+
+
+def test_ctrl_c_before_anything_is_learnt_saves_nothing(data, tmp_path, capsys, monkeypatch):
+    def fit(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastnn.MLP, "fit", fit)
+    assert train(data, "--save", str(tmp_path / "model")) == 130
+    assert capsys.readouterr().err == "fastnn: interrupted\n"
+    assert os.listdir(tmp_path) == []
+
+
+def test_early_stopping(hopeless, tmp_path, capsys):
+    path = str(tmp_path / "model")
+    flags = ["--early-stopping", "3", "--epochs", "200", "--learning-rate", "1", "--save", path]
+    assert train(hopeless, *flags) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[1] == "180 training images; val_loss and val_accuracy are of the 20 images held out"
+    losses = [float(re.search(r"val_loss (\S+)", line)[1]) for line in out if line.startswith("Epoch ")]
+    assert out[-4] == f"Stopped after epoch {len(losses)}: val_loss has not improved for 3 epochs"
+    best = len(losses) - 3
+    assert out[-3] == f"The weights are those of epoch {best}, the best"
+    assert losses[best - 1] == min(losses)
+    assert train(hopeless, "--json", *flags, "--validation", "0.1") == 0
+    *epochs, result = json_lines(capsys.readouterr().out)
+    assert (result["epochs"], result["kept_epoch"], result["interrupted"]) == (len(epochs), best, False)
+    assert train(hopeless, *flags, "--validation", "0") == 2
+    assert (
+        "--validation: expected a share of the images above 0 with --early-stopping, found 0" in capsys.readouterr().err
+    )
 
 
 def test_a_closed_pipe_ends_it_quietly(data):

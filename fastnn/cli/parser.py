@@ -1,0 +1,139 @@
+"""argparse with help in groups and examples, colours, and suggestions for misspelt names."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from .terminal import BOLD, CYAN, RED, hanging, has_colours, paint
+
+FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+HEADING = re.compile(r"^([a-z][\w -]*:)(?=$| fastnn)", re.MULTILINE)
+
+Add = Callable[..., argparse.Action]  # as add_argument
+
+
+class Names:
+    """Converts names with commas or blanks between them to a list; which names there are also completes them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def __call__(self, text: str) -> list[str]:
+        found = words(text)
+        for name in found:
+            if name not in self.names:
+                expected = ", ".join(self.names)
+                hint = nearest(name, self.names)
+                raise argparse.ArgumentTypeError(f"expected one of {expected}, found {name!r}{hint}")
+        return found
+
+
+class Integers:
+    """Converts whole numbers with commas or blanks between them to a list."""
+
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
+
+    def __call__(self, text: str) -> list[int]:
+        try:
+            return [int(word) for word in words(text)]
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected {self.expected}, found {text!r}") from None
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help ends with examples; it fails where that help cannot be written."""
+
+    def __init__(self, *, examples: Sequence[str] = (), **settings: Any) -> None:
+        settings = {"add_help": False, "allow_abbrev": False, **settings}
+        super().__init__(**settings, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.color, self.suggest_on_error = False, False  # Python 3.14's own, in place of which are those below
+        self._positionals.title = "arguments"
+        self.examples = examples
+        self._groups: dict[str, argparse._ArgumentGroup] = {}
+
+    def group(self, title: str) -> Add:
+        """What adds arguments below a title of the help, where groups stand in the order of their first arguments."""
+        if title not in self._groups:
+            self._groups[title] = self.add_argument_group(title)
+        return self._groups[title].add_argument
+
+    def format_usage(self) -> str:
+        return f"usage: {self.usage or self._short_usage()}\n"
+
+    def _short_usage(self) -> str:
+        """Without the flags, which --help lists."""
+        shown = [self.prog]
+        for action in self._get_positional_actions():
+            name = str(action.metavar)
+            shown.append({"?": f"[{name}]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), name))
+        return " ".join([*shown, "[flags]"])
+
+    def format_help(self) -> str:
+        self.usage = self.usage or self._short_usage()
+        lines = "".join(f"\n  fastnn {example}" for example in self.examples)
+        self.epilog = f"examples:{lines}" if lines else None
+        return super().format_help()
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if has_colours(file):
+            message = HEADING.sub(lambda found: paint(found[0], BOLD, file), message)
+            message = FLAG.sub(lambda found: paint(found[0], CYAN, file), message)
+        if file is sys.stdout:
+            sys.stdout.write(message)  # argparse ignores a full disk
+        else:
+            super()._print_message(message, file)
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {paint('error:', RED, sys.stderr)} {message}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            raise argparse.ArgumentError(action, error.message + nearest(value, action.choices or ())) from None
+
+    def has(self, flag: str) -> bool:
+        return flag in self._option_string_actions
+
+    def refuse(self, unknown: Sequence[str], others: Mapping[str, Parser]) -> NoReturn:
+        """Fail for words that are no arguments of this command; another may have them."""
+        flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+        hints = (owners(flag, others) or nearest(flag, self._option_string_actions) for flag in flags)
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{''.join(hints)}")
+
+
+def listing(rows: Iterable[tuple[str, str]], longest: int) -> str:
+    """Names and what they are, a line or more each, no wider than the terminal."""
+    return "\n".join(hanging(f"  {name:{longest}}  ", text, _columns()) for name, text in rows)
+
+
+def wrapped(text: str) -> str:
+    return hanging("", text, _columns())
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns - 2  # as argparse has it
+
+
+def owners(flag: str, commands: Mapping[str, Parser]) -> str:
+    """What to end a message with: which commands have the flag, if any."""
+    found = [name for name, command in commands.items() if command.has(flag)]
+    return f"; {flag} is a flag of {', '.join(found)}" if found else ""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What to end a message with: which of the names was probably meant, if any is near."""
+    found = difflib.get_close_matches(name.lower(), list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
