@@ -86,7 +86,7 @@ callbacks : list of callables, default=None
     Only with solver='sgd' or 'adam'.""",
     "progress": """\
 progress : bool, default=False
-    Whether to show on stderr, where that is a terminal, a bar of the epochs, up to ``max_iter``.
+    Whether to show on stderr, where that is a terminal or a notebook's, a bar of the epochs, up to ``max_iter``.
     Only with solver='sgd' or 'adam'.""",
 }
 CLASS_WEIGHT = """\
@@ -198,10 +198,9 @@ class ExtendedMLP(CompiledMLP):
             Factors of the rows' losses. With scikit-learn 1.7 or newer.
 
         X_val : ndarray or sparse matrix of shape (n_val, n_features), default=None
-            Rows to validate on after every epoch: `validation_scores_` and `validation_loss_curve_` are theirs and,
-            with ``early_stopping=True``, the epoch of the best score; nothing is set aside then. In a `Pipeline`,
-            `X_val` can be transformed as `X` is, with ``Pipeline(..., transform_input=["X_val"])``. Only with
-            solver='sgd' or 'adam'.
+            Rows to validate on after every epoch: `validation_scores_` and `validation_loss_curve_` are theirs. With
+            ``early_stopping=True`` they decide when to stop, and nothing is set aside. In a `Pipeline`, `X_val` can be
+            transformed as `X` is, with ``Pipeline(..., transform_input=["X_val"])``. Only with solver='sgd' or 'adam'.
 
         y_val : ndarray of shape (n_val,) or (n_val, n_outputs), default=None
             Their targets.
