@@ -57,11 +57,6 @@ class ImageSet:
         """(n, pixels) and (n,): what was read, and then what was drawn."""
         return self._X[: self._count], self._y[: self._count]
 
-    @property
-    def drawn(self) -> int:
-        """How many drawings have joined."""
-        return self._count - self._given
-
     def add(self, image: Image, label: int) -> None:
         """Let a drawing join the images to train with."""
         if self._count == len(self._X):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise, starmap
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .. import checks
 from ..errors import InvalidArgumentError
-from ..kernels.records import HIDDEN_ACTIVATIONS, OPTIMIZER_RECORDS, OPTIMIZERS
+from ..kernels.records import HIDDEN_ACTIVATIONS, OPTIMIZER_RECORDS, OPTIMIZERS, ActivationName, OptimizerName
 
 MOST_LAYERS, MOST_UNITS, MOST_BATCH = 4, 1000, 1000
 MOST_WEIGHTS, MOST_WORK = 500_000, 300_000_000  # weights, also times the batch: so that a pause comes within 0.25 s
@@ -20,8 +20,8 @@ class Settings(NamedTuple):
     """How a network is made and trained."""
 
     hidden: tuple[int, ...] = (30,)
-    activation: str = "sigmoid"
-    optimizer: str = "sgd"
+    activation: ActivationName = "sigmoid"
+    optimizer: OptimizerName = "sgd"
     learning_rate: float = 0.5
     batch_size: int = 10
     momentum: float | None = None  # None: the optimizer has none
@@ -62,8 +62,8 @@ def read_settings(values: Any, inputs: int, outputs: int) -> Settings:
             raise InvalidArgumentError("momentum", "a momentum above 0 for Nesterov's", momentum)
     return Settings(
         layers,
-        checks.choice("activation", values["activation"], HIDDEN_ACTIVATIONS),
-        optimizer,
+        cast(ActivationName, checks.choice("activation", values["activation"], HIDDEN_ACTIVATIONS)),
+        cast(OptimizerName, optimizer),
         checks.number("learning_rate", values["learning_rate"], low=0, high=100, exclusive=True),
         batch_size,
         momentum,

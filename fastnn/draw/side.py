@@ -7,12 +7,13 @@ import math
 import time
 from copy import copy
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FastnnError
+from ..kernels.records import ActivationName
 from ..kernels.spec import Data
 from ..nn.evaluate import evaluate
 from ..nn.mlp import MLP
@@ -88,7 +89,7 @@ class Side:
             *self._images.train,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
-            optimizer=settings.optimizer,  # type: ignore[arg-type]
+            optimizer=settings.optimizer,
             momentum=settings.momentum,
         )
         self._test: Data = self.model.check_data(*self._images.test)
@@ -104,8 +105,7 @@ class Side:
         if self._given is not None and settings.makes_the_same_network(self._given_settings):
             return copy(self._given)
         sizes = [self._images.side**2, *settings.hidden, len(self._images.labels)]
-        activation: Any = settings.activation  # which has been checked
-        return MLP(sizes, activation=activation, loss="cross_entropy", seed=settings.seed)
+        return MLP(sizes, activation=settings.activation, loss="cross_entropy", seed=settings.seed)
 
     @property
     def runs(self) -> bool:
@@ -185,7 +185,7 @@ class Side:
                     np.concatenate([np.full(COPIES, label, y.dtype), y[others]]),
                     batch_size=COPIES + OTHERS,
                     learning_rate=settings.learning_rate,
-                    optimizer=settings.optimizer,  # type: ignore[arg-type]
+                    optimizer=settings.optimizer,
                     momentum=settings.momentum,
                 )
         except FastnnError as error:
@@ -197,7 +197,7 @@ class Side:
 def settings_of(model: MLP) -> Settings:
     """Those with which to train a model that was read from a file, which does not say how it was trained."""
     hidden = model.activations[0] if len(model.activations) > 1 else "sigmoid"
-    return Settings(hidden=model.sizes[1:-1], activation=hidden)
+    return Settings(hidden=model.sizes[1:-1], activation=cast(ActivationName, hidden))
 
 
 def check_model(model: MLP, images: ImageSet, name: str) -> None:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from .. import checks, kernels
 from ..errors import FastnnError, InvalidArgumentError
 from ..nn.mlp import MLP
-from .image_set import MOST_DRAWINGS, RASTER, Image, ImageSet
-from .settings import MOST_BATCH, MOST_LAYERS, MOST_UNITS, Settings, choices, read_settings
+from .image_set import RASTER, Image, ImageSet
+from .settings import Settings, choices, read_settings
 from .side import SHOWN_UNITS, Curve, Point, Shown, Side, check_model, in_base64, settings_of
 
 FIRST_EPOCHS, EPOCHS = 20, 100  # trained when the page is first opened without a model, and when it asks for more
@@ -29,6 +29,7 @@ MOST_CLIENTS = 16  # whose drawings are remembered
 MISTAKES = 48  # shown
 HEARTBEAT = 1.0  # seconds after which a stream says that it is alive
 NAMES = ("a", "b")
+STOPPING = "the server is about to stop"
 
 Json = dict[str, Any]
 Result = TypeVar("Result")
@@ -53,7 +54,9 @@ class Studio:
         if model is not None:
             check_model(model, images, name)
         self.images, self._model = images, model
-        self._backend, self._num_threads = backend, num_threads or 1
+        self._backend, self._num_threads = backend, 1 if num_threads is None else num_threads
+        with kernels.use(backend, num_threads=num_threads):
+            pass  # raises where that cannot be, which no other thread should be the first to find
         self._changed, self._finding = threading.Condition(), threading.Lock()
         self._commands: deque[tuple[Callable[[], object], Future[Any]]] = deque()
         self._sides: dict[str, Side] = {}
@@ -109,10 +112,8 @@ class Studio:
             "raster": RASTER,
             "labels": [str(label) for label in self.images.labels],
             "train": len(self.images.train[1]),
-            "drawn": self.images.drawn,
             "test": len(self.images.test[1]),
             "choices": choices(),
-            "limits": {"layers": MOST_LAYERS, "units": MOST_UNITS, "batch": MOST_BATCH, "drawings": MOST_DRAWINGS},
             "sides": self._described(),
             "slowly": self._slowly,
         }
@@ -166,9 +167,8 @@ class Studio:
         if not self._finding.acquire(blocking=False):
             raise FastnnError("expected one search for a rate at a time, found another one")
         try:
-            optimizer: Any = settings.optimizer  # which has been checked
             found = side.new_model().lr_find(
-                X, y, batch_size=settings.batch_size, optimizer=optimizer, momentum=settings.momentum
+                X, y, batch_size=settings.batch_size, optimizer=settings.optimizer, momentum=settings.momentum
             )
         finally:
             self._finding.release()
@@ -223,7 +223,7 @@ class Studio:
                 side.learn(image, names[label])
 
         self._do(apply)
-        return {**self._look(asked, image), "train": len(self.images.train[1]), "drawn": self.images.drawn}
+        return {**self._look(asked, image), "train": len(self.images.train[1])}
 
     def mistakes(self, asked: Json) -> Json:
         """Test images that a side takes for something else, the first of them."""
@@ -345,36 +345,45 @@ class Studio:
         future: Future[Result] = Future()
         with self._changed:
             if self._closed:
-                raise FastnnError("the server is about to stop")
+                raise FastnnError(STOPPING)
             self._commands.append((command, future))
             self._changed.notify_all()
         return future.result()
 
     def _train(self) -> None:
+        """Train until the studio is closed; whatever ends it, nobody waits for it any longer."""
+        try:
+            with kernels.use(self._backend, num_threads=self._num_threads):
+                self._take_turns()
+        finally:
+            with self._changed:
+                self._closed = True
+                for _, future in self._commands:
+                    future.set_exception(FastnnError(STOPPING))
+                self._changed.notify_all()
+
+    def _take_turns(self) -> None:
         """Train the sides in turns, and do between two steps what was asked for."""
         due = 0.0
-        with kernels.use(self._backend, num_threads=self._num_threads):
-            while True:
+        while True:
+            with self._changed:
+                while not (self._closed or self._commands):
+                    wait = due - time.perf_counter() if self._running() else None
+                    if wait is not None and wait <= 0:
+                        break
+                    self._changed.wait(wait)
+                if self._closed:
+                    return
+                asked = self._commands.popleft() if self._commands else None
+            before = [side.shown for side in self._sides.values()]
+            if asked is None:
+                due = min(self._running(), key=lambda side: side.epochs).advance(slowly=self._slowly)
+            else:
+                _answer(*asked)
+            if asked is not None or before != [side.shown for side in self._sides.values()]:
                 with self._changed:
-                    while not (self._closed or self._commands):
-                        wait = due - time.perf_counter() if self._running() else None
-                        if wait is not None and wait <= 0:
-                            break
-                        self._changed.wait(wait)
-                    if self._closed:
-                        for _, future in self._commands:
-                            future.set_exception(FastnnError("the server is about to stop"))
-                        return
-                    asked = self._commands.popleft() if self._commands else None
-                before = [side.shown for side in self._sides.values()]
-                if asked is None:
-                    due = min(self._running(), key=lambda side: side.epochs).advance(slowly=self._slowly)
-                else:
-                    _answer(*asked)
-                if asked is not None or before != [side.shown for side in self._sides.values()]:
-                    with self._changed:
-                        self._version += 1
-                        self._changed.notify_all()
+                    self._version += 1
+                    self._changed.notify_all()
 
     def _running(self) -> list[Side]:
         return [side for side in self._sides.values() if side.runs]

@@ -193,7 +193,7 @@ def test_what_is_taught_is_learnt_at_once(fresh, optimizer):
     X, y = fresh.images.train
     assert (len(y), y[-1]) == (before + 1, 4)
     np.testing.assert_array_equal(X[-1], centre_digit(ink))
-    assert found["drawn"] == fresh.images.drawn
+    assert found["train"] == before + 1
     assert (found["neighbors"][0]["label"], found["neighbors"][0]["distance"]) == ("4", 0)
     assert fresh._sides["a"].tested.points[-1].accuracy > accuracy - 0.15  # the rest is not forgotten
     epochs = fresh._sides["a"].epochs
@@ -255,6 +255,25 @@ def test_frames_end_when_the_studio_does(small_csv):
     assert len(list(itertools.islice(frames, 1000))) < 1000
     with pytest.raises(FastnnError, match="about to stop"):
         studio.run({})
+
+
+@pytest.mark.parametrize("wrong", [{"backend": "none"}, {"num_threads": 0}, {"num_threads": -1}])
+def test_what_cannot_run_is_refused_before_a_thread_begins(small_csv, wrong):
+    with pytest.raises(FastnnError, match=next(iter(wrong))):
+        Studio(ImageSet(small_csv), **wrong)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_trainer_that_has_failed(small_csv, monkeypatch):
+    def fail(self, *, slowly):
+        raise RuntimeError("which nobody foresaw")
+
+    monkeypatch.setattr("fastnn.draw.side.Side.advance", fail)
+    with Studio(ImageSet(small_csv)) as studio:
+        frames = studio.frames("a")
+        until(lambda: studio._closed or not list(itertools.islice(frames, 1)))
+        with pytest.raises(FastnnError, match="about to stop"):
+            studio.run({})
 
 
 def test_the_first_visit_trains_a_network(small_csv, monkeypatch):
