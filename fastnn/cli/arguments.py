@@ -113,7 +113,7 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
 
     draw = command("draw", "", "digits.safetensors --export digits.html")
     _add_page(draw)
-    _add_general(draw, has_backend=True)
+    _add_general(draw, has_backend=True, threads="one that trains")
 
     knn = command("knn", "--k 1,3,5,7,9", "--metric cosine --weights distance --picture mistakes --plot mistakes.png")
     _add_search(knn)
@@ -145,12 +145,12 @@ def _add_help(parser: Parser, text: str = "print this") -> None:
     parser.group("flags")("-h", "--help", action="help", help=text)
 
 
-def _add_general(parser: Parser, *, has_backend: bool = False) -> None:
+def _add_general(parser: Parser, *, has_backend: bool = False, threads: str = "all processors") -> None:
     """What most commands have, at the end of their help."""
     add = parser.group("flags")
     if has_backend:
         _add_choice(add, "--backend", "which kernels", BACKENDS, "auto, the fastest that runs", default="auto")
-        add("--threads", type=int, metavar="N", help="of the native backend (default: all processors)")
+        add("--threads", type=int, metavar="N", help=f"of the native backend (default: {threads})")
     add("--json", action="store_true", help="print JSON, one object a line")
     _add_help(parser)
 
