@@ -161,8 +161,8 @@ on that one, and returns the Axes. Nothing is shown by itself: a notebook shows 
 displays draw confusion matrices, decision boundaries and scores against a parameter; the others do without it.
 
 The models may be fastnn's, Keras' drop-in's, Rashid's, scikit-learn's or its drop-in's, or a function of rows. The
-command writes the same pictures: `fastnn train --plot`, `lr-find --plot`, `knn --plot` and `evaluate --plot`, the last
-two with `--picture` for which of them.
+command writes the same pictures: `fastnn train --plot`, `lr-find --plot`, `sweep --plot`, `knn --plot` and
+`evaluate --plot`, the last two with `--picture` for which of them.
 
 <!-- written by docs/make_plots.py -->
 """

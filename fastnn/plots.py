@@ -316,10 +316,12 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax)
     places, names = sweep.places()
+    order = np.argsort(places, kind="stable")
+    places, scores, seconds = places[order], sweep.scores[order], sweep.seconds[order]
     factor, label = (100, "Accuracy (%)") if sweep.is_accuracy else (1, "R2")
-    _draw_scores(ax, sweep.name.replace("_", " "), places, factor * sweep.scores, label, {"color": BLUE, "marker": "o"})
+    _draw_scores(ax, sweep.name.replace("_", " "), places, factor * scores, label, {"color": BLUE, "marker": "o"})
     right = ax.twinx()
-    _draw_scores(right, "", places, sweep.seconds, "Seconds", {"color": VERMILION, "marker": "s", "linestyle": "--"})
+    _draw_scores(right, "", places, seconds, "Seconds", {"color": VERMILION, "marker": "s", "linestyle": "--"})
     right.set_ylim(bottom=0)
     lines = [ax.lines[0], right.lines[0]]
     right.legend(lines, [label, "Seconds"], fontsize="small", framealpha=0.9, edgecolor="none")
@@ -574,7 +576,14 @@ def _fitting(ax: Axes, columns: int, letters: int, largest: float) -> float:
 def _draw_scores(
     ax: Axes, name: str, places: NDArray[Any], scores: NDArray[Any], label: str, line: Mapping[str, Any]
 ) -> None:
-    """Means and spread over the columns of scores (values, repeats), by scikit-learn's display."""
+    """Means and spread over the columns of scores (values, repeats), by scikit-learn's display.
+
+    One value, or the same twice, which that cannot draw, becomes points with bars.
+    """
+    if len(places) < 2 or len(np.unique(places)) < len(places):
+        ax.errorbar(places, scores.mean(axis=1), scores.std(axis=1), color=line["color"], fmt=line["marker"])
+        ax.set(xlabel=name, ylabel=label)
+        return
     display = _sklearn("model_selection").ValidationCurveDisplay(
         param_name=name, param_range=places, train_scores=scores, test_scores=scores, score_name=label
     )

@@ -332,6 +332,17 @@ def test_sweep():
     assert [t.get_text() for t in plots.plot_sweep(sizes).get_xticklabels()] == ["4-2", "4-9-2"]
 
 
+def test_single_and_repeated_values():
+    one = Sweep("epochs", (3,), np.ones((1, 2)), np.ones((1, 2)), True)
+    twice = Sweep("epochs", (3, 3), np.ones((2, 1)), np.ones((2, 1)), False)
+    mixed = Sweep("l2", (0.3, 0.1), np.array([[0.5], [0.7]]), np.ones((2, 1)), False)
+    for swept in (one, twice):
+        assert plots.plot_sweep(swept).lines[0].get_xdata().tolist() == list(swept.values)
+    assert plots.plot_sweep(mixed).lines[0].get_xydata().tolist() == [[0.1, 0.7], [0.3, 0.5]]
+    ax = plots.plot_error_by_k(Scores((5,), np.array([[0.75, 1.0]])))
+    assert ax.lines[0].get_xydata().tolist() == [[5, 12.5]]
+
+
 def test_backquery():
     model = network()
     canvas = plots.plot_backquery(model).images[0].get_array()

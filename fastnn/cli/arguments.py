@@ -24,6 +24,7 @@ INITIALIZERS = ("normal", "normal_scaled", "rashid", "he", "glorot", "truncated_
 VOTE_WEIGHTS = ("uniform", "distance")
 EVALUATION_PICTURES = ("confusion", "mistakes", "weights", "backquery")
 SEARCH_PICTURES = ("k", "confusion", "mistakes", "boundary")
+SWEPT = ("hidden", "activation", "optimizer", "init", "learning-rate", "momentum", "l2", "epochs", "batch-size")
 STOPPING_SHARE = 0.1  # of the training images, held out to stop early by
 
 # The commands in the groups of the help, and what each does.
@@ -31,6 +32,7 @@ COMMANDS = {
     "networks": {
         "train": "Train a network on MNIST, or on a set of the same form, and test it.",
         "lr-find": "Suggest a learning rate: train a network for a moment at ever greater ones.",
+        "sweep": "Train networks with each of several values of one argument, and compare them.",
         "evaluate": "Test a saved model, and show what it confuses.",
         "predict": "Tell which digit each picture (PNG, JPEG, BMP, GIF, WebP, TIFF) shows.",
         "draw": "Serve a page on which you draw a digit and watch a network train.",
@@ -90,14 +92,27 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
     _add_data(train)
     _add_validation(train)
     _add_network(train)
+    _add_seed(train)
+    _add_epochs(train)
     _add_training(train)
     _add_general(train, has_backend=True)
 
     lr_find = command("lr-find", "--sizes 784,100,10", "--optimizer adam --batch-size 32 --plot rates.png")
     _add_data(lr_find)
     _add_network(lr_find)
+    _add_seed(lr_find)
     _add_plot(lr_find, "draw the loss at each rate")
     _add_general(lr_find, has_backend=True)
+
+    sweep = command("sweep", "hidden 10,30,100 --epochs 3", "learning-rate 0.1,0.3,1 --seeds 5 --plot sweep.png")
+    sweep.add_argument("name", choices=SWEPT, metavar="NAME", help=f"the argument: {', '.join(SWEPT)}")
+    sweep.add_argument("values", nargs="+", metavar="N,N", help="its values, such as 0.1,0.3,1")
+    _add_data(sweep)
+    _add_network(sweep)
+    sweep.group("network")("--seeds", type=int, default=3, metavar="N", help="networks for each value (default: 3)")
+    _add_epochs(sweep)
+    _add_plot(sweep, "draw accuracy and time")
+    _add_general(sweep, has_backend=True)
 
     evaluate = command("evaluate", "digits.safetensors", "digits.safetensors --picture mistakes --plot mistakes.png")
     _add_model(evaluate)
@@ -214,7 +229,6 @@ def _add_network(parser: Parser) -> None:
     _add_choice(add, "--loss", "what is minimised", LOSSES, "the output's own, cross_entropy")
     _add_choice(add, "--init", "initial weights", INITIALIZERS, "glorot", default="glorot")
     _add_choice(add, "--dtype", "of the weights", ("float32", "float64"), "float32", default="float32")
-    add("--seed", type=int, default=1, metavar="N", help="of weights and shuffling (default: 1)")
     add = parser.group("training")
     _add_choice(add, "--optimizer", "how weights are updated", OPTIMIZERS, "sgd", default="sgd")
     add("--momentum", type=float, metavar="FACTOR", help="0 to 1 (default: 0.9 where the optimizer has it)")
@@ -222,11 +236,19 @@ def _add_network(parser: Parser) -> None:
     add("--batch-size", type=int, default=10, metavar="N", help="samples between two updates (default: 10)")
 
 
-def _add_training(parser: Parser) -> None:
+def _add_seed(parser: Parser) -> None:
+    parser.group("network")("--seed", type=int, default=1, metavar="N", help="of weights and shuffling (default: 1)")
+
+
+def _add_epochs(parser: Parser) -> None:
     add = parser.group("training")
     rates = ", ".join(f"{record.learning_rate:g} for {name}" for name, record in OPTIMIZER_RECORDS.items())
     add("--learning-rate", type=float, metavar="RATE", help=f"of the mean gradient of a batch (default: {rates})")
     add("--epochs", type=int, default=10, metavar="N", help="passes over the training images (default: 10)")
+
+
+def _add_training(parser: Parser) -> None:
+    add = parser.group("training")
     add(
         "--early-stopping",
         type=int,

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             _report_search(arguments, ks, predictions, truth, len(X), seconds)
             if arguments.plot is not None:
-                _draw(arguments, picture, index, ks, predictions, (queries, truth))
+                _draw(arguments, picture, (X, y), ks, predictions, (queries, truth))
     return 0
 
 
@@ -162,7 +163,7 @@ def _best(ks: Sequence[int], right: Sequence[int]) -> int:
 def _draw(
     arguments: argparse.Namespace,
     picture: str,
-    index: Neighbors,
+    train: Split,
     ks: Sequence[int],
     predictions: Sequence[NDArray[Any]],
     test: tuple[NDArray[np.uint8], NDArray[np.uint8]],
@@ -174,7 +175,9 @@ def _draw(
     if picture == "k":
         plots.plot_error_by_k(Scores(tuple(ks), np.array(right)[:, np.newaxis] / len(truth)), ax=ax)
     elif picture == "boundary":
-        plots.plot_decision_boundary(lambda X: index.classify(X, ks[best], arguments.weights), queries, truth, ax=ax)
+        index = Neighbors(arguments.metric).fit(train[0].astype(np.float32), train[1])  # the plane is not of bytes
+        classify = partial(index.classify, k=ks[best], weights=arguments.weights)
+        plots.plot_decision_boundary(classify, queries.astype(np.float32), truth, ax=ax)
     elif picture == "mistakes":
         plots.plot_mistakes(lambda _: predictions[best], queries, truth, ax=ax)
     else:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..nn.mlp import MLP
 from .images import check_sizes
 
 
-def new_model(arguments: argparse.Namespace) -> MLP:
-    """A network for images of digits."""
+def network_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of MLP but its seed, for images of digits."""
     sizes = [size for part in arguments.sizes for size in part]
     check_sizes("--sizes", sizes)
     names = arguments.activation
-    return MLP(
-        sizes,
-        activation=names[0] if len(names) == 1 else names,
-        output=arguments.output,
-        loss=arguments.loss,
-        init=arguments.init,
-        dtype=arguments.dtype,
-        seed=arguments.seed,
-    )
+    return {
+        "sizes": sizes,
+        "activation": names[0] if len(names) == 1 else names,
+        "output": arguments.output,
+        "loss": arguments.loss,
+        "init": arguments.init,
+        "dtype": arguments.dtype,
+    }
+
+
+def new_model(arguments: argparse.Namespace) -> MLP:
+    return MLP(**network_arguments(arguments), seed=arguments.seed)
 
 
 def describe(model: MLP) -> str:

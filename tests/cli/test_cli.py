@@ -260,12 +260,15 @@ def test_backends(capsys, monkeypatch):
     [
         (
             [""],
-            "expected a command (train, lr-find, evaluate, predict, draw, knn, accel, backends, completion), found ",
+            "command (train, lr-find, sweep, evaluate, predict, draw, knn, accel, backends, completion), found none",
         ),
-        (["--plot=x.png"], "completion), found --plot; --plot is a flag of train, lr-find, evaluate, knn\n"),
-        (["--epochs", "3", "train"], "completion), found --epochs; --epochs is a flag of train\n"),
+        (["--plot=x.png"], "completion), found --plot; --plot is a flag of train, lr-find, sweep, evaluate, knn\n"),
+        (["--epochs", "3", "train"], "completion), found --epochs; --epochs is a flag of train, sweep\n"),
         (["-q"], "completion), found -q\n"),
-        (["evaluate", "model", "--epochs", "3"], "unrecognized arguments: --epochs 3; --epochs is a flag of train\n"),
+        (
+            ["evaluate", "model", "--epochs", "3"],
+            "unrecognized arguments: --epochs 3; --epochs is a flag of train, sweep\n",
+        ),
         (["completion", "fisch"], "; did you mean fish?\n"),
         (["fit"], "invalid choice: 'fit'"),
         (["tain"], "; did you mean train?\n"),
