@@ -6,7 +6,8 @@
 
 For each seed a network is trained for a fixed number of epochs at each rate of a grid of twelve, two to a decade, and
 at the suggestion, always from the same initial weights in the same batches. The share is the test accuracy at the
-suggestion by the best of the grid's, which the test images tell themselves: the comparison favours the grid.
+suggestion by the best of the grid's, which the test images tell themselves: the comparison favours the grid. Shares of
+other rules for the same losses are interpolated between the grid's accuracies.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from reports import HERE, TABLES, Report, arguments, begin, write_between, write_json
-from workloads import Data, Workload, chosen, load
+from workloads import Data, FloatArray, Workload, chosen, load
 
 import fastnn
 
@@ -26,6 +27,32 @@ START, END = "<!-- lr_find table: written by benchmarks/lr_find.py -->", "<!-- e
 EPOCHS = {"A-f32": 5, "A-gaussian": 5, "B-f32": 2, "C": 5, "D": 3, "E": 3, "F-f32": 60}
 # Twelve rates, two to a decade: around the usual ones of each optimizer.
 GRIDS = {"sgd": 10 ** np.arange(-4, 1.6, 0.5), "adam": 10 ** np.arange(-5.5, 0.1, 0.5)}
+
+
+def steepest(rates: FloatArray, losses: FloatArray) -> float:
+    """Where the loss falls most from one rate to the next: PyTorch Lightning's suggestion."""
+    return float(rates[np.argmin(np.gradient(losses))])
+
+
+def valley(rates: FloatArray, losses: FloatArray) -> float:
+    """Two thirds along the longest falling subsequence of losses, less a sixth: fastai's default."""
+    count = len(losses)
+    longest, end = [1] * count, 0
+    for i in range(1, count):
+        longest[i] += max((longest[j] for j in range(i) if losses[i] < losses[j]), default=0)
+        if longest[i] > longest[end]:
+            end = i
+    start = end - longest[end] + 1
+    third = (end - start) / 3
+    return float(rates[start + int(third) + int(third / 2)])
+
+
+def tenth(rates: FloatArray, losses: FloatArray) -> float:
+    """A tenth of the rate of the least loss: fastai's "minimum"."""
+    return float(rates[np.argmin(losses)]) / 10
+
+
+OTHERS = {"steepest": steepest, "valley": valley, "minimum / 10": tenth}
 
 
 @dataclass(frozen=True)
@@ -38,6 +65,7 @@ class Result:
     best: list[float]  # of the grid
     best_rates: list[float]
     seconds: list[float]  # of lr_find
+    others: dict[str, list[float]]  # shares of other rules
 
     @property
     def shares(self) -> list[float]:
@@ -50,6 +78,7 @@ class Result:
 
         cells = [f"{work.name}: {work.title}", str(self.epochs), span(self.best_rates, ".2g"), span(self.best, ".2%")]
         cells += [span(self.suggestions, ".2g"), span(self.accuracies, ".2%"), f"**{min(self.shares):.1%}**"]
+        cells += [f"{min(shares):.1%}" for shares in self.others.values()]
         return f"| {' | '.join([*cells, f'{np.median(self.seconds):.2f} s'])} |"
 
 
@@ -64,17 +93,21 @@ def accuracy(work: Workload, data: Data, seed: int, rate: float) -> float:
 
 def measure(work: Workload, seeds: range) -> Result:
     data = load(work.data, work.dtype, work.rows)
-    result = Result(EPOCHS[work.name], [], [], [], [], [])
+    result = Result(EPOCHS[work.name], [], [], [], [], [], {name: [] for name in OTHERS})
     for seed in seeds:
         start = time.perf_counter()
         found = work.model(seed).lr_find(data.X, data.y, batch_size=work.batch_size, optimizer=work.optimizer)
         result.seconds.append(time.perf_counter() - start)
         assert found.suggestion is not None
-        reached = [accuracy(work, data, seed, float(rate)) for rate in GRIDS[work.optimizer]]
+        rates = GRIDS[work.optimizer]
+        reached = [accuracy(work, data, seed, float(rate)) for rate in rates]
+        for name, rule in OTHERS.items():
+            at = np.interp(np.log(rule(found.rates, found.smoothed)), np.log(rates), reached)
+            result.others[name].append(float(at / max(reached)))
         result.suggestions.append(found.suggestion)
         result.accuracies.append(accuracy(work, data, seed, found.suggestion))
         result.best.append(max(reached))
-        result.best_rates.append(float(GRIDS[work.optimizer][int(np.argmax(reached))]))
+        result.best_rates.append(float(rates[int(np.argmax(reached))]))
         grid = " ".join(f"{share:.3f}" for share in reached)
         print(
             f"  {work.name} seed {seed}: {found.suggestion:.2g} -> {result.accuracies[-1]:.4f}, {result.shares[-1]:.1%}"
@@ -98,8 +131,10 @@ def main() -> None:
         write_json(options.json, report)
     if options.write:
         write_json(RESULTS, report)
-        head = "| | epochs | best of 12 rates | its accuracy | suggestion | its accuracy | worst share | lr_find |"
-        table = [head, "|---|---|---|---|---|---|---|---|", *(results[work.name].cells(work) for work in works)]
+        head = ["", "epochs", "best of 12 rates", "its accuracy", "suggestion", "its accuracy", "worst share"]
+        head += [*(f"{name}'s" for name in OTHERS), "lr_find"]
+        table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        table += [results[work.name].cells(work) for work in works]
         write_between(TABLES, START, END, "\n".join([*table, "", f"{options.rounds} seeds; {report['hardware']}."]))
 
 

@@ -17,7 +17,7 @@ from fastnn.errors import FastnnError, InvalidArgumentError
 from fastnn.kernels.records import OPTIMIZER_RECORDS
 from fastnn.kernels.spec import OPTIMIZERS
 from fastnn.nn import lr_finder
-from fastnn.nn.lr_finder import RangeTest
+from fastnn.nn.lr_finder import RangeTest, suggested
 
 
 def two_moons(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -109,8 +109,28 @@ def test_the_suggestion_learns():
     for optimizer in OPTIMIZERS:
         model = fastnn.MLP([2, 20, 2], activation="tanh", seed=1)
         rate = model.lr_find(X, y, optimizer=optimizer).suggestion
-        model.fit(X, y, optimizer=optimizer, learning_rate=rate, epochs=40)
+        model.fit(X, y, optimizer=optimizer, learning_rate=rate, epochs=120)
         assert model.score(X, y) > 0.95, (optimizer, rate)
+
+
+def test_the_rule():
+    """The edge is where the loss has risen by a tenth of the least; caution is the root of the updates, at most 12."""
+    rates = np.geomspace(1e-3, 1, 7)
+    losses = np.array([2.0, 1.5, 1.0, 1.05, 1.09, 1.11, 4.0])
+    assert suggested(rates, losses, 1) == pytest.approx(rates[5])
+    assert suggested(rates, losses, 9) == pytest.approx(rates[5] / 3)
+    assert suggested(rates, losses, 2000) == pytest.approx(rates[5] / 12)
+    assert suggested(rates, losses[:4], 1) == pytest.approx(rates[6])  # it has not risen
+    assert suggested(rates, losses - 3, 1) == pytest.approx(rates[6])  # from -2 by 0.2: losses may be below 0
+    assert suggested(rates, np.array([1.0, 0.99, 0.985, 1.1]), 1) is None
+
+
+def test_losses_below_zero_do_not_end_it():
+    X, y = two_moons()
+    model = fastnn.MLP([2, 6, 1], output="exponential", loss="mean_poisson", seed=1)
+    found = model.lr_find(X, 3.0 + y[:, np.newaxis])
+    assert found.losses.min() < 0
+    assert found.suggestion is not None
 
 
 def test_where_no_rate_lowers_the_loss_there_is_no_suggestion():
