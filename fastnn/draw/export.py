@@ -17,7 +17,7 @@ NEIGHBORS = 500  # that the page searches: as many of each class as of any other
 
 
 def export(path: StrPath, model: MLP, images: ImageSet) -> int:
-    """Write the page with the model, in float32, and images to compare drawings with; return its size in bytes."""
+    """Write the page with the model, and images to compare drawings with; return its size in bytes."""
     found = page()
     policy = f'<meta http-equiv="Content-Security-Policy" content="{found.policy}">'
     # Nothing in JSON ends a script: "<" stands in strings alone, where it may be written by its number.
@@ -39,15 +39,17 @@ def _contents(model: MLP, images: ImageSet) -> dict[str, Any]:
     rows = _first_of_each(y, NEIGHBORS)
     biases = iter(model.biases)
     has_bias = (model.net.biases >= 0).tolist()
+    dtype = model.dtype.newbyteorder("<")
     return {
         "name": images.name,
         "side": images.side,
         "raster": RASTER,
         "labels": [str(label) for label in images.labels],
+        "dtype": model.dtype.name,
         "sizes": list(model.sizes),
         "activations": list(model.activations),
-        "weights": [in_base64(weights.astype("<f4")) for weights in model.weights],
-        "biases": [in_base64(next(biases).astype("<f4")) if has else None for has in has_bias],
+        "weights": [in_base64(weights.astype(dtype)) for weights in model.weights],
+        "biases": [in_base64(next(biases).astype(dtype)) if has else None for has in has_bias],
         "neighbors": {"labels": [str(y[row]) for row in rows], "images": in_base64(X[rows])},
     }
 

@@ -38,13 +38,14 @@ def decoded(text, dtype):
 def test_what_is_inside(images, tmp_path, dtype):
     model = fastnn.MLP([784, 9, 5, 10], activation=["relu", "tanh"], bias=[True, False, True], seed=1, dtype=dtype)
     found = inside(written(tmp_path / "page.html", model, images))
+    assert found["dtype"] == dtype
     assert found["sizes"] == [784, 9, 5, 10]
     assert found["activations"] == ["relu", "tanh", "softmax"]
     for text, weights in zip(found["weights"], model.weights, strict=True):
-        np.testing.assert_array_equal(decoded(text, "<f4").reshape(weights.shape), weights.astype("f4"))
+        np.testing.assert_array_equal(decoded(text, dtype).reshape(weights.shape), weights)
     assert found["biases"][1] is None
     for text, biases in zip([found["biases"][0], found["biases"][2]], model.biases, strict=True):
-        np.testing.assert_array_equal(decoded(text, "<f4"), biases.astype("f4"))
+        np.testing.assert_array_equal(decoded(text, dtype), biases)
 
 
 def test_its_neighbors_are_as_many_of_each_class(images, tmp_path):
