@@ -8,7 +8,6 @@ from typing import Any
 from ... import checks
 from ...errors import InvalidArgumentError
 from ...io.atomic import StrPath
-from ...plots import plot_layers
 from .models import Model
 from .subset import refuse
 
@@ -32,6 +31,8 @@ def plot_model(
     picture for a notebook where IPython runs, and else None. Raises FastnnError for a model that is not built, without
     matplotlib, or if the file cannot be written.
     """
+    from ...plots import plot_layers  # here, as it brings fastnn's own models with it
+
     options |= {"expand_nested": expand_nested, "show_trainable": show_trainable}
     refuse("plot_model", options, expand_nested=False, show_trainable=False)
     if not isinstance(model, Model):
