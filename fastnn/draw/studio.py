@@ -29,6 +29,7 @@ MOST_CLIENTS = 16  # whose drawings are remembered
 MISTAKES = 48  # shown
 HEARTBEAT = 1.0  # seconds after which a stream says that it is alive
 NAMES = ("a", "b")
+PATIENCE = 2.0  # seconds for a step to end; only that in which Numba compiles takes longer
 STOPPING = "the server is about to stop"
 
 Json = dict[str, Any]
@@ -96,7 +97,7 @@ class Studio:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._trainer.join()
+        self._trainer.join(PATIENCE)
 
     def kernels(self) -> AbstractContextManager[None]:
         """What runs for questions, in each thread that answers them."""
