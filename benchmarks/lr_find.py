@@ -13,12 +13,13 @@ other rules for the same losses are interpolated between the grid's accuracies.
 from __future__ import annotations
 
 import contextlib
-import time
+import json
 from dataclasses import dataclass
 
 import numpy as np
-from reports import HERE, TABLES, Report, arguments, begin, write_between, write_json
-from workloads import Data, FloatArray, Workload, chosen, load
+import roofline
+from reports import HERE, TABLES, Report, arguments, write_between, write_json
+from workloads import WORKLOADS, Data, FloatArray, Workload, chosen, load
 
 import fastnn
 
@@ -64,7 +65,6 @@ class Result:
     accuracies: list[float]
     best: list[float]  # of the grid
     best_rates: list[float]
-    seconds: list[float]  # of lr_find
     others: dict[str, list[float]]  # shares of other rules
 
     @property
@@ -79,7 +79,7 @@ class Result:
         cells = [f"{work.name}: {work.title}", str(self.epochs), span(self.best_rates, ".2g"), span(self.best, ".2%")]
         cells += [span(self.suggestions, ".2g"), span(self.accuracies, ".2%"), f"**{min(self.shares):.1%}**"]
         cells += [f"{min(shares):.1%}" for shares in self.others.values()]
-        return f"| {' | '.join([*cells, f'{np.median(self.seconds):.2f} s'])} |"
+        return f"| {' | '.join([*cells])} |"
 
 
 def accuracy(work: Workload, data: Data, seed: int, rate: float) -> float:
@@ -93,11 +93,9 @@ def accuracy(work: Workload, data: Data, seed: int, rate: float) -> float:
 
 def measure(work: Workload, seeds: range) -> Result:
     data = load(work.data, work.dtype, work.rows)
-    result = Result(EPOCHS[work.name], [], [], [], [], [], {name: [] for name in OTHERS})
+    result = Result(EPOCHS[work.name], [], [], [], [], {name: [] for name in OTHERS})
     for seed in seeds:
-        start = time.perf_counter()
         found = work.model(seed).lr_find(data.X, data.y, batch_size=work.batch_size, optimizer=work.optimizer)
-        result.seconds.append(time.perf_counter() - start)
         assert found.suggestion is not None
         rates = GRIDS[work.optimizer]
         reached = [accuracy(work, data, seed, float(rate)) for rate in rates]
@@ -111,7 +109,7 @@ def measure(work: Workload, seeds: range) -> Result:
         grid = " ".join(f"{share:.3f}" for share in reached)
         print(
             f"  {work.name} seed {seed}: {found.suggestion:.2g} -> {result.accuracies[-1]:.4f}, {result.shares[-1]:.1%}"
-            f" of {result.best[-1]:.4f} at {result.best_rates[-1]:.2g}; {result.seconds[-1]:.2f} s; grid {grid}",
+            f" of {result.best[-1]:.4f} at {result.best_rates[-1]:.2g}; grid {grid}",
             flush=True,
         )
     return result
@@ -121,21 +119,34 @@ def main() -> None:
     parser = arguments(__doc__, "workloads, such as A or A-f32", "results_lr_find.json and its table")
     parser.set_defaults(rounds=3)
     options = parser.parse_args()
-    report: Report = begin()
     works = [work for work in chosen(options.only) if work.name in EPOCHS]
-    results = {work.name: measure(work, range(1, options.rounds + 1)) for work in works}
-    worst = {name: min(result.shares) for name, result in results.items()}
-    print("worst shares:", ", ".join(f"{name} {share:.1%}" for name, share in worst.items()))
-    report["workloads"] = {name: vars(result) for name, result in results.items()}
+    results = {}
+    for work in works:
+        results[work.name] = measure(work, range(1, options.rounds + 1))
+        print(f"{work.name}: worst share {min(results[work.name].shares):.1%}", flush=True)
+    report: Report = {
+        "hardware": roofline.hardware(),
+        "workloads": {name: vars(each) for name, each in results.items()},
+    }
     if options.json:
         write_json(options.json, report)
     if options.write:
-        write_json(RESULTS, report)
-        head = ["", "epochs", "best of 12 rates", "its accuracy", "suggestion", "its accuracy", "worst share"]
-        head += [*(f"{name}'s" for name in OTHERS), "lr_find"]
-        table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-        table += [results[work.name].cells(work) for work in works]
-        write_between(TABLES, START, END, "\n".join([*table, "", f"{options.rounds} seeds; {report['hardware']}."]))
+        write(report)
+
+
+def write(report: Report) -> None:
+    """Put these workloads among those that were measured before, and the table of all of them into the page."""
+    if RESULTS.exists():
+        before = json.loads(RESULTS.read_text())["workloads"]
+        report["workloads"] = before | report["workloads"]
+    write_json(RESULTS, report)
+    head = ["", "epochs", "best of 12 rates", "its accuracy", "suggestion", "its accuracy", "worst share"]
+    head += [*(f"{name}'s" for name in OTHERS)]
+    table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for work in WORKLOADS:
+        if work.name in report["workloads"]:
+            table.append(Result(**report["workloads"][work.name]).cells(work))
+    write_between(TABLES, START, END, "\n".join([*table, "", f"{report['hardware']}."]))
 
 
 if __name__ == "__main__":

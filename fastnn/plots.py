@@ -452,7 +452,12 @@ def _history(history: Any) -> History:
         scores = list(getattr(history, "validation_scores_", None) or [])
         is_classifier = hasattr(history, "classes_")
         best = int(np.argmax(scores)) if scores else None
-        return History(loss=list(history.loss_curve_), val_accuracy=scores if is_classifier else [], kept_epoch=best)
+        return History(
+            loss=list(history.loss_curve_),
+            val_loss=list(getattr(history, "validation_loss_curve_", None) or []),
+            val_accuracy=scores if is_classifier else [],
+            kept_epoch=best,
+        )
     checks.unsupported("history", "what fit returned, or a fitted multilayer perceptron", history)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+
+from fastnn import plots
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
@@ -33,3 +36,15 @@ def test_the_calls_of_how_it_works_are_the_codes():
 def test_every_page_is_linked_from_readme_or_contributing():
     linked = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
     assert not [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in linked]
+
+
+def test_the_page_of_pictures_is_what_its_script_writes():
+    spec = importlib.util.spec_from_file_location("make_plots", ROOT / "docs" / "make_plots.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = (ROOT / "docs" / "pictures.md").read_text()
+    assert script.page() == page
+    drawn = [name for name in vars(plots) if name.startswith("plot_") and name != "plot_layers"]  # Keras'
+    assert not [name for name in drawn if f"plots.{name}(" not in page]

@@ -209,6 +209,9 @@ def test_histories_of_others():
         forest.fit(X, y)
     ax = plots.plot_history(forest)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), forest.loss_curve_)
+    ours = fastnn.MLPClassifier((4,), tol=1, n_iter_no_change=3, random_state=1).fit(X, y, X_val=X, y_val=y)
+    ax = plots.plot_history(ours)
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), ours.validation_loss_curve_)
     with pytest.raises(InvalidTypeError, match="history: expected what fit returned"):
         plots.plot_history(3)
 
