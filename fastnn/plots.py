@@ -324,7 +324,7 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     _draw_scores(right, "", places, seconds, "Seconds", {"color": VERMILION, "marker": "s", "linestyle": "--"})
     right.set_ylim(bottom=0)
     lines = [ax.lines[0], right.lines[0]]
-    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}  # where no line can be
+    above: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}  # where no line can be
     right.legend(lines, [label, "Seconds"], fontsize="small", frameon=False, **above)
     for side in (ax, right):
         side.spines["top"].set_visible(False)

@@ -9,6 +9,7 @@ from problems import make_mlp as make
 
 import fastnn
 from fastnn import progress
+from fastnn.nn.history import History, epoch_line
 
 
 def test_silent_by_default(data, capsys):
@@ -55,3 +56,14 @@ def test_a_bar_on_a_terminal(monkeypatch, data, capsys, verbose):
         assert err.endswith(" \r")
     else:
         assert err == ""
+
+
+def test_lines_fit_the_terminal():
+    history = History(loss=[0.5], accuracy=[0.9], val_loss=[0.6], val_accuracy=[0.8], seconds=[2.0])
+    figures = ["loss 0.5000", "accuracy 0.9000", "val_loss 0.6000", "val_accuracy 0.8000"]
+    whole = "  ".join(["Epoch 3/10", *figures, "500 samples/s"])
+    assert epoch_line(2, 10, history, 1000) == epoch_line(2, 10, history, 1000, len(whole)) == whole
+    for columns, kept in ((len(whole) - 1, 4), (77, 3), (60, 2), (40, 1), (5, 1)):
+        line = epoch_line(2, 10, history, 1000, columns)
+        assert line == "  ".join(["Epoch 3/10", *figures[-kept:]])
+        assert len(line) <= columns or kept == 1
