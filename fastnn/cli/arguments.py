@@ -134,8 +134,7 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
     _add_search(knn)
     _add_general(knn, has_backend=True)
 
-    accel = commands.add_parser("accel")  # which has a parser of its own; this is for completion
-    accel.add_argument("words", metavar="PROGRAM", nargs="...")
+    _add_accel(commands.add_parser("accel"))
 
     backends = command("backends", "", "--json")
     _add_general(backends)
@@ -167,6 +166,17 @@ def _add_general(parser: Parser, *, has_backend: bool = False, threads: str = "a
         _add_choice(add, "--backend", "which kernels", BACKENDS, "auto, the fastest that runs", default="auto")
         add("--threads", type=int, metavar="N", help=f"of the native backend (default: {threads})")
     add("--json", action="store_true", help="print JSON, one object a line")
+    _add_help(parser)
+
+
+def _add_accel(parser: Parser) -> None:
+    """For completion and for hints: accel, whose flags end where the program begins, reads them itself."""
+    parser.add_argument("words", metavar="PROGRAM", nargs="...")
+    add = parser.group("flags")
+    add("-v", "--verbose", action="store_true", help="say for each call whether it was accelerated")
+    add("--profile", action="store_true", help="at the end, a table of the calls")
+    add("--report", metavar="FILE", help="the same as JSON")
+    add("--check", action="store_true", help="compare with scikit-learn's own code")
     _add_help(parser)
 
 

@@ -437,10 +437,11 @@ def test_ctrl_c_without_a_file_to_save_to(data):
     assert out.splitlines()[-1].startswith("Test accuracy ")
 
 
-def test_ctrl_c_saves_the_network(data, tmp_path):
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+def test_ctrl_c_saves_the_network(data, tmp_path, backend):
     path, plot = tmp_path / "model", tmp_path / "curves.png"
     path.write_bytes(b"an older file")
-    with endless_training(data, "--save", str(path), "--plot", str(plot)) as process:
+    with endless_training(data, "--save", str(path), "--plot", str(plot), "--backend", backend) as process:
         out, err = interrupted(process, 5)
     found = re.fullmatch(
         r"fastnn: interrupted in epoch (\d+) of 1000000; the network, as it was then, is saved to (.*)\n", err

@@ -36,6 +36,7 @@ COMPLETIONS = [
     ("knn --data ", "fol", "folder/"),
     ("draw --no-open --export ", "dig", "digits.safetensors"),
     ("accel ", "scr", "script.py"),
+    ("accel ", "--prof", "--profile"),
     ("train --optimizer=", "nest", "nesterov"),
     ("evaluate --data=", "fol", "folder/"),
 ]
@@ -135,7 +136,7 @@ def test_fish(fish, before, start, word):
     assert [found.rpartition("=")[2] for found in fish(f"{before}{start}")] == [word]
 
 
-@pytest.mark.parametrize("command", [name for commands in COMMANDS.values() for name in commands if name != "accel"])
+@pytest.mark.parametrize("command", [name for commands in COMMANDS.values() for name in commands])
 def test_every_flag_is_offered(bash, fish, command):
     assert sorted(typed_words(bash, f"{command} --{INSERT_ALL}")) == sorted([command, *flags_of(command)])
     assert sorted(fish(f"{command} --")) == flags_of(command)

@@ -16,6 +16,7 @@ from shells import Shell
 
 import fastnn
 from fastnn import cli
+from fastnn.accel import runner
 from fastnn.cli.arguments import COMMANDS, parse, parsers
 from fastnn.cli.terminal import table
 
@@ -73,6 +74,12 @@ def test_every_flag_is_in_a_group_with_a_text(capsys, name):
         shown = action.option_strings[-1] if action.option_strings else action.metavar
         assert [title for title, part in found.items() if re.search(rf"^  .*{shown}", part, re.MULTILINE)]
     assert list(found)[-2:] == ["flags", "examples"]
+
+
+def test_the_flags_of_accel_are_those_that_it_reads():
+    found = set(re.findall(r"^  (-\w), (--\w+)|^  (--\w+)", runner.HELP, re.MULTILINE))
+    flags = {flag for flags in found for flag in flags if flag}
+    assert flags == set(parsers()[1]["accel"]._option_string_actions)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
