@@ -77,7 +77,7 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
     commands = parser.add_subparsers(prog="fastnn", metavar="COMMAND", help=argparse.SUPPRESS, required=True)
 
     def command(name: str, *examples: str) -> Parser:
-        """The parser of a command; its own arguments come between this and ``finish``."""
+        """The parser of a command, to which its arguments are added."""
         sub: Parser = commands.add_parser(
             name, description=wrapped(SUMMARIES[name]), examples=[f"{name} {example}".rstrip() for example in examples]
         )
