@@ -75,13 +75,15 @@ class PlainBar:
             return
         self.shown = now
         left = (now - self.start) / done * (self.total - done) if done else None
-        line = bar_line(done, self.total, self.unit, label, left, columns(sys.stderr) - 1)
-        print(f"\r{line.ljust(self.width)}", end="", file=sys.stderr, flush=True)
+        room = columns(sys.stderr) - 1
+        line = bar_line(done, self.total, self.unit, label, left, room)
+        print(f"\r{line.ljust(min(self.width, room))}", end="", file=sys.stderr, flush=True)
         self.width = len(line)
 
     def clear(self) -> None:
         if self.width:
-            print(f"\r{' ' * self.width}\r", end="", file=sys.stderr, flush=True)
+            blanks = " " * min(self.width, columns(sys.stderr) - 1)
+            print(f"\r{blanks}\r", end="", file=sys.stderr, flush=True)
             self.width = 0
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import sys
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from fastnn import progress
 from fastnn.errors import InvalidTypeError
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -36,14 +38,13 @@ class Terminal:
     """A pseudo-terminal in the place of stderr."""
 
     def __init__(self, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        import fcntl
-        import struct
-        import termios
-
         self.reader, self.writer = pty.openpty()
-        fcntl.ioctl(self.writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.resize(columns)
         self.file = open(self.writer, "w", buffering=1)  # noqa: SIM115  # for as long as the test
         monkeypatch.setattr(sys, "stderr", self.file)
+
+    def resize(self, columns: int) -> None:
+        fcntl.ioctl(self.writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def shown(self) -> str:
         self.file.flush()
@@ -114,6 +115,21 @@ def test_the_time_left_is_that_of_all_epochs(monkeypatch):
     assert first.endswith("1/10 batches, 4 s left")  # 0.5 s for one of ten
     assert second.startswith("Epoch 1/5 [======....")
     assert second.endswith("2/10 batches, 4 s left")  # 1 s for two
+
+
+@pytest.mark.usefixtures("plain", "slow")
+def test_it_follows_a_terminal_that_changes(monkeypatch):
+    terminal = Terminal(80, monkeypatch)
+    with progress.bar(100, "batches") as bar:
+        assert bar is not None
+        for done, columns in ((10, 60), (20, 30), (30, 70)):
+            terminal.resize(columns)
+            bar.update(done, "Epoch 1/5")
+    wide, narrow, wider = states(terminal.shown())
+    assert "10/100 batches, " in wide
+    assert len(narrow) <= 29
+    assert narrow.startswith("Epoch 1/5 [")
+    assert "30/100 batches, " in wider
 
 
 @pytest.mark.usefixtures("plain", "slow")

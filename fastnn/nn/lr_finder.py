@@ -51,7 +51,7 @@ class RangeTest:
     rates : (steps,) ascending: of each step the middle one.
     losses : (steps,) the mean loss over a step's samples, each measured before its batch's update, with the penalties.
     smoothed : (steps,) the same, averaged over neighbouring steps.
-    suggestion : a rate to train with; None where no rate lowers the loss.
+    suggestion : a rate to train with; None, after a warning, where no rate lowers the loss.
     diverged : whether the test ended before the highest rate, as the loss diverged.
     """
 
@@ -84,6 +84,7 @@ def range_test(
     highest: object,
     steps: object,
 ) -> RangeTest:
+    """See :meth:`fastnn.MLP.lr_find`. ``model`` and its random stream do not stay as they are."""
     data = weighted_data(model, X, y, sample_weight, class_weight)[0]
     batch_size = min(checks.integer("batch_size", batch_size, low=1), len(data.X), STEP_ROWS)
     dropped = dropout_rates(dropout, len(model.net.activations) - 1)
