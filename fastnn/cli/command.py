@@ -1,8 +1,8 @@
-"""The ``fastnn`` command: train, lr-find, evaluate, predict, knn, draw, backends, accel.
+"""The ``fastnn`` command; arguments.py lists what it can do.
 
 Results go to stdout, all else to stderr. It exits with 0 when all went well, 1 when something failed (a closed stdout
 included), 2 for wrong usage, 130 when interrupted and 141 when the reader of its output has gone. This module reports
-failures; arguments.py has the arguments, and what a command does is ``run`` in the module of its name.
+failures; what a command does is ``run`` in the module of its name.
 """
 
 from __future__ import annotations
