@@ -15,6 +15,8 @@ splits   what threads split of the first layer, its inputs or its outputs, by wi
 threads  one or all
 packing  images given as reals, trained on as they are or as bytes, by width, type and epochs
 storing  digits in order, with stored block-CSC of each batch or without, by width, type, batch size and epochs
+lazy     sparse rows by momentum with l2, where inputs without a nonzero wait for their updates, or by the same with a
+         trace of l1, where none waits, by inputs and nonzeros of a batch
 queries  a plain search of bytes with the queries in tiles or micro-batches (LEAST_MICRO_BATCH_ROWS,
          MOST_ACTIVE_BLOCKS; plan_search.c), by rows, queries and share of active pixels
 """
@@ -30,6 +32,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 import fastnn
 from fastnn.kernels import native, num_threads
@@ -62,7 +65,7 @@ def forced(**choices: str | None) -> Iterator[None]:
 def trainer(
     X: np.ndarray, hidden: int, batch_size: int, way: str | None = None, **options: object
 ) -> Callable[[], float]:
-    y = fastnn.datasets.load_mnist()[0][1][:ROWS]
+    y = fastnn.datasets.load_mnist()[0][1][: X.shape[0]]
     threads, split, dtype = options.pop("threads", None), options.pop("split", None), options.pop("dtype", np.float32)
     model = fastnn.MLP((X.shape[1], hidden, 10), activation="relu", dtype=dtype, seed=1)
 
@@ -184,6 +187,20 @@ def storing(rounds: int) -> Iterator[dict[str, object]]:
                     yield measure(title, ways, "plan", rounds)
 
 
+def lazy(rounds: int) -> Iterator[dict[str, object]]:
+    rng = np.random.default_rng(0)
+    for columns in (2000, 20_000, 100_000):
+        for share in (0.1, 0.3, 0.5):
+            nonzeros = round(share * columns / 200)
+            places = np.repeat(np.arange(4000), nonzeros), rng.integers(columns, size=4000 * nonzeros)
+            X = sparse.csr_matrix((rng.random(4000 * nonzeros), places), shape=(4000, columns))
+            for dtype in (np.float32, np.float64):
+                options = {"optimizer": "momentum", "l2": 1e-6, "dtype": dtype}
+                ways = {"plan": trainer(X, 50, 200, **options), "fused": trainer(X, 50, 200, l1=1e-30, **options)}
+                title = f"{columns} inputs, {np.dtype(dtype)}, {share:.0%} nonzeros a batch"
+                yield measure(title, ways, "plan", rounds)
+
+
 def searcher(X: np.ndarray, Q: np.ndarray, way: str | None) -> Callable[[], float]:
     index = fastnn.Neighbors(pruning="never").fit(X)
 
@@ -213,7 +230,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     arguments = parser.parse_args()
     report = {}
-    for part in (inputs, offset, online, splits, threads, packing, storing, queries):
+    for part in (inputs, offset, online, splits, threads, packing, storing, lazy, queries):
         if arguments.only not in (None, part.__name__):
             continue
         print(f"\n{part.__name__}")

@@ -6,6 +6,7 @@ import math
 import mmap
 import numbers
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 import numpy as np
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from .errors import InvalidArgumentError, InvalidTypeError
 from .kernels.records import ACTIVATION_RECORDS, HIDDEN_ACTIVATIONS, LOSS_RECORDS
-from .kernels.spec import ACTIVATIONS, LOSSES, FloatArray
+from .kernels.spec import ACTIVATIONS, CSR, LOSSES, FloatArray, Rows
 
-UINT8 = np.dtype(np.uint8)
+UINT8, INT32, INT64 = np.dtype(np.uint8), np.dtype(np.int32), np.dtype(np.int64)
+MOST_COLUMNS = 1 << 31  # of CSR, whose indices are int32
 UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
 LARGEST = 1e140  # of points to search among: squared distances stay finite up to 1e27 columns
 FINITE_OUTPUTS = "rows for which the network's outputs are finite"
@@ -32,6 +34,13 @@ class Inputs(NamedTuple):
     """Rows as kernels take them: C-contiguous, uint8 (to be multiplied by ``scale``) or the model's dtype."""
 
     X: NDArray[Any]
+    scale: float
+
+
+class InputRows(NamedTuple):
+    """The same, which may be CSR of the model's dtype."""
+
+    X: Rows
     scale: float
 
 
@@ -181,6 +190,47 @@ def _array(argument: str, values: object, expected: str) -> NDArray[Any]:
         raise InvalidArgumentError(argument, expected, str(error)) from None
 
 
+def is_sparse(values: object) -> bool:
+    """Whether this is a sparse matrix or array as SciPy has them, in whatever form."""
+    return isinstance(getattr(values, "format", None), str) and hasattr(values, "tocsr")
+
+
+def numeric_rows(argument: str, values: object) -> Rows:
+    """The same as :func:`numeric_array`, or CSR of a sparse matrix in that form, of its own dtype."""
+    if type(values) is np.ndarray or not is_sparse(values):
+        return numeric_array(argument, values)
+    if cast(Any, values).format != "csr":
+        found = type(values).__name__
+        raise InvalidTypeError(argument, "an array, or a sparse one in CSR form, as its tocsr() gives", found)
+    return csr(argument, values)
+
+
+def csr(argument: str, matrix: Any) -> CSR:
+    """A sparse matrix in CSR form, which is SciPy's or has the same attributes, its columns ascending in each row.
+
+    Values in one place are added up. The matrix is not changed; its arrays are copied only where they are not so.
+    """
+    indptr, indices, values = (numeric_array(argument, part) for part in (matrix.indptr, matrix.indices, matrix.data))
+    if len(matrix.shape) != 2 or indptr.shape != (matrix.shape[0] + 1,) or {values.ndim, indices.ndim} != {1}:
+        raise InvalidArgumentError(argument, "a matrix in CSR form", f"shape {matrix.shape}, indptr {indptr.shape}")
+    count, columns = int(indptr[-1]), matrix.shape[1]
+    if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or count > min(len(indices), len(values)):
+        found = f"{indptr.min()} to {indptr.max()} for {min(len(indices), len(values))} values"
+        raise InvalidArgumentError(argument, "an indptr that ascends from 0 to the number of values", found)
+    indices, values = indices[:count], values[:count]
+    if count and not (indices.min() >= 0 and indices.max() < min(columns, MOST_COLUMNS)):
+        found = f"{indices.min()} to {indices.max()}"
+        raise InvalidArgumentError(argument, f"indices from 0 to {min(columns, MOST_COLUMNS) - 1}", found)
+    ascends = indices[1:] > indices[:-1]
+    starts = indptr[1:-1]
+    ascends[starts[(starts > 0) & (starts < count)] - 1] = True  # from the last of a row to the first of the next
+    if not ascends.all():
+        canonical = matrix.copy()
+        canonical.sum_duplicates()
+        indptr, indices, values = canonical.indptr, canonical.indices, canonical.data
+    return CSR(for_kernels(indptr, INT64), for_kernels(indices, INT32), for_kernels(values), columns)
+
+
 def for_kernels(array: NDArray[Any], dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
     """The array as C reads it, of ``dtype`` or else its own: C-contiguous, aligned; a copy only where it is not so.
 
@@ -230,6 +280,18 @@ def inputs(argument: str, X: object, width: int, dtype: np.dtype[Any], *, uint8_
     return rows(argument, numeric_array(argument, X), width, dtype, uint8_scale)
 
 
+def input_rows(argument: str, array: Rows, width: int, dtype: np.dtype[Any]) -> InputRows:
+    """The same of what :func:`numeric_rows` has returned, where bytes of CSR become ``dtype``."""
+    if not isinstance(array, CSR):
+        return InputRows(*rows(argument, array, width, dtype))
+    if array.columns != width:
+        raise InvalidArgumentError(argument, f"shape (n, {width})", f"shape {array.shape}")
+    values = for_kernels(array.values, dtype)
+    if array.dtype == UINT8:
+        values = values * dtype.type(UINT8_SCALE)
+    return InputRows(replace(array, values=values), 1.0)
+
+
 def rows(
     argument: str, array: NDArray[Any], width: int, dtype: np.dtype[Any], uint8_scale: float = UINT8_SCALE
 ) -> Inputs:
@@ -266,7 +328,7 @@ def doubtful_scale(X: NDArray[Any]) -> tuple[bool, str]:
     )
 
 
-def is_on_disk(array: NDArray[Any]) -> bool:
+def is_on_disk(array: Rows) -> bool:
     """Whether an array is a view of a memory-mapped file."""
     base: object = array
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
@@ -607,9 +669,15 @@ def parameters(argument: str, values: object, views: Sequence[FloatArray]) -> No
         view[:] = array
 
 
-def blame_nonfinite(argument: str, X: NDArray[Any]) -> None:
+def blame_nonfinite(argument: str, X: Rows) -> None:
     """Raise where X holds NaN or infinity; called only once a result is not finite, so good data costs nothing."""
     if X.dtype.kind != "f":
+        return
+    if isinstance(X, CSR):
+        wrong = np.flatnonzero(~np.isfinite(X.values))
+        if len(wrong):
+            at = int(np.searchsorted(X.indptr, wrong[0], side="right")) - 1, int(X.indices[wrong[0]])
+            raise InvalidArgumentError(argument, "finite numbers", f"{X.values[wrong[0]]} at index {at}")
         return
     for start in range(0, len(X), 4096):
         bad = np.argwhere(~np.isfinite(X[start : start + 4096]))

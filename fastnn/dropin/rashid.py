@@ -175,7 +175,7 @@ class neuralNetwork(OwnsParameters):  # noqa: N801  # the book's name
         """
         data = self._data("inputs_list", inputs_list, "targets_list", targets_list)
         if self._is_replaced():
-            return self._train_slowly(data.X * data.scale, data.y)
+            return self._train_slowly(data.dense * data.scale, data.y)
         rows = len(data.X)
         order = _FIRST if rows == 1 else np.arange(rows)
         rule = Rule(SGD, self.lr * rows)  # kernels follow the mean
@@ -199,7 +199,7 @@ class neuralNetwork(OwnsParameters):  # noqa: N801  # the book's name
         data = self._data("X", X, "T", T)
         if self._is_replaced():
             for _ in range(epochs):
-                for x, t in zip(data.X, data.y, strict=True):
+                for x, t in zip(data.dense, data.y, strict=True):
                     self._train_slowly(x[np.newaxis] * data.scale, t[np.newaxis])
             return
         args = EpochArgs(np.arange(len(data.X)), 1, Rule(SGD, self.lr))

@@ -227,9 +227,8 @@ class Gradients(Compiled):
         """The loss with its penalty, and the gradients of the weights and of the biases, layer by layer."""
         self.load(self.estimator)
         net, vector = self.parameters.net, self.parameters.vector
-        X, scale, y, *_ = self.data
-        loss = get_backend().loss_grad(net, vector, X, scale, y, self.grad) * self.of_outputs
-        share = self.estimator.alpha / len(X)
+        loss = get_backend().loss_grad(net, vector, self.data, self.grad) * self.of_outputs
+        share = self.estimator.alpha / len(self.data.X)
         grads = Parameters(net, self.grad)
         for coef, grad in zip(self.estimator.coefs_, grads.weights, strict=True):
             grad += share * coef

@@ -73,6 +73,7 @@ INPUTS: Choices = {
         "twelve samples at a time, by one such index, their values packed side by side",
         ("gemm/tiles.h", "gemm/online_micro_batch.h"),
     ),
+    "CSR": Choice("each sample's nonzeros, as the caller has them in compressed sparse rows", ("gemm/csr.h",)),
 }
 OFFSETS: Choices = {
     "none": Choice("as they are"),
@@ -107,6 +108,10 @@ UPDATES: Choices = {
     "deferred": Choice(
         "as fused SGD, with the column offset's rank-1 update put off over several blocks",
         ("train/backward.h", "train/update.h"),
+    ),
+    "lazy optimizer": Choice(
+        "as fused, but the updates of an input without a nonzero wait until it has one",
+        ("train/lazy.h", "train/update.h"),
     ),
     "added to the gradient": Choice("none: the gradient is the result", ("train/backward.h",)),
 }

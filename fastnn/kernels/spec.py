@@ -7,6 +7,7 @@ trusts them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -137,17 +138,65 @@ class BlockCSC(NamedTuple):
     scale: float  # the inputs are so many times their bytes
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class CSR:
+    """Rows (n, columns) by their nonzeros: compressed sparse rows, of the parameters' dtype.
+
+    Row i has values[k] in column indices[k] for k from indptr[i] to before indptr[i + 1], its columns ascending.
+    """
+
+    indptr: IntArray  # (n + 1,), which may begin and end anywhere in the nonzeros
+    indices: NDArray[np.int32]  # (nonzeros,)
+    values: NDArray[Any]  # (nonzeros,)
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), self.columns
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.values.dtype
+
+    @property
+    def lengths(self) -> IntArray:
+        """(n,) how many nonzeros each row has."""
+        return np.diff(self.indptr)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __getitem__(self, rows: slice | IntArray) -> CSR:
+        """Some rows: of a slice without steps, a view."""
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(len(self))
+            return replace(self, indptr=self.indptr[start : max(start, stop) + 1])
+        lengths = self.lengths[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return CSR(indptr, self.indices[places], self.values[places], self.columns)
+
+
+Rows = NDArray[Any] | CSR
+
+
 class Data(NamedTuple):
     """A data set as kernels take it: rows, labels or targets, and factors of the rows' losses.
 
     uint8 rows are multiplied by ``scale``. Of the loss a batch takes the mean over its rows, whatever their factors.
     """
 
-    X: NDArray[Any]  # (n, inputs) uint8 or of the parameters' dtype, C-contiguous
+    X: Rows  # (n, inputs) uint8 or of the parameters' dtype, C-contiguous; or CSR
     scale: float
     y: NDArray[Any]  # (n,) int32 labels, or (n, outputs) targets of the parameters' dtype
     weights: FloatArray | None = None  # (n,) factors, of the parameters' dtype
     block_csc: BlockCSC | None = None  # of X in batches, to save work; see EpochArgs.order
+
+    @property
+    def dense(self) -> NDArray[Any]:
+        """X, for whoever has made the data of an array."""
+        assert isinstance(self.X, np.ndarray)
+        return self.X
 
 
 class EpochArgs(NamedTuple):
@@ -180,12 +229,13 @@ class TrainPlan(NamedTuple):
 
     purpose: str  # "training", "gradient", "outputs", "layer gradient"
     regime: str  # "online blocks", "short batches", "long batches", "blocks"
-    inputs: str  # "dense", "block-CSC", "stored block-CSC", "micro-batches", "online micro-batches"
+    inputs: str  # "dense", "block-CSC", "stored block-CSC", "micro-batches", "online micro-batches", "CSR"
     offset: str  # "none", "column offset", "constant offset"
     split: str  # "nothing", "inputs" (K), "outputs" (N), "samples"
     splits: int
     weights: str  # "in place", "packed panels", "thread-local", "thread-local panels"
-    update: str  # "none", "fused SGD", "fused optimizer", "reduce then apply", "deferred", "added to the gradient"
+    # "none", "fused SGD", "fused optimizer", "lazy optimizer", "reduce then apply", "deferred", "added to the gradient"
+    update: str
     reads_ahead: bool  # the next batch's inputs while threads wait for one another
     threads: int
     block: int  # samples that go through the network together
@@ -288,7 +338,8 @@ class Capabilities(NamedTuple):
 class Kernels(Protocol):
     """The kernel table: the same functions with the same signatures in every backend.
 
-    X is (n, sizes[0]), C-contiguous, either of the parameters' dtype or uint8; uint8 is multiplied by ``scale``.
+    X is (n, sizes[0]), C-contiguous, either of the parameters' dtype or uint8; uint8 is multiplied by ``scale``. Where
+    it may be CSR, of the parameters' dtype, its zeros cost nothing.
     y is (n,) int32 class indices or (n, sizes[-1]) targets of the parameters' dtype. ``params``, ``state`` and
     ``grad`` start at 64-byte boundaries, as :func:`fastnn.kernels.params.aligned_zeros` makes them.
     """
@@ -299,12 +350,10 @@ class Kernels(Protocol):
     def describe(self) -> str:
         """Say in a few words what the kernels run on."""
 
-    def forward(self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
+    def forward(self, net: Net, params: FloatArray, X: Rows, scale: float, out: FloatArray) -> bool:
         """Write the network's outputs for every row of X into ``out`` (n, sizes[-1]); return whether all are finite."""
 
-    def loss_grad(
-        self, net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray
-    ) -> float:
+    def loss_grad(self, net: Net, params: FloatArray, data: Data, grad: FloatArray) -> float:
         """Return the mean loss over the rows and write its gradient, laid out as ``params``, into ``grad``."""
 
     def train_epoch(

@@ -81,9 +81,9 @@ def _masked(net: Net, rates: Rates, data: Data, order: IntArray, rng: np.random.
 def _dropped(data: Data, rates: Sequence[float], rng: np.random.Generator) -> Data:
     kept = np.ones(data.X.shape, np.uint8)
     scale = _draw_into(kept, rates, rng)
-    if data.X.dtype == np.uint8:  # bytes remain bytes
-        return data._replace(X=data.X * kept, scale=data.scale * scale)
-    X = data.X * kept
+    X = data.dense * kept
+    if X.dtype == np.uint8:  # bytes remain bytes
+        return data._replace(X=X, scale=data.scale * scale)
     return data._replace(X=np.multiply(X, X.dtype.type(scale), out=X))
 
 
@@ -101,4 +101,4 @@ def _draw_into(kept: NDArray[np.uint8], rates: Sequence[float], rng: np.random.G
 def _bytes_per_row(net: Net, rates: Rates, data: Data) -> int:
     on_inputs, *on_hidden = rates
     masks = int(net.strides[:-1].sum()) if any(on_hidden) else 0
-    return masks + ((1 + data.X.itemsize) * data.X.shape[1] if on_inputs else 0)
+    return masks + ((1 + data.X.dtype.itemsize) * data.X.shape[1] if on_inputs else 0)

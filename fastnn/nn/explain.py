@@ -12,7 +12,7 @@ from .. import checks
 from ..kernels import get_backend
 from ..kernels.paths import INPUTS, OFFSETS, REGIMES, SPLITS, UPDATES, WEIGHTS, Choices, Explanation, threads_line
 from ..kernels.records import OptimizerName
-from ..kernels.spec import SLOTS, Data, Rule, TrainPlan
+from ..kernels.spec import CSR, SLOTS, Data, Rule, TrainPlan
 from .fit import packed
 from .mlp import MLP
 from .optimizer import optimizer_rule
@@ -54,8 +54,8 @@ def explain(
 
     Raises what ``fit`` raises for the same arguments.
     """
-    given = checks.numeric_array("X", X)
-    rows = checks.rows("X", given, model.sizes[0], model.dtype)
+    given = checks.numeric_rows("X", X)
+    rows = checks.input_rows("X", given, model.sizes[0], model.dtype)
     checks.nonempty("X", len(rows.X))
     epochs = checks.integer("epochs", epochs, low=1)
     batch_size = min(checks.integer("batch_size", batch_size, low=1), len(rows.X))
@@ -121,7 +121,10 @@ def _density(plan: TrainPlan) -> str:
 def _roofline(model: MLP, data: Data, batch_size: int, rule: Rule, plan: TrainPlan) -> list[str]:
     """Where an epoch's time goes if a core does each part as fast as it can."""
     sizes, n, item = model.sizes, len(data.X), model.dtype.itemsize
-    density = plan.density
+    density, read = plan.density, n * sizes[0] * data.X.dtype.itemsize
+    if isinstance(data.X, CSR):
+        nonzeros = int(data.X.lengths.sum())
+        density, read = nonzeros / (n * sizes[0]), nonzeros * (data.X.dtype.itemsize + data.X.indices.itemsize)
     if plan.offset != "none" and plan.offset_density is not None:
         density = plan.offset_density
     active = 1.0 if plan.inputs == "dense" or density is None else density
@@ -131,7 +134,6 @@ def _roofline(model: MLP, data: Data, batch_size: int, rule: Rule, plan: TrainPl
     parameters = sum(a * b for a, b in pairwise(sizes)) * item
     updates = n / (plan.block if plan.regime == "online blocks" else batch_size)
     moved = updates * parameters * 2 * (1 + SLOTS[rule.optimizer])  # read and written
-    read = n * sizes[0] * data.X.itemsize
     cycles = {
         "the first layer's multiply-adds": first * active / (FMAS_A_CYCLE * lanes),
         "the later layers'": later / (FMAS_A_CYCLE * lanes),

@@ -16,7 +16,7 @@ from .. import checks
 from ..errors import DivergenceError, FastnnError, InvalidArgumentError, callers_depth
 from ..kernels import get_backend
 from ..kernels.formulas import penalty
-from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
+from ..kernels.spec import CSR, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from ..progress import bar as progress_bar
 from ..progress import columns, ticker
 from .dropout import dropout_rates, parts, taken
@@ -61,7 +61,7 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
     alone.
     """
     prepare_rows = get_backend().capabilities.prepare_rows
-    if prepare_rows is None or checks.is_on_disk(data.X):
+    if prepare_rows is None or isinstance(data.X, CSR) or checks.is_on_disk(data.X):
         return data
     X, scale, block_csc = prepare_rows(data.X, data.scale, net.sizes[1], epochs, batch_size or 0)
     return data if X is data.X and block_csc is None else data._replace(X=X, scale=scale, block_csc=block_csc)

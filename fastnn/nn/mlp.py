@@ -18,7 +18,7 @@ from ..kernels import get_backend
 from ..kernels.formulas import target_rows
 from ..kernels.params import OwnsParameters, Parameters
 from ..kernels.records import ACTIVATION_RECORDS, ActivationName, LossName, OptimizerName
-from ..kernels.spec import Data, FloatArray, Net, one_layer
+from ..kernels.spec import CSR, Data, FloatArray, Net, Rows, one_layer
 from . import display, lr_finder
 from . import fit as training
 from .backquery import backquery
@@ -186,7 +186,7 @@ class MLP(OwnsParameters):
         classes: NDArray[Any] | None = None,
     ) -> Data:
         """Validate rows (n, inputs) with targets (n, outputs) or labels (n,), of ``classes`` or else of the model's."""
-        rows = self._rows(names[0], checks.numeric_array(names[0], X))
+        rows = self._rows(names[0], checks.numeric_rows(names[0], X))
         y = checks.plain_array(names[1], y)
         classes = self._classes if classes is None else classes
         return Data(*rows, self._targets(names[1], y, self._labels(y, len(rows.X), classes), len(rows.X), classes))
@@ -197,9 +197,10 @@ class MLP(OwnsParameters):
         Returns them and the classes, which are those of the labels where the model knows none yet. Warns where the rows
         may be scaled otherwise than is meant, and where targets may be a regression's though nobody has chosen a loss.
         """
-        array = checks.numeric_array("X", X)
+        array = checks.numeric_rows("X", X)
         rows = self._rows("X", array)
-        if array.dtype != checks.UINT8 and len(array) and array.max() > 1:
+        given = array.values if isinstance(array, CSR) else array
+        if given.dtype != checks.UINT8 and len(given) and given.max() > 1:
             self._settled_scales |= {False}  # such numbers are what it is trained with
         y = checks.plain_array("y", y)
         doubt = None if self._is_loss_chosen else checks.doubtful_targets("y", y, self.sizes[-1])
@@ -216,20 +217,27 @@ class MLP(OwnsParameters):
         """From now on the classes (classes,) are these, ascending; None: those of the labels that come next."""
         self._classes = classes
 
-    def _rows(self, argument: str, array: NDArray[Any]) -> checks.Inputs:
+    def _rows(self, argument: str, array: Rows) -> checks.InputRows:
         """Rows (n, inputs); warns once if they may be scaled otherwise than is meant.
 
         For bytes that is settled by any above those of a table, for other numbers by those of the training.
         """
-        rows = checks.rows(argument, array, self.sizes[0], self.dtype)
+        rows = checks.input_rows(argument, array, self.sizes[0], self.dtype)
         is_bytes = array.dtype == checks.UINT8
         if is_bytes not in self._settled_scales:
-            settled, doubt = checks.doubtful_scale(array)
+            settled, doubt = checks.doubtful_scale(array.values if isinstance(array, CSR) else array)
             if settled:
                 self._settled_scales |= {is_bytes}
             if doubt:
                 warnings.warn(f"{argument}: {doubt}", stacklevel=callers_depth())
         return rows
+
+    def _inputs(self, X: ArrayLike) -> tuple[checks.InputRows, bool]:
+        """X as rows (n, inputs), and whether it is a single one (inputs,)."""
+        array = checks.numeric_rows("X", X)
+        if isinstance(array, CSR) or array.ndim != 1:
+            return self._rows("X", array), False
+        return self._rows("X", array[np.newaxis]), True
 
     def _labels(self, y: NDArray[Any], count: int, classes: NDArray[Any] | None) -> NDArray[Any] | None:
         """What of y are a classifier's labels (count,), of ``classes`` if these are known; None: they are targets."""
@@ -290,10 +298,11 @@ class MLP(OwnsParameters):
 
         Parameters
         ----------
-        X : (n, inputs). uint8 images are scaled to [0, 1] inside the kernels and never copied to float as a whole,
-            so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted. But
-            where the training is long enough to gain by it, images given as reals become bytes again, to a rounding:
-            rows in memory of which every value is k / 255, k / 256 or k for a whole 0 <= k <= 255.
+        X : (n, inputs), an array or, as for all methods, a sparse matrix or array of SciPy's in CSR form, which is
+            never made dense. uint8 images are scaled to [0, 1] inside the kernels and never copied to float as a
+            whole, so they may be memory-mapped; float32 and float64 are used as they are, other numbers are converted.
+            But where the training is long enough to gain by it, images given as reals become bytes again, to a
+            rounding: rows in memory of which every value is k / 255, k / 256 or k for a whole 0 <= k <= 255.
             A warning comes where the type of X and its numbers disagree about whether they are pixels.
         y : labels (n,) or (n, 1), or targets (n, outputs). Labels of a classifier are whole numbers 0..outputs-1, or
             names or numbers of any one type, of which there must be one class for each output; ``predict`` answers in
@@ -507,9 +516,7 @@ class MLP(OwnsParameters):
 
     def layer_outputs(self, X: ArrayLike) -> tuple[FloatArray, ...]:
         """What each layer puts out, first to last: (n, units) for rows (n, inputs), (units,) for one row (inputs,)."""
-        array = checks.numeric_array("X", X)
-        single = array.ndim == 1
-        rows, scale = self._rows("X", array[np.newaxis] if single else array)
+        (rows, scale), single = self._inputs(X)
         found: list[FloatArray] = []
         for layer, units in enumerate(self.sizes[1:]):
             out = np.empty((len(rows), units), self.dtype)
@@ -520,14 +527,17 @@ class MLP(OwnsParameters):
 
     def _outputs(self, X: ArrayLike) -> tuple[FloatArray, bool]:
         """What ``forward`` returns, and whether all of it is finite."""
-        array = checks.numeric_array("X", X)
-        single = array.ndim == 1
-        rows = self._rows("X", array[np.newaxis] if single else array)
-        out = np.empty((len(rows.X), self.sizes[-1]), self.dtype)
-        finite = get_backend().forward(self.net, self.params, rows.X, rows.scale, out)
-        if not finite:
-            checks.blame_nonfinite("X", rows.X)
+        rows, single = self._inputs(X)
+        out, finite = self._outputs_of(*rows)
         return out[0] if single else out, finite
+
+    def _outputs_of(self, X: Rows, scale: float) -> tuple[FloatArray, bool]:
+        """The same of rows as the kernels take them."""
+        out = np.empty((len(X), self.sizes[-1]), self.dtype)
+        finite = get_backend().forward(self.net, self.params, X, scale, out)
+        if not finite:
+            checks.blame_nonfinite("X", X)
+        return out, finite
 
     def _scores(self, X: ArrayLike) -> FloatArray:
         """The outputs of a classifier, which compare only if none is NaN."""
@@ -578,8 +588,9 @@ class MLP(OwnsParameters):
         if self.is_classifier:
             return evaluate(self.net, self.params, data)[1]
         targets = target_rows(data.y, slice(None), self.sizes[-1], self.dtype)
+        out, _ = self._outputs_of(data.X, data.scale)
         with np.errstate(over="ignore", invalid="ignore"):
-            residual = np.square(targets - self.forward(data.X), dtype=np.float64).sum(axis=0)
+            residual = np.square(targets - out, dtype=np.float64).sum(axis=0)
             spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)
         if not (np.isfinite(residual).all() and np.isfinite(spread).all()):
             checks.blame_nonfinite("y", data.y)

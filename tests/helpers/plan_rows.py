@@ -34,9 +34,10 @@ class Training(NamedTuple):
     offset_density: float
     block_csc: bool = False
     rows: int = MANY
+    nonzeros: float | None = None  # of a row of CSR
 
     def words(self) -> str:
-        share = f"{self.density:.0%} active"
+        share = f"{self.density:.0%} active" if self.nonzeros is None else f"CSR with {self.nonzeros:g} nonzeros a row"
         if self.offset_density < self.density:
             share += f", {self.offset_density:.0%} less their column offset"
         batches = f"batches of {self.batch_size}" + (" in order" if self.block_csc else "")
@@ -57,6 +58,7 @@ class Training(NamedTuple):
             simd=simd,
             density=self.density,
             offset_density=self.offset_density,
+            nonzeros=self.nonzeros,
         )
 
 
@@ -102,6 +104,10 @@ def trainings() -> Iterator[Training]:
         if not block_csc or (density < 1.0 and batch_size >= LEAST_STORED):
             given = dtype if given == "float" else given
             yield Training(sizes, dtype, given, batch_size, rule, density, offset_density, block_csc)
+    for sizes, dtype, batch_size, rule in product(
+        [(1000, 50, 10), (20, 50, 10)], ["float32", "float64"], [200, 1000], [L2, SGD]
+    ):
+        yield Training(sizes, dtype, dtype, batch_size, rule, 1.0, 1.0, nonzeros=10.0)
 
 
 def searches() -> Iterator[Search]:

@@ -18,6 +18,7 @@ from fastnn.kernels.params import aligned_zeros
 from fastnn.kernels.records import ACTIVATION_RECORDS, HIDDEN_ACTIVATIONS, LOSS_RECORDS, OPTIMIZER_RECORDS
 from fastnn.kernels.spec import (
     ACTIVATIONS,
+    CSR,
     OPTIMIZERS,
     BlockCSC,
     Data,
@@ -26,6 +27,7 @@ from fastnn.kernels.spec import (
     EpochResult,
     Kernels,
     Net,
+    Rows,
     Rule,
     Tick,
     layout,
@@ -41,7 +43,8 @@ OF_A = tuple(name for name in HIDDEN if not ACTIVATION_RECORDS[name].of_z)  # wh
 FUSED = tuple(name for name, record in LOSS_RECORDS.items() if record.fused)
 STEP = 1e-5  # of central differences: truncation about 1e-10, rounding about 1e-11 of the slope
 MARGIN = 0.3  # every z of a kinked activation stays so far from 0
-INPUT_KINDS = ("bytes", "sparse", "offset", "dense", "read_only", "memory_mapped")
+DENSE_KINDS = ("bytes", "sparse", "offset", "dense", "read_only", "memory_mapped")
+INPUT_KINDS = (*DENSE_KINDS, "csr")  # the latter are those of "sparse"
 
 
 @dataclass(eq=False)
@@ -53,7 +56,7 @@ class Problem:
 
     net: Net
     params: Array
-    X: Array
+    X: Rows
     scale: float
     y: Array
     network: naive.Network
@@ -71,18 +74,26 @@ class Problem:
     def output(self) -> Array:
         return np.full((len(self.X), self.net.sizes[-1]), np.nan, self.params.dtype)
 
+    @property
+    def data(self) -> Data:
+        return Data(self.X, self.scale, self.y, self.weights)
+
     @functools.cached_property
     def naive_outputs(self) -> Array:
         return np.array([naive.forward(self.network, x) for x in self.inputs])
 
     @functools.cached_property
     def naive_loss(self) -> float:
-        return naive.evaluate(self.network, self.inputs, self.targets)[0]
+        return naive.evaluate(self.network, self.inputs, self.targets, self._weights)[0]
 
     @functools.cached_property
     def naive_gradient(self) -> Array:
         """Without padding, as ``packed`` gives it."""
-        return flat(naive.mean_gradient(self.network, self.inputs, self.targets))
+        return flat(naive.mean_gradient(self.network, self.inputs, self.targets, self._weights))
+
+    @property
+    def _weights(self) -> list[float] | None:
+        return None if self.weights is None else self.weights.tolist()
 
 
 @functools.cache
@@ -139,7 +150,15 @@ def make(
         for piece, rate in zip(_pieces(net, kept), rates, strict=True):
             piece[:] = rng.random(piece.shape) >= rate
         dropout = Dropout(kept, 1 / (1 - np.array(rates)))
+    X = csr(X) if inputs == "csr" else X
     return Problem(net, params, X, scale, y, network, nested_inputs, targets, weights, dropout)
+
+
+def csr(X: Array) -> CSR:
+    """Dense rows by their nonzeros."""
+    rows, columns = np.nonzero(X)
+    indptr = np.searchsorted(rows, np.arange(len(X) + 1))
+    return CSR(indptr, columns.astype(np.int32), X[rows, columns], X.shape[1])
 
 
 def _pieces(net: Net, kept: Array) -> list[Array]:
@@ -162,7 +181,7 @@ def _inputs(rng: np.random.Generator, kind: str, shape: tuple[int, int], real: n
         X = rng.integers(0, 256, shape).astype(np.uint8)
     else:
         X = rng.uniform(-1, 1, shape).astype(real)
-    if kind in ("bytes", "sparse"):
+    if kind in ("bytes", "sparse", "csr"):
         X[rng.random(shape) < 0.8] = 0
         X[len(X) // 2] = 0  # a row without anything to walk
     if kind == "strokes":  # what is not zero lies together
@@ -273,7 +292,7 @@ def train(
     """An epoch on copies; returns the result, the parameters and the state."""
     params, state = copied(problem.params), problem.state(rule)
     rows = np.array(order, dtype=np.int64)
-    data = Data(problem.X, problem.scale, problem.y, problem.weights, block_csc)
+    data = problem.data._replace(block_csc=block_csc)
     epoch = EpochArgs(rows, batch, rule, problem.dropout, rates, outputs)
     result = kernels.train_epoch(problem.net, params, state, data, epoch, tick)
     return result, params, state
@@ -295,8 +314,7 @@ def naive_train(
     outputs: list[naive.Vector] = []
     settings = rule._asdict()
     optimizer = naive.Optimizer(OPTIMIZERS[settings.pop("optimizer")], updates=settings.pop("step"), **settings)
-    weights = None if problem.weights is None else problem.weights.tolist()
-    samples = problem.inputs, problem.targets, order, batch, optimizer, weights, naive_factors(problem)
+    samples = problem.inputs, problem.targets, order, batch, optimizer, problem._weights, naive_factors(problem)
     result = naive.train_epoch(network, *samples, rates, outputs)
     return result, flat(network), np.array(outputs)
 

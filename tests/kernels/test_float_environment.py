@@ -76,7 +76,7 @@ def forward(problem):
 
 def loss_grad(problem):
     grad = problems.copied(problem.params)
-    native.loss_grad(problem.net, problem.params, problem.X, problem.scale, problem.y, grad)
+    native.loss_grad(problem.net, problem.params, problem.data, grad)
     return grad
 
 

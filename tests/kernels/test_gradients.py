@@ -9,7 +9,7 @@ import pytest
 from problems import FUSED, HIDDEN, MARGIN, NUMBERED, STEP, away_from_kinks
 
 from fastnn.kernels.records import LOSS_RECORDS
-from fastnn.kernels.spec import ACTIVATIONS, LOSSES
+from fastnn.kernels.spec import ACTIVATIONS, LOSSES, Data
 
 OUTPUTS = [(LOSS_RECORDS[loss].output, loss) for loss in FUSED]
 OUTPUTS += [(output, loss) for loss in LOSSES if loss not in FUSED for output in ACTIVATIONS]
@@ -44,7 +44,7 @@ def test_gradient_is_the_slope_of_the_loss(backend, output, loss):
         net = problem.net
 
         def loss_at(vector, grad, net=net, X=problem.X, y=y):
-            return backend.loss_grad(net, vector, X, 1.0, y, grad)
+            return backend.loss_grad(net, vector, Data(X, 1.0, y), grad)
 
         grad, ignored, moved = (problems.copied(params) for _ in range(3))
         loss_at(params, grad)

@@ -91,13 +91,14 @@ def test_a_gradient_that_is_stopped_says_so(run_python):
         COMMON
         + """
 from fastnn.kernels.params import aligned_zeros
+from fastnn.kernels.spec import Data
 X, y = rng.random((60_000, 200)), (np.arange(60_000) % 3).astype(np.int32)
 model = fastnn.MLP([200, 600, 3], dtype="float64", seed=0)
 grad = aligned_zeros(model.params.size, model.dtype)
 for thread in others:
     thread.start()
 kernels = fastnn.get_backend()
-gradient = lambda: kernels.loss_grad(model.net, model.params, X, 1.0, y, grad)
+gradient = lambda: kernels.loss_grad(model.net, model.params, Data(X, 1.0, y), grad)
 print(sum(interrupted(gradient) for _ in range(5)))
 finish()
 """

@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import problems
 import pytest
-from problems import EPSILON, INPUT_KINDS, NUMBERED, OF_A, STEP, away_from_kinks
+from problems import DENSE_KINDS, EPSILON, NUMBERED, OF_A, STEP, away_from_kinks
 
 from fastnn.kernels.spec import LayerGrads
 
@@ -24,7 +24,7 @@ def way_back(backend, problem, outputs, output_grad):
 @pytest.mark.quick("backend", "dtype", "activation")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
-    ("activation", "inputs"), [*((OF_A[1], inputs) for inputs in INPUT_KINDS), *((name, "dense") for name in ONE_LAYER)]
+    ("activation", "inputs"), [*((OF_A[1], inputs) for inputs in DENSE_KINDS), *((name, "dense") for name in ONE_LAYER)]
 )
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -13,7 +13,7 @@ from problems import EPSILON
 
 from fastnn.kernels.numpy import network as reference
 from fastnn.kernels.records import LOSS_RECORDS
-from fastnn.kernels.spec import ACTIVATIONS, LOSSES, MEAN_SQUARED_ERROR
+from fastnn.kernels.spec import ACTIVATIONS, LOSSES, MEAN_SQUARED_ERROR, Data
 
 GRADIENT = 24  # units of rounding; the largest measured is 7.8 (sums that cancel in the smallest nets)
 LOSS = 8  # 3.2
@@ -30,7 +30,7 @@ def loss_and_gradient(backend, problem):
     """The gradient must be written everywhere, whatever was there."""
     params, grad = problem.params.copy(), problems.copied(problem.params)
     grad[:] = np.nan
-    loss = backend.loss_grad(problem.net, problem.params, problem.X, problem.scale, problem.y, grad)
+    loss = backend.loss_grad(problem.net, problem.params, problem.data, grad)
     assert (problem.params == params).all()
     assert (grad[problems.padding(problem.net, len(grad))] == 0).all()
     return loss, problems.packed(problem.net, grad)
@@ -49,6 +49,18 @@ def test_every_kind_of_input(backend, dtype, net, inputs, labels, bias, tmp_path
     assert loss == pytest.approx(problem.naive_loss, rel=LOSS * EPSILON[dtype])
     assert problems.distance(grad, problem.naive_gradient) <= GRADIENT * EPSILON[dtype]
     assert problems.distance(grad, loss_and_gradient(reference, problem)[1]) <= GRADIENT * EPSILON[dtype]
+
+
+@pytest.mark.quick("backend", "loss")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [10, 300])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_rows_have_weights(backend, loss, rows, dtype):
+    activations = ("tanh", LOSS_RECORDS[loss].output)
+    problem = problems.make((9, 7, 4), activations, loss, dtype=dtype, rows=rows, rates=())
+    found, grad = loss_and_gradient(backend, problem)
+    assert found == pytest.approx(problem.naive_loss, rel=LOSS * EPSILON[dtype])
+    assert problems.distance(grad, problem.naive_gradient) <= GRADIENT * EPSILON[dtype]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -96,7 +108,7 @@ def test_cross_entropies_of_saturated_outputs_are_finite_and_right(backend, loss
     params, grad = problems.copied(problem.params), problems.copied(problem.params)
     params[:2] = 800, -800
     X, y = np.ones((2, 1)), np.array([1, 1], np.int32)
-    assert backend.loss_grad(problem.net, params, X, 1.0, y, grad) == 1600
+    assert backend.loss_grad(problem.net, params, Data(X, 1.0, y), grad) == 1600
     assert grad[:2].tolist() == [1, -1]
 
 
@@ -132,7 +144,8 @@ def test_clipped_probabilities_have_no_slope(backend, output, loss):
     problem = problems.make((1, 2), (output,), loss, bias=False)
     params, grad = problems.copied(problem.params), problems.copied(problem.params)
     params[:2] = 40, -40
-    found = backend.loss_grad(problem.net, params, np.ones((2, 1)), 1.0, np.array([1, 1], np.int32), grad)
+    data = Data(np.ones((2, 1)), 1.0, np.array([1, 1], np.int32))
+    found = backend.loss_grad(problem.net, params, data, grad)
 
     assert found == pytest.approx(-np.log(1e-7), rel=1e-8)  # of one output, or the mean of two
     assert (grad == 0).all()

@@ -35,7 +35,7 @@ def penalty(net, params):
 @pytest.mark.quick("backend", "net")
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("dtype", EPSILON)
-@pytest.mark.parametrize("inputs", ["sparse", "dense"])
+@pytest.mark.parametrize("inputs", ["sparse", "dense", "csr"])
 @pytest.mark.parametrize(("rows", "batch"), [(20, 1), (20, 7), (300, 290)])
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
 def test_each_batch_has_its_own(backend, optimizer, rows, batch, inputs, dtype, net):
@@ -63,10 +63,11 @@ def test_no_penalty_is_zero(backend):
 
 
 @pytest.mark.parametrize("dtype", EPSILON)
+@pytest.mark.parametrize("inputs", ["dense", "csr"])
 @pytest.mark.parametrize("batch", [8, 300])
-def test_threads_change_no_bit(batch, dtype):
+def test_threads_change_no_bit(batch, inputs, dtype):
     native = pytest.importorskip("fastnn.kernels.native")  # not without a C compiler
-    problem = problems.make(*NETS[1], "cross_entropy", dtype=dtype, rows=300)
+    problem = problems.make(*NETS[1], "cross_entropy", dtype=dtype, inputs=inputs, rows=300)
     rule, found = problems.rule("adam", 0.01, l1=L1, l2=L2), []
     for all_threads in (False, True):
         native.override_plan(all_threads=all_threads)

@@ -33,6 +33,8 @@ def rows_like(training, count, rng):
         if training.offset_density < training.density:
             u = rng.uniform(-1, 1, shape[1]).astype(X.dtype)
         X = np.where(np.repeat(blocks, 4, axis=1)[:, : shape[1]], X, u)
+    if training.nonzeros is not None:
+        return problems.csr(X * (rng.random(shape) < training.nonzeros / shape[1]))
     return X
 
 

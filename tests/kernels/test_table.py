@@ -44,7 +44,8 @@ def test_parameters_may_be_given_by_name(backend):
     shared = {"net": problem.net, "params": params, "X": problem.X, "scale": problem.scale}
     assert type(backend.describe()) is str
     assert backend.forward(**shared, out=problem.output()) is True
-    loss = backend.loss_grad(**shared, y=problem.y, grad=problems.copied(problem.params))
+    grad = problems.copied(problem.params)
+    loss = backend.loss_grad(net=problem.net, params=params, data=problem.data, grad=grad)
     assert type(loss) is float
     rule = problems.rule("momentum", momentum=0.9)
     result = backend.train_epoch(

@@ -94,7 +94,7 @@ def test_every_kind_of_input(backend, dtype, net, inputs, labels, bias, tmp_path
 
 
 @pytest.mark.quick("backend", "rule")
-@pytest.mark.parametrize("inputs", ["sparse", "dense"])
+@pytest.mark.parametrize("inputs", ["sparse", "dense", "csr"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule(backend, rule, dtype, inputs):
@@ -295,7 +295,7 @@ def test_a_nan_comes_through_every_activation(backend, activation, batch):
         result = backend.train_epoch(problem.net, params, state, data, EpochArgs(np.arange(2 * batch), batch, gentle))
         assert result.batches == 1
     assert np.isfinite(params).all()
-    assert not np.isfinite(backend.loss_grad(problem.net, params, X, 1.0, problem.y, problems.copied(params)))
+    assert not np.isfinite(backend.loss_grad(problem.net, params, data, problems.copied(params)))
 
 
 def test_a_loss_that_is_not_finite_at_once_changes_nothing(backend):

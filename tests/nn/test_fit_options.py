@@ -8,6 +8,7 @@ import pytest
 import fastnn
 from fastnn import MLP, EarlyStopping, FastnnError
 from fastnn.kernels import get_backend
+from fastnn.kernels.spec import Data
 from fastnn.nn import dropout
 
 RNG = np.random.default_rng(0)
@@ -21,7 +22,7 @@ def model(**settings):
 def gradients(m):
     """dL/dW and dL/db of each layer over all rows, by the reference backend."""
     grad, twin = np.zeros_like(m.params), model()
-    get_backend("numpy").loss_grad(m.net, m.params, X, 1.0, Y.astype(np.int32), grad)
+    get_backend("numpy").loss_grad(m.net, m.params, Data(X, 1.0, Y.astype(np.int32)), grad)
     twin.params[:] = grad
     return twin.weights, twin.biases
 

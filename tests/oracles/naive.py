@@ -157,10 +157,12 @@ def is_correct(a: Vector, y: Vector) -> bool:
     return a.index(max(a)) == y.index(max(y))
 
 
-def evaluate(network: Network, X: Sequence[Vector], Y: Sequence[Vector]) -> tuple[float, float]:
-    """Mean loss and the share of correct samples."""
-    outputs = [forward(network, x) for x in X]
-    total = sum(loss(network.loss, a, y) for a, y in zip(outputs, Y, strict=True))
+def evaluate(
+    network: Network, X: Sequence[Vector], Y: Sequence[Vector], weights: Sequence[float] | None = None
+) -> tuple[float, float]:
+    """The mean of the samples' losses times their weights, and the share of correct samples."""
+    outputs, weights = [forward(network, x) for x in X], weights or [1.0] * len(X)
+    total = sum(w * loss(network.loss, a, y) for a, y, w in zip(outputs, Y, weights, strict=True))
     correct = sum(is_correct(a, y) for a, y in zip(outputs, Y, strict=True))
     return total / len(X), correct / len(X)
 

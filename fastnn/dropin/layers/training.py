@@ -88,7 +88,7 @@ class Run:
         network, total = self.network, 0.0
         for batch in range(self.batches):
             rows = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
-            predictions, targets = network.forward(self.data.X[rows]), self.data.y[rows]
+            predictions, targets = network.forward(self.data.dense[rows]), self.data.y[rows]
             loss = float(network.loss_function(predictions, targets))
             if not math.isfinite(loss):
                 return self._mean(total, batch)

@@ -195,7 +195,7 @@ class BookNetwork:
 
     def _hits(self, data: Data) -> int:
         """Rows whose largest output is at their label or at their target's largest value."""
-        found = self._outputs(self._current(), data.X, data.scale).argmax(axis=1)
+        found = self._outputs(self._current(), data.dense, data.scale).argmax(axis=1)
         return int((found == (data.y if data.y.ndim == 1 else data.y.argmax(axis=1))).sum())
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class BookNetwork:
         slab = self._current()
         data, vector = self._vectors("(x, y)", [(x, y)], slab).data, slab.parameters.vector
         net, grad = slab.parameters.net._replace(loss=self._loss()), aligned_empty(vector.size, self._dtype)
-        get_backend().loss_grad(net, vector, data.X, data.scale, data.y, grad)
+        get_backend().loss_grad(net, vector, data, grad)
         nabla_w, nabla_b = _arrays(Parameters(net, grad))
         return [b.copy() for b in nabla_b], nabla_w  # whoever keeps the biases' part keeps no more than that
 

@@ -261,7 +261,7 @@ class Network(BookNetwork):
 
     def _cost(self, data: Data, lmbda: float) -> float:
         count, fn = len(data.X), self.cost.fn
-        a = self._outputs(self._current(), data.X, data.scale)
+        a = self._outputs(self._current(), data.dense, data.scale)
         y = data.y
         if y.ndim == 1 and sys.modules[self._module].vectorized_result is _BUILT_IN_VECTORS:
             labels = checks.targets("labels", y, count, 10, self._dtype)

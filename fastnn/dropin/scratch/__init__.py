@@ -308,7 +308,7 @@ def _fit(
     for epoch in range(1, epochs + 1):
         shown = epoch == 1 or epoch % 10 == 0
         # the printed loss is that before the update
-        outputs = _outputs(parameters, data.X, data.scale)[0] if shown else None
+        outputs = _outputs(parameters, data.dense, data.scale)[0] if shown else None
         try:
             run_epoch(net, vector, state, data, args)
         except DivergenceError:

@@ -14,6 +14,7 @@ from ..spec import (
     IntArray,
     LayerGrads,
     Net,
+    Rows,
     Rule,
     SearchPlan,
     Tick,
@@ -23,10 +24,8 @@ from ..spec import (
 simd: str
 
 def describe() -> str: ...
-def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool: ...
-def loss_grad(
-    net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray
-) -> float: ...
+def forward(net: Net, params: FloatArray, X: Rows, scale: float, out: FloatArray) -> bool: ...
+def loss_grad(net: Net, params: FloatArray, data: Data, grad: FloatArray) -> float: ...
 def layer_grad(
     net: Net,
     params: FloatArray,
@@ -96,7 +95,7 @@ def override_plan(
 ) -> None: ...
 def plan_training(
     net: Net,
-    X: NDArray[Any] | tuple[int, DTypeLike],
+    X: Rows | tuple[int, DTypeLike],
     *,
     purpose: Literal["training", "gradient", "outputs", "layer gradient"] = "training",
     dtype: DTypeLike | None = None,
@@ -108,4 +107,5 @@ def plan_training(
     simd: Literal["generic", "avx2", "avx512", "amx"] | None = None,
     density: float | None = None,
     offset_density: float | None = None,
+    nonzeros: float | None = None,
 ) -> TrainPlan: ...

@@ -16,10 +16,10 @@ import numpy as np
 
 from ...errors import InvalidArgumentError
 from .. import num_threads
-from ..spec import ACTIVATION_RECORDS, ACTIVATIONS, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
+from ..spec import ACTIVATION_RECORDS, ACTIVATIONS, CSR, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
 
 cdef extern from "api.h" nogil:
-    int SGD
+    int SGD, MOMENTUM, NESTEROV
 
     # enums of the plan
     ctypedef int fnn_purpose
@@ -49,6 +49,10 @@ cdef extern from "api.h" nogil:
 
     ctypedef struct fnn_data:
         const void *x
+        const int64_t *indptr
+        const int32_t *indices
+        double row_nonzeros
+        int64_t batch_nonzeros
         int is_uint8
         double scale
         const int32_t *labels
@@ -148,7 +152,10 @@ cdef extern from "api.h" nogil:
         double work
         int real_bytes
         int64_t rows, batch_size
-        int is_uint8, has_block_csc, is_plain_sgd, clips_norm, has_sums, threads, vector_bytes
+        int is_uint8, has_block_csc, is_csr
+        double row_nonzeros
+        int64_t batch_nonzeros
+        int is_plain_sgd, is_linear, clips_norm, has_sums, threads, vector_bytes
         int forced_inputs, forced_split, all_threads
         fnn_density density[2]
         int ends_agree
@@ -197,6 +204,7 @@ cdef extern from "api.h" nogil:
         fnn_slice slice
         fnn_barrier barrier
         int64_t stop
+        int ends
 
     ctypedef struct fnn_forward:
         const fnn_planned *planned
@@ -374,20 +382,26 @@ cdef const fnn_kernels *table(cnp.ndarray array) noexcept:
     return unit.f32 if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32 else unit.f64
 
 
-cdef fnn_data data_of(cnp.ndarray X, double scale, cnp.ndarray y=None):
-    """The kernels' rows with their labels or targets. The caller keeps both alive.
+cdef fnn_data data_of(X, double scale, cnp.ndarray y=None, cnp.ndarray weights=None):
+    """The kernels' rows with their labels or targets and factors. The caller keeps them alive.
 
     No memory views, here and below: their set-up costs more than the pass of a single row.
     """
     cdef fnn_data data
+    cdef cnp.ndarray values = X.values if type(X) is CSR else X
     memset(&data, 0, sizeof(data))
-    data.x, data.is_uint8, data.scale = cnp.PyArray_DATA(X), cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, scale
+    data.x, data.is_uint8, data.scale = cnp.PyArray_DATA(values), cnp.PyArray_TYPE(values) == cnp.NPY_UINT8, scale
+    if type(X) is CSR:
+        data.indptr, data.indices = integers(X.indptr), <const int32_t *>cnp.PyArray_DATA(X.indices)
+        data.row_nonzeros = <double>(data.indptr[len(X)] - data.indptr[0]) / max(len(X), 1)
     if y is None:
         pass
     elif cnp.PyArray_NDIM(y) == 1:
         data.labels = <const int32_t *>cnp.PyArray_DATA(y)
     else:
         data.targets = cnp.PyArray_DATA(y)
+    if weights is not None:
+        data.weights = cnp.PyArray_DATA(weights)
     return data
 
 
@@ -396,7 +410,7 @@ cdef class Rule:
     """Spec's Rule as the C struct, with its penalties by layer."""
     cdef fnn_rule c
     cdef double *penalties  # (2, layers) l1 and l2; no array, as in data_of
-    cdef bint is_plain_sgd, clips_norm
+    cdef bint is_plain_sgd, is_linear, clips_norm
 
     def __cinit__(self, rule, int64_t layers):
         cdef fnn_rule *c = &self.c
@@ -416,9 +430,29 @@ cdef class Rule:
         self.clips_norm = c.clip_norm > 0 or c.global_clip_norm > 0
         self.is_plain_sgd = c.optimizer == SGD and not (
             penalises or self.clips_norm or c.clip_value > 0 or c.weight_decay != 0)
+        self.is_linear = c.optimizer in (SGD, MOMENTUM, NESTEROV) and not (
+            c.l1[0] != 0 or self.clips_norm or c.clip_value > 0 or c.weight_decay != 0)
 
     def __dealloc__(self):
         free(self.penalties)
+
+
+cdef double row_work(Net shape, const fnn_data *data) noexcept:
+    """Multiply-adds of one sample's forward pass; of CSR in its nonzeros alone."""
+    if data.indptr == NULL:
+        return shape.work
+    return shape.work + (data.row_nonzeros - <double>shape.c.sizes[0]) * shape.c.strides[0]
+
+
+cdef int64_t most_nonzeros(const fnn_data *data, const int64_t *order, int64_t count, int64_t batch_size) noexcept:
+    """The nonzeros of the CSR batch that has most of them."""
+    cdef int64_t most = 0, here = 0, i
+    for i in range(count):
+        if i % batch_size == 0:
+            here = 0
+        here += data.indptr[order[i] + 1] - data.indptr[order[i]]
+        most = max(most, here)
+    return most
 
 
 cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *kernels, const fnn_data *data,
@@ -428,11 +462,14 @@ cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *
     memset(&planned, 0, sizeof(planned))
     cdef fnn_train_request *request = &planned.request
     request.purpose, request.rows, request.batch_size = purpose, rows, batch_size
-    request.layers, request.inputs, request.work = shape.c.layers, shape.c.sizes[0], shape.work
+    request.layers, request.inputs, request.work = shape.c.layers, shape.c.sizes[0], row_work(shape, data)
     request.real_bytes = 4 if kernels == unit.f32 else 8
     request.output_lines = shape.c.strides[0] * request.real_bytes // 64
     request.is_uint8, request.has_block_csc = data.is_uint8, data.block_csc != NULL
+    request.is_csr, request.row_nonzeros = data.indptr != NULL, data.row_nonzeros
+    request.batch_nonzeros = data.batch_nonzeros
     request.is_plain_sgd = rule is None or rule.is_plain_sgd
+    request.is_linear = rule is None or rule.is_linear
     request.clips_norm = rule is not None and rule.clips_norm
     request.has_sums, request.vector_bytes = shape.c.row_sums >= 0, vector_bytes
     request.forced_inputs, request.forced_split, request.all_threads = forced_inputs, forced_split, all_threads
@@ -446,7 +483,7 @@ cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *
     return planned
 
 
-def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray out):
+def forward(net, cnp.ndarray params, X, double scale, cnp.ndarray out):
     """See fastnn.kernels.spec.Kernels.forward."""
     cdef Net shape = Net(net)
     cdef int64_t count = cnp.PyArray_DIM(out, 0), slice_rows
@@ -459,7 +496,7 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     cdef char *outputs = <char *>cnp.PyArray_DATA(out)
     cdef fnn_forward call = fnn_forward(&planned, &shape.c, cnp.PyArray_DATA(params), &data, 0, 0, NULL, 0)
     kernels.plan(&shape.c, &data, NULL, &planned, arena.start)
-    slice_rows = <int64_t>max(1024.0, SLICE_WORK / shape.work)
+    slice_rows = <int64_t>max(1024.0, SLICE_WORK / row_work(shape, &data))
     while call.first < count:
         call.count = min(count - call.first, slice_rows)
         call.out = outputs + call.first * cnp.PyArray_STRIDE(out, 0)
@@ -470,22 +507,23 @@ def forward(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray ou
     return not call.unbounded
 
 
-def loss_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray y, cnp.ndarray grad):
+def loss_grad(net, cnp.ndarray params, data, cnp.ndarray grad):
     """See fastnn.kernels.spec.Kernels.loss_grad."""
+    X, scale, y, weights, _ = data
     cdef Net shape = Net(net)
-    cdef int64_t count = cnp.PyArray_DIM(X, 0)
+    cdef int64_t count = len(X)
     cdef const fnn_kernels *kernels = table(params)
     cdef const void *parameters = cnp.PyArray_DATA(params)
     cdef void *gradient = cnp.PyArray_DATA(grad)
-    cdef fnn_data data = data_of(X, scale, y)
-    cdef fnn_planned planned = planned_for(shape, GRADIENT, kernels, &data, None, count, count)
+    cdef fnn_data samples = data_of(X, scale, y, weights)
+    cdef fnn_planned planned = planned_for(shape, GRADIENT, kernels, &samples, None, count, count)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef Interrupt interrupt = Interrupt()
     cdef double loss
     grad.fill(0)
     with nogil:
-        kernels.plan(&shape.c, &data, NULL, &planned, arena.start)
-        loss = kernels.loss_grad(&planned, &shape.c, parameters, &data, count, gradient, &interrupt.c)
+        kernels.plan(&shape.c, &samples, NULL, &planned, arena.start)
+        loss = kernels.loss_grad(&planned, &shape.c, parameters, &samples, count, gradient, &interrupt.c)
     interrupt.end()
     return loss
 
@@ -515,8 +553,7 @@ def layer_grad(net, cnp.ndarray params, cnp.ndarray X, double scale, cnp.ndarray
 
 def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=None):
     """See fastnn.kernels.spec.Kernels.train_epoch."""
-    cdef cnp.ndarray X, y, weights, order
-    cdef double scale
+    cdef cnp.ndarray order
     cdef int64_t batch_size
     X, scale, y, weights, block_csc = data
     order, batch_size, rule, dropout, rates, outputs, penalty_factors, penalties = epoch
@@ -529,16 +566,16 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     cdef Rule update = Rule(rule, shape.c.layers)
     if count == 0:
         return EpochResult(0.0, 0, 0)
-    cdef fnn_data samples = data_of(X, scale, y)
+    cdef fnn_data samples = data_of(X, scale, y, weights)
     cdef const uint8_t[:, ::1] kept
     cdef const double[::1] scales
-    if weights is not None:
-        samples.weights = cnp.PyArray_DATA(weights)
     if dropout is not None and shape.c.layers > 1:
         kept, scales = dropout.kept, dropout.scales
         samples.kept, samples.kept_width, samples.scales = &kept[0, 0], kept.shape[1], &scales[0]
     if block_csc is not None:
         samples.block_csc, samples.block_csc_scale = cnp.PyArray_DATA(block_csc.nonzeros), block_csc.scale
+    if samples.indptr != NULL:
+        samples.batch_nonzeros = most_nonzeros(&samples, rows, count, batch_size)
     cdef fnn_planned planned = planned_for(shape, TRAINING, kernels, &samples, update, count, batch_size)
     cdef Arena arena = Arena(kernels.arena_bytes(&shape.c, &planned))
     cdef Interrupt interrupt = Interrupt()
@@ -563,9 +600,16 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
             call.slice = fnn_begin_slice(SLICE_SECONDS, planned.plan.threads)
             fnn_parallel(kernels.train, &call, call.slice.threads)
             fnn_end_slice(&call.slice)
-        interrupt.end()
-        if tick is not None and not call.result.diverged:
-            tick(call.result.batches)
+        try:
+            interrupt.end()
+            if tick is not None and not call.result.diverged:
+                tick(call.result.batches)
+        except BaseException:
+            call.stop, call.ends = 0, 1
+            memset(&call.barrier, 0, sizeof(call.barrier))
+            with nogil:
+                fnn_parallel(kernels.train, &call, 1)
+            raise
     return EpochResult(call.result.loss, call.result.correct, call.result.batches)
 
 

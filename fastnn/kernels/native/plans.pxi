@@ -77,11 +77,11 @@ OVERRIDES = {
 
 
 def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, rule=None, order=None, bint block_csc=False,
-                  threads=None, simd=None, density=None, offset_density=None):
+                  threads=None, simd=None, density=None, offset_density=None, nonzeros=None):
     """The TrainPlan (see spec) of a call: what native would do, and why.
 
-    ``X`` (n, inputs) of uint8, float32 or float64 is looked at as the call would look at it. To ask about rows that are
-    not there it is a tuple (n, dtype), with the share ``density`` of their input blocks (4 inputs side by side) active,
+    ``X`` (n, inputs) of uint8, float32 or float64, or CSR, is looked at as the call would look at it. To ask about rows
+    that are not there it is a tuple (n, dtype), with the mean ``nonzeros`` of a row of CSR, or else with the share ``density`` of their input blocks (4 inputs side by side) active,
     other than zero in some of the samples that share an index, and ``offset_density`` of these once each input's column
     offset is taken off (by default no fewer). ``purpose`` is "training", "gradient" (loss_grad), "outputs" (forward) or
     "layer gradient" (layer_grad). ``dtype``: the parameters', by default X's, or float32 for uint8. Of training:
@@ -99,6 +99,11 @@ def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, ru
     cdef Rule update = None if rule is None else Rule(rule, shape.c.layers)
     memset(&data, 0, sizeof(data))
     data.is_uint8 = given == np.uint8
+    cdef int64_t nowhere = 0
+    if nonzeros is not None:
+        data.indptr, data.row_nonzeros = &nowhere, nonzeros
+    elif not hypothetical:
+        data = data_of(X, 1.0)
     cdef fnn_planned planned = planned_for(shape, PURPOSES[purpose], kernels, &data, update, rows, batch_size or rows)
     cdef fnn_train_request *request = &planned.request
     cdef Arena arena
@@ -114,7 +119,6 @@ def plan_training(net, X, *, purpose="training", dtype=None, batch_size=None, ru
         if planned.plan.needs:
             raise InvalidArgumentError("density", "the share of active input blocks, as this plan needs it", "none")
     else:
-        data = data_of(X, 1.0)
         planned.plan = fnn_plan_training(request)
         arena = Arena(kernels.arena_bytes(&shape.c, &planned))
         kernels.plan(&shape.c, &data, integers(order) if order is not None else NULL, &planned, arena.start)

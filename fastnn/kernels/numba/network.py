@@ -20,6 +20,7 @@ from .. import formulas
 from ..params import aligned_zeros
 from ..records import ADAGRAD, ADAM, ADAMW, NADAM, NADAM_DECAY, NESTEROV, RMSPROP, SGD
 from ..spec import (
+    CSR,
     PENALTY_PARTS,
     Data,
     Dropout,
@@ -29,6 +30,7 @@ from ..spec import (
     IntArray,
     LayerGrads,
     Net,
+    Rows,
     Rule,
     Tick,
 )
@@ -38,24 +40,46 @@ from .formulas import activate, is_correct, output_delta, output_error, sample_l
 BLOCK = 256  # rows that go through the layers together; a larger batch is several blocks
 
 
+class PlainRows(NamedTuple):
+    """Rows in the one form that is compiled: an array, or CSR, whose fields are empty for an array."""
+
+    dense: NDArray[Any]  # (n, inputs), or (0, inputs) of CSR
+    indptr: IntArray
+    indices: NDArray[np.int32]
+    values: FloatArray
+
+
+class PlainData(NamedTuple):
+    """Data in that form: weights are empty where there are none."""
+
+    X: PlainRows
+    scale: float
+    y: NDArray[Any]
+    weights: FloatArray
+
+
 class Work(NamedTuple):
     """The workspace for a block of rows. The padding of z and delta is zero and stays zero."""
 
-    X: NDArray[Any]  # (block, inputs) the rows themselves
+    X: NDArray[Any]  # (block, inputs) the rows themselves, but for CSR
     z: FloatArray  # (layers, block, widest)
     a: FloatArray  # (layers, block, widest) outputs before their mask
     x: FloatArray  # (widest,) a row's outputs after their mask
     delta: FloatArray  # (layers, block, widest) dL/dz
     y: FloatArray  # (block, outputs) targets
     counts: IntArray  # (layers, block) how many of a layer's inputs are not zero,
-    indices: NDArray[np.uint64]  # (layers, block, most inputs) which,
-    values: FloatArray  # (layers, block, most inputs) and what they are
+    indices: NDArray[np.uint64]  # (layers, block, most of a row) which,
+    values: FloatArray  # (layers, block, most of a row) and what they are
 
 
-def new_work(net: Net, dtype: np.dtype[Any], X: NDArray[Any], block: int) -> Work:
-    layers, widest, most = len(net.activations), int(net.strides.max()), int(net.sizes[:-1].max())
+def new_work(net: Net, dtype: np.dtype[Any], X: PlainRows, block: int) -> Work:
+    layers, widest, inputs = len(net.activations), int(net.strides.max()), int(net.sizes[0])
+    dense = block
+    if len(X.indptr):  # CSR, whose rows are listed from where they are
+        dense, inputs = 0, int(np.diff(X.indptr).max(initial=0))
+    most = max(inputs, *net.sizes[1:-1].tolist(), 1)
     return Work(
-        X=np.zeros((block, X.shape[1]), X.dtype),
+        X=np.zeros((dense, X.dense.shape[1]), X.dense.dtype),
         z=aligned_zeros((layers, block, widest), dtype),
         a=aligned_zeros((layers, block, widest), dtype),
         x=aligned_zeros(widest, dtype),
@@ -98,13 +122,28 @@ def add_product(z: Any, indices: Any, values: Any, W: Any) -> None:
 
 
 @compiled
-def affine(x: Any, scale: Any, indices: Any, values: Any, W: Any, b: Any, z: Any) -> int:
-    """z = scale * x W + b, where b may be empty; list the inputs other than zero and return how many."""
-    count = nonzero(x, scale, indices, values)
+def listed(X: Any, row: int, indices: Any, values: Any) -> int:
+    """List the nonzeros of a row of CSR; return how many."""
+    start, count = X.indptr[row], X.indptr[row + 1] - X.indptr[row]
+    for t in range(count):
+        indices[t], values[t] = X.indices[start + t], X.values[start + t]
+    return int(count)
+
+
+@compiled
+def affine_of_listed(indices: Any, values: Any, W: Any, b: Any, z: Any) -> None:
+    """z = x W + b, where b may be empty, of the inputs listed."""
     z[:] = 0
     for j in range(len(b)):
         z[j] = b[j]
-    add_product(z, indices[:count], values[:count], W)
+    add_product(z, indices, values, W)
+
+
+@compiled
+def affine(x: Any, scale: Any, indices: Any, values: Any, W: Any, b: Any, z: Any) -> int:
+    """z = scale * x W + b, where b may be empty; list the inputs other than zero and return how many."""
+    count = nonzero(x, scale, indices, values)
+    affine_of_listed(indices[:count], values[:count], W, b, z)
     return int(count)
 
 
@@ -175,21 +214,26 @@ def bias_view(net: Any, params: Any, layer: int) -> Any:
 @compiled
 def _layers(net: Any, params: Any, X: Any, scale: float, rows: Any, dropout: Any, work: Any) -> None:
     """Fill z, a, and the nonzero inputs."""
-    one, kept_from = params.dtype.type(1), 0
-    take_rows(X, rows, work.X)
+    one, kept_from, is_csr = params.dtype.type(1), 0, len(X.indptr) > 0
+    if not is_csr:
+        take_rows(X.dense, rows, work.X)
     for layer in range(len(net.activations)):
         W, b = weight_view(net, params, layer), bias_view(net, params, layer)
         size, units, stride = net.sizes[layer], net.sizes[layer + 1], net.strides[layer]
         for s in range(len(rows)):
             indices, values, z = work.indices[layer, s], work.values[layer, s], work.z[layer, s, :stride]
-            if layer == 0:
-                work.counts[layer, s] = affine(work.X[s], params.dtype.type(scale), indices, values, W, b, z)
+            if layer == 0 and is_csr:
+                count = listed(X, rows[s], indices, values)
+                affine_of_listed(indices[:count], values[:count], W, b, z)
+            elif layer == 0:
+                count = affine(work.X[s], params.dtype.type(scale), indices, values, W, b, z)
             else:
                 x = work.a[layer - 1, s, :size]
                 if len(dropout.scales) > 0:
                     kept = dropout.kept[rows[s], kept_from : kept_from + size]
                     x = masked(x, kept, dropout.scales[layer - 1], work.x[:size])
-                work.counts[layer, s] = affine(x, one, indices, values, W, b, z)
+                count = affine(x, one, indices, values, W, b, z)
+            work.counts[layer, s] = count
             activate(z[:units], net.activations[layer], net.alphas[layer], work.a[layer, s])
         if layer > 0:
             kept_from += net.strides[layer - 1]
@@ -408,7 +452,7 @@ def _layer_gradient(
     W, one = weight_view(net, params, 0), params.dtype.type(1)
     for s in range(len(rows)):
         indices, values, delta = work.indices[0, s], work.values[0, s], work.delta[0, s, : net.sizes[1]]
-        work.counts[0, s] = nonzero(X[rows[s]], params.dtype.type(scale), indices, values)
+        work.counts[0, s] = nonzero(X.dense[rows[s]], params.dtype.type(scale), indices, values)
         back_product(delta, W, input_grad[rows[s]])
     add_gradient(net, grad, 0, one, len(rows), work)
 
@@ -440,14 +484,19 @@ def _blocks(count: int) -> Iterator[NDArray[Any]]:
         yield read_only(np.arange(start, min(start + BLOCK, count)))
 
 
-def plain(net: Net, data: Data, dtype: np.dtype[Any]) -> tuple[Net, Data]:
+def plain(net: Net, data: Data, dtype: np.dtype[Any]) -> tuple[Net, PlainData]:
     """Both in the one form that is compiled: Python's numbers and read-only arrays, empty where there are none."""
     X, scale, y, weights, _ = data
     weights = np.empty(0, dtype) if weights is None else weights
+    if isinstance(X, CSR):
+        parts = np.empty((0, X.columns), dtype), X.indptr, X.indices, X.values
+    else:
+        parts = X, np.empty(0, np.int64), np.empty(0, np.int32), weights[:0]
+    rows = PlainRows(*[read_only(part) for part in parts])
     arrays = (net.sizes, net.activations, net.alphas, net.weights, net.biases, net.strides)
     sizes, activations, alphas, starts, biases, strides = map(read_only, arrays)
     net = Net(sizes, activations, alphas, int(net.loss), starts, biases, strides, -1, bool(net.propagates_error))
-    return net, Data(read_only(X), float(scale) if X.dtype == np.uint8 else 1.0, read_only(y), read_only(weights))
+    return net, PlainData(rows, float(scale) if X.dtype == np.uint8 else 1.0, read_only(y), read_only(weights))
 
 
 def _plain_dropout(dropout: Dropout | None) -> Dropout:
@@ -482,36 +531,37 @@ def _plain_epoch(epoch: EpochArgs, layers: int, outputs: int, dtype: np.dtype[An
     )
 
 
-def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
-    net, (X, scale, *_) = plain(net, Data(X, scale, out), params.dtype)
-    work, dropout = new_work(net, params.dtype, X, min(BLOCK, len(X))), _plain_dropout(None)
+def forward(net: Net, params: FloatArray, X: Rows, scale: float, out: FloatArray) -> bool:
+    net, data = plain(net, Data(X, scale, out), params.dtype)
+    work, dropout = new_work(net, params.dtype, data.X, min(BLOCK, len(X))), _plain_dropout(None)
     for rows in _blocks(len(X)):
-        _layers(net, params, X, scale, rows, dropout, work)
+        _layers(net, params, data.X, data.scale, rows, dropout, work)
         out[rows[0] : rows[-1] + 1] = work.a[-1, : len(rows), : net.sizes[-1]]
     return bool(np.isfinite(out).all())
 
 
-def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:
-    net, data = plain(net, Data(X, scale, y), params.dtype)
-    work, dropout = new_work(net, params.dtype, X, min(BLOCK, len(X))), _plain_dropout(None)
+def loss_grad(net: Net, params: FloatArray, data: Data, grad: FloatArray) -> float:
+    count = len(data.X)
+    net, samples = plain(net, data, params.dtype)
+    work, dropout = new_work(net, params.dtype, samples.X, min(BLOCK, count)), _plain_dropout(None)
     one, total = params.dtype.type(1), 0.0
     grad[:] = 0
-    for rows in _blocks(len(X)):
-        total += _backward(net, params, data, rows, len(X), dropout, grad, one, work)[0]
-    return total / len(X)
+    for rows in _blocks(count):
+        total += _backward(net, params, samples, rows, count, dropout, grad, one, work)[0]
+    return total / count
 
 
 def train_epoch(
     net: Net, params: FloatArray, state: FloatArray, data: Data, epoch: EpochArgs, tick: Tick | None = None
 ) -> EpochResult:
-    net, data = plain(net, data, params.dtype)
+    net, samples = plain(net, data, params.dtype)
     epoch = _plain_epoch(epoch, len(net.activations), int(net.sizes[-1]), params.dtype)
     order, batch_size = epoch.order, epoch.batch_size
-    work = new_work(net, params.dtype, data.X, min(BLOCK, batch_size, len(order)))
+    work = new_work(net, params.dtype, samples.X, min(BLOCK, batch_size, len(order)))
     grad = aligned_zeros(params.size, params.dtype)
     total, correct, batches = 0.0, 0, 0
     for first, last in portions(-(-len(order) // batch_size)):
-        loss, hits, done = _train(net, params, state, grad, data, epoch, first, last, work)
+        loss, hits, done = _train(net, params, state, grad, samples, epoch, first, last, work)
         total, correct, batches = total + loss, correct + hits, batches + done
         if tick is not None and done:
             tick(batches)
@@ -529,10 +579,10 @@ def layer_grad(
     output_grad: FloatArray,
     grads: LayerGrads,
 ) -> None:
-    net, (X, scale, *_) = plain(net, Data(X, scale, outputs), params.dtype)
-    work, units = new_work(net, params.dtype, X, min(BLOCK, len(X))), net.sizes[1]
+    net, data = plain(net, Data(X, scale, outputs), params.dtype)
+    work, units = new_work(net, params.dtype, data.X, min(BLOCK, len(X))), net.sizes[1]
     grads.params[:] = 0
     for rows in _blocks(len(X)):
         delta = formulas.times_derivative(output_grad[rows], outputs[rows], net.activations[0], net.alphas[0])
         work.delta[0, : len(rows), :units] = delta
-        _layer_gradient(net, params, X, scale, rows, grads.params, grads.X, work)
+        _layer_gradient(net, params, data.X, data.scale, rows, grads.params, grads.X, work)

@@ -211,7 +211,7 @@ def _train(
     for batch in range(first, last):
         rows = order[batch * batch_size : (batch + 1) * batch_size]
         m = len(rows)
-        jit.take_rows(data.X, rows, work.X)
+        jit.take_rows(data.X.dense, rows, work.X)
         for layer in range(layers):
             W, b = jit.weight_view(net, params, layer), jit.bias_view(net, params, layer)
             for s in range(m):
@@ -259,11 +259,11 @@ def train_epoch(
     parameters move by -rate times the gradient that follows. Returns the sum of the batches' losses and the number of
     batches done: all, or those before the first whose loss is not finite.
     """
-    net, data = jit.plain(net, data, params.dtype)
-    order, work = read_only(order), jit.new_work(net, params.dtype, data.X, batch_size)
+    net, samples = jit.plain(net, data, params.dtype)
+    order, work = read_only(order), jit.new_work(net, params.dtype, samples.X, batch_size)
     total, batches = 0.0, 0
     for first, last in jit.portions(len(order) // batch_size):
-        loss, done = _train(*functions, net, params, data, order, batch_size, rate, first, last, work)
+        loss, done = _train(*functions, net, params, samples, order, batch_size, rate, first, last, work)
         total, batches = total + loss, batches + done
         if done < last - first:
             break

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from ..formulas import (
 from ..params import bias_views, weight_views
 from ..records import ADAGRAD, ADAM, ADAMW, MOMENTUM, NADAM, NADAM_DECAY, NESTEROV, RMSPROP, SGD
 from ..spec import (
+    CSR,
     Data,
     Dropout,
     EpochArgs,
@@ -29,6 +32,7 @@ from ..spec import (
     IntArray,
     LayerGrads,
     Net,
+    Rows,
     Rule,
     Tick,
 )
@@ -37,21 +41,54 @@ from .search import neighbors as neighbors
 BLOCK = 4096  # rows a forward pass takes at a time, so that uint8 images are never all floats at once
 
 
-def _rows(X: NDArray[Any], rows: Any, scale: float, dtype: np.dtype[Any]) -> FloatArray:
+def _rows(X: Rows, rows: Any, scale: float, dtype: np.dtype[Any]) -> Rows:
     taken = X[rows]
-    return taken.astype(dtype) * dtype.type(scale) if taken.dtype == np.uint8 else taken
+    if isinstance(taken, CSR) or taken.dtype != np.uint8:
+        return taken
+    return taken.astype(dtype) * dtype.type(scale)
+
+
+def _nonzeros(x: CSR) -> Iterator[tuple[int, NDArray[np.int32], FloatArray]]:
+    """Every row's place, and its nonzeros: their columns and values."""
+    for row, (start, stop) in enumerate(pairwise(x.indptr)):
+        yield row, x.indices[start:stop], x.values[start:stop]
+
+
+def _product(x: Rows, weights: FloatArray) -> FloatArray:
+    """x W"""
+    if not isinstance(x, CSR):
+        return x @ weights
+    z = np.empty((len(x), weights.shape[1]), weights.dtype)
+    for row, columns, values in _nonzeros(x):
+        z[row] = values @ weights[columns]
+    return z
+
+
+def _write_outer(x: Rows, delta: FloatArray, grad: FloatArray) -> None:
+    """grad = x^T delta"""
+    if not isinstance(x, CSR):
+        grad[:] = x.T @ delta
+        return
+    grad[:] = 0
+    for row, columns, values in _nonzeros(x):
+        grad[columns] += values[:, np.newaxis] * delta[row]
+
+
+def _factors(data: Data, rows: Any) -> FloatArray | float:
+    """The factors (m, 1) of some rows' losses."""
+    return 1.0 if data.weights is None else data.weights[rows, np.newaxis]
 
 
 def _layers(
-    net: Net, params: FloatArray, x: FloatArray, masks: list[FloatArray] | None = None
+    net: Net, params: FloatArray, x: Rows, masks: list[FloatArray] | None = None
 ) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Return every layer's z, and every layer's output, the input first, before its mask."""
+    """Return every layer's z and its output, before its mask."""
     views = weight_views(net, params), bias_views(net, params)
     parameters = zip(*views, net.activations, net.alphas, strict=True)
     zs: list[FloatArray] = []
-    outputs = [x]
+    outputs: list[FloatArray] = []
     for layer, (weights, biases, activation, alpha) in enumerate(parameters):
-        z = _masked(outputs, masks, layer) @ weights
+        z = _product(_masked(x, outputs, masks, layer), weights)
         if biases is not None:
             z += biases
         zs.append(z)
@@ -68,15 +105,17 @@ def _masks(net: Net, dropout: Dropout | None, rows: IntArray, dtype: np.dtype[An
     return [dropout.kept[rows, start : start + units] * dtype.type(scale) for start, units, scale in layers]
 
 
-def _masked(outputs: list[FloatArray], masks: list[FloatArray] | None, layer: int) -> FloatArray:
+def _masked(x: Rows, outputs: list[FloatArray], masks: list[FloatArray] | None, layer: int) -> Rows:
     """What goes into a layer."""
-    return outputs[layer] * masks[layer - 1] if masks and layer else outputs[layer]
+    if layer == 0:
+        return x
+    return outputs[layer - 1] * masks[layer - 1] if masks else outputs[layer - 1]
 
 
 def _backward(
     net: Net,
     params: FloatArray,
-    x: FloatArray,
+    x: Rows,
     y: FloatArray,
     grad: FloatArray,
     factors: FloatArray | float = 1.0,
@@ -92,7 +131,7 @@ def _backward(
     weights = weight_views(net, params)
     weight_grads, bias_grads = weight_views(net, grad), bias_views(net, grad)
     for layer in reversed(range(len(weights))):
-        weight_grads[layer][:] = _masked(outputs, masks, layer).T @ delta
+        _write_outer(_masked(x, outputs, masks, layer), delta, weight_grads[layer])
         if (bias_grad := bias_grads[layer]) is not None:
             bias_grad[:] = delta.sum(axis=0)
         if layer == len(weights) - 1 and net.propagates_error:
@@ -101,7 +140,7 @@ def _backward(
             back = delta @ weights[layer].T
             back = back * masks[layer - 1] if masks else back
             activation, alpha = net.activations[layer - 1], net.alphas[layer - 1]
-            delta = times_derivative(back, outputs[layer], activation, alpha, zs[layer - 1])
+            delta = times_derivative(back, outputs[layer - 1], activation, alpha, zs[layer - 1])
     return loss, outputs[-1]
 
 
@@ -181,7 +220,7 @@ def describe() -> str:
     return f"NumPy {np.__version__}, the reference"
 
 
-def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: FloatArray) -> bool:
+def forward(net: Net, params: FloatArray, X: Rows, scale: float, out: FloatArray) -> bool:
     for start in range(0, len(X), BLOCK):
         rows = slice(start, start + BLOCK)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -189,12 +228,12 @@ def forward(net: Net, params: FloatArray, X: NDArray[Any], scale: float, out: Fl
     return bool(np.isfinite(out).all())
 
 
-def loss_grad(net: Net, params: FloatArray, X: NDArray[Any], scale: float, y: NDArray[Any], grad: FloatArray) -> float:
+def loss_grad(net: Net, params: FloatArray, data: Data, grad: FloatArray) -> float:
     everything = slice(None)
-    x = _rows(X, everything, scale, params.dtype)
-    targets = target_rows(y, everything, int(net.sizes[-1]), params.dtype)
+    x = _rows(data.X, everything, data.scale, params.dtype)
+    targets = target_rows(data.y, everything, int(net.sizes[-1]), params.dtype)
     grad[:] = 0
-    return _backward(net, params, x, targets, grad)[0] / len(X)
+    return _backward(net, params, x, targets, grad, _factors(data, everything))[0] / len(data.X)
 
 
 def train_epoch(
@@ -207,9 +246,8 @@ def train_epoch(
             rows = epoch.order[start : start + epoch.batch_size]
             x = _rows(data.X, rows, data.scale, params.dtype)
             targets = target_rows(data.y, rows, int(net.sizes[-1]), params.dtype)
-            factors = 1.0 if data.weights is None else data.weights[rows, np.newaxis]
             masks = _masks(net, epoch.dropout, rows, params.dtype)
-            loss, outputs = _backward(net, params, x, targets, grad, factors, masks)
+            loss, outputs = _backward(net, params, x, targets, grad, _factors(data, rows), masks)
             if epoch.outputs is not None:
                 epoch.outputs[start : start + len(rows)] = outputs
             if not math.isfinite(loss):
@@ -236,7 +274,7 @@ def layer_grad(
     grads: LayerGrads,
 ) -> None:
     delta = times_derivative(output_grad, outputs, net.activations[0], net.alphas[0])
-    weight_views(net, grads.params)[0][:] = _rows(X, slice(None), scale, params.dtype).T @ delta
+    _write_outer(_rows(X, slice(None), scale, params.dtype), delta, weight_views(net, grads.params)[0])
     for bias_grad in bias_views(net, grads.params):
         if bias_grad is not None:
             bias_grad[:] = delta.sum(axis=0)

@@ -22,7 +22,11 @@ typedef struct {
 } fnn_net;
 
 typedef struct {
-    const void *x;         /* (n, sizes[0]) of the parameters' type, or uint8 */
+    const void *x;         /* (n, sizes[0]) of the parameters' type, or uint8; or the values of CSR, see spec.CSR: */
+    const int64_t *indptr; /* (n + 1), or NULL */
+    const int32_t *indices;
+    double row_nonzeros;    /* the mean of its rows' nonzeros, */
+    int64_t batch_nonzeros; /* and the most that a batch has, where an optimizer links them */
     int is_uint8;          /* then x is multiplied by scale */
     double scale;
     const int32_t *labels; /* (n) classes, or NULL */
@@ -178,7 +182,8 @@ typedef struct {
     fnn_barrier barrier;
     int64_t stop; /* batch before which all threads stop; it starts as the number of batches */
     int interrupted;
-    void *partial, *gradients, *panels; /* thread 0's, used by all */
+    void *partial, *gradients, *panels, *lacks, *squares; /* thread 0's, used by all */
+    int ends; /* whether no more batches are to come: updates that wait are made */
     double split_loss[SPLITS]; /* of a long batch's splits */
     int64_t split_correct[SPLITS];
 } fnn_training;

@@ -30,6 +30,9 @@
 #define LEAST_ACTIVE_FOR_OFFSET 0.5
 /* Part of the active inputs that may be left with a column offset for it to be used. (offset) */
 #define MOST_LEFT_BY_OFFSET 0.6
+/* Nonzeros of a batch of CSR, in terms of its inputs, up to which the updates of inputs without any wait.
+   (lazy) */
+#define MOST_ACTIVE_LAZY 0.5
 /* A batch's work for the column offset is that of so many dense rows. (offset) */
 #define OFFSET_ROWS 2
 /* OFFSET_ROWS where threads split the outputs, as a second pass over W0 finds less of it in the cache. (offset) */
@@ -65,13 +68,13 @@
 
 const char *const fnn_names_of_purposes[] = {"training", "gradient", "outputs", "layer gradient"};
 const char *const fnn_names_of_regimes[] = {"online blocks", "short batches", "long batches", "blocks"};
-const char *const fnn_names_of_inputs[] = {"dense", "block-CSC", "stored block-CSC", "micro-batches",
-                                           "online micro-batches"};
+const char *const fnn_names_of_inputs[] = {
+    "dense", "block-CSC", "stored block-CSC", "micro-batches", "online micro-batches", "CSR"};
 const char *const fnn_names_of_offsets[] = {"none", "column offset", "constant offset"};
 const char *const fnn_names_of_splits[] = {"nothing", "inputs", "outputs", "samples"};
 const char *const fnn_names_of_weights[] = {"in place", "packed panels", "thread-local", "thread-local panels"};
 const char *const fnn_names_of_updates[] = {
-    "none", "fused SGD", "fused optimizer", "reduce then apply", "deferred", "added to the gradient"};
+    "none", "fused SGD", "fused optimizer", "reduce then apply", "deferred", "added to the gradient", "lazy optimizer"};
 const char *const fnn_names_of_preparations[] = {"as they are", "bytes", "block-CSC"};
 
 int fnn_threads_for(double work, double least, int allowed, int all_threads) {
@@ -81,9 +84,14 @@ int fnn_threads_for(double work, double least, int allowed, int all_threads) {
 /* May threads split the first layer's outputs? Each needs all of the inputs then, but has fewer columns of the layers
    behind. A gradient, though no thread splits it, sums as such a training does. */
 static int splits_outputs(const fnn_train_request *r) {
-    if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS) return 0;
+    if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS || r->is_csr) return 0;
     if (r->batch_size == 1 || r->batch_size > SHORT_BATCH || r->clips_norm) return 0;
     return r->forced_split >= 0 ? r->forced_split == SPLIT_OUTPUTS : r->output_lines >= SPLIT_OUTPUTS_LINES;
+}
+
+/* Have so few inputs a nonzero in a batch of CSR that the others' updates had better wait? */
+static int waits(const fnn_train_request *r) {
+    return r->is_csr && r->is_linear && r->row_nonzeros * (double)r->batch_size < MOST_ACTIVE_LAZY * (double)r->inputs;
 }
 
 /* What does not depend on the inputs, but for `online`: are single samples taken several at a time? */
@@ -110,14 +118,18 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
     } else {
         p->regime = SHORT_BATCHES;
         p->block = r->batch_size;
-        p->update = r->is_plain_sgd ? FUSED_SGD : FUSED_OPTIMIZER;
+        p->update = r->is_plain_sgd ? FUSED_SGD : waits(r) ? LAZY_OPTIMIZER : FUSED_OPTIMIZER;
     }
     if (p->split == SPLIT_NOTHING)
         p->split = wide ? SPLIT_OUTPUTS : r->inputs >= LEAST_SPLIT_INPUTS * SPLITS ? SPLIT_INPUTS : SPLIT_NOTHING;
     p->splits = p->split == SPLIT_NOTHING ? 1 : SPLITS;
-    const double row_work = (double)r->inputs * (double)(r->output_lines * 64 / r->real_bytes);
+    /* of CSR: a sample's nonzeros, and its part of all the weights if every batch moves them */
+    const double moved = r->is_csr && !r->is_plain_sgd ? (double)r->inputs / (double)r->batch_size : 0;
+    const double columns = (double)(r->output_lines * 64 / r->real_bytes);
+    const double row_work = (r->is_csr ? r->row_nonzeros + moved : (double)r->inputs) * columns;
     const int64_t unit = p->regime == ONLINE_BLOCKS ? p->block : r->batch_size;
-    const int threads = fnn_threads_for((double)r->rows * r->work, TRAIN_THREAD_WORK, r->threads, r->all_threads);
+    const int threads =
+        fnn_threads_for((double)r->rows * (r->work + moved * columns), TRAIN_THREAD_WORK, r->threads, r->all_threads);
     if ((double)unit * row_work >= THREAD_WORK) p->threads = threads < p->splits ? threads : p->splits;
 }
 
@@ -167,8 +179,8 @@ static void plan_inputs(const fnn_train_request *r, int wide, fnn_train_plan *p)
     const int64_t least_work = wide && r->is_uint8 ? work_of_bytes : BLOCK_CSC_WORK;
     const int is_fused = r->purpose == TRAINING && !r->is_plain_sgd && !r->clips_norm;
     const int forced = r->forced_inputs, online = p->regime == ONLINE_BLOCKS;
-    p->inputs = DENSE;
-    if (forced == DENSE) return;
+    p->inputs = r->is_csr ? CSR_ROWS : DENSE;
+    if (r->is_csr || forced == DENSE) return;
     fnn_inputs way = MICRO_BATCHES;
     if (forced >= 0 ? forced == BLOCK_CSC
                     : work >= least_work || (is_fused && r->output_lines >= BLOCK_CSC_OPTIMIZER_LINES))
@@ -199,7 +211,7 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
     /* as what is stored of such batches is not in blocks */
     if (r.clips_norm && r.batch_size > LONG_BLOCK && r.batch_size <= SHORT_BATCH) r.has_block_csc = 0;
     const int wide = splits_outputs(&r);
-    const int online = r.purpose == TRAINING && r.is_plain_sgd && r.batch_size == 1 && r.rows > 1;
+    const int online = r.purpose == TRAINING && r.is_plain_sgd && r.batch_size == 1 && r.rows > 1 && !r.is_csr;
     fnn_train_plan p = {.density = {-1, -1}};
     plan_shape(&r, wide, online, &p);
     plan_inputs(&r, wide, &p);
@@ -207,7 +219,10 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
         plan_shape(&r, wide, 0, &p);
         plan_inputs(&r, wide, &p);
     }
-    p.reads_ahead = p.regime == SHORT_BATCHES && r.batch_size * r.inputs * r.real_bytes <= MOST_READ_AHEAD_BYTES;
+    p.linked =
+        p.inputs == CSR_ROWS && (p.update == FUSED_OPTIMIZER || p.update == LAZY_OPTIMIZER) ? r.batch_nonzeros : 0;
+    p.reads_ahead = p.regime == SHORT_BATCHES && p.inputs != CSR_ROWS &&
+                    r.batch_size * r.inputs * r.real_bytes <= MOST_READ_AHEAD_BYTES;
     if (p.needs) return p;
     const int by_columns = p.inputs == BLOCK_CSC || p.inputs == STORED_BLOCK_CSC;
     if (p.regime == ONLINE_BLOCKS) {

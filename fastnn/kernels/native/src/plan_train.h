@@ -39,6 +39,8 @@
 #define PREFETCH_SAMPLES 64
 /* Rows at most in which active inputs are counted. */
 #define ROWS_MEASURED 60
+/* Batches at most whose updates an input waits for. */
+#define LAZY_BATCHES 64
 /* Share of active input blocks up to which block-CSC is stored: at it, block-CSC is as large as the bytes. */
 #define MOST_STORED 0.5
 
@@ -52,8 +54,9 @@ typedef enum { ONLINE_BLOCKS, SHORT_BATCHES, LONG_BATCHES, BLOCKS } fnn_regime;
 
 /* How the first layer reads its inputs: all of them (gemm/tiles.h); the active ones by input blocks (gemm/block_csc.h),
    made anew for each block of samples or stored for all epochs; those active in any sample of a micro-batch, by one
-   index (gemm/micro_batch.h), or by one index and packed side by side (gemm/online_micro_batch.h). */
-typedef enum { DENSE, BLOCK_CSC, STORED_BLOCK_CSC, MICRO_BATCHES, ONLINE_MICRO_BATCHES } fnn_inputs;
+   index (gemm/micro_batch.h), or by one index and packed side by side (gemm/online_micro_batch.h); the nonzeros that
+   the caller has as CSR (gemm/csr.h). */
+typedef enum { DENSE, BLOCK_CSC, STORED_BLOCK_CSC, MICRO_BATCHES, ONLINE_MICRO_BATCHES, CSR_ROWS } fnn_inputs;
 
 /* x = u + e, with the sum over e's active inputs alone. u: nothing; each input's most frequent value; or, of a single
    row, the one value of its first and last input, whose part of z comes from the sum of W0's rows. */
@@ -67,8 +70,17 @@ typedef enum { IN_PLACE, PACKED_PANELS, THREAD_LOCAL, THREAD_LOCAL_PANELS } fnn_
 
 /* fused SGD: the sum x^T delta goes on from the weights; fused optimizer: a few rows of the gradient at a time; reduce
    then apply: the splits' gradients are added up first; deferred: the column offset's rank-1 update waits for the end
-   of a span of online blocks; gradient: it is the result. */
-typedef enum { NO_UPDATE, FUSED_SGD, FUSED_OPTIMIZER, REDUCE_THEN_APPLY, DEFERRED_UPDATE, ADD_TO_GRADIENT } fnn_update;
+   of a span of online blocks; gradient: it is the result; lazy optimizer: as fused, but the updates of an input without
+   a nonzero wait until it has one (train/lazy.h). */
+typedef enum {
+    NO_UPDATE,
+    FUSED_SGD,
+    FUSED_OPTIMIZER,
+    REDUCE_THEN_APPLY,
+    DEFERRED_UPDATE,
+    ADD_TO_GRADIENT,
+    LAZY_OPTIMIZER
+} fnn_update;
 
 /* Shares of active inputs: of input blocks that hold another value than zero in a sample or, for micro-batches, in any
    of the samples that share an index; negative where not measured. */
@@ -86,21 +98,25 @@ typedef struct {
     int64_t layers;
     int64_t inputs;       /* of the first layer */
     int64_t output_lines; /* of the first layer: the cache lines of a row of W0 */
-    double work;          /* multiply-adds of one sample's forward pass through all layers, dense */
+    double work;          /* multiply-adds of one sample's forward pass through all layers, of CSR's nonzeros alone */
     int real_bytes;       /* of a parameter */
     int64_t rows;         /* of the call */
     int64_t batch_size;   /* of training; elsewhere all rows are one batch */
     int is_uint8;
     int has_block_csc;    /* stored, of these batches */
+    int is_csr;
+    double row_nonzeros;    /* of CSR: the mean of a row's, */
+    int64_t batch_nonzeros; /* and the most of a batch's */
     int is_plain_sgd;     /* no momentum, penalty, decay or clipping */
-    int clips_norm;       /* which wants whole gradients before the update */
-    int has_sums;         /* whether the caller keeps the sum of W0's rows */
-    int threads;          /* that the call may use */
-    int vector_bytes;     /* of the instruction set */
+    int is_linear; /* SGD, with a momentum or an l2 penalty, or both: without a gradient it is linear in w, v */
+    int clips_norm; /* which wants whole gradients before the update */
+    int has_sums; /* whether the caller keeps the sum of W0's rows */
+    int threads; /* that the call may use */
+    int vector_bytes; /* of the instruction set */
     /* what tests and benchmarks force; -1, -1, 0: nothing */
     int forced_inputs; /* DENSE, BLOCK_CSC or MICRO_BATCHES, which in an online block are its own */
-    int forced_split;  /* SPLIT_INPUTS or SPLIT_OUTPUTS, where either may be */
-    int all_threads;   /* however little the work is */
+    int forced_split; /* SPLIT_INPUTS or SPLIT_OUTPUTS, where either may be */
+    int all_threads; /* however little the work is */
     /* what was measured */
     fnn_density density[2]; /* by sample, by micro-batch of this batch or, for an online block, of its own */
     int ends_agree; /* of a single row: are its ends one value other than zero? negative: not looked at */
@@ -121,6 +137,7 @@ typedef struct {
     int threads;
     int64_t block; /* samples that go through the network together */
     int64_t span; /* online blocks from one deferred update to the next; else 1 */
+    int64_t linked; /* nonzeros of CSR at most that are linked by inputs for a batch */
     int64_t prefetched_rows; /* of the order, before their turn */
     int64_t prefetched_bytes; /* of each of these rows at most */
     fnn_density density; /* what it went by; negative where nothing had to be known */

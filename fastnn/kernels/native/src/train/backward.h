@@ -27,6 +27,7 @@ static void first_gradient(workspace *ws, int64_t m, real *delta, real *all) {
     case MICRO_BATCHES:
         for (int c = ws->first_read; c < ws->end_read; c++) micro_batch_gradient(&in->micro, &in->rows, c, &p);
         break;
+    case CSR_ROWS: csr_gradient(&in->csr, ws->low, ws->high, &p); break;
     case DENSE: dense_gradient(&in->rows, ws->low, ws->high, &p); break;
     }
 }

@@ -68,9 +68,20 @@ static int find_constant_offset(const density_sample *of) {
     return 1;
 }
 
-/* Where the splits of the inputs begin: with as many active inputs in each, or as many inputs if these are dense. */
+/* The same of CSR: how many of the sampled rows' nonzeros each input block has. */
+static void count_nonzeros(const density_sample *of, int32_t *active) {
+    for (int64_t s = 0; s < of->rows; s++) {
+        const int64_t row = of->order ? of->order[s] : s;
+        for (int64_t k = of->data->indptr[row]; k < of->data->indptr[row + 1]; k++)
+            active[of->data->indices[k] / INPUT_BLOCK]++;
+    }
+}
+
+/* Where the splits of the inputs begin: with as many active inputs in each, or as many inputs if these are dense, or
+   all have updates. */
 static void split_inputs(const density_sample *of, const fnn_train_plan *plan, const int32_t *active, int64_t *at) {
     const int64_t splits = plan->split == SPLIT_SAMPLES ? 1 : plan->splits, width = of->width;
+    const int by_inputs = plan->inputs == DENSE || measures_in_update(plan);
     int64_t total = 0, so_far = 0;
     at[0] = 0;
     at[splits] = width;
@@ -78,7 +89,7 @@ static void split_inputs(const density_sample *of, const fnn_train_plan *plan, c
     for (int64_t b = 0; b < (width + INPUT_BLOCK - 1) / INPUT_BLOCK; b++) total += active[b];
     for (int64_t i = 0, c = 1; c < splits; c++) {
         for (; i < width; i += INPUT_BLOCK) {
-            const int short_of = plan->inputs == DENSE ? i * splits < width * c : so_far * splits < total * c;
+            const int short_of = by_inputs ? i * splits < width * c : so_far * splits < total * c;
             if (i % 16 == 0 && !short_of) break;
             so_far += active[i / INPUT_BLOCK];
         }
@@ -125,6 +136,7 @@ static void plan_call(const fnn_net *net, const fnn_data *data, const int64_t *o
             request->ends_agree = find_constant_offset(&of);
         }
     }
+    if (plan->inputs == CSR_ROWS) count_nonzeros(&of, of.active);
     split_inputs(&of, plan, plan->offset == COLUMN_OFFSET ? of.offset_active : of.active, planned->split_at);
 }
 

@@ -16,7 +16,6 @@
 #include "gradient.h"
 #include "local_panels.h"
 #include "online.h"
-#include "penalty.h"
 
 /* a[l + 1] (m, strides[l]) = bias + the splits' partial sums (SPLITS, m, strides[l]) */
 static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial) {
@@ -43,13 +42,15 @@ static void reduce_partial(workspace *ws, int64_t m, int64_t left, real *partial
 
 /* One update by at most SHORT_BATCH rows, `left` from its start to the epoch's end. Returns 0, with nothing changed, if
    their loss is not finite. */
-static int short_batch(workspace *ws, const int64_t *rows, int64_t m, int64_t left, const optimizer_step *step) {
+static int short_batch(workspace *ws, const fnn_rule *rule, const int64_t *rows, int64_t m, int64_t left,
+                       const optimizer_step *step) {
     const fnn_net *net = ws->net;
     const int64_t l = ws->split_layer, outputs = net->sizes[1], *at = ws->output_at;
     const double loss_before = ws->loss;
     const int64_t correct_before = ws->correct;
     real *partial = next_partial(ws), *mine = partial + ws->first_split * m * net->strides[l];
     if (ws->in->order != rows) gather(ws, ws->in, rows, 0, m, left);
+    if (ws->plan.update == LAZY_OPTIMIZER) catch_up(ws, rule, 0);
     if (ws->plan.split == SPLIT_INPUTS) {
         for (int c = ws->first_split; c < ws->end_split; c++, mine += m * net->strides[0])
             first_layer(ws, c, c + 1, m, offset_start(ws, c, c + 1, NULL), mine);
@@ -212,6 +213,8 @@ static void begin_thread(workspace *ws, fnn_training *job, const fnn_train_plan 
         job->partial = ws->partial;
         job->gradients = ws->gradient;
         job->panels = ws->local;
+        job->lacks = ws->lazy.lacks;
+        job->squares = ws->lazy.squares;
     }
     real *later = ws->params + ws->later_at, *later_state = ws->state ? ws->state + ws->later_at : NULL;
     if (thread == 0 || is_long) {
@@ -227,6 +230,8 @@ static void begin_thread(workspace *ws, fnn_training *job, const fnn_train_plan 
     if (plan->weights == THREAD_LOCAL || plan->weights == THREAD_LOCAL_PANELS) take_columns(ws, slots);
     await_threads(ws); /* thread 0 has said where its memory is; */
     ws->partial = job->partial;
+    ws->lazy.lacks = job->lacks;
+    ws->lazy.squares = job->squares;
     if (plan->weights == PACKED_PANELS) take_panels(ws, job->panels, slots);
     await_threads(ws); /* and the copies are made: from here on it changes the originals */
     ws->loss = job->result.loss;
@@ -255,10 +260,13 @@ static void train_thread(void *argument, int thread, int threads) {
                   batches = (count + batch_size - 1) / batch_size;
     int64_t batch = job->result.batches;
     int finite = 1;
+    const int lazy = plan.update == LAZY_OPTIMIZER;
     momentum_schedule schedule = {0, 1};
     workspace ws;
     begin_thread(&ws, job, &plan, thread, threads);
     set_float_control(control | FLUSH_SUBNORMALS);
+    ws.penalties = job->penalties;
+    if (lazy) begin_window(&ws, job, batch / LAZY_BATCHES * LAZY_BATCHES, batch % LAZY_BATCHES, batches);
     while (batch < __atomic_load_n(&job->stop, __ATOMIC_RELAXED)) {
         const double *rates = job->rates ? job->rates + batch : NULL, rate = rates ? *rates : job->rule->learning_rate;
         const double factor = job->penalty_factors ? job->penalty_factors[batch] : 1;
@@ -266,15 +274,20 @@ static void train_thread(void *argument, int thread, int threads) {
         const int64_t start = batch * batch_size, left = count - start, m = left < batch_size ? left : batch_size;
         const int64_t *rows = job->order + start;
         int64_t unit = 1, done;
+        ws.penalties = job->penalties ? job->penalties + batch * (SPLITS + 1) : NULL;
         if (job->penalties && (thread == 0 || plan.regime == SHORT_BATCHES))
-            measure_penalty(&ws, job->rule, job->penalties + batch * (SPLITS + 1));
+            measure_penalty(&ws, job->rule, ws.penalties);
         switch (plan.regime) {
         case ONLINE_BLOCKS: done = online_span(&ws, rows, rates, left, &step, &unit); break;
         case LONG_BATCHES: done = long_batch(&ws, job, rows, m, &step); break;
-        default: done = short_batch(&ws, rows, m, left, &step);
+        default: done = short_batch(&ws, job->rule, rows, m, left, &step);
         }
         batch += done;
         finite = done == unit;
+        if (lazy && finite && batch % LAZY_BATCHES == 0) {
+            end_window(&ws, job->rule, job->penalties);
+            begin_window(&ws, job, batch, 0, batches);
+        }
         if (!finite) break;
         if (thread > 0) continue;
         /* The others may be one unit further, but not past its barrier: they will see this in time. */
@@ -282,6 +295,7 @@ static void train_thread(void *argument, int thread, int threads) {
         if (job->stop == batches && (now > job->slice.end || fnn_is_oversubscribed(&job->slice, now, ws.stalled)))
             __atomic_store_n(&job->stop, batch + unit < batches ? batch + unit : batches, __ATOMIC_RELAXED);
     }
+    if (lazy && (!finite || job->ends || batch == batches)) end_window(&ws, job->rule, job->penalties);
     set_float_control(control);
     end_thread(&ws, job);
     if (thread == 0) {

@@ -28,6 +28,7 @@ static void first_layer(workspace *ws, int split, int end, int64_t m, const real
     case MICRO_BATCHES:
         for (; split < end; split++, from = FROM_C) micro_batch_forward(&in->micro, &in->rows, split, from, &p);
         break;
+    case CSR_ROWS: csr_forward(&in->csr, low, high, &p); break;
     case DENSE: dense_forward(&in->rows, low, high, &p); break;
     }
 }

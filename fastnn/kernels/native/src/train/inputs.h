@@ -43,6 +43,12 @@ static void gather(const workspace *ws, batch_inputs *in, const int64_t *order, 
     const real scale = (real)data->scale;
     in->order = order;
     in->first = first;
+    if (way == CSR_ROWS) {
+        in->csr.order = order;
+        in->csr.first = first;
+        if (moves_all(&ws->plan)) link_nonzeros(&in->csr, m, low, high);
+        return;
+    }
     if (way == STORED_BLOCK_CSC) {
         use_stored(&in->csc, &ws->stored, data->block_csc, sample(in, 0));
         return;

@@ -6,6 +6,7 @@
 #define FNN_TRAIN_UPDATE_H
 
 #include "backward.h"
+#include "lazy.h"
 
 typedef struct {
     int64_t optimizer;
@@ -223,6 +224,26 @@ static void update_micro_batches(workspace *ws, int64_t m, const optimizer_step 
     }
 }
 
+/* The same of CSR, whose inputs all have updates, also those without a nonzero. Before it the penalty is measured. */
+static void update_csr(workspace *ws, int64_t m, const optimizer_step *step) {
+    const int64_t stride = ws->net->strides[0], most = stride < SUM_PIECE ? SUM_PIECE / stride : 1;
+    const double l1 = step->l1[0], l2 = step->l2[0];
+    double *parts = l1 != 0 || l2 != 0 ? ws->penalties : NULL;
+    real *g = ws->gradient, *sums = ws->before;
+    for (int c = ws->first_split; c < ws->end_split; c++) {
+        const int64_t high = ws->input_at[c + 1];
+        memset(sums, 0, stride * sizeof(real));
+        for (int64_t i = ws->input_at[c]; i < high; i += most) {
+            const int64_t rows = high - i < most ? high - i : most, at = ws->net->weights[0] + i * stride;
+            csr_gradient_of_inputs(&ws->in->csr, i, i + rows,
+                                   &(first_product){m, 0, stride, ws->delta, stride, g, stride, NULL});
+            if (parts) penalty_of_rows(ws->params + at, stride, 0, rows, stride, l1, l2, sums);
+            apply_update(ws, step, 0, g, &(parameter_rows){at, stride, rows, stride, stride});
+        }
+        if (parts) parts[c] += sum_columns(sums, 0, stride);
+    }
+}
+
 /* to[0..count) = from * factor, count a multiple of LANES */
 static void scale_into(const real *from, real factor, int64_t count, real *to) {
     for (int64_t i = 0; i < count; i += LANES) vstore(to + i, vload(from + i) * factor);
@@ -236,7 +257,7 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
     if (l == 0) low = ws->low, high = ws->high;
     if (l == 1 && ws->split_layer) low = ws->left, high = ws->right < high ? ws->right : high;
     update_bias(ws, l, m, step);
-    if (ws->plan.update != FUSED_OPTIMIZER) {
+    if (!moves_all(&ws->plan)) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
         real *w = parameters(ws, net->weights[l]);
         for (int64_t s = 0, at = left; s < m; s++, at += stride)
@@ -249,7 +270,11 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
                                  stride, NULL});
     } else if (l == 0 && ws->plan.inputs != DENSE) {
         if (ws->plan.offset) sum_delta(ws, m, ws->delta);
-        if (is_by_columns(&ws->plan))
+        if (ws->plan.update == LAZY_OPTIMIZER)
+            update_active(ws, step->optimizer, step->momentum, step->rate, (real)(step->penalty_factor * step->l2[0]));
+        else if (ws->plan.inputs == CSR_ROWS)
+            update_csr(ws, m, step);
+        else if (is_by_columns(&ws->plan))
             update_block_csc(ws, m, step);
         else
             update_micro_batches(ws, m, step);

@@ -7,6 +7,7 @@
 
 #include "../arena.h"
 #include "../gemm/block_csc_gemm.h"
+#include "../gemm/csr.h"
 #include "../gemm/micro_batch.h"
 #include "../gemm/online_micro_batch.h"
 #include "../gemm/stored_block_csc.h"
@@ -21,6 +22,7 @@ typedef struct {
     online_micro_batch online;
     block_csc csc;
     micro_batches micro;
+    csr_batch csr;
 } batch_inputs;
 
 /* The column offset u, x = u + e, and what the thread does with it. */
@@ -37,6 +39,15 @@ typedef struct {
     real *deferred;      /* (strides[0]) W0 still lacks the outer product of u and this */
     real square[SPLITS]; /* each split's part of u . u */
 } column_offset;
+
+/* The updates for which inputs wait; see lazy.h. A window is LAZY_BATCHES batches of a call, after which none waits. */
+typedef struct {
+    int32_t *lacks; /* (inputs) the first batch of the window whose update an input still lacks; all threads' */
+    real *squares;  /* (SPLITS, LAZY_BATCHES, strides[0]) the sums of w w before each one's update; all threads' */
+    real *pull;     /* (LAZY_BATCHES) -rate l2 of each */
+    int64_t first;  /* batch of the window, */
+    int64_t done;   /* and how many of them are done */
+} lazy_updates;
 
 /* One thread's view. Its part of the first layer is that of some splits: their inputs, rows of W0, or their outputs,
    columns of W0 and the rows of W1 behind them; no other thread touches these. Of all other parameters it has a copy of
@@ -56,6 +67,7 @@ typedef struct {
     int split_layer;                              /* the layer whose z is the sum of the splits' partial sums */
     stored_layout stored;
     column_offset offset;
+    lazy_updates lazy;
     batch_inputs *in, *next; /* the block's inputs, and the next one's where the plan reads ahead */
     fnn_barrier *barrier;
     int thread, threads;
@@ -83,6 +95,7 @@ typedef struct {
     fnn_interrupt *interrupt; /* NULL in all threads but one */
     uint64_t control; /* the caller's float environment, in which it runs */
     int *stop; /* set once it says so; read by all threads */
+    double *penalties; /* (SPLITS + 1) the parts of the batch's penalty, where these are asked for; else NULL */
     const int64_t *order; /* of the epoch, */
     real *outputs; /* (rows, outputs) and where the outputs of each of its rows go, or NULL */
     double loss; /* summed over the samples seen */
@@ -97,6 +110,14 @@ static const real *bias_of(const workspace *ws, int64_t l) {
     return ws->net->biases[l] < 0 ? NULL : parameters(ws, ws->net->biases[l]);
 }
 
+/* Does every batch's update move all weights, by an optimizer that takes the gradient piece by piece? */
+static int moves_all(const fnn_train_plan *plan) {
+    return plan->update == FUSED_OPTIMIZER || plan->update == LAZY_OPTIMIZER;
+}
+
+/* Is the first layer's penalty measured while its update has the weights in the first-level cache? */
+static int measures_in_update(const fnn_train_plan *plan) { return plan->inputs == CSR_ROWS && moves_all(plan); }
+
 static int is_by_columns(const fnn_train_plan *plan) {
     return plan->inputs == BLOCK_CSC || plan->inputs == STORED_BLOCK_CSC;
 }
@@ -107,7 +128,19 @@ static int64_t parameter_count(const fnn_net *net) {
     return net->biases[last] < 0 ? end : end + net->strides[last];
 }
 
-/* Room for one block's inputs in any way. */
+/* Room for one block's inputs as CSR, which has its nonzeros where the caller has them. */
+static batch_inputs *place_csr(arena_cursor *at, const fnn_net *net, const fnn_train_plan *plan) {
+    batch_inputs *in = arena_take(at, sizeof *in);
+    int64_t *head = moves_all(plan) ? arena_take(at, net->sizes[0] * sizeof *head) : NULL;
+    linked_nonzero *linked = arena_take(at, plan->linked * sizeof *linked);
+    int32_t *active = arena_take(at, (plan->linked + 1) * sizeof *active);
+    if (!at->base) return NULL;
+    *in = (batch_inputs){.csr = {.head = head, .linked = linked, .active = active}};
+    for (int64_t i = 0; head && i < net->sizes[0]; i++) head[i] = -1;
+    return in;
+}
+
+/* Room for one block's inputs in any other way. */
 static batch_inputs *place_inputs(arena_cursor *at, const fnn_net *net, int64_t block, real *byte_value) {
     const int64_t width = net->sizes[0], input_blocks = (width + INPUT_BLOCK - 1) / INPUT_BLOCK;
     const int64_t in_line = 64 / (INPUT_BLOCK * (int64_t)sizeof(real)); /* nonzeros of a cache line */
@@ -169,7 +202,7 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
     here.z = arena_take(&at, (net->layers + 1) * sizeof *here.z);
     here.transposed = arena_take(&at, net->layers * sizeof *here.transposed);
     real *byte_value = arena_take(&at, 256 * sizeof(real));
-    here.in = place_inputs(&at, net, block, byte_value);
+    here.in = plan->inputs == CSR_ROWS ? place_csr(&at, net, plan) : place_inputs(&at, net, block, byte_value);
     if (plan->reads_ahead) here.next = place_inputs(&at, net, block, byte_value);
     for (int64_t l = 0; l < net->layers; l++) {
         real *a = arena_take(&at, block * net->strides[l] * sizeof(real)), *transposed = NULL, *z = NULL;
@@ -194,6 +227,11 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
         if (leads && !is_long) here.partial = arena_take(&at, 2 * here.partial_room * sizeof(real));
         here.later = arena_take(&at, here.later_size * sizeof(real));
         here.later_state = arena_take(&at, 2 * here.later_size * sizeof(real));
+    }
+    if (plan->update == LAZY_OPTIMIZER) {
+        here.lazy.pull = arena_take(&at, LAZY_BATCHES * sizeof(real));
+        if (leads) here.lazy.lacks = arena_take(&at, inputs * sizeof *here.lazy.lacks);
+        if (leads) here.lazy.squares = arena_take(&at, SPLITS * LAZY_BATCHES * stride * sizeof(real));
     }
     if (online) {
         here.offset.partial_z = arena_take(&at, SPLITS * stride * sizeof(real));
@@ -230,6 +268,9 @@ static void begin_workspace(workspace *ws, const fnn_planned *planned, const fnn
     for (batch_inputs *in = ws->in; in; in = in == ws->in ? ws->next : NULL) {
         in->online.bounds = in->micro.bounds = ws->input_at;
         in->rows.is_uint8 = data->is_uint8;
+        in->csr.indptr = data->indptr;
+        in->csr.indices = data->indices;
+        in->csr.value = data->x;
     }
 }
 
