@@ -107,7 +107,7 @@ def wide(size: int) -> Callable[[Any], Any]:
 @cache
 def sparse_rows() -> tuple[sparse.csr_matrix, Array]:
     rng = np.random.default_rng(0)
-    X = sparse.random(20_000, 100_000, 0.001, format="csr", random_state=0)
+    X = sparse.random(20_000, 100_000, 0.001, format="csr", random_state=rng)  # an integer would take 16 GB
     return X, (X @ rng.normal(size=100_000) > 0).astype(int)
 
 

@@ -1,6 +1,6 @@
 """Calls of every size of scikit-learn's estimators and of fastnn's: which are slower than 0.83x?
 
-    python benchmarks/sweep_sklearn.py                      # perceptrons and neighbours
+    python benchmarks/sweep_sklearn.py                      # perceptrons, of sparse rows as well, and neighbours
     python benchmarks/sweep_sklearn.py --only neighbors     # or one of them
     python benchmarks/sweep_sklearn.py --against 0.83       # the ratio below which a call is named slow
 
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import roofline
+from scipy import sparse
 from sklearn import neighbors, neural_network
 from sklearn.exceptions import ConvergenceWarning
 
@@ -65,28 +66,47 @@ def of_neighbors() -> Iterator[tuple[str, Sides]]:
 def of_perceptrons() -> Iterator[tuple[str, Sides]]:
     """fit of a few epochs, partial_fit, and predict."""
     rng = np.random.default_rng(0)
-    modules = fast_networks, neural_network
     shapes = product((20, 150, 1000, 5000), (2, 8, 64, 500), ((5,), (50,), (100, 50), (500,)), ("sgd", "adam", "lbfgs"))
     for rows, columns, hidden, solver in shapes:
         if rows * columns * hidden[0] > 5e7:
             continue
         X = rng.normal(size=(rows, columns))
         y = (X.sum(axis=1) > 0).astype(int)
-        options: dict[str, Any] = {"hidden_layer_sizes": hidden, "solver": solver, "max_iter": 3, "random_state": 1}
-        fits = [lambda module=module, X=X, y=y, o=options: module.MLPClassifier(**o).fit(X, y) for module in modules]
-        name = f"MLPClassifier({hidden}, {solver}), {rows} x {columns}"
-        yield f"{name}, fit", (fits[0], fits[1])
-        fitted = [fit() for fit in fits]
-        for queries in (1, 20, 1000):
-            Q = rng.normal(size=(queries, columns))
-            predicts = [lambda network=network, Q=Q: network.predict_proba(Q) for network in fitted]
-            yield f"{name}, predict {queries}", (predicts[0], predicts[1])
-        if solver != "lbfgs":
-            parts = [lambda network=network, X=X, y=y: network.partial_fit(X, y) for network in fitted]
-            yield f"{name}, partial_fit", (parts[0], parts[1])
+        asked = [rng.normal(size=(queries, columns)) for queries in (1, 20, 1000)]
+        yield from of_a_perceptron(f"{rows} x {columns}", hidden, solver, X, y, asked)
 
 
-SWEEPS = {"neighbors": of_neighbors, "perceptrons": of_perceptrons}
+def of_sparse_rows() -> Iterator[tuple[str, Sides]]:
+    """The same of CSR."""
+    rng = np.random.default_rng(0)
+    shapes = product((20, 200, 2000), (20, 300, 5000, 50_000), (1, 10, 100), ((5,), (50,), (200, 50)), ("sgd", "adam"))
+    for (rows, columns, nonzeros, hidden, solver), dtype in product(shapes, ("float64", "float32")):
+        if nonzeros > columns or rows * columns * hidden[0] > 1e10:
+            continue
+        places = np.repeat(np.arange(rows), nonzeros), rng.integers(columns, size=rows * nonzeros)
+        X = sparse.csr_matrix((rng.random(rows * nonzeros), places), shape=(rows, columns)).astype(dtype)
+        title = f"CSR {rows} x {columns} {dtype}, {nonzeros} a row"
+        yield from of_a_perceptron(title, hidden, solver, X, np.arange(rows) % 10, [X[:1], X])
+
+
+def of_a_perceptron(
+    rows: str, hidden: tuple[int, ...], solver: str, X: Any, y: np.ndarray, asked: list[Any]
+) -> Iterator[tuple[str, Sides]]:
+    modules = fast_networks, neural_network
+    options: dict[str, Any] = {"hidden_layer_sizes": hidden, "solver": solver, "max_iter": 3, "random_state": 1}
+    fits = [lambda module=module: module.MLPClassifier(**options).fit(X, y) for module in modules]
+    name = f"MLPClassifier({hidden}, {solver}), {rows}"
+    yield f"{name}, fit", (fits[0], fits[1])
+    fitted = [fit() for fit in fits]
+    for Q in asked:
+        predicts = [lambda network=network, Q=Q: network.predict_proba(Q) for network in fitted]
+        yield f"{name}, predict {Q.shape[0]}", (predicts[0], predicts[1])
+    if solver != "lbfgs":
+        parts = [lambda network=network: network.partial_fit(X, y) for network in fitted]
+        yield f"{name}, partial_fit", (parts[0], parts[1])
+
+
+SWEEPS = {"neighbors": of_neighbors, "perceptrons": of_perceptrons, "sparse": of_sparse_rows}
 
 
 def main() -> None:

@@ -229,7 +229,7 @@ class ExtendedMLP(CompiledMLP):
 
     def _fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         on = self._options()
-        for name in ("class_weight", "dropout", "callbacks", "progress", "X_val"):
+        for name in ("dropout", "callbacks", "progress", "X_val"):
             if self.solver == "lbfgs" and name in on:
                 raise InvalidArgumentError(name, "none with solver='lbfgs'", on[name])
         return super()._fit(*args, **kwargs)  # type: ignore[misc]  # scikit-learn's
@@ -415,6 +415,9 @@ class ExtendedMLP(CompiledMLP):
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return super()._forward_pass_fast(self._for_kernels(X) if self._has_own_activations() else X, False)
+
+    def _fit_refusal(self, X: Any, incremental: bool) -> str | None:
+        return None if self._options() else super()._fit_refusal(X, incremental)
 
     def _forward_refusal(self, X: Any) -> str | None:
         return None if self._has_own_activations() else super()._forward_refusal(X)

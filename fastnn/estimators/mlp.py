@@ -26,6 +26,7 @@ from ..kernels import get_backend
 from ..kernels.params import Parameters, aligned_zeros
 from ..kernels.spec import (
     ADAM,
+    ALIGNMENT,
     MOMENTUM,
     NESTEROV,
     PENALTY_PARTS,
@@ -36,6 +37,7 @@ from ..kernels.spec import (
     EpochResult,
     FloatArray,
     IntArray,
+    Rows,
     Rule,
 )
 from ..nn.fit import packed
@@ -56,7 +58,8 @@ LOSSES = {
     "softmax": "cross_entropy",
     "exponential": "poisson",
 }
-LEAST_FORWARD_WORK = 20_000  # multiply-adds of a forward pass from which packing the weights pays
+LEAST_FORWARD_WORK = 20_000  # multiply-adds of a forward pass from which packing the weights pays,
+LEAST_SPARSE_WORK = 600_000  # and of sparse rows' first layer, if these are also twice as many as there are weights
 
 
 class Compiled:
@@ -87,17 +90,23 @@ class Compiled:
                 if not np.may_share_memory(view, array):
                     view[:] = array
 
-    def rows(self, X: NDArray[Any], y: NDArray[Any]) -> Data:
-        """Rows X (n, features) with scikit-learn's targets y (n, outputs), as the kernels take them."""
+    def inputs(self, X: Any) -> Rows:
+        """Rows X (n, features), dense or sparse, as the kernels take them."""
+        if checks.is_sparse(X):
+            return checks.csr("X", X.tocsr())
+        return checks.for_kernels(X, self.parameters.vector.dtype)
+
+    def rows(self, X: Any, y: NDArray[Any]) -> Data:
+        """The same with scikit-learn's targets y (n, outputs)."""
         dtype = self.parameters.vector.dtype
         targets = y.argmax(axis=1).astype(np.int32) if self.has_labels else checks.for_kernels(y, dtype)
-        return Data(checks.for_kernels(X, dtype), 1.0, targets)
+        return Data(self.inputs(X), 1.0, targets)
 
-    def forward(self, X: NDArray[Any]) -> FloatArray:
+    def forward(self, X: Any) -> FloatArray:
         """The outputs (n, outputs) for rows X (n, features)."""
         net, vector = self.parameters.net, self.parameters.vector
-        out = np.empty((len(X), int(net.sizes[-1])), vector.dtype)
-        get_backend().forward(net, vector, checks.for_kernels(X, vector.dtype), 1.0, out)
+        out = np.empty((X.shape[0], int(net.sizes[-1])), vector.dtype)
+        get_backend().forward(net, vector, self.inputs(X), 1.0, out)
         return out
 
 
@@ -134,12 +143,12 @@ class Epochs(Compiled):
         parts = Parameters(self.parameters.net, vector)
         return [*parts.weights, *parts.biases]
 
-    def take(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+    def take(self, X: Any, y: NDArray[Any]) -> None:
         """Take the rows to train on, which are the same in every epoch."""
         self.data = packed(self.rows(X, y), self.parameters.net, self.estimator.max_iter)
-        self.order: IntArray = np.arange(len(X))
-        self.starts = np.arange(0, len(X), self.batch_size)
-        self.rows_of_batches = np.diff(self.starts, append=len(X))
+        self.order: IntArray = np.arange(len(y))
+        self.starts = np.arange(0, len(y), self.batch_size)
+        self.rows_of_batches = np.diff(self.starts, append=len(y))
 
     def rule(self) -> Rule:
         """The optimizer's next update; l2 is to be divided by the rows, or weights, of each batch."""
@@ -158,13 +167,13 @@ class Epochs(Compiled):
         kind = SGD if momentum == 0 else NESTEROV if optimizer.nesterov else MOMENTUM
         return Rule(kind, optimizer.learning_rate, momentum, l2)
 
-    def __call__(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> float:
+    def __call__(self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> float:
         """Train one epoch on the rows, and return its loss, the mean over the rows."""
         if self.data is None:
             self.take(X, y)
         assert self.data is not None
         if self.shuffled:
-            places = np.arange(len(X))  # as sklearn.utils.shuffle has it
+            places = np.arange(len(y))  # as sklearn.utils.shuffle has it
             self.estimator._random_state.shuffle(places)
             self.order = self.order[places]
         data, totals = self.data, self.rows_of_batches.astype(np.float64)
@@ -188,7 +197,7 @@ class Epochs(Compiled):
             self.parameters.vector[:] = np.nan
             return math.nan
         shares = self.rows_of_batches / totals
-        return (result.loss * self.of_outputs + float(penalties.sum(axis=1) @ shares)) / len(X)
+        return (result.loss * self.of_outputs + float(penalties.sum(axis=1) @ shares)) / len(y)
 
     def run(self, state: FloatArray, data: Data, args: EpochArgs) -> EpochResult:
         """The epoch that these arguments describe."""
@@ -217,10 +226,19 @@ class Epochs(Compiled):
 class Gradients(Compiled):
     """The loss and its gradient over all rows: what ``_backprop`` is while ``_fit_lbfgs`` runs."""
 
-    def __init__(self, estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> None:
+    def __init__(self, estimator: Any, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
         super().__init__(estimator, X.dtype)
         self.estimator = estimator
         self.data = self.rows(X, y)
+        self.total = float(len(y))
+        sample_weight = estimator._row_weights(y, sample_weight)
+        if sample_weight is not None:
+            # Kernels divide by the rows, scikit-learn by the sum of their weights.
+            self.total = float(sample_weight.sum())
+            if not self.total:
+                raise InvalidArgumentError("sample_weight, class_weight", "a row above 0", "only zeros")
+            weights = sample_weight * (len(y) / self.total)
+            self.data = self.data._replace(weights=checks.for_kernels(weights, X.dtype))
         self.grad = aligned_zeros(self.parameters.vector.size, X.dtype)
 
     def __call__(self) -> tuple[float, list[FloatArray], list[FloatArray]]:
@@ -228,7 +246,7 @@ class Gradients(Compiled):
         self.load(self.estimator)
         net, vector = self.parameters.net, self.parameters.vector
         loss = get_backend().loss_grad(net, vector, self.data, self.grad) * self.of_outputs
-        share = self.estimator.alpha / len(self.data.X)
+        share = self.estimator.alpha / self.total
         grads = Parameters(net, self.grad)
         for coef, grad in zip(self.estimator.coefs_, grads.weights, strict=True):
             grad += share * coef
@@ -252,12 +270,12 @@ class CompiledMLP:
 
     def _fit_stochastic(self, X: Any, y: Any, *rest: Any) -> None:
         fit: Callable[..., None] = super()._fit_stochastic  # type: ignore[misc]  # scikit-learn's
-        reason = refusal(self, X)
+        reason = refusal(self, X) or self._fit_refusal(X, rest[-1])
         with recorded(self, "partial_fit" if rest[-1] else "fit", reason):
             if reason is not None:
                 fit(X, y, *rest)
                 return
-            with self._one_batch_an_epoch(len(X), incremental=rest[-1]) as (batch_size, shuffled):
+            with self._one_batch_an_epoch(X.shape[0], incremental=rest[-1]) as (batch_size, shuffled):
                 self._training = batch_size, shuffled
                 try:
                     fit(X, y, *rest)
@@ -265,6 +283,14 @@ class CompiledMLP:
                     del self._training
                     if (compiled := self.__dict__.pop("_compiled", None)) is not None:
                         compiled.give_back()
+
+    def _fit_refusal(self: Any, X: Any, incremental: bool) -> str | None:
+        """Why scikit-learn's own code is to train, or None."""
+        rows = 200 if self.batch_size == "auto" else self.batch_size
+        is_narrow = self.coefs_[0].shape[1] * self.coefs_[0].itemsize < ALIGNMENT
+        if incremental and checks.is_sparse(X) and X.shape[0] <= rows and is_narrow:
+            return "one batch of sparse rows for a layer that padding makes wider"
+        return None
 
     @contextmanager
     def _one_batch_an_epoch(self: Any, rows: int, incremental: bool) -> Iterator[tuple[int, bool]]:
@@ -290,11 +316,9 @@ class CompiledMLP:
     def _fit_lbfgs(self, X: Any, y: Any, *rest: Any) -> None:
         fit: Callable[..., None] = super()._fit_lbfgs  # type: ignore[misc]  # scikit-learn's
         reason = refusal(self, X)
-        if reason is None and len(rest) == 6 and rest[0] is not None:
-            reason = "lbfgs with sample_weight"
         with recorded(self, "fit", reason):
             if reason is None:
-                self._compiled = Gradients(self, X, y)
+                self._compiled = Gradients(self, X, y, rest[0] if len(rest) == 6 else None)  # weights came with 1.7
             try:
                 fit(X, y, *rest)
             finally:
@@ -323,8 +347,12 @@ class CompiledMLP:
 
     def _forward_refusal(self: Any, X: Any) -> str | None:
         """Why scikit-learn's own code is to compute the outputs, or None."""
-        work = X.shape[0] * sum(coef.size for coef in self.coefs_)
-        return refusal(self, X) or ("so small that packing would take longer" if work < LEAST_FORWARD_WORK else None)
+        size, least = sum(coef.size for coef in self.coefs_), LEAST_FORWARD_WORK
+        work = X.shape[0] * size
+        if checks.is_sparse(X):  # whose other layers scikit-learn is as fast at
+            work = X.nnz * self.coefs_[0].shape[1]
+            least = least if "_compiled" in vars(self) else max(LEAST_SPARSE_WORK, 2 * size)
+        return refusal(self, X) or ("so small that packing would take longer" if work < least else None)
 
 
 def _nothing(params: object, grads: object) -> None:
@@ -333,8 +361,6 @@ def _nothing(params: object, grads: object) -> None:
 
 def refusal(estimator: Any, X: Any) -> str | None:
     """Why scikit-learn's own code is to run, or None."""
-    if not isinstance(X, np.ndarray):
-        return "sparse input"
     if X.dtype not in (np.float32, np.float64):
         return f"input of {X.dtype}"
     if any(coef.dtype != X.dtype for coef in estimator.coefs_):

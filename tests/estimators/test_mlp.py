@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
 import pytest
 import sklearn
+from scipy import sparse
 from sklearn import base, datasets, exceptions, neural_network
 
 from fastnn.dropin.sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -111,7 +113,7 @@ def test_classifiers(options, targets, weighted, calls):
     ours, theirs = both(CLASSIFIERS[options], "classifier", y, weights=weights)
     assert_equal(ours, theirs)
     fits = [call for call in calls if call.method == "fit"]
-    assert [call.accelerated for call in fits] == [not (weighted and options == "lbfgs")]
+    assert [call.accelerated for call in fits] == [True]
     assert (ours.predict(X) == theirs.predict(X)).all()
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9, atol=1e-15)
 
@@ -178,11 +180,63 @@ def test_what_it_prints_is_scikit_learns(capsys):
     assert "Validation score" in printed[0]
 
 
-def test_sparse_input_is_scikit_learns_own(calls):
-    sparse = pytest.importorskip("scipy.sparse")  # comes with scikit-learn
-    ours, theirs = both({}, "classifier", Y, X=sparse.csr_matrix(X))
+FORMS = {
+    "csr matrix": sparse.csr_matrix,
+    "csr array": sparse.csr_array,
+    "csc matrix": sparse.csc_matrix,
+    "unsorted": lambda X: descending(sparse.csr_matrix(X)),
+}
+
+
+def descending(X):
+    """The same matrix, its rows' columns in descending order."""
+    order = np.concatenate([np.arange(start, stop)[::-1] for start, stop in itertools.pairwise(X.indptr)])
+    return sparse.csr_matrix((X.data[order], X.indices[order], X.indptr), shape=X.shape)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("options", CLASSIFIERS)
+def test_sparse_rows(options, weighted, calls):
+    rows, weights = sparse.csr_matrix(X), WEIGHTS if weighted else None
+    ours, theirs = both(CLASSIFIERS[options], "classifier", Y, X=rows, weights=weights)
     assert_equal(ours, theirs)
-    assert calls[0][:4] == ("MLPClassifier", "fit", False, "sparse input")
+    assert [call.accelerated for call in calls if call.method == "fit"] == [True]
+    np.testing.assert_allclose(ours.predict_proba(rows), theirs.predict_proba(rows), rtol=1e-9, atol=1e-15)
+    assert ours.score(rows, Y) == theirs.score(rows, Y)
+
+
+def test_few_sparse_rows_are_left_to_scikit_learn(calls):
+    ours, theirs = both({}, "classifier", Y, X=sparse.csr_matrix(X))
+    many = sparse.vstack([sparse.csr_matrix(X)] * 4)
+    for rows, is_accelerated in ((sparse.csr_matrix(X)[:9], False), (many, True)):
+        calls.clear()
+        np.testing.assert_allclose(ours.predict_proba(rows), theirs.predict_proba(rows), rtol=1e-9, atol=1e-15)
+        assert [call.accelerated for call in calls] == [is_accelerated]
+
+
+def test_a_batch_of_sparse_rows_for_a_narrow_layer_is_left_to_scikit_learn(calls):
+    pair = [module((5,), random_state=3) for module in (MLPClassifier, neural_network.MLPClassifier)]
+    for count in (200, 201):
+        for estimator in pair:
+            estimator.partial_fit(sparse.csr_matrix(X[:count]), Y[:count], classes=np.arange(10))
+    assert_equal(*pair)
+    assert [(call.method, call.accelerated) for call in calls] == [("partial_fit", False), ("partial_fit", True)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_and_type_of_sparse_rows(form, dtype, calls):
+    rows = FORMS[form](X.astype(dtype))
+    kept = rows.copy()
+    ours, theirs = both({"solver": "sgd"}, "regressor", TARGETS, X=rows)
+    assert_equal(ours, theirs, 1e-12 if dtype == "float64" else 2e-4)
+    for estimator in (ours, theirs):
+        estimator.partial_fit(rows, TARGETS)
+    assert_equal(ours, theirs, 1e-12 if dtype == "float64" else 2e-4)
+    assert ours.predict(rows).dtype == dtype
+    assert {call.accelerated for call in calls if call.method != "predict"} == {True}
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(kept, name))
 
 
 def test_parameters_are_as_they_were_also_after_an_error():
