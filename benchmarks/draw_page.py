@@ -13,6 +13,7 @@ import argparse
 import base64
 import http.client
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -122,28 +123,30 @@ def main() -> None:
     training = fastnn.MLP(SIZES, seed=1).begin_fit(X, y, batch_size=BATCH_SIZE, learning_rate=RATE)
     words = [sys.executable, "-m", "fastnn", "draw", "--no-open", "--port", "0", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
-        url = json.loads(server.stdout.readline())["url"]
-        with closing(Client(url)) as client, closing(Client(url)) as stream:
-            reader = Reader(stream)
-            reader.start()
-            time.sleep(3)  # the index of neighbours is made, and the first training is over
-            while client.ask("draw", client="benchmark", ink=INKS[0])["neighbors"] is None:
-                time.sleep(0.1)
-            costs, drawn_costs, frames, latencies = [], [], [], []
-            for _ in range(arguments.rounds):
-                bare = alone(training, arguments.seconds)
-                watched, rate, _ = shown(client, reader, arguments.seconds, draws=False)
-                drawn, _, some = shown(client, reader, arguments.seconds, draws=True)
-                costs.append(1 - watched / bare)
-                drawn_costs.append(1 - drawn / bare)
-                frames.append(rate)
-                latencies += some
-                print(f"epochs/s: alone {bare:.1f}, shown {watched:.1f} with {rate:.0f} frames/s, drawn on {drawn:.1f}")
-            slowest = max(pauses(client, 10))
-            settings = client.ask("state")["sides"]["a"]["settings"]
-            client.ask("set", side="a", settings={**settings, "hidden": LARGE[0], "batch_size": LARGE[1]})
-            slowest_of_large = max(pauses(client, 10))
-        server.send_signal(2)
+        try:
+            url = json.loads(server.stdout.readline())["url"]
+            with closing(Client(url)) as client, closing(Client(url)) as stream:
+                reader = Reader(stream)
+                reader.start()
+                time.sleep(3)  # the index of neighbours is made, and the first training is over
+                while client.ask("draw", client="benchmark", ink=INKS[0])["neighbors"] is None:
+                    time.sleep(0.1)
+                costs, drawn_costs, frames, latencies = [], [], [], []
+                for _ in range(arguments.rounds):
+                    bare = alone(training, arguments.seconds)
+                    watched, rate, _ = shown(client, reader, arguments.seconds, draws=False)
+                    drawn, _, some = shown(client, reader, arguments.seconds, draws=True)
+                    costs.append(1 - watched / bare)
+                    drawn_costs.append(1 - drawn / bare)
+                    frames.append(rate)
+                    latencies += some
+                    print(f"epochs/s: alone {bare:.1f}, seen {watched:.1f} ({rate:.0f} frames/s), drawn on {drawn:.1f}")
+                slowest = max(pauses(client, 10))
+                settings = client.ask("state")["sides"]["a"]["settings"]
+                client.ask("set", side="a", settings={**settings, "hidden": LARGE[0], "batch_size": LARGE[1]})
+                slowest_of_large = max(pauses(client, 10))
+        finally:
+            server.send_signal(signal.SIGINT)
     half, most = np.percentile(latencies, [50, 95])
     rate, cost = statistics.median(frames), statistics.median(costs)
     print(f"{rate:.0f} frames a second with new weights cost {cost:.0%} of the speed")

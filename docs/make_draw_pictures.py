@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -114,10 +115,12 @@ def column(page: Browser) -> Image.Image:
 def main() -> None:
     words = [sys.executable, "-m", "fastnn", "draw", "--no-open", "--port", "0", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server, Browser() as page:
-        url = json.loads(server.stdout.readline())["url"]
-        looks(page, url)
-        strip(page, url)
-        server.send_signal(2)
+        try:
+            url = json.loads(server.stdout.readline())["url"]
+            looks(page, url)
+            strip(page, url)
+        finally:
+            server.send_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,13 @@ class Side:
             self.publish()
         return start + SLOW_STEP if slowly else start
 
+    def pause(self) -> None:
+        """Train no more for now, and test what has been learnt."""
+        if self.runs:
+            self.goal = self.epochs
+            self.measure()
+            self.publish()
+
     def measure(self) -> None:
         """Test the network, and add a point to the curve."""
         start = time.perf_counter()

@@ -189,7 +189,12 @@ class Studio:
 
     def pause(self, _asked: Json) -> Json:
         """Train no more for now."""
-        self._do(self._pause)
+
+        def apply() -> None:
+            for side in self._sides.values():
+                side.pause()
+
+        self._do(apply)
         return {}
 
     def reset(self, _asked: Json) -> Json:
@@ -335,11 +340,6 @@ class Studio:
     def _aim(self, epochs: int) -> None:
         for side in self._sides.values():
             side.goal, side.error = math.floor(side.epochs) + epochs, ""
-
-    def _pause(self) -> None:
-        for side in self._sides.values():
-            side.goal = side.epochs
-            side.publish()
 
     def _do(self, command: Callable[[], Result]) -> Result:
         """Let the thread that trains do this between two steps, and wait for it."""

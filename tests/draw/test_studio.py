@@ -117,6 +117,7 @@ def test_training_runs_pauses_and_begins_anew(fresh):
     until(lambda: fresh._sides["a"].epochs > 2)
     fresh.pause({})
     stopped = fresh._sides["a"].epochs
+    assert fresh._sides["a"].tested.points[-1].epochs == stopped
     time.sleep(0.1)
     assert fresh._sides["a"].epochs == stopped
     assert fresh._sides["a"].shown.epochs == stopped
