@@ -194,7 +194,7 @@ def descending(X):
     return sparse.csr_matrix((X.data[order], X.indices[order], X.indptr), shape=X.shape)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", WEIGHTED)
 @pytest.mark.parametrize("options", CLASSIFIERS)
 def test_sparse_rows(options, weighted, calls):
     rows, weights = sparse.csr_matrix(X), WEIGHTS if weighted else None
