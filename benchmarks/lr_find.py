@@ -2,18 +2,22 @@
 
     python benchmarks/lr_find.py                   # workloads A to F, three seeds, print
     python benchmarks/lr_find.py --only A D        # some workloads
+    python benchmarks/lr_find.py --digits          # other data, every optimizer, three activations and batch sizes
     python benchmarks/lr_find.py --write           # and rewrite results_lr_find.json and its table
 
 For each seed a network is trained for a fixed number of epochs at each rate of a grid of twelve, two to a decade, and
 at the suggestion, always from the same initial weights in the same batches. The share is the test accuracy at the
 suggestion by the best of the grid's, which the test images tell themselves: the comparison favours the grid. Shares of
-other rules for the same losses are interpolated between the grid's accuracies.
+other rules for the same losses are interpolated between the grid's accuracies. The constants of the rule were chosen by
+the workloads; scikit-learn's digits, with other networks and all optimizers, had no part in that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +26,14 @@ from reports import HERE, TABLES, Report, arguments, write_between, write_json
 from workloads import WORKLOADS, Data, FloatArray, Workload, chosen, load
 
 import fastnn
+from fastnn.kernels.spec import OPTIMIZERS
 
 RESULTS = HERE / "results_lr_find.json"
 START, END = "<!-- lr_find table: written by benchmarks/lr_find.py -->", "<!-- end of the lr_find table -->"
 EPOCHS = {"A-f32": 5, "A-gaussian": 5, "B-f32": 2, "C": 5, "D": 3, "E": 3, "F-f32": 60}
 # Twelve rates, two to a decade: around the usual ones of each optimizer.
+WANTED = 0.98
+TESTED = 500  # of the digits
 GRIDS = {"sgd": 10 ** np.arange(-4, 1.6, 0.5), "adam": 10 ** np.arange(-5.5, 0.1, 0.5)}
 
 
@@ -36,7 +43,7 @@ def steepest(rates: FloatArray, losses: FloatArray) -> float:
 
 
 def valley(rates: FloatArray, losses: FloatArray) -> float:
-    """Two thirds along the longest falling subsequence of losses, less a sixth: fastai's default."""
+    """The middle of the longest falling subsequence of losses: fastai's default."""
     count = len(losses)
     longest, end = [1] * count, 0
     for i in range(1, count):
@@ -115,11 +122,40 @@ def measure(work: Workload, seeds: range) -> Result:
     return result
 
 
+def digits() -> Report:
+    """On 1,297 of scikit-learn's digits, tested on 500, 64-32-10 for 15 epochs: the shares of all cases."""
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = (X[order] / 16).astype(np.float32), y[order]
+    shares = []
+    for optimizer, activation, batch_size in itertools.product(OPTIMIZERS, ("relu", "sigmoid", "tanh"), (10, 32, 200)):
+        init = "he" if activation == "relu" else "glorot"
+        settings = {"batch_size": batch_size, "optimizer": optimizer}
+
+        def model(activation: str = activation, init: str = init) -> fastnn.MLP:
+            return fastnn.MLP([64, 32, 10], activation=activation, init=init, seed=1)
+
+        def reach(rate: float, model=model, settings=settings) -> float:
+            trained = model()
+            with contextlib.suppress(fastnn.DivergenceError):
+                trained.fit(X[:-TESTED], y[:-TESTED], epochs=15, learning_rate=rate, **settings)
+            return trained.score(X[-TESTED:], y[-TESTED:])
+
+        suggestion = model().lr_find(X[:-TESTED], y[:-TESTED], **settings).suggestion
+        rates = GRIDS["sgd"] if optimizer in ("sgd", "momentum", "nesterov") else 10 * GRIDS["adam"]
+        shares.append(reach(suggestion) / max(reach(float(rate)) for rate in rates))
+        print(f"  {optimizer}, {activation}, batches of {batch_size}: {suggestion:.2g}, {shares[-1]:.1%}", flush=True)
+    return {"cases": len(shares), "reach": int(np.sum(np.array(shares) >= WANTED)), "least": min(shares)}
+
+
 def main() -> None:
     parser = arguments(__doc__, "workloads, such as A or A-f32", "results_lr_find.json and its table")
     parser.set_defaults(rounds=3)
+    parser.add_argument("--digits", action="store_true", help="other data in place of the workloads")
     options = parser.parse_args()
-    works = [work for work in chosen(options.only) if work.name in EPOCHS]
+    works = [work for work in chosen(options.only) if work.name in EPOCHS and not options.digits]
     results = {}
     for work in works:
         results[work.name] = measure(work, range(1, options.rounds + 1))
@@ -128,6 +164,9 @@ def main() -> None:
         "hardware": roofline.hardware(),
         "workloads": {name: vars(each) for name, each in results.items()},
     }
+    if options.digits:
+        report["digits"] = digits()
+        print("{reach} of {cases} cases reach 98%; the least share is {least:.1%}".format(**report["digits"]))
     if options.json:
         write_json(options.json, report)
     if options.write:
@@ -137,8 +176,9 @@ def main() -> None:
 def write(report: Report) -> None:
     """Put these workloads among those that were measured before, and the table of all of them into the page."""
     if RESULTS.exists():
-        before = json.loads(RESULTS.read_text())["workloads"]
-        report["workloads"] = before | report["workloads"]
+        before = json.loads(RESULTS.read_text())
+        report["workloads"] = before["workloads"] | report["workloads"]
+        report = before | report
     write_json(RESULTS, report)
     head = ["", "epochs", "best of 12 rates", "its accuracy", "suggestion", "its accuracy", "worst share"]
     head += [*(f"{name}'s" for name in OTHERS)]
@@ -146,7 +186,13 @@ def write(report: Report) -> None:
     for work in WORKLOADS:
         if work.name in report["workloads"]:
             table.append(Result(**report["workloads"][work.name]).cells(work))
-    write_between(TABLES, START, END, "\n".join([*table, "", f"{report['hardware']}."]))
+    note = f"{report['hardware']}."
+    if "digits" in report:
+        note += (
+            " On scikit-learn's digits, 64-32-10, {reach} of {cases} combinations of optimizer, activation and batch "
+            "size reach 98% of the grid's best; the least share is {least:.1%}."
+        ).format(**report["digits"])
+    write_between(TABLES, START, END, "\n".join([*table, "", *textwrap.wrap(note, 120)]))
 
 
 if __name__ == "__main__":

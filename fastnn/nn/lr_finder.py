@@ -3,13 +3,13 @@
 A network trains for a moment at rates that grow by one factor from each batch to the next. While they are small the
 loss falls ever faster, then it stands, rises and diverges. Suggested is
 
-    edge / min(CAUTION, sqrt(updates of a step)),
+    edge / min(CAUTION, sqrt(STEP_ROWS / batch size)),
 
-where ``edge`` is the rate at which the smoothed loss has risen by RISE above its least. With whole batches, one update
-a step, that is the edge itself: their gradients have no noise, so that the greatest stable rate is best. The smaller
-the batches, the more noise there is at the edge, below which a training has to settle. benchmarks/lr_find.py compares
-it with a grid of rates, and with the rules of PyTorch Lightning (the steepest descent) and of fastai (the valley, a
-tenth of the rate of the least loss), which are too low for most of its networks.
+where ``edge`` is the rate at which the smoothed loss has risen by RISE above its least. With whole batches, or such of
+STEP_ROWS, that is the edge itself: their gradients have little noise, so that the greatest stable rate is best. The
+smaller the batches, the more noise there is at the edge, below which a training has to settle. benchmarks/lr_find.py
+compares it with a grid of rates, and with the rules of PyTorch Lightning (the steepest descent) and of fastai (the
+valley, a tenth of the rate of the least loss), which are too low for most of its networks.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from .optimizer import OptimizerState
 LOWEST, HIGHEST = 1e-6, 100.0  # rates
 STEPS = 100
 STEP_ROWS = 2000  # on which each step trains at least, and at most where batches are larger
+PASSES = 20  # through the rows at most: a test that learns few of them by heart finds no rate too great
 BLUR = 2.0  # steps, the standard deviation of what losses are smoothed by
 RISE = 0.1  # of the least loss
 CAUTION = 12.0
@@ -91,7 +92,7 @@ def range_test(
     low = checks.number("lowest", lowest, low=0, exclusive=True)
     high = checks.number("highest", highest, low=low, exclusive=True)
     count = checks.integer("steps", steps, low=2)
-    batches = -(-STEP_ROWS // batch_size)
+    batches = -(-min(STEP_ROWS, PASSES * len(data.X) // count) // batch_size) or 1
     rates = np.geomspace(low, high, count * batches).reshape(count, batches)
     net, params = model.net, model.params
     state, losses = OptimizerState(rule, params), []
@@ -109,18 +110,19 @@ def range_test(
                 break
         loss = loss / len(rows) + penalty(net, params, rule)
         if not math.isfinite(loss):
+            checks.blame_nonfinite("X", data.X)
+            checks.blame_nonfinite("y", data.y)
             break
         losses.append(loss)
         if loss > min(losses) + DIVERGED * abs(min(losses)):
             break
     if not losses:
-        checks.blame_nonfinite("X", data.X)
-        checks.blame_nonfinite("y", data.y)
         raise InvalidArgumentError("lowest", "a rate at which the loss is finite", low)
     found = np.array(losses)
     middles = np.sqrt(rates[:, 0] * rates[:, -1])[: len(found)]
     even = smoothed(found)
-    suggestion = suggested(middles, even, batches)
+    noise = 1 if batch_size == min(len(data.X), STEP_ROWS) else -(-STEP_ROWS // batch_size)
+    suggestion = suggested(middles, even, noise)
     if suggestion is None:
         warnings.warn(
             f"no rate from {middles[0]:.2g} to {middles[-1]:.2g} lowers the loss of {found[0]:.4g}",
@@ -136,14 +138,14 @@ def smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights @ losses / weights.sum(axis=1)
 
 
-def suggested(rates: NDArray[np.float64], losses: NDArray[np.float64], updates: int) -> float | None:
-    """The rate to train with, for smoothed losses of steps of so many updates; None where the loss has not fallen."""
+def suggested(rates: NDArray[np.float64], losses: NDArray[np.float64], noise: int) -> float | None:
+    """The rate to train with, by smoothed losses and the gradients' noise; None where the loss has not fallen."""
     best = int(np.argmin(losses))
     if losses[0] - losses[best] <= LEAST_FALL * abs(losses[0]):
         return None
     risen = np.flatnonzero(losses[best:] > losses[best] + RISE * abs(losses[best]))
     edge = rates[best + risen[0]] if len(risen) else rates[-1]
-    return float(edge) / min(CAUTION, math.sqrt(updates))
+    return float(edge) / min(CAUTION, math.sqrt(noise))
 
 
 def _orders(count: int, wanted: int, rng: np.random.Generator) -> Iterator[IntArray]:
