@@ -9,6 +9,7 @@ What counts is the whole process, with its imports and its picture. Stops where 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -25,6 +26,7 @@ import roofline
 import fastnn
 
 ROOT = reports.HERE.parent
+RESULTS = reports.HERE / "results_examples.json"
 RUNS = [
     ("sklearn_iris.py", []),
     ("sklearn_best_k.py", []),
@@ -62,6 +64,7 @@ def measure(folder: str, script: str, arguments: list[str], rounds: int) -> repo
     return {
         "script": script,
         "arguments": arguments,
+        "hardware": roofline.hardware(),
         "rounds": rounds,
         "plain": statistics.median(plain),
         "accel": statistics.median(accel),
@@ -77,15 +80,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="SCRIPT")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    report: reports.Report = {"hardware": roofline.hardware(), "runs": []}
-    print(report["hardware"])
+    runs = []
+    print(roofline.hardware())
     with tempfile.TemporaryDirectory() as folder:
         write_mnist(folder)
         for script, arguments in RUNS:
             if options.only and script not in options.only:
                 continue
             found = measure(folder, script, arguments, options.rounds)
-            report["runs"].append(found)
+            runs.append(found)
             print(
                 f"{' '.join([script, *arguments])}: {found['plain']:.2f} s, "
                 f"{found['accel']:.2f} s under accel, {found['ratio']:.2f}x",
@@ -95,7 +98,9 @@ def main() -> None:
                 picture = ROOT / "docs" / "pictures" / Path(script).with_suffix(".png")
                 shutil.copyfile(Path(folder, "picture.png"), picture)
     if options.write:
-        reports.write_json(reports.HERE / "results_examples.json", report)
+        kept = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() and options.only else []
+        runs += [run for run in kept if run["script"] not in options.only]
+        reports.write_json(RESULTS, {"runs": runs})
         subprocess.run([sys.executable, str(ROOT / "docs" / "make_examples.py")], check=True)
 
 

@@ -64,21 +64,21 @@ def section(script: Path, results: dict[str, Any]) -> str:
         lines += [f"![{title}](pictures/{picture.name})", ""]
     runs = [run for run in results["runs"] if run["script"] == script.name]
     if runs:
-        lines += times(runs, results["hardware"])
+        lines += times(runs)
         lines += details("What it prints", "```text", runs[-1]["text"])
     body = source.split('"""', 2)[2].strip()
     lines += details(f'<a href="../examples/{script.name}">examples/{script.name}</a>', "```python", body)
     return "\n".join(lines)
 
 
-def times(runs: list[dict[str, Any]], hardware: str) -> list[str]:
+def times(runs: list[dict[str, Any]]) -> list[str]:
     """A table of the runs."""
     lines = ["| | plain Python | under accel | times as fast |", "|---|---|---|---|"]
     for run in runs:
         command = " ".join([run["script"], *run["arguments"]])
         lines.append(f"| `{command}` | {run['plain']:.1f} s | {run['accel']:.1f} s | {run['ratio']:.1f} |")
     note = f"Medians of {runs[0]['rounds']} runs each, taken in turn, of the whole process with its imports and picture"
-    return [*lines, "", f"{note}; {hardware}.", ""]
+    return [*lines, "", f"{note}; {runs[0]['hardware']}.", ""]
 
 
 def details(summary: str, fence: str, text: str) -> list[str]:
