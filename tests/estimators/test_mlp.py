@@ -205,6 +205,19 @@ def test_sparse_rows(options, weighted, calls):
     assert ours.score(rows, Y) == theirs.score(rows, Y)
 
 
+@pytest.mark.parametrize("weighted", WEIGHTED)
+@pytest.mark.parametrize("options", ["sgd", "momentum", "plain sgd in order", "default"])
+def test_inputs_that_are_rarely_other_than_zero(options, weighted):
+    """Whose weights move in every batch all the same, by momentum and penalty."""
+    rng = np.random.default_rng(0)
+    places = np.repeat(np.arange(600), 5), rng.integers(3000, size=3000)
+    rows = sparse.csr_matrix((rng.random(3000), places), shape=(600, 3000))
+    weights = WEIGHTS if weighted else None
+    few = {"alpha": 0.1, "batch_size": 30, "hidden_layer_sizes": (20,)}
+    ours, theirs = both({**few, **CLASSIFIERS[options]}, "classifier", Y, rows, weights)
+    assert_equal(ours, theirs)
+
+
 def test_few_sparse_rows_are_left_to_scikit_learn(calls):
     ours, theirs = both({}, "classifier", Y, X=sparse.csr_matrix(X))
     many = sparse.vstack([sparse.csr_matrix(X)] * 4)
