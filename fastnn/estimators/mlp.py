@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import validate_data
 
 from .. import checks
@@ -42,6 +43,17 @@ from ..kernels.spec import (
 )
 from ..nn.fit import packed
 from .records import recorded
+
+try:
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+
+    # What is overridden below.
+    MLPClassifier._fit_stochastic, MLPClassifier._fit_lbfgs  # noqa: B018  # are they there?
+    MLPClassifier._backprop, MLPClassifier._forward_pass_fast  # noqa: B018  # as above
+    MISSING_HOOK = None
+except (ImportError, AttributeError) as error:
+    MISSING_HOOK = f"scikit-learn {sklearn.__version__} lacks what fastnn hooks into ({error})"
+    warnings.warn(f"{MISSING_HOOK}; its own perceptrons run", stacklevel=2)
 
 ACTIVATIONS = {
     "identity": "identity",
@@ -361,6 +373,8 @@ def _nothing(params: object, grads: object) -> None:
 
 def refusal(estimator: Any, X: Any) -> str | None:
     """Why scikit-learn's own code is to run, or None."""
+    if MISSING_HOOK is not None:
+        return MISSING_HOOK
     if X.dtype not in (np.float32, np.float64):
         return f"input of {X.dtype}"
     if any(coef.dtype != X.dtype for coef in estimator.coefs_):
