@@ -202,7 +202,9 @@ def check_against_naive(path, content: bytes) -> None:
     if rows is None:
         with pytest.raises(FileFormatError) as caught:
             read_csv(path)
-        assert caught.value.offset <= content.count(b"\n") + 1
+        last = content.count(b"\n") + 1
+        # Behind a header alone (as "5,y" is, for y names a label) the file ends where a first row should be.
+        assert caught.value.offset <= last + ("found the end of the file" in str(caught.value))
     else:
         assert_rows(read_csv(path), rows)
 
