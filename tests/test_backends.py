@@ -26,6 +26,7 @@ EXTENSION = f"fastnn/kernels/native/native{SUFFIX}"
 def settings(monkeypatch):
     """Every test starts from, and leaves behind, untouched settings."""
     monkeypatch.setattr(kernels, "_default", kernels._default)
+    monkeypatch.setattr(kernels.threads, "LIMIT", None)
     monkeypatch.setattr(kernels, "_warned", set())
     monkeypatch.setattr(kernels, "_loaded", {})
     monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)

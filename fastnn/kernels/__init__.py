@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from ..errors import BackendError, InvalidArgumentError, InvalidTypeError
+from . import threads
+from .threads import cores
 
 if TYPE_CHECKING:
     from .spec import Kernels
@@ -160,7 +162,8 @@ def set_backend(name: BackendName) -> None:
 def set_num_threads(threads: int | None) -> None:
     """Let the native backend use at most ``threads`` threads; None means as many as the process may use.
 
-    The environment variable FASTNN_NUM_THREADS sets the same limit from outside.
+    The environment variable FASTNN_NUM_THREADS sets the same limit from outside. So does OMP_NUM_THREADS, by which
+    joblib, Dask and others limit their workers, as it is when fastnn is imported. Workers of pools share what there is.
     """
     global _default
     _default = _default._replace(threads=_check_threads(threads))
@@ -183,12 +186,17 @@ def use(backend: BackendName | None = None, *, num_threads: int | None = None) -
 
 
 def num_threads() -> int:
-    """Threads that a native kernel may use now: the limit that was set, never more than the process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = _settings().threads
-    if limit is None and os.environ.get("FASTNN_NUM_THREADS"):
-        limit = _check_threads(os.environ["FASTNN_NUM_THREADS"], "FASTNN_NUM_THREADS")
-    return min(limit or allowed, allowed)
+    """Threads that a native kernel may use now, never more than this thread's share of the process's cores.
+
+    A limit that the program set comes in the place of those in the environment, of which the least counts.
+    """
+    limit, available = _settings().threads, cores()
+    if limit is None:
+        available = min(available, threads.LIMIT or available)
+        if os.environ.get("FASTNN_NUM_THREADS"):
+            limit = _check_threads(os.environ["FASTNN_NUM_THREADS"], "FASTNN_NUM_THREADS")
+    share = max(1, available // threads.sharers())
+    return min(limit or share, share)
 
 
 def _check_threads(threads: object, argument: str = "num_threads") -> int | None:

@@ -15,7 +15,7 @@ cimport numpy as cnp
 import numpy as np
 
 from ...errors import InvalidArgumentError
-from .. import num_threads
+from .. import cores, num_threads
 from ..spec import ACTIVATION_RECORDS, ACTIVATIONS, CSR, METRICS, BlockCSC, EpochResult, SearchPlan, TrainPlan
 
 cdef extern from "api.h" nogil:
@@ -261,6 +261,8 @@ cdef extern from "api.h" nogil:
     const fnn_unit *fnn_select(const char *) noexcept
     fnn_int8_dot fnn_dot_of(const fnn_unit *) noexcept
     void fnn_parallel(fnn_work *, void *, int)
+    void fnn_set_cores(int)
+    int fnn_most_threads()
     fnn_interrupt fnn_new_interrupt(int (*)(fnn_interrupt *) noexcept, void *)
     const int FNN_MAX_THREADS
     fnn_slice fnn_begin_slice(double, int)
@@ -306,9 +308,20 @@ def describe():
 cdef int forced_inputs = -1, forced_split = -1, forced_rows = -1, forced_queries = -1, all_threads = 0
 
 
+cdef int threads_allowed() except -1:
+    """How many threads a call may use that has work for several."""
+    fnn_set_cores(cores())
+    return num_threads()
+
+
 cdef int threads_for(double work, double least) except -1:
     """How many threads a call may use; one if its work is less than what makes up for a second one."""
-    return num_threads() if fnn_threads_for(work, least, FNN_MAX_THREADS, all_threads) > 1 else 1
+    return threads_allowed() if fnn_threads_for(work, least, FNN_MAX_THREADS, all_threads) > 1 else 1
+
+
+def most_threads():
+    """The most threads that were at work in all calls of this process together since this was asked last, for tests."""
+    return fnn_most_threads()
 
 
 cdef int run_handlers(fnn_interrupt *interrupt) noexcept with gil:
@@ -478,7 +491,7 @@ cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *
     request.threads = FNN_MAX_THREADS  # to ask how many there may be takes longer than a small call
     planned.plan = fnn_plan_training(request)
     if planned.plan.threads > 1:
-        request.threads = num_threads()
+        request.threads = threads_allowed()
         planned.plan = fnn_plan_training(request)
     return planned
 
@@ -643,7 +656,7 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
             search.code_width, search.finer_width, codes.most_verified)
     cdef fnn_search_plan plan = fnn_plan_search(&request)
     if plan.threads > 1:  # as in planned_for
-        request.threads = num_threads()
+        request.threads = threads_allowed()
         plan = fnn_plan_search(&request)
     search.plan = &plan
     cdef const fnn_kernels *kernels = unit.f64 if cnp.PyArray_TYPE(X) == cnp.NPY_FLOAT64 else unit.f32

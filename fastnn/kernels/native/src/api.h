@@ -104,6 +104,12 @@ typedef void fnn_work(void *job, int thread, int threads);
 /* Runs work(job, i, n) for i = 0..n-1 side by side, n at most `threads`: fewer where other calls are at work. */
 void fnn_parallel(fnn_work *work, void *job, int threads);
 
+/* How many cores all calls of this process share; said before any call that asks for several threads. */
+void fnn_set_cores(int count);
+
+/* The most threads that were at work in all calls of this process together since this was asked last. */
+int fnn_most_threads(void);
+
 #define FNN_BARRIER_THREADS 4 /* threads at a barrier */
 
 typedef struct {

@@ -17,7 +17,32 @@
 
 #define SPINS 2000 /* some tens of microseconds: longer than a step's imbalance, shorter than a time slice */
 
-static int busy; /* threads at work in all calls of this process */
+static int all_cores = 1; /* that this process may use */
+static int busy;          /* threads at work in all its calls */
+static int most_busy;     /* the most of them at a time since somebody asked */
+
+void fnn_set_cores(int count) { __atomic_store_n(&all_cores, count, __ATOMIC_RELAXED); }
+
+int fnn_most_threads(void) { return __atomic_exchange_n(&most_busy, 0, __ATOMIC_RELAXED); }
+
+/* Calls from several Python threads share the cores: what others use now is not taken a second time, except that the
+   caller runs in any case. */
+static int take_cores(int threads) {
+    const int known = __atomic_load_n(&all_cores, __ATOMIC_RELAXED), all = known > threads ? known : threads;
+    int others = __atomic_load_n(&busy, __ATOMIC_RELAXED), taken;
+    do {
+        taken = all - others < threads ? all - others : threads;
+        if (taken < 1) taken = 1;
+    } while (!__atomic_compare_exchange_n(&busy, &others, others + taken, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    const int now = others + taken;
+    int most = __atomic_load_n(&most_busy, __ATOMIC_RELAXED);
+    do {
+        if (most >= now) break;
+    } while (!__atomic_compare_exchange_n(&most_busy, &most, now, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return taken;
+}
+
+static void give_cores(int count) { __atomic_sub_fetch(&busy, count, __ATOMIC_RELAXED); }
 
 /* Linux may start a thread on the core of the one that makes it while another is idle, and leave both there for
    milliseconds, in which they wait for one another. So a new thread is kept off that core until it runs. */
@@ -72,22 +97,19 @@ void fnn_parallel(fnn_work *work, void *job, int threads) {
     pthread_t ids[FNN_MAX_THREADS];
     member members[FNN_MAX_THREADS];
     int count = 1, ready = 0;
-    /* Calls from several Python threads share the cores: what others use now is not taken a second time. */
-    const int others = __atomic_load_n(&busy, __ATOMIC_RELAXED);
-    threads -= others;
-    if (threads > FNN_MAX_THREADS) threads = FNN_MAX_THREADS;
+    const int taken = take_cores(threads < FNN_MAX_THREADS ? threads : FNN_MAX_THREADS);
     cores places;
-    if (threads > 1) places = find_cores();
-    for (; count < threads; count++) {
+    if (taken > 1) places = find_cores();
+    for (; count < taken; count++) {
         members[count] = (member){work, job, &places, &ready, count};
         if (pthread_create(&ids[count], NULL, enter, &members[count]) != 0) break; /* fewer threads will do */
         keep_off(&places, ids[count]);
     }
-    __atomic_add_fetch(&busy, count, __ATOMIC_RELAXED);
+    if (count < taken) give_cores(taken - count);
     __atomic_store_n(&ready, count, __ATOMIC_RELEASE);
     work(job, 0, count);
     for (int i = 1; i < count; i++) pthread_join(ids[i], NULL);
-    __atomic_sub_fetch(&busy, count, __ATOMIC_RELAXED);
+    give_cores(count);
 }
 
 void fnn_arrive(fnn_barrier *barrier, int thread) {
