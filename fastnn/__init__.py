@@ -27,6 +27,7 @@ _HOMES = {
     "FastnnError": "errors",
     "DivergenceError": "errors",
     "datasets": "",
+    "distributed": "",
     "metrics": "",
     "plots": "",
     "schedules": "",
@@ -39,6 +40,7 @@ __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import distributed as distributed
     from . import metrics as metrics
     from . import plots as plots
     from .errors import DivergenceError as DivergenceError

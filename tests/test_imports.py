@@ -23,7 +23,7 @@ FLOORS = [
     {"checks"},
     {"datasets", "io", "progress"},
     {"nn", "neighbors", "digit_image"},
-    {"metrics", "schedules"},
+    {"distributed", "metrics", "schedules"},
     {"plots"},
     {"estimators"},
     {"fastnn"},  # the package's own names
@@ -40,6 +40,7 @@ PUBLIC = {
     "fastnn.cli": ["main"],
     "fastnn.datasets": ["load_images", "load_mnist", "read_csv", "read_idx", "read_mnist_pickle", "read_npz"],
     "fastnn.digit_image": ["centre_digit", "load_digit"],
+    "fastnn.distributed": ["Neighbors"],
     "fastnn.errors": [
         "BackendError",
         "DivergenceError",
@@ -343,7 +344,7 @@ def test_import_and_training_load_nothing_heavy(run_python):
     program = """
 import sys
 import fastnn
-heavy = {"numba", "llvmlite", "sklearn", "scipy", "matplotlib", "pandas", "PIL"}
+heavy = {"dask", "distributed", "numba", "llvmlite", "sklearn", "scipy", "matplotlib", "pandas", "PIL"}
 print(sorted(heavy & set(sys.modules)))
 model = fastnn.MLP([2, 3], seed=0)
 model.fit([[1, 2]], [0], epochs=1)

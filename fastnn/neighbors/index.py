@@ -31,6 +31,7 @@ FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and 
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
 Progress = Callable[[int], object]  # called with the number of queries answered
+Search = Callable[[NDArray[Any], NDArray[np.float64], IntArray], None]  # of queries: writes values and indices (q, k)
 
 
 class Neighbors:
@@ -97,7 +98,7 @@ class Neighbors:
         rows = self._fitted()
         check_progress(progress)
         ks = checks.counts("k", k, len(rows))
-        queries = checks.points("Q", Q, like=rows)
+        queries = self._queries(Q)
         with reported(progress, len(queries), "queries") as report:
             distances, indices = self._search(queries, max(ks), progress=report)
         found = [(distances[:, :count], indices[:, :count]) for count in ks]
@@ -108,7 +109,7 @@ class Neighbors:
 
         In float64 whatever X's dtype, for callers that must tell equal distances from nearly equal ones.
         """
-        queries = checks.points("Q", Q, like=self._fitted())
+        queries = self._queries(Q)
         (count,) = checks.counts("k", [k], len(self._fitted()))
         return self._values(queries, count)
 
@@ -119,7 +120,7 @@ class Neighbors:
         """
         rows = self._fitted()
         (count,) = checks.counts("k", [k], len(rows))
-        queries = len(checks.points("Q", Q, like=rows))
+        queries = len(self._queries(Q))
         pruned = self._codes_that_pay(queries, count)
         return explain_search(self.metric, rows, queries, QUERIES_AT_A_TIME, count, pruned)
 
@@ -130,7 +131,7 @@ class Neighbors:
         """
         rows = self._fitted()
         limit = self._value_of(checks.number("radius", radius, low=0))
-        queries = checks.points("Q", Q, like=rows)
+        queries = self._queries(Q)
         distances: list[Any] = [None] * len(queries)
         indices: list[Any] = [None] * len(queries)
         left, room = np.arange(len(queries)), min(FIRST_ROOM, len(rows))
@@ -219,6 +220,10 @@ class Neighbors:
             raise FastnnError("Neighbors: expected fit(X) before a search")
         return self.X
 
+    def _queries(self, Q: ArrayLike) -> NDArray[Any]:
+        """Queries as they are searched for."""
+        return checks.points("Q", Q, like=self._fitted())
+
     def _search(
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> Found:
@@ -229,18 +234,24 @@ class Neighbors:
         self, queries: NDArray[Any], k: int, limit: float = math.inf, *, progress: Progress | None = None
     ) -> tuple[NDArray[np.float64], IntArray]:
         """The kernels' values (q, k), ascending, of at most ``limit``, and the rows' indices (q, k)."""
-        rows, kernels, pruned = self._fitted(), get_backend(), self._codes_that_pay(len(queries), k, limit)
-        values = np.empty((len(queries), k))
-        indices = np.empty((len(queries), k), np.int64)
+        values, indices = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
+        search = self._search_for(len(queries), k, limit)
         for start in range(0, len(queries), QUERIES_AT_A_TIME):
             here = slice(start, start + QUERIES_AT_A_TIME)
-            codes = None if pruned is None else pruned.of(queries[here])
-            kernels.neighbors(
-                METRICS.index(self.metric), rows, queries[here], codes, limit, values[here], indices[here]
-            )
+            search(queries[here], values[here], indices[here])
             if progress is not None:
                 progress(min(here.stop, len(queries)))
         return values, indices
+
+    def _search_for(self, queries: int, k: int, limit: float) -> Search:
+        """What writes the values and the indices for some of so many queries."""
+        rows, kernels, pruned = self._fitted(), get_backend(), self._codes_that_pay(queries, k, limit)
+
+        def search(some: NDArray[Any], values: NDArray[np.float64], indices: IntArray) -> None:
+            codes = None if pruned is None else pruned.of(some)
+            kernels.neighbors(METRICS.index(self.metric), rows, some, codes, limit, values, indices)
+
+        return search
 
     def _codes_that_pay(self, queries: int, k: int, limit: float = math.inf) -> Pruning | None:
         """The codes with which to search for the ``k`` nearest; None: without."""
