@@ -80,7 +80,7 @@ def rows(training: Report, neighbors: Report, dropins: Report, estimators: Repor
         replaced(dropins, "layers-train", "layers from scratch, 5 epochs"),
         replaced(dropins, "keras-fit", "Keras' first program, an epoch", "Keras"),
         replaced(dropins, "keras-pima", "Keras' 8-12-8-1 of 768 rows, 150 epochs", "Keras"),
-        replaced(estimators, "mnist-defaults", "`MLPClassifier()`, 3 epochs", "scikit-learn"),
+        replaced(estimators, "mnist-defaults", "`MLPClassifier()`, 5 epochs", "scikit-learn"),
         replaced(estimators, "grid-search", "`GridSearchCV` of 9 networks, load_digits", "scikit-learn"),
     ]
 
