@@ -88,6 +88,9 @@ class Compiled:
         output = ACTIVATIONS[estimator.out_activation_]
         activations = [*estimator._kernel_activations(len(sizes) - 2), output]
         self.parameters = Parameters.zeros(sizes, activations, LOSSES[output], True, dtype)
+        if output in ("softmax", "sigmoid"):
+            # scikit-learn takes the logarithms of probabilities that are this far from 0 and 1.
+            self.parameters.net = self.parameters.net._replace(least_probability=float(np.finfo(dtype).eps))
         self.has_labels = output == "softmax"
         self.of_outputs = 1 / sizes[-1] if output == "identity" else 1.0
         self.load(estimator)

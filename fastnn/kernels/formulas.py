@@ -134,11 +134,19 @@ def probabilities(a: FloatArray, loss: int) -> FloatArray:
     return np.clip(p, least, 1 - least)
 
 
-def losses(z: FloatArray, a: FloatArray, y: FloatArray, loss: int) -> NDArray[np.float64]:
+def losses(
+    z: FloatArray, a: FloatArray, y: FloatArray, loss: int, least_probability: float = 0.0
+) -> NDArray[np.float64]:
     """Every row's loss (m,), from z, a = activation(z) and targets y, each (m, outputs).
 
     The fused ones come from z, so that neither log(0) nor 0 * inf can occur; they imply their own output activation.
+    For ``least_probability`` see :class:`.spec.Net`.
     """
+    if least_probability > 0:
+        least = a.dtype.type(least_probability)
+        p = np.clip(a, least, 1 - least)
+        each = y * np.log(p) + ((1 - y) * np.log(1 - p) if loss == BINARY_CROSS_ENTROPY else 0)
+        return -each.sum(axis=1, dtype=np.float64)
     if loss == QUADRATIC:
         return 0.5 * np.square(a - y, dtype=np.float64).sum(axis=1)
     if loss == MEAN_SQUARED_ERROR:

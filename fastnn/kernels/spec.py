@@ -68,6 +68,9 @@ class Net(NamedTuple):
     # delta = dL/dz: of a loss that is computed from a, with an elementwise activation. What loss_grad returns is then
     # what training follows, and no gradient of anything.
     propagates_error: bool = False
+    # Of cross_entropy and binary_cross_entropy alone, if above 0: in the value of the loss, though not in its gradient,
+    # the probabilities are no less than this and no more than 1 - this. Source: log_loss of scikit-learn's perceptrons.
+    least_probability: float = 0.0
 
 
 class Rule(NamedTuple):

@@ -31,7 +31,7 @@ def evaluate(net: Net, params: FloatArray, data: Data, names: tuple[str, str] = 
         kernels.forward(to_z, params, data.X[rows], data.scale, z)
         with np.errstate(over="ignore", invalid="ignore"):
             a = activate(z, last, alpha)
-            each = losses(z, a, y, net.loss)
+            each = losses(z, a, y, net.loss, net.least_probability)
             total += float((each if data.weights is None else each * data.weights[rows]).sum())
         correct += count_correct(a, y)
     if not math.isfinite(total):

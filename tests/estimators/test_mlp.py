@@ -127,6 +127,22 @@ def test_regressors(case, weighted):
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
 
 
+@pytest.mark.parametrize("targets", TARGETS_OF_CLASSIFIERS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-5), (np.float32, 1e-3)])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_losses_of_probabilities_near_0_are_scikit_learns(solver, dtype, tolerance, targets):
+    """Of inputs up to 16 the first outputs are so far off that scikit-learn bounds their probabilities.
+
+    It takes the logarithm of 1 - p, of which few digits are left where p is near 1.
+    """
+    y, losses = TARGETS_OF_CLASSIFIERS[targets], []
+    for module in CLASSES["classifier"]:
+        estimator = module(random_state=3, max_iter=3, solver=solver, learning_rate_init=0.01)
+        estimator.fit(DIGITS[:600].astype(dtype), y)
+        losses.append([estimator.loss_] if solver == "lbfgs" else estimator.loss_curve_)
+    np.testing.assert_allclose(*losses, rtol=tolerance)
+
+
 def test_float32_stays_float32():
     ours, theirs = both({}, "classifier", Y, X=X.astype(np.float32))
     assert {coef.dtype for coef in ours.coefs_} == {np.dtype(np.float32)}

@@ -64,6 +64,25 @@ def test_rows_have_weights(backend, loss, rows, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize(("output", "loss"), [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy")])
+def test_probabilities_have_bounds_in_the_loss_but_not_in_the_gradient(backend, output, loss, labels, dtype):
+    problem = problems.make((9, 7, 4), ("tanh", output), loss, dtype=dtype, labels=labels)
+    _, expected = loss_and_gradient(backend, problem)
+    for least in (0.1, 0.3, 1e-7):
+        bounded = copy.copy(problem)
+        bounded.net = problem.net._replace(least_probability=least)
+        found, grad = loss_and_gradient(backend, bounded)
+        a = np.empty((len(problem.data.X), 4), dtype)
+        backend.forward(problem.net, problem.params, problem.data.X, problem.data.scale, a)
+        y = np.eye(4)[problem.data.y] if labels else problem.data.y.astype(float)
+        p = np.clip(a.astype(float), least, 1 - least)
+        each = y * np.log(p) + ((1 - y) * np.log(1 - p) if output == "sigmoid" else 0)
+        assert found == pytest.approx(-each.sum(axis=1).mean(), rel=16 * EPSILON[dtype])
+        assert (grad == expected).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_error_that_goes_back_follows_the_loss(backend, dtype):
     """mean_squared_error is 2 / outputs times the quadratic loss, and so is all that is computed from its error."""
     problem = problems.make((9, 7, 4), ("tanh", "sigmoid"), "rashid", dtype=dtype)

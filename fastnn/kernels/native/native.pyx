@@ -46,6 +46,7 @@ cdef extern from "api.h" nogil:
         int64_t loss
         int64_t row_sums
         int propagates_error
+        double least_probability
 
     ctypedef struct fnn_data:
         const void *x
@@ -380,11 +381,12 @@ cdef class Net:
     cdef double work  # multiply-adds of one sample's forward pass
 
     def __cinit__(self, net):
-        sizes, activations, alphas, loss, weights, biases, strides, row_sums, propagates_error = net
+        (sizes, activations, alphas, loss, weights, biases, strides, row_sums, propagates_error,
+         least_probability) = net
         self.net = net
         self.c = fnn_net(len(strides), integers(sizes), integers(activations),
                          <const double *>cnp.PyArray_DATA(alphas), integers(weights), integers(biases),
-                         integers(strides), loss, row_sums, propagates_error)
+                         integers(strides), loss, row_sums, propagates_error, least_probability)
         self.work = 0
         for layer in range(self.c.layers):
             self.work += <double>self.c.sizes[layer] * self.c.strides[layer]

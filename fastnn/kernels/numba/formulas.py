@@ -167,9 +167,17 @@ def times_derivative(g: Any, z: Any, a: Any, activation: int, alpha: float) -> N
 
 
 @compiled
-def sample_loss(z: Any, a: Any, y: Any, loss: int) -> float:
-    """The loss of one sample, as a float64; the fused ones come from z."""
+def sample_loss(z: Any, a: Any, y: Any, loss: int, least_probability: float) -> float:
+    """The loss of one sample, as a float64; the fused ones come from z. For ``least_probability`` see spec.Net."""
     zero, total = z.dtype.type(0), 0.0
+    if least_probability > 0:
+        least = a.dtype.type(least_probability)
+        for j in range(len(a)):
+            p = min(max(a[j], least), a.dtype.type(1) - least) if a[j] == a[j] else a[j]
+            total -= y[j] * math.log(p)
+            if loss == BINARY_CROSS_ENTROPY:
+                total -= (1 - y[j]) * math.log(1 - p)
+        return total
     if loss == BINARY_CROSS_ENTROPY:
         # -y log a - (1 - y) log(1 - a) = max(z, 0) - z y + log(1 + exp(-|z|))
         for j in range(len(z)):

@@ -267,7 +267,7 @@ def _backward(
         z, a, t, delta = work.z[last, s, :units], work.a[last, s, :units], work.y[s], work.delta[last, s, :units]
         weight = data.weights[rows[s]] if len(data.weights) > 0 else params.dtype.type(1)
         target_row(data.y, rows[s], t)
-        loss += np.float64(weight) * sample_loss(z, a, t, net.loss)
+        loss += np.float64(weight) * sample_loss(z, a, t, net.loss, net.least_probability)
         correct += is_correct(a, t)
         output_delta(z, a, t, m, net.loss, net.activations[last], net.alphas[last], delta)
         if net.propagates_error:  # in place of z, which is not needed any more
@@ -495,7 +495,8 @@ def plain(net: Net, data: Data, dtype: np.dtype[Any]) -> tuple[Net, PlainData]:
     rows = PlainRows(*[read_only(part) for part in parts])
     arrays = (net.sizes, net.activations, net.alphas, net.weights, net.biases, net.strides)
     sizes, activations, alphas, starts, biases, strides = map(read_only, arrays)
-    net = Net(sizes, activations, alphas, int(net.loss), starts, biases, strides, -1, bool(net.propagates_error))
+    options = bool(net.propagates_error), float(net.least_probability)
+    net = Net(sizes, activations, alphas, int(net.loss), starts, biases, strides, -1, *options)
     return net, PlainData(rows, float(scale) if X.dtype == np.uint8 else 1.0, read_only(y), read_only(weights))
 
 

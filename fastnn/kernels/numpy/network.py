@@ -126,7 +126,7 @@ def _backward(
     The rows' losses are multiplied by ``factors`` (m, 1).
     """
     zs, outputs = _layers(net, params, x, masks)
-    loss = float((losses(zs[-1], outputs[-1], y, net.loss)[:, np.newaxis] * factors).sum())
+    loss = float((losses(zs[-1], outputs[-1], y, net.loss, net.least_probability)[:, np.newaxis] * factors).sum())
     delta = output_delta(zs[-1], outputs[-1], y, net.loss, net.activations[-1], net.alphas[-1]) * factors
     weights = weight_views(net, params)
     weight_grads, bias_grads = weight_views(net, grad), bias_views(net, grad)

@@ -19,6 +19,7 @@ typedef struct {
     int64_t loss;
     int64_t row_sums;     /* offset into params of the sum of the first layer's rows, (strides[0]), or -1 */
     int propagates_error; /* whether dL/da goes back through the last layer, in place of dL/dz; see spec.Net */
+    double least_probability; /* bounds the probabilities in the value of cross-entropies, or 0; see spec.Net */
 } fnn_net;
 
 typedef struct {

@@ -60,8 +60,8 @@ static void take_columns(workspace *ws, int64_t slots) {
         if (l > 1) weights[l] = all->weights[l] + shift;
         biases[l] = all->biases[l] < 0 ? -1 : all->biases[l] + shift;
     }
-    ws->local_net = (fnn_net){layers, sizes,   all->activations, all->alphas, weights,
-                              biases, strides, all->loss,        -1,          all->propagates_error};
+    ws->local_net = (fnn_net){layers,    sizes, all->activations,      all->alphas,           weights, biases, strides,
+                              all->loss, -1,    all->propagates_error, all->least_probability};
     ws->net = &ws->local_net;
     ws->first_column = ws->left;
     ws->in_panels = ws->plan.weights == THREAD_LOCAL_PANELS;

@@ -127,6 +127,20 @@ static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real fac
     return loss;
 }
 
+/* The value of cross_entropy or binary_cross_entropy for a sample's probabilities a where these have a bound b:
+   -sum_j y_j log p_j, and of the second also -(1 - y_j) log(1 - p_j), with p_j = a_j within b .. 1 - b. */
+static double bounded_cross_entropy(const fnn_net *net, const fnn_data *data, int64_t i, const real *a,
+                                    int64_t outputs) {
+    const real least = (real)net->least_probability, most = C_(1.0) - least;
+    double loss = 0;
+    for (int64_t j = 0; j < outputs; j++) {
+        const real y = target(data, i, j, outputs), p = a[j] < least ? least : a[j] > most ? most : a[j];
+        if (y != 0) loss -= (double)y * log((double)p);
+        if (y != 1 && net->loss == BINARY_CROSS_ENTROPY) loss -= (double)(1 - y) * log((double)(1 - p));
+    }
+    return loss;
+}
+
 /* One sample of poisson: z becomes a = exp(z). Returns sum_j y log y - y z - y + a; delta = (a - y) * factor. */
 static double poisson_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta, int64_t outputs,
                           int64_t stride) {
@@ -225,14 +239,17 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
     for (int64_t s = 0; s < m; s++, z += stride, delta += stride) {
         const int64_t i = sample(ws->in, s);
         const real weight = sample_weight(data, i);
+        double value = 0;
         if (loss == CROSS_ENTROPY)
-            sum += (double)weight * cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+            value = cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
         else if (loss == BINARY_CROSS_ENTROPY)
-            sum += (double)weight * binary_cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+            value = binary_cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
         else if (loss == POISSON)
-            sum += (double)weight * poisson_row(data, i, weight * factor, z, delta, outputs, stride);
+            value = poisson_row(data, i, weight * factor, z, delta, outputs, stride);
         else if (!is_squared)
-            sum += (double)weight * share * error_row(net, data, i, weight * factor, z, delta);
+            value = share * error_row(net, data, i, weight * factor, z, delta);
+        if (net->least_probability > 0) value = bounded_cross_entropy(net, data, i, z, outputs);
+        sum += (double)weight * value;
         correct += is_correct(data, i, z, outputs);
         if (!is_fused && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
             real product = 0;
