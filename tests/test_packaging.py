@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 import fastnn
 
 EVERYTHING = {
-    *("asv", "h5py", "hypothesis", "ipython", "matplotlib", "mpmath", "numba", "numpy", "pandas", "pillow", "pytest"),
-    *("pytest-xdist", "safetensors", "scikit-learn", "virtualenv"),
+    *("asv", "dask", "h5py", "hypothesis", "ipython", "matplotlib", "mpmath", "numba", "numpy", "pandas", "pillow"),
+    *("pytest", "pytest-xdist", "safetensors", "scikit-learn", "tqdm", "virtualenv"),
 }
 
 

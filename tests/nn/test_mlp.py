@@ -64,9 +64,7 @@ def test_defaults():
     assert model.init == "glorot"
     assert len(model.biases) == 3
     assert MLP([4, 5, 6, 3], activation=["tanh", "relu"]).activations == ("tanh", "relu", "softmax")
-    assert repr(model) == (
-        "MLP([4, 5, 6, 3], activations=['sigmoid', 'sigmoid', 'softmax'], loss='cross_entropy', dtype=float32)"
-    )
+    assert repr(model) == "MLP(4-5-6-3 sigmoid-softmax, cross_entropy, float32, 82 parameters)"
 
 
 @pytest.mark.parametrize(

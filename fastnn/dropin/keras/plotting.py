@@ -57,5 +57,7 @@ def plot_model(
     dots = checks.integer("dpi", dpi, low=1)
     plot_layers(boxes, to_file, across=rankdir == "LR", dots_per_inch=dots)
     if "IPython" in sys.modules:
-        return sys.modules["IPython"].display.Image(filename=to_file)
+        display = sys.modules["IPython"].display
+        picture = display.SVG if str(to_file).endswith(".svg") else display.Image
+        return picture(filename=str(to_file))
     return None
