@@ -27,12 +27,10 @@ from typing import Any
 
 import numpy as np
 import pairs
-import roofline
-import summary
 from contenders import UnavailableError, blas_settings, fastest_setting, seconds_alone, with_blas_threads
 from numpy.typing import NDArray
 from pairs import Pair, in_turn
-from reports import HERE, TABLES, Report, arguments, begin, write_between, write_json
+from reports import HERE, Report
 
 import fastnn
 from fastnn.dropin import layers, rashid, scratch
@@ -351,27 +349,5 @@ def table(report: Report) -> str:
     return pairs.table(report, heads, words)
 
 
-def main() -> None:
-    options = arguments(__doc__, "rows by the beginning of their names", RESULTS.name).parse_args()
-    report = begin() | {"rounds": options.rounds, "rows": {}}
-    for row in ROWS:
-        if options.only and not row.name.startswith(tuple(options.only)):
-            continue
-        print(row.title)
-        try:
-            found = report["rows"][row.name] = measure(row, options.rounds)
-        except UnavailableError as reason:
-            print(f"  left out: {reason}")
-            continue
-        print(pairs.line(found, row.asked))
-    print(roofline.hardware())
-    if options.json:
-        write_json(options.json, report)
-    if options.write:
-        write_json(RESULTS, report)
-        write_between(TABLES, START, END, table(report))
-        summary.write()
-
-
 if __name__ == "__main__":
-    main()
+    pairs.compare(__doc__, ROWS, measure, table, RESULTS, (START, END))

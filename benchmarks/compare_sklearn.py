@@ -21,12 +21,10 @@ from typing import Any
 
 import numpy as np
 import pairs
-import roofline
-import summary
 from contenders import blas_settings, fastest_setting, with_blas_threads
 from numpy.typing import NDArray
 from pairs import Pair, in_turn, without_result
-from reports import HERE, TABLES, Report, arguments, begin, write_between, write_json
+from reports import HERE, Report
 from scipy import sparse
 from sklearn import datasets, model_selection, neighbors, neural_network
 from sklearn.exceptions import ConvergenceWarning
@@ -215,23 +213,5 @@ def table(report: Report) -> str:
     return pairs.table(report, heads, f"Medians of {report['rounds']} runs each, taken in turn.")
 
 
-def main() -> None:
-    options = arguments(__doc__, "rows by the beginning of their names", RESULTS.name).parse_args()
-    report = begin() | {"rounds": options.rounds, "rows": {}}
-    for row in ROWS:
-        if options.only and not row.name.startswith(tuple(options.only)):
-            continue
-        print(row.title, flush=True)
-        found = report["rows"][row.name] = measure(row, options.rounds)
-        print(pairs.line(found, row.asked), flush=True)
-    print(roofline.hardware())
-    if options.json:
-        write_json(options.json, report)
-    if options.write:
-        write_json(RESULTS, report)
-        write_between(TABLES, START, END, table(report))
-        summary.write()
-
-
 if __name__ == "__main__":
-    main()
+    pairs.compare(__doc__, ROWS, measure, table, RESULTS, (START, END))

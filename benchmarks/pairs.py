@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
 
-from contenders import seconds_alone
-from reports import Report, ratio_words, timing
+import roofline
+import summary
+from contenders import UnavailableError, seconds_alone
+from reports import TABLES, Report, arguments, begin, ratio_words, timing, write_between, write_json
+
+
+class NamedRow(Protocol):
+    """One of a table's rows; ``asked`` is how many times faster fastnn is to be."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def asked(self) -> float: ...
+
+
+Row = TypeVar("Row", bound=NamedRow)
 
 
 @dataclass(frozen=True)
@@ -61,3 +79,34 @@ def table(report: Report, heads: Mapping[str, str], words: str) -> str:
         cells = row["title"], took(theirs["seconds"]), f"**{took(ours['seconds'])}**", ratio_words(theirs)
         lines.append(f"| {' | '.join(cells)} | {row['disagreement']} |")
     return "\n".join([*lines, "", words, "", f"Hardware: {report['hardware']}."])
+
+
+def compare(
+    description: str | None,
+    rows: Iterable[Row],
+    measure: Callable[[Row, int], Report],
+    table: Callable[[Report], str],
+    results: Path,
+    marks: tuple[str, str],
+) -> None:
+    """The whole of a comparison: its options, each row by ``measure`` (row, rounds), what is written between marks."""
+    options = arguments(description, "rows by the beginning of their names", results.name).parse_args()
+    report = begin() | {"rounds": options.rounds, "rows": {}}
+    for row in rows:
+        if options.only and not row.name.startswith(tuple(options.only)):
+            continue
+        print(row.title, flush=True)
+        try:
+            found = measure(row, options.rounds)
+        except UnavailableError as reason:
+            print(f"  left out: {reason}")
+            continue
+        report["rows"][row.name] = found
+        print(line(found, row.asked), flush=True)
+    print(roofline.hardware())
+    if options.json:
+        write_json(options.json, report)
+    if options.write:
+        write_json(results, report)
+        write_between(TABLES, *marks, table(report))
+        summary.write()
