@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import validate_data
@@ -42,6 +41,7 @@ from ..kernels.spec import (
     Rule,
 )
 from ..nn.fit import packed
+from . import hooks
 from .records import recorded
 
 try:
@@ -50,10 +50,9 @@ try:
     # What is overridden below.
     MLPClassifier._fit_stochastic, MLPClassifier._fit_lbfgs  # noqa: B018  # are they there?
     MLPClassifier._backprop, MLPClassifier._forward_pass_fast  # noqa: B018  # as above
-    MISSING_HOOK = None
+    MISSING_HOOK: str | None = None
 except (ImportError, AttributeError) as error:
-    MISSING_HOOK = f"scikit-learn {sklearn.__version__} lacks what fastnn hooks into ({error})"
-    warnings.warn(f"{MISSING_HOOK}; its own perceptrons run", stacklevel=2)
+    MISSING_HOOK = hooks.missing(error, "perceptrons")
 
 ACTIVATIONS = {
     "identity": "identity",

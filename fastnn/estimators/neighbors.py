@@ -19,13 +19,11 @@ from __future__ import annotations
 import math
 import numbers
 import threading
-import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.sparse import issparse
@@ -36,6 +34,7 @@ from ..errors import FastnnError
 from ..kernels import num_threads, use
 from ..kernels.spec import FloatArray, IntArray
 from ..neighbors import Neighbors
+from . import hooks
 from .records import recorded
 
 try:
@@ -46,8 +45,7 @@ try:
     NeighborsBase._fit, ArgKmin.compute, ArgKmin.is_usable_for  # noqa: B018  # what is overridden and asked below
     MISSING_HOOK = None
 except (ImportError, AttributeError) as error:
-    MISSING_HOOK = f"scikit-learn {sklearn.__version__} lacks what fastnn hooks into ({error})"
-    warnings.warn(f"{MISSING_HOOK}; its own neighbours run", stacklevel=2)
+    MISSING_HOOK = hooks.missing(error, "neighbours")
 
 METRICS = {
     "euclidean": "euclidean",

@@ -1,0 +1,14 @@
+"""What is done where scikit-learn has no longer, or not yet, what the estimators hook into."""
+
+from __future__ import annotations
+
+import warnings
+
+import sklearn
+
+
+def missing(error: Exception, what: str) -> str:
+    """Warn, as a module is imported, that scikit-learn's own code runs; return why, for the records of calls."""
+    reason = f"scikit-learn {sklearn.__version__} lacks what fastnn hooks into ({error})"
+    warnings.warn(f"{reason}; its own {what} run", stacklevel=3)
+    return reason
