@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, cast
 from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels.records import HIDDEN_ACTIVATIONS, OPTIMIZER_RECORDS, OPTIMIZERS, ActivationName, OptimizerName
+from ..nn.optimizer import WITH_MOMENTUM, optimizer_rule
 
 MOST_LAYERS, MOST_UNITS, MOST_BATCH = 4, 1000, 1000
 MOST_WEIGHTS, MOST_WORK = 500_000, 300_000_000  # weights, also times the batch: so that a pause comes within 0.25 s
-WITH_MOMENTUM = ("sgd", "momentum", "nesterov", "rmsprop")
 
 
 class Settings(NamedTuple):
@@ -58,8 +58,7 @@ def read_settings(values: Any, inputs: int, outputs: int) -> Settings:
     momentum = None
     if optimizer in WITH_MOMENTUM and values["momentum"] is not None:
         momentum = checks.number("momentum", values["momentum"], low=0, high=1, below=True)
-        if momentum == 0 and optimizer == "nesterov":
-            raise InvalidArgumentError("momentum", "a momentum above 0 for Nesterov's", momentum)
+        optimizer_rule(optimizer, momentum=momentum)  # refuses what the optimizer cannot have
     return Settings(
         layers,
         cast(ActivationName, checks.choice("activation", values["activation"], HIDDEN_ACTIVATIONS)),

@@ -13,6 +13,9 @@ from ..kernels.params import aligned_copy, aligned_zeros
 from ..kernels.records import OPTIMIZER_RECORDS, OPTIMIZERS, SLOTS
 from ..kernels.spec import FloatArray, Rule
 
+WITH_VELOCITY = ("sgd", "momentum", "nesterov")  # which become one another by their momentum
+WITH_MOMENTUM = (*WITH_VELOCITY, "rmsprop")
+
 
 def optimizer_rule(
     optimizer: object,
@@ -31,8 +34,7 @@ def optimizer_rule(
     name = checks.choice("optimizer", optimizer, OPTIMIZERS)
     factor = None if momentum is None else checks.number("momentum", momentum, low=0, high=1, below=True)
     nesterov = checks.boolean("nesterov", nesterov)
-    has_velocity = name in ("sgd", "momentum", "nesterov")
-    if not has_velocity and (nesterov or (factor and name != "rmsprop")):
+    if (nesterov and name not in WITH_VELOCITY) or (factor and name not in WITH_MOMENTUM):
         found = f"momentum={factor}" + ", nesterov=True" * nesterov
         raise InvalidArgumentError("momentum", f"none for optimizer={name!r}", found)
     if nesterov or name == "nesterov":
