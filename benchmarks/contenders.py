@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
 from workloads import Data, Parameters, Workload
+
+from fastnn.kernels.threads import cores
 
 Args = ParamSpec("Args")
 Answer = TypeVar("Answer")
@@ -34,10 +35,6 @@ class Contender:
     parameters: Callable[[], Parameters]
     setup: float = 0.0
     settings: str = ""
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def thread_counts() -> list[int]:
