@@ -81,17 +81,28 @@ def digits(module: Any) -> Any:
     return classifier(module, *small_digits(), max_iter=1000)
 
 
-def regression(module: Any) -> Any:
+@cache
+def measured_rows() -> tuple[Array, Array]:
+    """20,000 rows of 8 normal columns, and a smooth function of three of them."""
     X = np.random.default_rng(0).normal(size=(20_000, 8)).astype(np.float32)
-    y = np.sin(X[:, 0]) + X[:, 1] * X[:, 2]
-    return module.MLPRegressor(hidden_layer_sizes=(64, 64), batch_size=32, max_iter=3, random_state=1).fit(X, y)
+    return X, np.sin(X[:, 0]) + X[:, 1] * X[:, 2]
+
+
+def regression(module: Any) -> Any:
+    options = {"hidden_layer_sizes": (64, 64), "batch_size": 32, "max_iter": 3, "random_state": 1}
+    return module.MLPRegressor(**options).fit(*measured_rows())
+
+
+@cache
+def cover_type_rows() -> tuple[Array, Array]:
+    """50,000 rows in the shape of the forest cover types: 54 columns, 7 classes."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50_000, 54)).astype(np.float32)
+    return X, (X @ rng.normal(size=(54, 7))).argmax(axis=1)
 
 
 def cover_types(module: Any) -> Any:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(50_000, 54)).astype(np.float32)
-    y = (X @ rng.normal(size=(54, 7))).argmax(axis=1)
-    return classifier(module, X, y, hidden_layer_sizes=(128, 64), batch_size=128, max_iter=3)
+    return classifier(module, *cover_type_rows(), hidden_layer_sizes=(128, 64), batch_size=128, max_iter=3)
 
 
 def wide(size: int) -> Callable[[Any], Any]:
@@ -119,19 +130,29 @@ def grid_search(module: Any) -> Any:
     return model_selection.GridSearchCV(network, grid, cv=3, n_jobs=2).fit(*small_digits())
 
 
-def mnist_neighbors(dtype: str, scale: float) -> Callable[[Any], Any]:
-    def run(module: Any) -> Any:
-        (X, y), (X_test, _) = fastnn.datasets.load_mnist()
-        rows, queries = (images.reshape(-1, 784).astype(dtype) * dtype_of(scale) for images in (X, X_test))
-        return module.KNeighborsClassifier(5, algorithm="brute").fit(rows, y).predict(queries)
+@cache
+def bytes_as_float64() -> tuple[Array, Array, Array]:
+    """MNIST as fetch_openml gives it: whole numbers from 0 to 255 in float64."""
+    (X, y), (X_test, _) = fastnn.datasets.load_mnist()
+    return X.reshape(-1, 784).astype(float), y, X_test.reshape(-1, 784).astype(float)
 
-    dtype_of = np.dtype(dtype).type
+
+def mnist_neighbors(images: Callable[[], tuple[Array, Array, Array]]) -> Callable[[Any], Any]:
+    def run(module: Any) -> Any:
+        X, y, X_test = images()
+        return module.KNeighborsClassifier(5, algorithm="brute").fit(X, y).predict(X_test)
+
     return run
 
 
-def many_rows(module: Any) -> Any:
+@cache
+def random_rows() -> tuple[Array, Array]:
     rng = np.random.default_rng(0)
-    rows, queries = rng.normal(size=(200_000, 8)), rng.normal(size=(20_000, 8))
+    return rng.normal(size=(200_000, 8)), rng.normal(size=(20_000, 8))
+
+
+def many_rows(module: Any) -> Any:
+    rows, queries = random_rows()
     return module.NearestNeighbors(n_neighbors=5, n_jobs=-1).fit(rows).kneighbors(queries)[1]
 
 
@@ -169,8 +190,8 @@ ROWS = [
     Row("wide-2000", "(2000,), adam, 20,000 digits float64, 2 epochs", 5, wide(2000)),
     Row("grid-search", "GridSearchCV, 3 sizes x 3 rates, cv=3, n_jobs=2, load_digits", 6, grid_search, False),
     Row("csr", "(50,), sgd, CSR 20,000 x 100,000 of density 0.1%, an epoch", 10, csr),
-    Row("knn-float64", "KNeighborsClassifier(5, brute), MNIST float64", 20, mnist_neighbors("float64", 1), False),
-    Row("knn-float32", "the same of MNIST / 255, float32", 20, mnist_neighbors("float32", 1 / 255), False),
+    Row("knn-float64", "KNeighborsClassifier(5, brute), MNIST float64", 20, mnist_neighbors(bytes_as_float64), False),
+    Row("knn-float32", "the same of MNIST / 255, float32", 20, mnist_neighbors(lambda: mnist("float32")), False),
     Row("nearest", "NearestNeighbors(5, n_jobs=-1), 200,000 x 8, 20,000 queries", 4, many_rows, False),
     Row("iris", "iris: split, fit, score and predict of KNeighborsClassifier", 0.83, iris, False, 100),
 ]
