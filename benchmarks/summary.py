@@ -66,36 +66,61 @@ def replaced(report: Report, name: str, what: str, rival: str = "the original") 
     return Row(what, row["ours"]["seconds"], [(rival, row["theirs"]["native_is_faster_by"])])
 
 
-def rows(training: Report, neighbors: Report, dropins: Report, estimators: Report) -> list[Row]:
+def groups(training: Report, neighbors: Report, dropins: Report, estimators: Report) -> dict[str, list[Row]]:
+    """The table's rows by what was measured together."""
     hand = {"NumPy program": "the NumPy program"}
     usual = {"JAX": "JAX", "PyTorch": "PyTorch", "scikit-learn": "scikit-learn"}
-    return [
-        trained(training, "A-f32", "784-30-10, batches of 10", hand | usual),
-        trained(training, "B-f64", "784-88-10, sample by sample, float64", hand),
-        trained(training, "D", "784-128-10, Adam, batches of 32", usual),
-        trained(training, "E", "784-500-10, Adam, batches of 200", usual),
-        searched(neighbors, "uint8-k5", "fit + search", "5 neighbours of 10,000 images"),
-        searched(neighbors, "one-float32", "search", "5 neighbours of one image, float32"),
-        replaced(dropins, "rashid-fit", "Rashid's class, 5,000 rows"),
-        replaced(dropins, "layers-train", "layers from scratch, 5 epochs"),
-        replaced(dropins, "keras-fit", "Keras' first program, an epoch", "Keras"),
-        replaced(dropins, "keras-pima", "Keras' 8-12-8-1 of 768 rows, 150 epochs", "Keras"),
-        replaced(estimators, "mnist-defaults", "`MLPClassifier()`, 5 epochs", "scikit-learn"),
-        replaced(estimators, "grid-search", "`GridSearchCV` of 9 networks, load_digits", "scikit-learn"),
-    ]
+    learned = {
+        "mnist-defaults": "`MLPClassifier()`, 5 epochs",
+        "mnist-small": '`MLPClassifier((30,), solver="sgd", batch_size=10)`, 5 epochs',
+        "digits": "`MLPClassifier()` of load_digits, to convergence",
+        "grid-search": "`GridSearchCV` of 9 networks, load_digits",
+        "csr": "`MLPClassifier` on CSR, 20,000 x 100,000, an epoch",
+        "knn-float64": '`KNeighborsClassifier(5, algorithm="brute")`',
+        "nearest": "`NearestNeighbors(5)`, 200,000 x 8, 20,000 queries",
+        "iris": "iris: split, fit, score, predict",
+    }
+    return {
+        "training": [
+            trained(training, "A-f32", "784-30-10, batches of 10", hand | usual),
+            trained(training, "B-f64", "784-88-10, sample by sample, float64", hand),
+            trained(training, "D", "784-128-10, Adam, batches of 32", usual),
+            trained(training, "E", "784-500-10, Adam, batches of 200", usual),
+        ],
+        "neighbours": [
+            searched(neighbors, "uint8-k5", "fit + search", "5 neighbours of 10,000 images"),
+            searched(neighbors, "one-float32", "search", "5 neighbours of one image, float32"),
+        ],
+        "drop-ins": [
+            replaced(dropins, "rashid-fit", "Rashid's class, 5,000 rows"),
+            replaced(dropins, "layers-train", "layers from scratch, 5 epochs"),
+            replaced(dropins, "keras-fit", "Keras' first program, an epoch", "Keras"),
+            replaced(dropins, "keras-pima", "Keras' 8-12-8-1 of 768 rows, 150 epochs", "Keras"),
+        ],
+        "scikit-learn's classes": [replaced(estimators, name, what, "scikit-learn") for name, what in learned.items()],
+    }
+
+
+def machines(named: dict[str, Report]) -> str:
+    """Which rows were measured on which machine, in words."""
+    rows: dict[str, list[str]] = {}
+    for name, report in named.items():
+        rows.setdefault(report["hardware"], []).append(name)
+    return "; ".join(f"{' and '.join(names)} on {hardware}" for hardware, names in rows.items())
 
 
 def write() -> None:
-    training, *others = map(read, RESULTS)
+    reports = [read(name) for name in RESULTS]
+    training = reports[0]
     results = next(work for work in training["workloads"] if work["name"] == "A-f32")["results"]
     bars = [Bar(title, results[key]["seconds"], key == "native") for key, title in CHARTED.items() if key in results]
     hardware = training["hardware"]
     note = f"the same network, batches and numbers; {hardware.partition(', Python')[0]}"
     CHART.write_text(bar_chart("An epoch of MNIST, 784-30-10, mini-batches of 10", note, bars))
     table = ["| 60,000 images of MNIST, where no other data are named | fastnn | others take |", "|---|---|---|"]
-    table += [row.cells() for row in rows(training, *others)]
-    machines = dict.fromkeys(report["hardware"] for report in (training, *others))
-    text = "\n".join([*table, "", f"Medians; {'; '.join(machines)}."])
+    grouped = groups(*reports)
+    table += [row.cells() for rows in grouped.values() for row in rows]
+    text = "\n".join([*table, "", f"Medians: {machines(dict(zip(grouped, reports, strict=True)))}."])
     write_between(ROOT / "README.md", START, END, text)
 
 
