@@ -21,6 +21,7 @@ MOST_COLUMNS = 1 << 31  # of CSR, whose indices are int32
 UINT8_SCALE = 1 / 255  # images: 0..255 becomes 0..1
 LARGEST = 1e140  # of points to search among: squared distances stay finite up to 1e27 columns
 FINITE_OUTPUTS = "rows for which the network's outputs are finite"
+FINITE_SQUARES = "outputs and targets whose squares float64 holds"
 CACHED = 1 << 17  # elements that a cache holds
 JUDGED_ROWS = 1000  # of which the scale of inputs is judged
 FEW_SHADES = 15  # bytes no greater than this are hardly those of an image

@@ -315,7 +315,7 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     scikit-learn's ValidationCurveDisplay; raises FastnnError without it.
     """
     ax = _axes(ax)
-    places, names = sweep.places()
+    places, names = sweep.ticks()
     order = np.argsort(places, kind="stable")
     places, scores, seconds = places[order], sweep.scores[order], sweep.seconds[order]
     factor, label = (100, "Accuracy (%)") if sweep.is_accuracy else (1, "R2")

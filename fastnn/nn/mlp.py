@@ -594,7 +594,7 @@ class MLP(OwnsParameters):
             spread = np.square(targets - targets.mean(axis=0, dtype=np.float64)).sum(axis=0)
         if not (np.isfinite(residual).all() and np.isfinite(spread).all()):
             checks.blame_nonfinite("y", data.y)
-            raise InvalidArgumentError("X", "outputs and targets whose squares float64 holds", "larger ones")
+            raise InvalidArgumentError("X", checks.FINITE_SQUARES, "larger ones")
         perfect = np.where(residual == 0, 1.0, 0.0)  # a constant target: no spread to explain
         return float(np.mean(np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), perfect)))
 

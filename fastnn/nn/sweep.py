@@ -30,7 +30,7 @@ class Sweep:
     name : of the argument.
     values : those it had.
     scores : (values, seeds) by ``MLP.score`` on the validation data: accuracies, or a regressor's R^2; NaN where the
-        training diverged.
+        training diverged or left a network whose outputs are too great for a score.
     seconds : (values, seeds) that ``fit`` took.
     is_accuracy : whether the scores are accuracies.
     """
@@ -43,9 +43,12 @@ class Sweep:
 
     @property
     def best(self) -> Any:
-        """The value with the highest mean score, the first of equals; one that diverged with any seed is none."""
+        """The value with the highest mean score, the first of equals; None if each diverged with some seed.
+
+        The rows that tell it are those of the scores: on other rows the best value scores a little less.
+        """
         means = self.scores.mean(axis=1)
-        return self.values[int(np.argmax(np.where(np.isnan(means), -math.inf, means)))]
+        return None if np.isnan(means).all() else self.values[int(np.nanargmax(means))]
 
     def __repr__(self) -> str:
         means = ", ".join(
@@ -53,7 +56,7 @@ class Sweep:
         )
         return f"Sweep({self.name}, {'accuracy' if self.is_accuracy else 'R2'} {{{means}}}, best {self.best})"
 
-    def places(self) -> tuple[NDArray[np.float64], list[str] | None]:
+    def ticks(self) -> tuple[NDArray[np.float64], list[str] | None]:
         """Where the values are on an axis, and their names there; None for numbers, which name themselves."""
         if all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in self.values):
             return np.array(self.values, float), None
@@ -66,6 +69,16 @@ def _named(value: Any) -> str:
     if isinstance(value, tuple | list | np.ndarray):
         return "-".join(map(str, value))
     return str(value)
+
+
+def _score(model: MLP, X: ArrayLike, y: ArrayLike) -> float:
+    """The score, or NaN where rows that are finite get outputs for which there is none."""
+    try:
+        return model.score(X, y)
+    except InvalidArgumentError as error:
+        if error.expected in (checks.FINITE_OUTPUTS, checks.FINITE_SQUARES):
+            return math.nan
+        raise
 
 
 def sweep(
@@ -91,7 +104,8 @@ def sweep(
     seeds : how many networks to train with each value, seeded 1, 2, ...; or the seeds themselves.
     options : the other arguments of both, ``sizes`` among them.
 
-    Raises FastnnError for arguments that neither knows, and what these raise; a training that diverges scores NaN.
+    Raises FastnnError for arguments that neither knows, and what these raise; a training that diverges, or that leaves
+    a network whose outputs are too great for a score, scores NaN.
     """
     known = OF_MODEL | OF_FIT
     checks.choice("name", name, sorted(known))
@@ -104,9 +118,11 @@ def sweep(
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
         checks.unsupported("values", "a sequence of them", values)
     checks.nonempty("values", len(values))
-    count = checks.integer("seeds", seeds, low=1) if isinstance(seeds, numbers.Integral) else None
-    chosen = list(range(1, count + 1)) if count is not None else list(seeds)  # type: ignore[arg-type]  # no integer
-    checks.nonempty("seeds", len(chosen))
+    if isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str):
+        chosen = list(seeds)
+        checks.nonempty("seeds", len(chosen))
+    else:
+        chosen = list(range(1, 1 + checks.integer("seeds", seeds, low=1)))
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         checks.unsupported("validation_data", "a pair (X, y)", validation_data)
     scores, seconds = np.empty((2, len(values), len(chosen)))
@@ -122,7 +138,7 @@ def sweep(
             try:
                 model.fit(X, y, **of_fit)
                 seconds[row, column] = time.perf_counter() - start
-                scores[row, column] = model.score(*validation_data)
+                scores[row, column] = _score(model, *validation_data)
             except DivergenceError:
                 seconds[row, column], scores[row, column] = time.perf_counter() - start, math.nan
     return Sweep(name, tuple(values), scores, seconds, is_accuracy)

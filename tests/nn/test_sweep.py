@@ -26,7 +26,7 @@ def test_each_value_is_a_training_with_each_seed():
     assert found.is_accuracy
     assert found.best == rates[int(np.argmax(found.scores.mean(axis=1)))]
     assert repr(found).startswith("Sweep(learning_rate, accuracy {0.01: 0.")
-    assert found.places()[0].tolist() == rates
+    assert found.ticks()[0].tolist() == rates
 
 
 def test_arguments_of_the_model_too():
@@ -35,7 +35,7 @@ def test_arguments_of_the_model_too():
     model = fastnn.MLP([4, 5, 2], seed=7)
     model.fit(*TRAIN, epochs=2)
     assert found.scores[1, 0] == model.score(*TEST)
-    places, names = found.places()
+    places, names = found.ticks()
     assert places.tolist() == [0, 1]
     assert names == ["4-2", "4-5-2"]
 
@@ -49,6 +49,29 @@ def test_a_training_that_diverges_scores_nothing():
     assert not found.is_accuracy
 
 
+def test_there_is_no_best_where_every_training_diverged():
+    options = {"sizes": [4, 1], "loss": "mean_squared_error", "epochs": 5}
+    targets = X @ np.arange(4.0)
+    found = fastnn.sweep("learning_rate", [1e30, 1e31], X, targets, validation_data=(X, targets), **options)
+    assert np.isnan(found.scores).all()
+    assert found.best is None
+    assert repr(found) == "Sweep(learning_rate, R2 {1e+30: nan, 1e+31: nan}, best None)"
+
+
+def test_a_network_without_a_score_scores_nothing_and_the_others_are_kept():
+    """Its weights are finite and great, so that the outputs for greater rows are not: NaN, or of squares too great."""
+    huge = 1e38 * (1 + X)
+    for options, rows in (
+        ({"sizes": [4, 2], "learning_rate": 1e20}, huge),
+        ({"sizes": [4, 1], "loss": "mean_squared_error", "dtype": "float64"}, 1e160 * (1 + X)),
+    ):
+        y = Y if options["sizes"] == [4, 2] else X @ np.arange(4.0)
+        found = fastnn.sweep("epochs", [0, 1], X, y, validation_data=(rows, y), **options)
+        assert np.isnan(found.scores[1, 0])
+    with pytest.raises(FastnnError, match="X: expected finite numbers, found nan"):
+        fastnn.sweep("epochs", [1], X, Y, validation_data=(X * np.nan, Y), sizes=[4, 2])
+
+
 @pytest.mark.parametrize(
     ("name", "values", "options", "message"),
     [
@@ -59,6 +82,10 @@ def test_a_training_that_diverges_scores_nothing():
         ("epochs", [], {"sizes": [4, 2]}, "values: expected at least one row"),
         ("epochs", "ab", {"sizes": [4, 2]}, "values: expected a sequence of them, found str"),
         ("epochs", [1], {"sizes": [4, 2], "seeds": 0}, "seeds: expected an integer of at least 1"),
+        ("epochs", [1], {"sizes": [4, 2], "seeds": 1.5}, "seeds: expected an integer, found float"),
+        ("epochs", [1], {"sizes": [4, 2], "seeds": "12"}, "seeds: expected an integer, found str"),
+        ("epochs", [1], {"sizes": [4, 2], "seeds": [1.5]}, "seed: expected an integer"),
+        ("epochs", [1], {"sizes": [4, 2], "seeds": []}, "seeds: expected at least one row"),
         ("epochs", [-1], {"sizes": [4, 2]}, "epochs: expected an integer of at least 0"),
         ("epochs", [1], {"sizes": [4, 2], "validation_data": X}, r"validation_data: expected a pair \(X, y\)"),
     ],
