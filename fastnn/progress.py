@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
-from . import checks
-
-INTERVAL = 0.1  # seconds between two states of a bar, and before its first
-LONGEST = 30  # characters between the brackets
-SHORTEST = 5
+# The seconds between two states of a bar, and before its first: the eye sees no more, and shorter works show nothing.
+INTERVAL = 0.1
+# The characters between the brackets: at most as many as are read at a glance, and no bar where they would be fewer
+# than these, which could not tell a tenth.
+LONGEST, SHORTEST = 30, 5
 
 
 class Bar(Protocol):
@@ -44,7 +44,7 @@ def bar(total: int, unit: str, *, wanted: bool = True) -> Iterator[Bar | None]:
 
 def new_bar(total: int, unit: str) -> Bar | None:
     """A bar for so many units of work; None where nobody sees it: stderr is neither a terminal nor a notebook's."""
-    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+    if not (is_terminal(sys.stderr) or "ipykernel" in sys.modules):
         return None
     try:
         with warnings.catch_warnings():
@@ -133,6 +133,14 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody sees what is written there. Python has None for streams of a program without a console."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it is closed
+        return False
+
+
 def columns(stream: TextIO) -> int:
     """Of the terminal that a stream is, as wide as it is now."""
     try:
@@ -154,4 +162,6 @@ def reported(progress: object, total: int, unit: str) -> Iterator[Callable[[int]
 def check_progress(progress: object) -> None:
     """Refuse before a work what could not be called after it."""
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        from . import checks  # here, as it imports NumPy, without which the command prints its help
+
         checks.unsupported("progress", "a function of how many are done, True or False", progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -206,6 +207,19 @@ def test_tqdm_is_taken_where_it_is_installed(monkeypatch, capsys):
     assert {len(state) <= 60 for state in shown} == {True}
     assert any(state.startswith("Epoch 2/2: ") and "5/6" in state for state in shown)
     assert [line[:9] for line in capsys.readouterr().out.splitlines()] == ["Epoch 1/2", "Epoch 2/2"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_streams_that_are_none_or_closed_are_no_terminals(monkeypatch, closed):
+    stream = io.StringIO() if closed else None
+    if stream:
+        stream.close()
+    assert not progress.is_terminal(stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress.bar(2, "folds") as bar:
+        assert bar is None
+    monkeypatch.setattr(sys, "stdout", None)
+    fastnn.MLP([2, 2]).fit([[0.0, 1.0], [1.0, 0.0]], [0, 1], epochs=1, verbose=1)
 
 
 def test_the_callers_own_function():

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
-BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"  # of ECMA-48's "select graphic rendition"
-GAP = 2  # blanks between the columns of a table, where there is room
+from ..progress import columns, is_terminal
+
+# Parameters of "select graphic rendition" in ECMA-48, which every terminal knows.
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+# The blanks between the columns of a table: one more than words have, unless that makes it too wide.
+GAP = 2
 
 
 def has_colours(stream: TextIO | None) -> bool:
-    """Whether it is a terminal, unless NO_COLOR (https://no-color.org) or FORCE_COLOR has something in it."""
+    """Whether it is a terminal, unless NO_COLOR (https://no-color.org) or FORCE_COLOR has something in it.
+
+    FORCE_COLOR (https://force-color.org) asks for colours in a pipe too, as in the logs of continuous integration.
+    """
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
     return is_terminal(stream) and os.environ.get("TERM") != "dumb"
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # it is closed
-        return False
 
 
 def paint(text: str, style: str, stream: TextIO | None = None) -> str:
@@ -36,7 +35,7 @@ def paint(text: str, style: str, stream: TextIO | None = None) -> str:
 
 def width() -> int | None:
     """Columns of stdout; None where it is no terminal, so that programs that read it get whole lines."""
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+    return columns(sys.stdout) if is_terminal(sys.stdout) else None
 
 
 def hanging(start: str, text: str, columns: int | None) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..kernels import get_backend
 from ..kernels.formulas import penalty
 from ..kernels.spec import CSR, Data, EpochArgs, EpochResult, FloatArray, IntArray, Net, Rule, Tick
 from ..progress import bar as progress_bar
-from ..progress import columns, ticker
+from ..progress import columns, is_terminal, ticker
 from .dropout import dropout_rates, parts, taken
 from .evaluate import evaluate
 from .history import History, epoch_line
@@ -27,6 +28,7 @@ from .schedules import Schedule
 from .stopping import BestEpoch, EarlyStopping, checked_stopping
 from .weighting import row_weights
 
+LAST_KEPT = "the last finite weights are kept"
 HELD_OUT_NAMES = ("validation_data[0]", "validation_data[1]")
 
 
@@ -111,7 +113,7 @@ def run_epoch(
     rate = epoch.rule.learning_rate
     raise DivergenceError(
         f"training diverged after {good} of {batches} batches of the epoch (learning rate {rate:g}): "
-        "expected a finite loss and finite weights, found NaN or infinity; the last finite weights are kept",
+        f"expected a finite loss and finite weights, found NaN or infinity; {LAST_KEPT}",
         updates=good,
     )
 
@@ -186,7 +188,7 @@ def fit(
     orders = _orders(len(data.X), shuffle, model.rng)
     history = History()
     batches = -(-len(data.X) // batch_size)
-    with progress_bar(epochs * batches, "batches", wanted=verbose == 1) as bar:
+    with best or nullcontext(), progress_bar(epochs * batches, "batches", wanted=verbose == 1) as bar:
         for epoch in range(epochs):
             rate = rule.learning_rate if schedule is None else schedule(epoch, rule.learning_rate)
             rate = checks.number("the schedule's learning rate", rate, low=0)
@@ -206,7 +208,10 @@ def fit(
                 if epoch == 0:
                     model.learn_classes(known)  # a first training that fails teaches none
                 if isinstance(error, DivergenceError):
-                    raise DivergenceError(f"epoch {epoch + 1}: {error}") from None
+                    text = f"epoch {epoch + 1}: {error}"
+                    if best and best.will_restore and history.kept_epoch is not None:
+                        text = text.replace(LAST_KEPT, f"the weights of epoch {history.kept_epoch + 1} are restored")
+                    raise DivergenceError(text) from None
                 raise
             finally:
                 if bar:
@@ -223,7 +228,7 @@ def fit(
                 score = stopping.monitor(model, held_out.X, held_out.y)
                 history.val_score.append(checks.number("the monitor's score", score, low=-math.inf))
             if verbose:
-                room = columns(sys.stdout) if sys.stdout.isatty() else None
+                room = columns(sys.stdout) if is_terminal(sys.stdout) else None
                 line = epoch_line(epoch, epochs, history, len(data.X), room)
                 print(f"{line}\n", end="", flush=True)  # in one write, so that Ctrl-C leaves whole lines
             if best and best.exhausted(history):
@@ -233,8 +238,6 @@ def fit(
                     history.stopped = history.stopped or "a callback asked for it"
             if history.stopped:
                 break
-    if best:
-        best.restore()
     return history, state
 
 

@@ -343,7 +343,8 @@ class MLP(OwnsParameters):
 
         Raises
         ------
-        DivergenceError : the loss became NaN or infinite; the model has its last finite weights.
+        DivergenceError : the loss became NaN or infinite; the model has its last finite weights, or with early stopping
+            those of the best epoch.
         FastnnError : unusable arguments.
         """
         rule = optimizer_rule(

@@ -19,8 +19,8 @@ class EarlyStopping:
 
     ``monitor`` is "val_loss", "val_accuracy", or a function f(model, X, y) of the validation data that returns a score,
     the higher the better, such as scikit-learn's scorers; ``History.val_score`` has what it returned. With
-    ``restore_best`` the model gets back the weights of the best epoch when training stops, and also when it runs out of
-    epochs.
+    ``restore_best`` the model gets back the weights of the best epoch however training ends: by this rule, with its
+    last epoch, by Ctrl-C, or because it diverges.
     """
 
     patience: int = 5
@@ -41,11 +41,12 @@ class EarlyStopping:
 
 
 class BestEpoch:
-    """Follows the monitored figure and keeps the best parameters."""
+    """Follows the monitored figure and keeps the best parameters, which the model gets back at the end of a with."""
 
     def __init__(self, rule: EarlyStopping, params: FloatArray) -> None:
         self.rule, self.params = rule, params
-        self.best, self.best_params, self.waited = math.inf, params.copy(), 0
+        self.best, self.waited = math.inf, 0
+        self.best_params: FloatArray | None = None
 
     def exhausted(self, history: History) -> bool:
         """Whether the patience is over after the last epoch of ``history``."""
@@ -55,15 +56,22 @@ class BestEpoch:
             figure = -(history.val_score if callable(self.rule.monitor) else history.val_accuracy)[-1]
         if figure < self.best - self.rule.min_delta:
             self.best, self.waited = figure, 0
-            self.best_params[:] = self.params
+            self.best_params = self.params.copy()
             history.kept_epoch = len(history) - 1
         else:
             self.waited += 1
         return self.waited >= self.rule.patience
 
-    def restore(self) -> None:
-        """Give the best parameters back, if the rule says so."""
-        if self.rule.restore_best:
+    @property
+    def will_restore(self) -> bool:
+        """Whether the rule asks for the best parameters and there are some yet."""
+        return self.rule.restore_best and self.best_params is not None
+
+    def __enter__(self) -> BestEpoch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.rule.restore_best and self.best_params is not None:
             self.params[:] = self.best_params
 
 

@@ -7,7 +7,7 @@ import pytest
 from problems import make_mlp as make
 from problems import naive_network
 
-from fastnn import EarlyStopping
+from fastnn import DivergenceError, EarlyStopping
 from fastnn.errors import FastnnError
 from fastnn.nn import fit as training
 
@@ -74,6 +74,63 @@ def test_the_last_weights_stay_without_restore_best(monkeypatch, data):
     model, history, seen = stop_after(monkeypatch, data, [5, 3, 4, 5], EarlyStopping(patience=1, restore_best=False))
     assert len(history) == 3
     assert (model.params == seen[2]).all()
+
+
+class Stop(Exception):  # noqa: N818  # it is no error
+    """Whatever ends a training from outside."""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Stop])
+@pytest.mark.parametrize(("restore_best", "kept"), [(True, 1), (False, 2)])
+def test_the_best_weights_are_back_also_after_an_interrupt(monkeypatch, data, kind, restore_best, kept):
+    scripted(monkeypatch, [(5, 0.5), (3, 0.5), (4, 0.5)])
+    model, seen = make(), []
+
+    def stop(model, history):
+        seen.append(model.params.copy())
+        if len(seen) == 3:
+            raise kind
+
+    rule = EarlyStopping(patience=9, restore_best=restore_best)
+    with pytest.raises(kind):
+        model.fit(*data, epochs=9, validation_data=data, early_stopping=rule, callbacks=[stop])
+    assert (model.params == seen[kept]).all()
+
+
+@pytest.mark.parametrize(("restore_best", "end"), [(True, "the weights of epoch 1 are restored"), (False, "are kept")])
+def test_the_best_weights_are_back_also_after_a_divergence(data, restore_best, end):
+    model, seen = make(), []
+    rule = EarlyStopping(patience=9, restore_best=restore_best)
+
+    def greater(epoch, rate):
+        return rate if epoch == 0 else 1e300
+
+    with pytest.raises(DivergenceError, match=f"epoch 2: training diverged .*{end}$"):
+        model.fit(
+            *data,
+            epochs=9,
+            learning_rate=1e-3,
+            schedule=greater,
+            l2=1.0,
+            validation_data=data,
+            early_stopping=rule,
+            callbacks=[lambda model, history: seen.append(model.params.copy())],
+        )
+    assert len(seen) == 1
+    assert (model.params == seen[0]).all() == restore_best
+
+
+def test_an_interrupt_before_the_first_epoch_is_measured_keeps_what_was_learnt(monkeypatch, data):
+    model = make()
+    before = model.params.copy()
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data, epochs=9, validation_data=data, early_stopping=3)
+    assert (model.params != before).any()
 
 
 def test_early_stopping_on_real_figures(data):

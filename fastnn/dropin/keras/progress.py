@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...progress import is_terminal
 from .callback import Callback
 from .logs import Logs
 
@@ -26,7 +27,7 @@ class ProgressBar(Callback):
     def __init__(self) -> None:
         self.is_fitting = False
         self.start, self.shown, self.width = 0.0, 0.0, 0
-        self.moves = sys.stdout.isatty() or "ipykernel" in sys.modules
+        self.moves = is_terminal(sys.stdout) or "ipykernel" in sys.modules
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.is_fitting = True  # within fit, validation prints nothing of its own
