@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from .. import __version__
 from ..kernels import NAMES as BACKENDS
 from ..kernels.records import ACTIVATIONS, HIDDEN_ACTIVATIONS, LOSSES, METRICS, OPTIMIZER_RECORDS, OPTIMIZERS
-from .parser import Add, Integers, Names, Parser, listing, owners, wrapped
+from .parser import Add, IntegerList, NameList, Parser, listing, owners, wrapped
 
 DESCRIPTION = "Train and use small neural networks, and search nearest neighbours, on a CPU, fast."
 FILES = ("FILE", "PATH", "MODEL", "IMAGE", "PROGRAM")
@@ -25,14 +25,17 @@ VOTE_WEIGHTS = ("uniform", "distance")
 EVALUATION_PICTURES = ("confusion", "mistakes", "weights", "backquery")
 SEARCH_PICTURES = ("k", "confusion", "mistakes", "boundary")
 SWEPT = ("hidden", "activation", "optimizer", "init", "learning-rate", "momentum", "l2", "epochs", "batch-size")
-STOPPING_SHARE = 0.1  # of the training images, held out to stop early by
+SWEPT_FLAGS = {name: "sizes" if name == "hidden" else name.replace("-", "_") for name in SWEPT}
+WORDS = "arguments"  # the title of those that are no flags
+# The share of the training images that are held out to stop early by: a tenth tells accuracies apart and costs little.
+STOPPING_SHARE = 0.1
 
 # The commands in the groups of the help, and what each does.
 COMMANDS = {
     "networks": {
         "train": "Train a network on MNIST, or on a set of the same form, and test it.",
         "lr-find": "Suggest a learning rate: train a network for a moment at ever greater ones.",
-        "sweep": "Train networks with each of several values of one argument, and compare them.",
+        "sweep": "Train networks with each of several values of one argument, and compare them on the test images.",
         "evaluate": "Test a saved model, and show what it confuses.",
         "predict": "Tell which digit each picture (PNG, JPEG, BMP, GIF, WebP, TIFF) shows.",
         "draw": "Serve a page on which you draw a digit and watch a network train.",
@@ -105,14 +108,18 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
     _add_general(lr_find, has_backend=True)
 
     sweep = command("sweep", "hidden 10,30,100 --epochs 3", "learning-rate 0.1,0.3,1 --seeds 5 --plot sweep.png")
-    sweep.add_argument("name", choices=SWEPT, metavar="NAME", help=f"the argument: {', '.join(SWEPT)}")
-    sweep.add_argument("values", nargs="+", metavar="N,N", help="its values, such as 0.1,0.3,1")
+    add = sweep.group(WORDS)
+    add("name", choices=SWEPT, metavar="NAME", help=f"the argument: {', '.join(SWEPT)}")
+    add("values", nargs="+", metavar="VALUES", help="its values, such as 0.1,0.3,1")
     _add_data(sweep)
     _add_network(sweep)
     sweep.group("network")("--seeds", type=int, default=3, metavar="N", help="networks for each value (default: 3)")
     _add_epochs(sweep)
     _add_plot(sweep, "draw accuracy and time")
     _add_general(sweep, has_backend=True)
+    # A swept argument may have no flag beside it, and so these are None where they are not given.
+    usual = {action.dest: action.default for action in sweep.flags if action.dest in SWEPT_FLAGS.values()}
+    sweep.set_defaults(**dict.fromkeys(usual), usual=usual)
 
     evaluate = command("evaluate", "digits.safetensors", "digits.safetensors --picture mistakes --plot mistakes.png")
     _add_model(evaluate)
@@ -122,7 +129,7 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
 
     predict = command("predict", "digits.safetensors digit.png", "digits.safetensors digit.png --show")
     _add_model(predict)
-    predict.add_argument("images", metavar="IMAGE", nargs="+", help="pictures of one digit each, of any size")
+    predict.group(WORDS)("images", metavar="IMAGE", nargs="+", help="pictures of one digit each, of any size")
     predict.group("results")("--show", action="store_true", help="show the 28 x 28 image that the network sees, too")
     _add_general(predict, has_backend=True)
 
@@ -142,7 +149,7 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
     completion = command(
         "completion", "bash >~/.local/share/bash-completion/completions/fastnn", "zsh >~/.zfunc/_fastnn"
     )
-    completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+    completion.group(WORDS)("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
     _add_help(completion)
 
     parser.group("flags")("--version", action="version", version=f"fastnn {__version__}", help="print the version")
@@ -171,7 +178,7 @@ def _add_general(parser: Parser, *, has_backend: bool = False, threads: str = "a
 
 def _add_accel(parser: Parser) -> None:
     """For completion and for hints: accel, whose flags end where the program begins, reads them itself."""
-    parser.add_argument("words", metavar="PROGRAM", nargs="...")
+    parser.group(WORDS)("words", metavar="PROGRAM", nargs="...")
     add = parser.group("flags")
     add("-v", "--verbose", action="store_true", help="say for each call whether it was accelerated")
     add("--profile", action="store_true", help="at the end, a table of the calls")
@@ -187,7 +194,7 @@ def _add_choice(
 
 
 def _add_model(parser: Parser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a file that fastnn train --save wrote")
+    parser.group(WORDS)("model", metavar="MODEL", help="a file that fastnn train --save wrote")
 
 
 def _add_data(parser: Parser) -> None:
@@ -222,7 +229,7 @@ def _add_network(parser: Parser) -> None:
     add = parser.group("network")
     add(
         "--sizes",
-        type=Integers("layer sizes such as 784,30,10"),
+        type=IntegerList("layer sizes such as 784,30,10"),
         nargs="+",
         default=[[784, 30, 10]],
         metavar="N,N",
@@ -230,7 +237,7 @@ def _add_network(parser: Parser) -> None:
     )
     add(
         "--activation",
-        type=Names(HIDDEN_ACTIVATIONS),
+        type=NameList(HIDDEN_ACTIVATIONS),
         default=["sigmoid"],
         metavar="NAME",
         help=f"of the hidden layers, one for all or one each: {', '.join(HIDDEN_ACTIVATIONS)} (default: sigmoid)",
@@ -275,7 +282,7 @@ def _add_search(parser: Parser) -> None:
     add = parser.group("search")
     add(
         "--k",
-        type=Integers("numbers of neighbours such as 1,3,5"),
+        type=IntegerList("numbers of neighbours such as 1,3,5"),
         nargs="+",
         default=[[5]],
         metavar="N,N",
@@ -301,7 +308,7 @@ def _add_search(parser: Parser) -> None:
 
 
 def _add_page(parser: Parser) -> None:
-    parser.add_argument(
+    parser.group(WORDS)(
         "model", metavar="MODEL", nargs="?", help="a file that fastnn train --save wrote (default: one is trained)"
     )
     parser.group("data")(

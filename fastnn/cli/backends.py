@@ -6,7 +6,7 @@ import argparse
 
 from .. import kernels
 from .output import print_json
-from .terminal import GREEN, RED, hanging, paint, width
+from .terminal import GREEN, RED, hanging_indent, paint, width
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,6 +17,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for name, (available, detail) in found.items():
         word, colour = ("available", GREEN) if available else ("missing", RED)
-        line = hanging(f"{name:8}{word:11}", detail, width())
+        line = hanging_indent(f"{name:8}{word:11}", detail, width())
         print(line.replace(word, paint(word, colour), 1))
     return 0

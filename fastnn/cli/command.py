@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from ..errors import FastnnError, InvalidArgumentError, InvalidTypeError
-from .arguments import parse
+from .arguments import parse, parsers
 from .terminal import RED, YELLOW, paint
 
-FAILURE, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141  # 128 + the signal's number, as shells count
+# Exit codes; the last two are 128 and the number of the signal, as shells count.
+FAILURE, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,12 +77,13 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _of_flag(error: InvalidArgumentError, arguments: argparse.Namespace) -> InvalidArgumentError:
-    """The same error with the name of the command's flag where the library has that of its argument."""
+    """The same error with the name of the command's argument where the library has that of its own."""
     argument, bracket, index = error.argument.partition("[")
-    flag = "threads" if argument == "num_threads" else argument
-    if flag not in vars(arguments):
+    commands = parsers()[1]
+    name = commands[arguments.command].users_name("threads" if argument == "num_threads" else argument)
+    if name is None:
         return error
-    return InvalidArgumentError(f"--{flag.replace('_', '-')}{bracket}{index}", error.expected, error.found)
+    return InvalidArgumentError(f"{name}{bracket}{index}", error.expected, error.found)
 
 
 def _show_warning(message: Warning | str, *_args: object, **_kwargs: object) -> None:

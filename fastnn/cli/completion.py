@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from .arguments import FILES, SUMMARIES, parsers
-from .parser import Names, Parser
+from .parser import NameList, Parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,26 +21,18 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _flags(parser: Parser) -> list[argparse.Action]:
-    return [action for action in parser._actions if action.option_strings]
-
-
 def _names(actions: Iterable[argparse.Action]) -> list[str]:
     return [name for action in actions for name in action.option_strings]
 
 
 def _values(action: argparse.Action) -> list[str] | None:
     """What may follow a flag, or stand in the place of an argument; None where only its user knows."""
-    names = action.type.names if isinstance(action.type, Names) else action.choices
+    names = action.type.names if isinstance(action.type, NameList) else action.choices
     return None if names is None else list(map(str, names))
 
 
 def _takes_file(action: argparse.Action) -> bool:
     return action.metavar in FILES
-
-
-def _arguments(parser: Parser) -> list[argparse.Action]:
-    return parser._get_positional_actions()
 
 
 # bash: words are offered from COMPREPLY and, as `complete -o default` says, names of files where that stays empty.
@@ -58,7 +50,7 @@ def _bash(parser: Parser, commands: Mapping[str, Parser]) -> list[str]:
         "        before=${COMP_WORDS[COMP_CWORD-2]}",
         "    fi",
         "    if ((COMP_CWORD == 1)); then",
-        f"        words='{' '.join([*commands, *_names(_flags(parser))])}'",
+        f"        words='{' '.join([*commands, *parser.flag_names])}'",
         "    else",
         "        case ${COMP_WORDS[1]} in",
         *cases,
@@ -73,7 +65,7 @@ def _bash(parser: Parser, commands: Mapping[str, Parser]) -> list[str]:
 
 def _bash_case(name: str, parser: Parser) -> list[str]:
     """What follows each flag of a command, and what follows anything else."""
-    flags, arguments = _flags(parser), _arguments(parser)
+    flags, arguments = parser.flags, parser.positionals
     offers: dict[str, list[argparse.Action]] = {}
     for action in flags:
         if action.nargs != 0:
@@ -104,7 +96,7 @@ def _zsh(parser: Parser, commands: Mapping[str, Parser]) -> list[str]:
         *(f"        {line}" for line in described),
         "    )",
         "    if ((CURRENT == 2)); then",
-        f"        _arguments {' '.join(map(_zsh_flag, _flags(parser)))} '1: :{{_describe command commands}}'",
+        f"        _arguments {' '.join(map(_zsh_flag, parser.flags))} '1: :{{_describe command commands}}'",
         "        return",
         "    fi",
         "    shift words",
@@ -112,7 +104,7 @@ def _zsh(parser: Parser, commands: Mapping[str, Parser]) -> list[str]:
         "    case $command in",
     ]
     for name, command in commands.items():
-        specs = [*map(_zsh_flag, _flags(command)), *map(_zsh_argument, _arguments(command))]
+        specs = [*map(_zsh_flag, command.flags), *map(_zsh_argument, command.positionals)]
         lines += [f"    {name})", "        _arguments \\", " \\\n".join(f"            {spec}" for spec in specs)]
         lines += ["        ;;"]
     end = ["    esac", "}", 'if [[ $funcstack[1] == _fastnn ]]; then _fastnn "$@"; else compdef _fastnn fastnn; fi']
@@ -155,10 +147,10 @@ def _fish(parser: Parser, commands: Mapping[str, Parser]) -> list[str]:
     lines = ["# Completes fastnn in fish; written by `fastnn completion fish`.", "complete -c fastnn -f"]
     first = "-n __fish_use_subcommand"
     lines += [f"complete -c fastnn {first} -a {name} -d {_fish_quoted(SUMMARIES[name])}" for name in commands]
-    lines += [_fish_line(action, first) for action in _flags(parser)]
+    lines += [_fish_line(action, first) for action in parser.flags]
     for name, command in commands.items():
         condition = f"-n '__fish_seen_subcommand_from {name}'"
-        lines += [_fish_line(action, condition) for action in [*_flags(command), *_arguments(command)]]
+        lines += [_fish_line(action, condition) for action in command.actions]
     return lines
 
 

@@ -9,7 +9,7 @@ from .. import datasets, kernels, plots
 from ..kernels.spec import IntArray
 from ..metrics import confusion_matrix
 from ..nn.mlp import MLP, load
-from .images import CLASSES, Split, check_sizes, loss_and_accuracy
+from .images import CLASSES, Split, check_sizes, loss_and_accuracy, predicted
 from .output import accuracy_line, check_outputs, print_json, print_worst_pairs
 
 
@@ -21,15 +21,15 @@ def run(arguments: argparse.Namespace) -> int:
     _, (X, y) = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         loss, accuracy = loss_and_accuracy(model, (X, y))
-        confusion = confusion_matrix(y, model.forward(X).argmax(axis=1), labels=range(CLASSES))
+        confusion = confusion_matrix(y, predicted(model, X), labels=range(CLASSES))
+    if arguments.json:
+        print_json(test_loss=loss, test_accuracy=accuracy, images=len(X), confusion=confusion.tolist())
+    else:
+        print(accuracy_line(loss, accuracy, len(X)))
+        print_worst_pairs(confusion)
     if arguments.plot is not None:
         title = f"{os.path.basename(arguments.model)}: {accuracy:.2%} of {len(X):,} test images"
         _draw(arguments, model, (X, y), confusion, title)
-    if arguments.json:
-        print_json(test_loss=loss, test_accuracy=accuracy, images=len(X), confusion=confusion.tolist())
-        return 0
-    print(accuracy_line(loss, accuracy, len(X)))
-    print_worst_pairs(confusion)
     return 0
 
 

@@ -22,7 +22,7 @@ from ..metrics import confusion_matrix
 from ..neighbors import Neighbors, Scores
 from .images import CLASSES, Split
 from .output import check_outputs, print_json, print_worst_pairs
-from .terminal import BOLD, DIM, GREEN, YELLOW, paint, table, width
+from .terminal import BOLD, DIM, GREEN, YELLOW, fitted, paint, table, width
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]  # labels may be missing
 
@@ -39,20 +39,24 @@ def run(arguments: argparse.Namespace) -> int:
     if truth is None and arguments.plot is not None:
         raise InvalidArgumentError("--plot", "queries with labels", f"none beside {arguments.query}")
     if truth is not None and not arguments.json:
-        print(f"{len(X):,} training rows, {len(queries):,} queries, {arguments.metric}, {arguments.weights} votes")
+        data = f"{len(X):,} training rows, {len(queries):,} queries"
+        print(fitted(f"{data}, {arguments.metric}, {arguments.weights} votes"))
         sys.stdout.flush()
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         start = time.perf_counter()
         index = Neighbors(arguments.metric).fit(X, y)
-        fitted = time.perf_counter()
+        built = time.perf_counter()
         predictions = index.classify(queries, ks, arguments.weights, progress=not arguments.json)
-        seconds = fitted - start, time.perf_counter() - fitted
+        seconds = built - start, time.perf_counter() - built
         if truth is None:
             _print_classes(predictions[0], as_json=arguments.json)
         else:
-            _report_search(arguments, ks, predictions, truth, len(X), seconds)
+            right = [float(np.mean(predicted == truth)) for predicted in predictions]
+            scores = Scores(tuple(ks), np.array(right)[:, np.newaxis])
+            said = predictions[ks.index(scores.best_k)]
+            _report_search(arguments, scores, said, truth, len(X), seconds)
             if arguments.plot is not None:
-                _draw(arguments, picture, (X, y), ks, predictions, (queries, truth))
+                _draw(arguments, picture, (X, y), scores, said, (queries, truth))
     return 0
 
 
@@ -103,23 +107,22 @@ def _print_classes(classes: NDArray[Any], *, as_json: bool) -> None:
 
 def _report_search(
     arguments: argparse.Namespace,
-    ks: Sequence[int],
-    predictions: Sequence[NDArray[Any]],
+    scores: Scores,
+    said: NDArray[Any],
     truth: NDArray[np.uint8],
     rows: int,
     seconds: tuple[float, float],
 ) -> None:
-    right = [int((predicted == truth).sum()) for predicted in predictions]
-    accuracies = [count / len(truth) for count in right]
-    best = _best(ks, right)
-    classes = max(CLASSES, 1 + int(truth.max()), 1 + int(predictions[best].max()))
-    confusion = confusion_matrix(truth, predictions[best], labels=range(classes))
+    """The accuracy with each k, and what is taken for what with the best, with which ``said`` (n,) is."""
+    accuracies = scores.accuracy[:, 0].tolist()
+    classes = max(CLASSES, 1 + int(truth.max()), 1 + int(said.max()))
+    confusion = confusion_matrix(truth, said, labels=range(classes))
     seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
     if arguments.json:
         print_json(
-            k=list(ks),
+            k=list(scores.ks),
             accuracy=accuracies,
-            best_k=ks[best],
+            best_k=scores.best_k,
             rows=rows,
             queries=len(truth),
             fit_seconds=seconds[0],
@@ -128,11 +131,12 @@ def _report_search(
             confusion=confusion.tolist(),
         )
         return
-    for k, count, accuracy in zip(ks, right, accuracies, strict=True):
-        line = f"k = {k}: accuracy {accuracy:.2%} ({count:,} of {len(truth):,} queries)"
-        print(paint(line, BOLD) if k == ks[best] else line)
-    print(f"fit {seconds[0]:.2f} s, search {seconds[1]:.2f} s ({len(truth) / seconds[1]:,.0f} queries/s)")
-    print(f"Confusion with k = {ks[best]}, a line for each true class:")
+    for k, accuracy in zip(scores.ks, accuracies, strict=True):
+        count = round(accuracy * len(truth))
+        line = fitted(f"k = {k}: accuracy {accuracy:.2%} ({count:,} of {len(truth):,} queries)")
+        print(paint(line, BOLD) if k == scores.best_k else line)
+    print(fitted(f"fit {seconds[0]:.2f} s, search {seconds[1]:.2f} s ({len(truth) / seconds[1]:,.0f} queries/s)"))
+    print(fitted(f"Confusion with k = {scores.best_k}, a line for each true class:"))
     _print_confusion(confusion, seen)
     print_worst_pairs(confusion)
 
@@ -155,34 +159,27 @@ def _print_confusion(confusion: NDArray[np.int64], seen: Sequence[int]) -> None:
         print(line)
 
 
-def _best(ks: Sequence[int], right: Sequence[int]) -> int:
-    """The place of the k with which most answers are right, of equals the least k."""
-    return max(range(len(ks)), key=lambda i: (right[i], -ks[i]))
-
-
 def _draw(
     arguments: argparse.Namespace,
     picture: str,
     train: Split,
-    ks: Sequence[int],
-    predictions: Sequence[NDArray[Any]],
-    test: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    scores: Scores,
+    said: NDArray[Any],
+    test: Split,
 ) -> None:
     queries, truth = test
-    right = [int((predicted == truth).sum()) for predicted in predictions]
-    best = _best(ks, right)
     (ax,) = plots.panels()
     if picture == "k":
-        plots.plot_error_by_k(Scores(tuple(ks), np.array(right)[:, np.newaxis] / len(truth)), ax=ax)
+        plots.plot_error_by_k(scores, ax=ax)
     elif picture == "boundary":
         index = Neighbors(arguments.metric).fit(train[0].astype(np.float32), train[1])  # the plane is not of bytes
-        classify = partial(index.classify, k=ks[best], weights=arguments.weights)
+        classify = partial(index.classify, k=scores.best_k, weights=arguments.weights)
         plots.plot_decision_boundary(classify, queries.astype(np.float32), truth, ax=ax)
     elif picture == "mistakes":
-        plots.plot_mistakes(lambda _: predictions[best], queries, truth, ax=ax)
+        plots.plot_mistakes(lambda _: said, queries, truth, ax=ax)
     else:
-        plots.plot_confusion(lambda _: predictions[best], queries, truth, ax=ax)
+        plots.plot_confusion(lambda _: said, queries, truth, ax=ax)
     if picture != "mistakes":
-        title = f"k = {ks[best]}: {right[best] / len(truth):.2%} of {len(truth):,} queries"
+        title = f"k = {scores.best_k}: {scores.accuracy.max():.2%} of {len(truth):,} queries"
         ax.figure.suptitle(title, fontsize="medium")
     plots.save(ax, arguments.plot)

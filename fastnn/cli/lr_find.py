@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 
 from .. import datasets, kernels, plots
+from ..errors import FastnnError
+from ..nn.lr_finder import RangeTest
+from ..nn.mlp import MLP
 from .network import describe, new_model
 from .output import check_outputs, print_json
+from .terminal import fitted
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,21 +22,30 @@ def run(arguments: argparse.Namespace) -> int:
     (X, y), _ = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         start = time.perf_counter()
-        found = model.lr_find(
-            X,
-            y,
-            batch_size=arguments.batch_size,
-            optimizer=arguments.optimizer,
-            momentum=arguments.momentum,
-            l2=arguments.l2,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "no rate from")  # which is the error below
+            found = model.lr_find(
+                X,
+                y,
+                batch_size=arguments.batch_size,
+                optimizer=arguments.optimizer,
+                momentum=arguments.momentum,
+                l2=arguments.l2,
+            )
         seconds = time.perf_counter() - start
-        backend = kernels.get_backend().name
+        _report(arguments, model, found, seconds)
     if arguments.plot is not None:
         (ax,) = plots.panels()
         plots.plot_lr_find(found, ax=ax)
         ax.set_title(f"{describe(model)}, {arguments.optimizer}", fontsize="medium")
         plots.save(ax, arguments.plot)
+    if found.suggestion is None:
+        rates, losses = found.rates, found.losses
+        raise FastnnError(f"no rate from {rates[0]:.2g} to {rates[-1]:.2g} lowers the loss of {losses[0]:.4f}")
+    return 0
+
+
+def _report(arguments: argparse.Namespace, model: MLP, found: RangeTest, seconds: float) -> None:
     if arguments.json:
         print_json(
             suggestion=found.suggestion,
@@ -40,14 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
             smoothed=found.smoothed.tolist(),
             diverged=found.diverged,
             seconds=seconds,
-            backend=backend,
+            backend=kernels.get_backend().name,
         )
-        return 0
-    print(f"{describe(model)}, {arguments.optimizer}, batches of {arguments.batch_size}")
-    if found.suggestion is None:
-        print(f"No rate from {found.rates[0]:.2g} to {found.rates[-1]:.2g} lowers the loss of {found.losses[0]:.4f}")
-        return 0
+        return
+    print(fitted(f"{describe(model)}, {arguments.optimizer}, batches of {arguments.batch_size}"))
     end = "where the loss diverged" if found.diverged else "the last"
-    print(f"{len(found)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {end}, in {seconds:.2f} s")
-    print(f"Suggestion: --learning-rate {found.suggestion:.2g}")
-    return 0
+    line = f"{len(found)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {end}, in {seconds:.2f} s"
+    print(fitted(line))
+    if found.suggestion is not None:
+        print(f"Suggestion: --learning-rate {found.suggestion:.2g}")

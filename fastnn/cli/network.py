@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..nn.display import short_activations, short_sizes
 from ..nn.mlp import MLP
 from .images import check_sizes
 
@@ -29,4 +30,4 @@ def new_model(arguments: argparse.Namespace) -> MLP:
 
 
 def describe(model: MLP) -> str:
-    return f"{'-'.join(map(str, model.sizes))} {'-'.join(model.activations)}, {model.loss}"
+    return f"{short_sizes(model.sizes)} {short_activations(model.activations)}, {model.loss}"

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from .. import plots
 from ..errors import FastnnError, InvalidArgumentError
 from ..io.atomic import check_destination
-from .terminal import BOLD, paint
+from .terminal import BOLD, fitted, paint
 
+# So many of the commonest mistakes are listed: what is read at a glance.
 WORST_PAIRS = 5
 
 
@@ -37,8 +38,9 @@ def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> N
 
 
 def accuracy_line(loss: float, accuracy: float, count: int) -> str:
-    share = paint(f"{accuracy:.2%}", BOLD)
-    return f"Test accuracy {share} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}"
+    share = f"{accuracy:.2%}"
+    line = fitted(f"Test accuracy {share} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}")
+    return line.replace(share, paint(share, BOLD), 1)
 
 
 def print_worst_pairs(confusion: NDArray[np.int64]) -> None:
@@ -53,6 +55,16 @@ def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 
 
 def print_json(**values: Any) -> None:
-    """One object on one line; JSON has no NaN, so an undefined figure is null."""
-    clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-    print(f"{json.dumps(clean, allow_nan=False)}\n", end="", flush=True)  # in one write, which Ctrl-C leaves whole
+    """One object on one line; JSON has no NaN, so an undefined figure is null, also in lists and objects."""
+    line = json.dumps(_without_nan(values), allow_nan=False)
+    print(f"{line}\n", end="", flush=True)  # in one write, which Ctrl-C leaves whole
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return value

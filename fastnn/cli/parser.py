@@ -1,4 +1,9 @@
-"""argparse with help in groups and examples, colours, and suggestions for misspelt names."""
+"""argparse with help in groups and examples, colours, and suggestions for misspelt names.
+
+Two private methods of argparse are overridden, here alone, as there is no other way to what they do: ``_print_message``
+writes every text of a parser, that of ``--version`` among them, and ``_check_value`` says which choices there are. A
+test fails where Python no longer calls them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from .terminal import BOLD, CYAN, RED, hanging, has_colours, paint
+from .terminal import BOLD, CYAN, RED, hanging_indent, has_colours, paint
 
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 HEADING = re.compile(r"^([a-z][\w -]*:)(?=$| fastnn)", re.MULTILINE)
@@ -18,7 +23,7 @@ HEADING = re.compile(r"^([a-z][\w -]*:)(?=$| fastnn)", re.MULTILINE)
 Add = Callable[..., argparse.Action]  # as add_argument
 
 
-class Names:
+class NameList:
     """Converts names with commas or blanks between them to a list; which names there are also completes them."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -34,7 +39,7 @@ class Names:
         return found
 
 
-class Integers:
+class IntegerList:
     """Converts whole numbers with commas or blanks between them to a list."""
 
     def __init__(self, expected: str) -> None:
@@ -54,15 +59,32 @@ class Parser(argparse.ArgumentParser):
         settings = {"add_help": False, "allow_abbrev": False, **settings}
         super().__init__(**settings, formatter_class=argparse.RawDescriptionHelpFormatter)
         self.color, self.suggest_on_error = False, False  # Python 3.14's own, in place of which are those below
-        self._positionals.title = "arguments"
         self.examples = examples
-        self._groups: dict[str, argparse._ArgumentGroup] = {}
+        self.actions: list[argparse.Action] = []  # all arguments but the commands, in their order
+        self._groups: dict[str, Add] = {}
 
     def group(self, title: str) -> Add:
         """What adds arguments below a title of the help, where groups stand in the order of their first arguments."""
         if title not in self._groups:
-            self._groups[title] = self.add_argument_group(title)
-        return self._groups[title].add_argument
+            self._groups[title] = self.add_argument_group(title).add_argument
+
+        def add(*names: str, **settings: Any) -> argparse.Action:
+            self.actions.append(self._groups[title](*names, **settings))
+            return self.actions[-1]
+
+        return add
+
+    @property
+    def flags(self) -> list[argparse.Action]:
+        return [action for action in self.actions if action.option_strings]
+
+    @property
+    def positionals(self) -> list[argparse.Action]:
+        return [action for action in self.actions if not action.option_strings]
+
+    @property
+    def flag_names(self) -> list[str]:
+        return [name for action in self.flags for name in action.option_strings]
 
     def format_usage(self) -> str:
         return f"usage: {self.usage or self._short_usage()}\n"
@@ -70,7 +92,7 @@ class Parser(argparse.ArgumentParser):
     def _short_usage(self) -> str:
         """Without the flags, which --help lists."""
         shown = [self.prog]
-        for action in self._get_positional_actions():
+        for action in self.positionals:
             name = str(action.metavar)
             shown.append({"?": f"[{name}]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), name))
         return " ".join([*shown, "[flags]"])
@@ -101,22 +123,29 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, error.message + nearest(value, action.choices or ())) from None
 
     def has(self, flag: str) -> bool:
-        return flag in self._option_string_actions
+        return flag in self.flag_names
+
+    def users_name(self, argument: str) -> str | None:
+        """What the user calls an argument of the library that a flag or word of this command gives; None if none."""
+        flag = f"--{argument.replace('_', '-')}"
+        if self.has(flag):
+            return flag
+        return next((str(action.metavar) for action in self.positionals if action.dest == argument), None)
 
     def refuse(self, unknown: Sequence[str], others: Mapping[str, Parser]) -> NoReturn:
         """Fail for words that are no arguments of this command; another may have them."""
         flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
-        hints = (owners(flag, others) or nearest(flag, self._option_string_actions) for flag in flags)
+        hints = (owners(flag, others) or nearest(flag, self.flag_names) for flag in flags)
         self.error(f"unrecognized arguments: {' '.join(unknown)}{''.join(hints)}")
 
 
 def listing(rows: Iterable[tuple[str, str]], longest: int) -> str:
     """Names and what they are, a line or more each, no wider than the terminal."""
-    return "\n".join(hanging(f"  {name:{longest}}  ", text, _columns()) for name, text in rows)
+    return "\n".join(hanging_indent(f"  {name:{longest}}  ", text, _columns()) for name, text in rows)
 
 
 def wrapped(text: str) -> str:
-    return hanging("", text, _columns())
+    return hanging_indent("", text, _columns())
 
 
 def _columns() -> int:

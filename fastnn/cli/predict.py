@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise FastnnError(f"{error}; the model comes first, then the pictures") from error
     if model.sizes[0] != PIXELS:
         raise FastnnError(f"{arguments.model}: expected a model with {PIXELS} inputs, found {model.sizes[0]}")
-    code = 0
+    if not model.is_classifier:
+        raise FastnnError(f"{arguments.model}: expected a classifier, found a regressor")
+    code, classes = 0, model.classes_.tolist()
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         for path in arguments.images:
             try:
@@ -36,24 +38,25 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f"fastnn: error: {error}", file=sys.stderr)
                 continue
             probabilities = model.predict_proba(digit[None])[0].tolist()
-            best = max(range(len(probabilities)), key=probabilities.__getitem__)
+            said = classes[probabilities.index(max(probabilities))]
             if arguments.json:
                 pixels = {"pixels": digit.tolist()} if arguments.show else {}
-                print_json(**{"image": path, "class": best, "probabilities": probabilities, **pixels})
+                figures = {"probabilities": probabilities, "classes": classes}
+                print_json(**{"image": path, "class": said, **figures, **pixels})
             else:
-                print(_line(path, best, probabilities), flush=True)
+                print(_line(path, said, classes, probabilities), flush=True)
                 if arguments.show:
                     print(f"{path}, 28 x 28 as the network sees it:")
                     print("\n".join(text_rows(digit.reshape(28, 28))), flush=True)
     return code
 
 
-def _line(path: str, best: int, probabilities: Sequence[float]) -> str:
+def _line(path: str, said: object, classes: Sequence[object], probabilities: Sequence[float]) -> str:
     """The class, and the probability of every class; of the likeliest alone where the terminal is too narrow."""
-    listed = [f"{label}: {p:.4f}" for label, p in enumerate(probabilities)]
-    start, columns = f"{path}: {best}  (", width()
+    listed = [f"{label}: {p:.4f}" for label, p in zip(classes, probabilities, strict=True)]
+    start, columns = f"{path}: {said}  (", width()
     if columns is not None and len(start) + len("  ".join(listed)) + 1 > columns:
-        likely = sorted(range(len(listed)), key=lambda label: -probabilities[label])
-        fitting = max(1, (columns - len(start) - 1 + 2) // (len(listed[0]) + 2))
-        listed = [listed[label] for label in likely[:fitting]]
-    return f"{path}: {paint(str(best), BOLD)}  ({'  '.join(listed)})"
+        listed = [listed[place] for place in sorted(range(len(listed)), key=lambda place: -probabilities[place])]
+        while len(listed) > 1 and len(start) + len("  ".join(listed)) + 1 > columns:
+            del listed[-1]
+    return f"{path}: {paint(str(said), BOLD)}  ({'  '.join(listed)})"

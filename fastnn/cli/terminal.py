@@ -38,7 +38,12 @@ def width() -> int | None:
     return columns(sys.stdout) if is_terminal(sys.stdout) else None
 
 
-def hanging(start: str, text: str, columns: int | None) -> str:
+def fitted(text: str) -> str:
+    """The text in lines that stdout holds, if it is a terminal."""
+    return hanging_indent("", text, width())
+
+
+def hanging_indent(start: str, text: str, columns: int | None) -> str:
     """``start`` and ``text``, whose further lines begin below its first."""
     if columns is None:
         return start + text

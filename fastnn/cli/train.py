@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Literal
 
 import numpy as np
 
 from .. import checks, datasets, kernels, plots
-from ..errors import InvalidArgumentError
+from ..errors import DivergenceError, InvalidArgumentError
 from ..nn.explain import explain
 from ..nn.history import History
 from ..nn.mlp import MLP
@@ -17,6 +18,7 @@ from .arguments import STOPPING_SHARE
 from .images import Split, loss_and_accuracy
 from .network import describe, new_model
 from .output import accuracy_line, check_outputs, print_json
+from .terminal import fitted
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,13 +29,15 @@ def run(arguments: argparse.Namespace) -> int:
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         if arguments.explain:
             return _explain(arguments, model, train)
-        history, interrupted = _fit(arguments, model, train, test)
+        history, failure = _fit(arguments, model, train, test)
         if arguments.save is not None:
             model.save(arguments.save)
+        _report_training(arguments, model, history, test, failure)
         if arguments.plot is not None and history:
             _draw(history, arguments, describe(model))
-        _report_training(arguments, model, history, test, interrupted=interrupted)
-    if interrupted:
+    if isinstance(failure, DivergenceError):
+        raise DivergenceError(f"{failure}; the network {_fate(arguments)}")
+    if failure is not None:
         raise KeyboardInterrupt(_interruption(arguments, history))
     return 0
 
@@ -66,26 +70,25 @@ def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
     return 0
 
 
-def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> tuple[History, bool]:
-    """What the training measured, and whether it was interrupted, once the network had begun to learn."""
+def _fit(
+    arguments: argparse.Namespace, model: MLP, train: Split, test: Split
+) -> tuple[History, KeyboardInterrupt | DivergenceError | None]:
+    """What the training measured, and what ended it too early, once the network had begun to learn."""
     train, held_out = _hold_out(train, _held_out_share(arguments), arguments.seed)
     count = len(train[0])
     rule = optimizer_rule(arguments.optimizer, arguments.learning_rate, arguments.momentum, l2=arguments.l2)
     if not arguments.json:
         shown = f"{len(held_out[0]):,} images held out" if held_out else f"{len(test[0]):,} test images"
         how = f"{arguments.optimizer}, learning rate {rule.learning_rate:g}, batches of {arguments.batch_size}"
-        print(f"{describe(model)}, {how}")
-        print(f"{count:,} training images; val_loss and val_accuracy are of the {shown}", flush=True)
+        print(fitted(f"{describe(model)}, {how}"))
+        print(fitted(f"{count:,} training images; val_loss and val_accuracy are of the {shown}"), flush=True)
 
     first = model.params.copy()
-    best = model.params.copy()
     history = History()
 
     def after_epoch(_model: MLP, measured: History) -> None:
         nonlocal history
         history = measured
-        if history.kept_epoch == len(history) - 1:
-            best[:] = model.params
         if arguments.json:
             _print_epoch(history, count)
 
@@ -103,13 +106,11 @@ def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -
             callbacks=[after_epoch],
             verbose=0 if arguments.json else 1,
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DivergenceError) as failure:
         if np.array_equal(model.params, first):
             raise
-        if history.kept_epoch is not None:
-            model.params[:] = best
-        return history, True
-    return history, False
+        return history, failure
+    return history, None
 
 
 def _print_epoch(history: History, count: int) -> None:
@@ -150,9 +151,18 @@ def _hold_out(train: Split, fraction: float, seed: int) -> tuple[Split, Split | 
 
 
 def _report_training(
-    arguments: argparse.Namespace, model: MLP, history: History, test: Split, *, interrupted: bool
+    arguments: argparse.Namespace,
+    model: MLP,
+    history: History,
+    test: Split,
+    failure: KeyboardInterrupt | DivergenceError | None,
 ) -> None:
-    loss, accuracy = loss_and_accuracy(model, test)
+    try:
+        loss, accuracy = loss_and_accuracy(model, test)
+    except InvalidArgumentError:
+        if not isinstance(failure, DivergenceError):
+            raise
+        loss = accuracy = math.nan  # the last weights are finite, but what they make of the test images need not be
     if arguments.json:
         print_json(
             event="result",
@@ -160,17 +170,19 @@ def _report_training(
             test_accuracy=accuracy,
             epochs=len(history),
             kept_epoch=None if history.kept_epoch is None else history.kept_epoch + 1,
-            interrupted=interrupted,
+            interrupted=isinstance(failure, KeyboardInterrupt),
+            diverged=isinstance(failure, DivergenceError),
             seconds=sum(history.seconds),
             backend=kernels.get_backend().name,
             model=arguments.save,
         )
         return
     if history.stopped:
-        print(f"Stopped after epoch {len(history)}: {history.stopped}")
+        print(fitted(f"Stopped after epoch {len(history)}: {history.stopped}"))
     if history.kept_epoch is not None:
         print(f"The weights are those of epoch {history.kept_epoch + 1}, the best")
-    print(accuracy_line(loss, accuracy, len(test[0])))
+    if not math.isnan(accuracy):
+        print(accuracy_line(loss, accuracy, len(test[0])))
     if arguments.save is not None:
         print(f"Saved to {arguments.save}")
 
@@ -178,7 +190,9 @@ def _report_training(
 def _interruption(arguments: argparse.Namespace, history: History) -> str:
     """What Ctrl-C has done, in a line."""
     when = f"interrupted in epoch {min(len(history) + 1, arguments.epochs)} of {arguments.epochs}"
-    if arguments.save is None:
-        return f"{when}; the network is lost, as --save names no file"
     which = "as it was then" if history.kept_epoch is None else f"as it was after epoch {history.kept_epoch + 1}"
-    return f"{when}; the network, {which}, is saved to {arguments.save}"
+    return f"{when}; the network{'' if arguments.save is None else f', {which},'} {_fate(arguments)}"
+
+
+def _fate(arguments: argparse.Namespace) -> str:
+    return "is lost, as --save names no file" if arguments.save is None else f"is saved to {arguments.save}"

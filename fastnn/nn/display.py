@@ -18,15 +18,15 @@ CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 230, 84, 8  # of a small curve
 NAMED_CLASSES = 10  # classes whose names are shown
 
 
-def dashed(sizes: Sequence[int], most: int = 6) -> str:
+def short_sizes(sizes: Sequence[int], most: int = 6) -> str:
     """Layer sizes in few characters: 784-30-10, of many the first and the last."""
     if len(sizes) <= most:
         return "-".join(map(str, sizes))
     return f"{'-'.join(map(str, sizes[: most - 2]))}-...-{sizes[-1]} ({len(sizes) - 1} layers)"
 
 
-def once(names: Sequence[str]) -> str:
-    """Names in few characters: those of the hidden layers once if they are all alike, and the last."""
+def short_activations(names: Sequence[str]) -> str:
+    """Activations in few characters: those of the hidden layers once if they are all alike, and the last."""
     *hidden, last = names
     shown = hidden[:1] if len(set(hidden)) == 1 else hidden
     return "-".join([*shown[:4], *["..."] * (len(shown) > 4), last])

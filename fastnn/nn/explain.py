@@ -13,6 +13,7 @@ from ..kernels import get_backend
 from ..kernels.paths import INPUTS, OFFSETS, REGIMES, SPLITS, UPDATES, WEIGHTS, Choices, Explanation, threads_line
 from ..kernels.records import OptimizerName
 from ..kernels.spec import CSR, SLOTS, Data, Rule, TrainPlan
+from .display import short_sizes
 from .fit import packed
 from .mlp import MLP
 from .optimizer import optimizer_rule
@@ -77,7 +78,7 @@ def explain(
     terms = {"l1": l1, "l2": l2, "clip_value": clip_value, "clip_norm": clip_norm}
     penalty = "".join(f" with {name}={value}" for name, value in terms.items() if value is not None and np.any(value))
     lines = [
-        f"{'-'.join(map(str, model.sizes))}, {model.dtype}: {len(data.X):,} rows of {given.dtype} in batches of "
+        f"{short_sizes(model.sizes)}, {model.dtype}: {len(data.X):,} rows of {given.dtype} in batches of "
         f"{batch_size}, by {optimizer}{penalty}",
         f"Backend: {kernels.name}, {kernels.describe()}.",
     ]

@@ -635,7 +635,7 @@ class MLP(OwnsParameters):
             rows.append((str(layer), activation, f"{inputs} x {outputs}", biases, f"{count:,}"))
         size = sum(counts) * self.dtype.itemsize
         total = f"{sum(counts):,} parameters, {size / 1024:,.1f} KiB of {self.dtype}"
-        print(display.table(f"{display.dashed(self.sizes)}, {self.loss}", rows, total, width))
+        print(display.table(f"{display.short_sizes(self.sizes)}, {self.loss}", rows, total, width))
 
     def _parameter_counts(self) -> list[int]:
         """Weights and biases of each layer."""
@@ -643,7 +643,7 @@ class MLP(OwnsParameters):
         return [weights.size + weights.shape[1] * bool(is_biased) for weights, is_biased in pairs]
 
     def __repr__(self) -> str:
-        kind = f"{display.dashed(self.sizes)} {display.once(self.activations)}"
+        kind = f"{display.short_sizes(self.sizes)} {display.short_activations(self.activations)}"
         return f"{type(self).__name__}({kind}, {self.loss}, {self.dtype}, {sum(self._parameter_counts()):,} parameters)"
 
     def _repr_html_(self) -> str:

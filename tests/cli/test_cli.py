@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import math
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ import fastnn
 from fastnn import cli, digit_image
 from fastnn.cli import arguments as options
 from fastnn.cli import train as training_command
+from fastnn.cli.output import print_json
 from fastnn.nn.initializers import INITIALIZERS
 
 ROOT = str(Path(fastnn.__file__).parents[1])
@@ -235,6 +237,37 @@ def test_predict_goes_on_after_a_bad_picture(model, tmp_path, capsys):
     assert out.count("\n") == 1
     assert [line.startswith("fastnn: error: ") for line in err.splitlines()] == [True, True]
     assert "missing.png: there is no such file" in err
+
+
+@pytest.mark.parametrize("names", [np.arange(1, 11), np.array(list("abcdefghij")), np.arange(1, 27)])
+def test_predict_answers_in_the_models_own_labels(data, tmp_path, capsys, names):
+    path, saved = picture(tmp_path / "one.png"), str(tmp_path / "model")
+    images, labels = bars(300, 0)
+    labels[: len(names)] = np.arange(len(names))  # so that each class occurs
+    model = fastnn.MLP([784, len(names)], seed=1)
+    with fastnn.use("numpy"):
+        model.fit(images.reshape(-1, 784), names[labels], epochs=2)
+        model.save(saved)
+        (expected,) = model.predict(digit_image.load_digit(path)[np.newaxis]).tolist()
+    assert cli.main(["predict", saved, path, "--backend", "numpy"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{path}: {expected}  (")
+    assert re.findall(r"(\w+): 0\.", out) == list(map(str, names.tolist()))
+    assert cli.main(["predict", saved, path, "--backend", "numpy", "--json"]) == 0
+    (found,) = json_lines(capsys.readouterr().out)
+    assert (found["class"], found["classes"]) == (expected, names.tolist())
+    assert found["classes"][int(np.argmax(found["probabilities"]))] == expected
+
+
+def test_predict_refuses_a_regressor(tmp_path, capsys):
+    fastnn.MLP([784, 10], output="identity").save(tmp_path / "model")
+    assert cli.main(["predict", str(tmp_path / "model"), picture(tmp_path / "one.png"), "--backend", "numpy"]) == 1
+    assert "model: expected a classifier, found a regressor\n" in capsys.readouterr().err
+
+
+def test_figures_that_json_lacks_are_null_at_any_depth(capsys):
+    print_json(a=[[math.nan, 1.0], (math.inf, 2)], b={"c": -math.inf, "d": "x"}, e=None)
+    assert json.loads(capsys.readouterr().out) == {"a": [[None, 1.0], [None, 2]], "b": {"c": None, "d": "x"}, "e": None}
 
 
 def test_backends(capsys, monkeypatch):
@@ -491,6 +524,37 @@ def test_ctrl_c_with_early_stopping_saves_the_best_network(hopeless, tmp_path, c
     assert train(hopeless, "--json", *flags) == 130
     result = json_lines(capsys.readouterr().out)[-1]
     assert (result["interrupted"], result["epochs"], result["kept_epoch"]) == (True, best + 1, best)
+
+
+def test_a_divergence_saves_the_network_and_fails(data, tmp_path, capsys, monkeypatch):
+    path, picture, seen = str(tmp_path / "model"), tmp_path / "curves.png", []
+    fit = fastnn.MLP.fit
+
+    def diverging_fit(self, X, y, *, callbacks, **options):
+        def note(model, history):
+            seen.append(model.params.copy())
+
+        options["schedule"] = lambda epoch, rate: rate if epoch < 2 else 1e37
+        return fit(self, X, y, callbacks=[*callbacks, note], **options)
+
+    monkeypatch.setattr(fastnn.MLP, "fit", diverging_fit)
+    flags = ["--output", "identity", "--learning-rate", "0.01", "--epochs", "9", "--save", path, "--plot", str(picture)]
+    assert train(data, *flags) == 1
+    out, err = capsys.readouterr()
+    assert re.fullmatch(rf"fastnn: error: epoch 3: training diverged .*; the network is saved to {path}\n", err), err
+    assert "Epoch 2/9" in out
+    assert np.isfinite(fastnn.load(path).params).all()
+    assert picture.exists()
+    assert train(data, "--json", *flags) == 1
+    result = json_lines(capsys.readouterr().out)[-1]
+    assert (result["diverged"], result["interrupted"], result["epochs"]) == (True, False, 2)
+    assert train(data, *flags[:6]) == 1
+    assert capsys.readouterr().err.endswith("; the network is lost, as --save names no file\n")
+    seen.clear()
+    assert train(data, *flags, "--early-stopping", "5") == 1
+    out, err = capsys.readouterr()
+    best = int(re.search(r"weights of epoch (\d+) are restored; the network is saved", err)[1])
+    np.testing.assert_array_equal(fastnn.load(path).params, seen[best - 1])
 
 
 def test_ctrl_c_before_anything_is_learnt_saves_nothing(data, tmp_path, capsys, monkeypatch):

@@ -118,7 +118,7 @@ def words_of(before: str, word: str) -> list[str]:
 
 
 def flags_of(command: str) -> list[str]:
-    return sorted(name for name in parsers()[1][command]._option_string_actions if name.startswith("--"))
+    return sorted(name for name in parsers()[1][command].flag_names if name.startswith("--"))
 
 
 @pytest.mark.parametrize(("before", "start", "word"), COMPLETIONS)

@@ -18,6 +18,7 @@ import fastnn
 from fastnn import cli
 from fastnn.accel import runner
 from fastnn.cli.arguments import COMMANDS, parse, parsers
+from fastnn.cli.parser import Parser
 from fastnn.cli.terminal import table
 
 ROOT = str(Path(fastnn.__file__).parents[1])
@@ -69,7 +70,7 @@ def test_every_help_has_two_examples_that_parse(capsys, name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "accel"])
 def test_every_flag_is_in_a_group_with_a_text(capsys, name):
     found = sections(help_of(capsys, name))
-    for action in parsers()[1][name]._actions:
+    for action in parsers()[1][name].actions:
         assert action.help
         shown = action.option_strings[-1] if action.option_strings else action.metavar
         assert [title for title, part in found.items() if re.search(rf"^  .*{shown}", part, re.MULTILINE)]
@@ -79,7 +80,31 @@ def test_every_flag_is_in_a_group_with_a_text(capsys, name):
 def test_the_flags_of_accel_are_those_that_it_reads():
     found = set(re.findall(r"^  (-\w), (--\w+)|^  (--\w+)", runner.HELP, re.MULTILINE))
     flags = {flag for flags in found for flag in flags if flag}
-    assert flags == set(parsers()[1]["accel"]._option_string_actions)
+    assert flags == set(parsers()[1]["accel"].flag_names)
+
+
+def test_argparse_calls_what_is_overridden_of_it(capsys, monkeypatch):
+    """Its private methods, by which colours and suggestions reach the help, --version and the choices."""
+    called = []
+    for name in ("_print_message", "_check_value"):
+        method = getattr(Parser, name)
+
+        def noted(self, *arguments, method=method, name=name):
+            called.append(name)
+            return method(self, *arguments)
+
+        monkeypatch.setattr(Parser, name, noted)
+    for words, names in (
+        (["--version"], {"_print_message"}),
+        (["--help"], {"_print_message"}),
+        (["train", "--help"], {"_print_message", "_check_value"}),
+        (["tain"], {"_print_message", "_check_value"}),
+        (["train", "--loss", "none"], {"_print_message", "_check_value"}),
+    ):
+        called.clear()
+        cli.main(words)
+        assert set(called) == names, words
+    assert {action.dest for action in parsers()[0].actions} == {"version", "help"}
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
@@ -146,7 +171,8 @@ def test_the_confusion_fits_the_terminal(data, capsys, monkeypatch, columns):
     whole = [line.split() for line in capsys.readouterr().out.splitlines()[4:15]]
     on_a_terminal(monkeypatch, columns)
     assert cli.main(words) == 0
-    lines = capsys.readouterr().out.splitlines()[4:]
+    lines = capsys.readouterr().out.splitlines()
+    lines = lines[1 + next(place for place, line in enumerate(lines) if line.endswith("class:")) :]
     parts = [lines[i : i + 11] for i in range(0, len(lines) - len(lines) % 11, 11)]
     assert all(len(line) <= columns for part in parts for line in part)
     rows = [[], *([name] for name, *_ in whole[1:])]
@@ -182,6 +208,15 @@ def test_the_answers_of_predict_fit_the_terminal(data, tmp_path, capsys, monkeyp
     likeliest = sorted(every, key=lambda label: -float(every[label]))[:4]
     assert [every[label] for label in likeliest] == [p for _, p in shown]
     assert line.startswith(whole.partition("(")[0])
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("words", [["train", "--epochs", "2"], ["lr-find"], ["knn", "--k", "1,3"]], ids=" ".join)
+def test_lines_fit_the_terminal(data, capsys, monkeypatch, words, columns):
+    on_a_terminal(monkeypatch, columns)
+    monkeypatch.setattr("fastnn.nn.fit.is_terminal", lambda stream: stream is sys.stdout)
+    assert cli.main([*words, "--data", data, "--backend", "numpy"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= columns
 
 
 def test_reasons_of_missing_backends_fit_the_terminal(capsys, monkeypatch):

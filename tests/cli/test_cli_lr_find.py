@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
+import numpy as np
 import pytest
-from bars import bars, write_bars
+from bars import bars, idx, write_bars
 from PIL import Image
 
 import fastnn
@@ -47,6 +49,20 @@ def test_it_suggests_what_the_library_does(data, tmp_path, capsys):
     assert lines[2] == f"Suggestion: --learning-rate {expected.suggestion:.2g}"
     with Image.open(tmp_path / "rates.png") as picture:
         assert picture.format == "PNG"
+
+
+def test_where_no_rate_helps_it_says_so_once_and_fails(tmp_path, capsys):
+    for name, count in (("train", 200), ("t10k", 100)):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(idx(np.zeros((count, 28, 28), np.uint8)))
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(idx(np.arange(count, dtype=np.uint8) % 10))
+    picture = tmp_path / "rates.png"
+    assert lr_find(str(tmp_path), "--sizes", "784,10", "--plot", str(picture)) == 1
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"fastnn: error: no rate from \S+ to \S+ lowers the loss of 2.3026\n", err)
+    assert "rate" not in out.splitlines()[-1]
+    assert picture.exists()
+    assert lr_find(str(tmp_path), "--sizes", "784,10", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["suggestion"] is None
 
 
 @pytest.mark.parametrize(

@@ -128,23 +128,99 @@ def test_sweep(data, tmp_path, capsys, drawn):
                 model = fastnn.MLP([784, 6, 10], seed=seed)
                 model.fit(images.reshape(-1, 784), labels, epochs=2, batch_size=10, learning_rate=rate)
                 assert found["scores"][row][column] == model.score(test.reshape(-1, 784), truth)
-    assert found["values"] == ["0.01", "0.5"]
-    assert lines[0].split() == ["learning_rate", "accuracy", "seconds"]
-    assert [line.split()[0] for line in lines[1:]] == ["0.01", "0.5"]
-    assert lines[1].split()[1] == f"{np.mean(found['scores'][0]):.2%}"
+    means = np.mean(found["scores"], axis=1)
+    best = (0.01, 0.5)[int(np.argmax(means))]
+    assert (found["name"], found["values"], found["best"], found["score"]) == (
+        "learning-rate",
+        [0.01, 0.5],
+        best,
+        "accuracy",
+    )
+    assert lines[0].split() == ["learning-rate", "accuracy", "spread", "seconds"]
+    assert [line.split()[:2] for line in lines[1:3]] == [["0.01", f"{means[0]:.2%}"], ["0.5", f"{means[1]:.2%}"]]
+    assert lines[3].startswith(f"Best on the test images: {best}. ")
+    assert len(lines) == 4
 
 
 def test_what_is_swept(data, capsys):
     assert set(KINDS) == set(options.SWEPT)
     flags = ["--data", data, "--epochs", "1", "--seeds", "1", "--json"]
     for name, values, shown in (
-        ("hidden", "4,5", ["784-4-10", "784-5-10"]),
+        ("hidden", "4,5", [4, 5]),
         ("optimizer", "adam,sgd", ["adam", "sgd"]),
-        ("batch-size", "20,30", ["20", "30"]),
+        ("batch-size", "20,30", [20, 30]),
+        ("learning-rate", "0.123456789", [0.123456789]),
     ):
         assert run("sweep", name, values, *flags) == 0
         assert json.loads(capsys.readouterr().out)["values"] == shown
     assert run("sweep", "hidden", "a", *flags) == 2
     assert "VALUES: expected whole numbers for hidden, found 'a'" in capsys.readouterr().err
+    assert run("sweep", "hidden", "30,0", *flags) == 2
+    assert "error: VALUES: expected an integer of at least 1 for hidden, found 0\n" in capsys.readouterr().err
+    assert run("sweep", "learning-rate", "-1", *flags) == 2
+    assert run("sweep", "learning-rate", "0", *flags) == 2
+    assert "error: VALUES: expected a finite number above 0 for learning-rate, found 0.0\n" in capsys.readouterr().err
     assert run("sweep", "sizes", "4", *flags) == 2
     assert "invalid choice: 'sizes'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "flag", "given"),
+    [
+        ("hidden", "4", "--sizes", "784,5,10"),
+        ("activation", "relu", "--activation", "tanh"),
+        ("optimizer", "adam", "--optimizer", "sgd"),
+        ("init", "he", "--init", "glorot"),
+        ("learning-rate", "0.1", "--learning-rate", "0.5"),
+        ("momentum", "0.1", "--momentum", "0.5"),
+        ("l2", "0.1", "--l2", "0"),
+        ("epochs", "1", "--epochs", "10"),
+        ("batch-size", "10", "--batch-size", "10"),
+    ],
+)
+def test_a_swept_argument_has_no_flag_beside_it(data, capsys, name, value, flag, given):
+    assert run("sweep", name, value, "--data", data, flag, given) == 2
+    expected = f"fastnn: error: {flag}: expected no such flag beside the values of {name}, found {flag} too\n"
+    assert capsys.readouterr() == ("", expected)
+
+
+def test_trainings_that_diverge_are_told_apart(data, tmp_path, capsys):
+    words = ["sweep", "learning-rate", "1e38,0.01", "--data", data, "--epochs", "1", "--output", "identity"]
+    assert run(*words, "--json", "--seeds", "2") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["scores"][0] == [None, None]
+    assert all(isinstance(score, float) for score in found["scores"][1])
+    assert (found["score"], found["best"]) == ("R2", 0.01)
+    assert run(*words, "--seeds", "2", "--plot", str(tmp_path / "a.png")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["learning-rate", "R2", "spread", "seconds"]
+    assert lines[1].split()[:2] == ["1e+38", "diverged"]
+    assert lines[2].split()[1] == f"{np.mean(found['scores'][1]):.4f}"
+    assert is_picture(tmp_path / "a.png")
+    assert run("sweep", "learning-rate", "1e38", *words[3:], "--seeds", "1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["best"] is None
+    assert run("sweep", "learning-rate", "1e38", *words[3:], "--seeds", "1") == 0
+    assert capsys.readouterr().out.endswith("No value is best, as each diverged with some seed.\n")
+
+
+@pytest.mark.parametrize("columns", [24, 40, 80])
+def test_the_table_of_a_sweep_fits_the_terminal(data, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("fastnn.cli.terminal.is_terminal", lambda stream: True)
+    assert run("sweep", "learning-rate", "0.01,0.1", "--data", data, "--epochs", "1", "--seeds", "2") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("picture", ["mistakes", "backquery"])
+def test_results_are_printed_also_where_a_picture_cannot_be_drawn(data, tmp_path, capsys, picture):
+    path = str(tmp_path / "model")
+    flags = ["--learning-rate", "0.5", "--epochs", "20"] if picture == "mistakes" else ["--activation", "softplus"]
+    assert run("train", "--data", data, "--save", path, *flags) == 0
+    capsys.readouterr()
+    words = ["evaluate", path, "--data", data, "--plot", str(tmp_path / "a.png"), "--picture", picture]
+    code = run(*words)
+    out, err = capsys.readouterr()
+    assert out.startswith("Test accuracy ")
+    if picture == "mistakes":
+        assert (code, err) == (2, "fastnn: error: MODEL: expected one that makes mistakes, found none in 200 rows\n")
