@@ -11,7 +11,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def with_parameters_of(theirs: Callable[..., Any]) -> Callable[[Function], Function]:
-    """Show, for a function's ``*args`` and ``**kwargs``, the parameters of scikit-learn's to which it hands them on."""
+    """Show, for a function's ``*args`` and ``**kwargs``, the parameters of scikit-learn's to which it hands them on.
+
+    A function without a docstring gets scikit-learn's.
+    """
 
     def decorate(function: Function) -> Function:
         parameters = inspect.signature(function).parameters.values()
@@ -19,6 +22,7 @@ def with_parameters_of(theirs: Callable[..., Any]) -> Callable[[Function], Funct
         both = [*inspect.signature(theirs).parameters.values(), *own]
         shown = inspect.Signature([parameter.replace(annotation=parameter.empty) for parameter in both])
         function.__signature__ = shown  # type: ignore[attr-defined]  # what inspect reads
+        function.__doc__ = function.__doc__ or theirs.__doc__
         return function
 
     return decorate

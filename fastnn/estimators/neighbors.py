@@ -16,33 +16,33 @@ Whether fastnn searches depends on the shapes, the parameters, the rows and thes
 
 from __future__ import annotations
 
-import math
+import inspect
 import numbers
-import threading
-from collections.abc import Callable
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn import get_config, neighbors
+from sklearn import get_config, metrics, neighbors
 from sklearn.utils.validation import validate_data
 
 from ..errors import FastnnError
 from ..kernels import num_threads, use
 from ..kernels.spec import FloatArray, IntArray
-from ..neighbors import Neighbors
-from . import hooks
-from .records import recorded
+from . import hooks, index, rounding
+from .costs import SCAN_CALL
+from .documented import with_parameters_of
+from .index import Index, searched_dtype
+from .records import Outcome, recorded
 
 try:
-    from sklearn.metrics._pairwise_distances_reduction import ArgKmin
+    from sklearn.metrics._pairwise_distances_reduction import ArgKmin, ArgKminClassMode
     from sklearn.neighbors._base import NeighborsBase
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_threads
 
-    NeighborsBase._fit, ArgKmin.compute, ArgKmin.is_usable_for  # noqa: B018  # what is overridden and asked below
+    # What is overridden and asked below.
+    NeighborsBase._fit, ArgKmin.compute, ArgKmin.is_usable_for, ArgKminClassMode.is_usable_for  # noqa: B018
     MISSING_HOOK = None
 except (ImportError, AttributeError) as error:
     MISSING_HOOK = hooks.missing(error, "neighbours")
@@ -58,181 +58,20 @@ METRICS = {
 }
 BRUTE_METRICS = ("sqeuclidean", "cosine")  # which no tree has
 MOST_COLUMNS_OF_TREES = 15  # with algorithm="auto"; scikit-learn's rule
-ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time
-
-# The least rows for which fixed costs, of the probes in a fit above all, are made up for; iris has 150.
-LEAST_ROWS = 1000
-# By how much fastnn must be faster by the estimates below, which hold to about a fifth.
-LEAST_GAIN = 1.2
-# The estimates count microseconds of one thread, measured on a Zen 4 with AVX-512 by benchmarks/sweep_sklearn.py.
-# A tree looks at about 2^m leaves, where m is the dimension of what the rows fill near the query.
-TREE_COST, TREE_COST_OF_LEAF, TREE_GROWTH, TREE_ROWS = 1.5, 1.0, 0.6, 1e5
-# scikit-learn's brute force: what a call takes, reading a number of the rows once, a pair, a product of a pair (by
-# GEMM), and a difference of a pair, where the metric wants these.
-OWN_CALL, OWN_READ, OWN_PAIR, OWN_PRODUCT, OWN_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
-# fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
-# half of it, and those of bytes this share.
-SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 260.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
-# Queries from which it pays to look whether floats are whole numbers, which are then searched as bytes.
-LEAST_QUERIES_FOR_BYTES = 50
-# fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
-# Bytes take this share of numbers and products.
-CODED_ROWS, CODE_ROW, CODE_NUMBER, CODED_PAIR, CODED_PRODUCT, CODED_SHARE = 5000, 0.3, 0.017, 0.0003, 7e-6, 0.17
-# Of so many rows, spread over all, neighbours are found when a tree would be built: they tell the rows' dimension.
-PROBES, PROBE_NEIGHBORS = 32, 10
-MOST_TIES = 0.1  # of the probes that may have ties; the tree has to answer such queries
+ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time, unless it is configured otherwise
+# So many queries, or this share of them, are searched for first, unless they are half of all or the search is short:
+# their ties tell whether fastnn is to search for the others. It costs a call more.
+FIRST_QUERIES, FIRST_SHARE, LEAST_CALLS = 20, 1 / 16, 4
 
 ROUNDED_TIES = "ties whose order scikit-learn's rounding decides"
-EPSILON, EPSILON32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
-BLOCK_NUMBERS = 1 << 16  # which are looked at together, so that what they become stays in a cache
-TINY = float(np.finfo(np.float64).tiny)  # below it, rounding is not relative any more
 
 
 class Found(NamedTuple):
-    """Values (q, k), which are distances or their squares, indices (q, k), and which queries are not settled."""
+    """Values (q, k), which are distances or their squares, indices (q, k), and the queries whose ties matter (q,)."""
 
     values: FloatArray
     indices: IntArray
     tied: NDArray[np.bool_]
-
-
-class Index:
-    """What a fitted estimator keeps for fastnn's searches; it is not pickled.
-
-    Parameters
-    ----------
-    rows : (n, d) to search among.
-    metric : of fastnn.
-    build_tree : returns scikit-learn's tree; None in brute force.
-    """
-
-    def __init__(self, rows: NDArray[Any], metric: str, build_tree: Callable[[], Any] | None = None) -> None:
-        self.rows, self.metric = rows, metric
-        self.build_tree = build_tree
-        self._tree: Any = None
-        self._searchers: dict[tuple[np.dtype[Any], bool], Neighbors] = {}
-        self._has_codes = False
-        self._filled = 0.0  # the dimension of what the rows fill, once it is known
-        self._lock = threading.RLock()
-
-    @property
-    def tree(self) -> Any:
-        """scikit-learn's tree, built when it is first needed."""
-        if self.build_tree is None:
-            return None
-        with self._lock:
-            if self._tree is None:
-                self._tree = self.build_tree()
-            return self._tree
-
-    @cached_property
-    def refusal(self) -> str | None:
-        """Why scikit-learn is to search these rows whatever the queries, or None."""
-        if len(self.rows) < LEAST_ROWS:
-            return f"fewer than {LEAST_ROWS} rows"
-        if searched_dtype(self.rows, self.rows) is None:
-            return f"input of {self.rows.dtype}"
-        return None if self.build_tree is None else self._tree_refusal()
-
-    def _tree_refusal(self) -> str | None:
-        """Why scikit-learn's tree is to search these rows, or None."""
-        count, columns = self.rows.shape
-        least = LEAST_GAIN * (SCAN_QUERY + count * (SCAN_PAIR + columns * SCAN_PRODUCT))
-        if tree_cost(count, columns) < least:
-            return "a tree is faster for so many rows of so few columns"
-        try:
-            dimension = self._filled = self._dimension()
-        except FastnnError as error:
-            return str(error)
-        if dimension == 0:
-            return "rows with many ties, which the tree orders"
-        if tree_cost(count, dimension) < least:
-            return f"a tree is faster for rows that fill {dimension:.1f} dimensions"
-        return None
-
-    def few_refusal(self, queries: int) -> str | None:
-        """Why a tree is to answer so few queries, though fastnn is faster for many; or None."""
-        own = SCAN_CALL + queries * tree_cost(len(self.rows), self._filled)  # whose calls cost no less than fastnn's
-        if LEAST_GAIN * own < min(self._scan_cost(queries), self._coded_cost(queries)):
-            return "a tree is faster for so few queries"
-        return None
-
-    def brute_refusal(self, queries: int, is_gemm: bool) -> str | None:
-        """Why scikit-learn's brute force is to answer so many queries, or None."""
-        count, columns = self.rows.shape
-        pair = OWN_PAIR + columns * (OWN_PRODUCT if is_gemm else OWN_DIFFERENCE)
-        own = OWN_CALL + OWN_READ * self.rows.size + queries * count * pair
-        if own < LEAST_GAIN * min(self._scan_cost(queries), self._coded_cost(queries)):
-            return "scikit-learn is as fast for so few rows or queries"
-        return None
-
-    def prefers_codes(self, queries: int) -> bool:
-        """Whether to search for so many queries with codes that prune."""
-        return self._coded_cost(queries) < self._scan_cost(queries)
-
-    def _scan_cost(self, queries: int) -> float:
-        count, columns = self.rows.shape
-        share = SHARE_OF_BYTES if self.as_bytes(queries) else self.rows.itemsize / 8
-        pairs = queries * (SCAN_QUERY + count * (SCAN_PAIR + columns * SCAN_PRODUCT * share))
-        return SCAN_CALL + max(SCAN_READ * self.rows.size * share, pairs)
-
-    def _coded_cost(self, queries: int) -> float:
-        count, columns = self.rows.shape
-        if self.metric == "manhattan" or count < CODED_ROWS:
-            return math.inf
-        columns *= CODED_SHARE if self.as_bytes(queries) else 1.0
-        making = 0.0 if self._has_codes else count * (CODE_ROW + columns * CODE_NUMBER)
-        return SCAN_CALL + making + queries * (SCAN_QUERY + count * (CODED_PAIR + columns * CODED_PRODUCT))
-
-    def _dimension(self) -> float:
-        """The dimension of what the rows fill, from the distances to some rows' neighbours; 0 if many are equal.
-
-        Source: Levina and Bickel, Maximum likelihood estimation of intrinsic dimension, NIPS 2004.
-        """
-        some = np.ascontiguousarray(self.rows[:: max(1, len(self.rows) // PROBES)][:PROBES])
-        with use(num_threads=1):
-            values, _ = self.searcher(self.rows.dtype, coded=False).search_values(some, PROBE_NEIGHBORS + 1)
-        values = values[:, 1:]  # the first is the row itself
-        if (np.diff(values, axis=1) <= 1e-12 * values[:, 1:]).any(axis=1).mean() > MOST_TIES:
-            return 0.0
-        values = values[values[:, 0] > 0]
-        logs = float(np.log(values[:, -1:] / values[:, :-1]).mean())
-        return (2.0 if self.metric == "euclidean" else 1.0) / logs
-
-    def searcher(self, dtype: np.dtype[Any], coded: bool) -> Neighbors:
-        """The rows as ``dtype``, with codes that prune or without."""
-        with self._lock:
-            found = self._searchers.get((dtype, True)) or self._searchers.get((dtype, coded))
-            if found is None:
-                made = Neighbors(self.metric, pruning="auto" if coded else "never")  # type: ignore[arg-type]  # a metric that fastnn has
-                rows: Any = self._bytes if dtype == np.uint8 else self.rows.astype(dtype, copy=False)
-                found = self._searchers[dtype, coded] = made.fit(rows)
-                self._has_codes |= coded
-            return found
-
-    def as_bytes(self, queries: int) -> bool:
-        """Whether so many queries, if they are bytes, are to be compared with the rows as bytes."""
-        is_plain = self.rows.dtype == np.uint8
-        return is_plain or (queries >= LEAST_QUERIES_FOR_BYTES and self._bytes is not None)
-
-    @cached_property
-    def _bytes(self) -> NDArray[np.uint8] | None:
-        return to_bytes(self.rows)
-
-    @cached_property
-    def reach(self) -> float:
-        """The greatest norm of a row."""
-        size = block_rows(self.rows)
-        starts = range(0, len(self.rows), size)
-        return max(float(self.norms(self.rows[start : start + size]).max()) for start in starts)
-
-    def norms(self, X: NDArray[Any]) -> FloatArray:
-        """The norms (n,) of the rows of X in the sense of the metric."""
-        X = X.astype(np.float64, copy=False)
-        if self.metric == "manhattan":
-            return np.abs(X).sum(axis=1)
-        with np.errstate(over="ignore"):  # fastnn refuses such numbers
-            return np.sqrt(np.einsum("ij,ij->i", X, X))
 
 
 class CompiledNeighbors:
@@ -246,7 +85,6 @@ class CompiledNeighbors:
             if reason is None and self.algorithm != "brute":
                 self._fit_without_tree(X, y)
             else:
-                self.__dict__.pop("_index", None)
                 super()._fit(X, y)  # type: ignore[misc]  # scikit-learn's
                 self._index = reason or self._brute_index()
             outcome.reason = self._index if isinstance(self._index, str) else None
@@ -257,7 +95,7 @@ class CompiledNeighbors:
         metric, algorithm = self.metric, self.algorithm
         if isinstance(X, (NeighborsBase, neighbors.KDTree, neighbors.BallTree)):
             return "fitted on a tree or an estimator"
-        if issparse(X):
+        if issparse(X) or hasattr(X, "sparse"):  # as pandas' frames have, if all columns are sparse
             return "sparse input"
         if not isinstance(metric, str):
             return "a metric that is a function"
@@ -267,8 +105,8 @@ class CompiledNeighbors:
             return f"metric {metric!r}"
         if self.metric_params:
             return "metric_params"
-        if not isinstance(algorithm, str) or (algorithm != "brute" and rows_of(X) < LEAST_ROWS):
-            return f"fewer than {LEAST_ROWS} rows"
+        if not isinstance(algorithm, str) or (algorithm != "brute" and rows_of(X) < index.LEAST_ROWS):
+            return f"fewer than {index.LEAST_ROWS} rows"
         if algorithm in ("kd_tree", "ball_tree") and metric in BRUTE_METRICS:
             return f"metric {metric!r} in a tree"
         return None
@@ -276,36 +114,35 @@ class CompiledNeighbors:
     def _fit_without_tree(self: Any, X: Any, y: Any) -> None:
         """Fit as scikit-learn does, and leave out its tree where fastnn is to search."""
         algorithm = self.algorithm
-        self.__dict__.pop("_index", None)
         self.algorithm = "brute"  # the only one that builds no tree; whatever is allowed for trees is allowed for it
         try:
             super()._fit(X, y)  # type: ignore[misc]  # scikit-learn's
         finally:
             self.algorithm = algorithm
+        self.__dict__.pop("_index", None)  # only now, for a fit that fails leaves the one before
         rows, metric = self._fit_X, self.effective_metric_
         if algorithm == "auto":
             many = self.n_neighbors is not None and self.n_neighbors >= len(rows) // 2
             is_brute = rows.shape[1] > MOST_COLUMNS_OF_TREES or many or metric in BRUTE_METRICS
             algorithm = "brute" if is_brute else "kd_tree"
-        self._fit_method = algorithm
         if algorithm == "brute":
             self._index = self._brute_index()
             return
         kind = neighbors.KDTree if algorithm == "kd_tree" else neighbors.BallTree
         leaf_size, parameters = self.leaf_size, self.effective_metric_params_
-        index = Index(rows, METRICS[metric], lambda: kind(rows, leaf_size, metric=metric, **parameters))
-        if index.refusal is not None:
-            self._tree = index.tree
-        self._index = index.refusal or index
+        found = Index(rows, METRICS[metric], lambda: kind(rows, leaf_size, metric=metric, **parameters))
+        if found.refusal is not None:
+            self._tree = found.tree
+        self._fit_method, self._index = algorithm, found.refusal or found
 
     def _brute_index(self: Any) -> Index | str:
-        index = Index(self._fit_X, METRICS[self.effective_metric_])
-        return index.refusal or index
+        found = Index(self._fit_X, METRICS[self.effective_metric_])
+        return found.refusal or found
 
     @property
     def _tree(self) -> Any:
-        index = self.__dict__.get("_index")
-        return index.tree if isinstance(index, Index) else self.__dict__.get("_tree")
+        found = self.__dict__.get("_index")
+        return found.tree if isinstance(found, Index) else self.__dict__.get("_tree")
 
     @_tree.setter
     def _tree(self, tree: Any) -> None:
@@ -314,9 +151,9 @@ class CompiledNeighbors:
     def __getstate__(self) -> dict[str, Any]:
         """What scikit-learn pickles: its tree, if it has one, and nothing of fastnn's."""
         state = dict(super().__getstate__())  # type: ignore[call-overload]  # scikit-learn's returns a dict
-        index = state.pop("_index", None)
-        if isinstance(index, Index):
-            state["_tree"] = index.tree
+        found = state.pop("_index", None)
+        if isinstance(found, Index):
+            state["_tree"] = found.tree
         return state
 
     def __setstate__(self: Any, state: dict[str, Any]) -> None:
@@ -325,27 +162,24 @@ class CompiledNeighbors:
             return
         rows, metric, tree = self._fit_X, self.effective_metric_, self._tree
         is_known = isinstance(metric, str) and metric in METRICS and not self.effective_metric_params_
-        if MISSING_HOOK is None and is_known and isinstance(rows, np.ndarray):
+        is_own = tree is None or (is_known and has_metric(tree, metric))  # not of an estimator that this was fitted on
+        if MISSING_HOOK is None and is_known and is_own and isinstance(rows, np.ndarray):
             self._index = Index(rows, METRICS[metric], None if tree is None else lambda: tree)
         else:
             self._index = MISSING_HOOK or "input or a metric that fastnn does not search"
 
+    @with_parameters_of(neighbors.NearestNeighbors.kneighbors)
     def kneighbors(self: Any, X: Any = None, n_neighbors: Any = None, return_distance: bool = True) -> Any:
         count = self._count(n_neighbors)
         reason = self._refusal(X, count)
         with recorded(self, "kneighbors", reason) as outcome:
-            if reason is None:
-                queries = self._queries(X)
-                found = self._search(queries, count, is_train=X is None)
-                if isinstance(found, str):
-                    outcome.reason = found
-                elif found.tied.any() and not self._is_by_query(queries):
-                    outcome.reason = ROUNDED_TIES
-            if outcome.reason is not None:
+            if reason is not None:
                 return super().kneighbors(X, n_neighbors, return_distance)  # type: ignore[misc]  # scikit-learn's
-            distances, indices = self._settled(found, queries)
-            if X is None:
-                distances, indices = without_self(distances, indices)
+            queries = self._queries(X)
+            found = self._nearest(outcome, queries, count + (X is None), in_order=True)
+            if found is None:
+                return self._plain().kneighbors(None if X is None else queries, n_neighbors, return_distance)
+            distances, indices = found if X is not None else without_self(*found)
             return (distances, indices) if return_distance else indices
 
     def _count(self: Any, n_neighbors: Any) -> int | None:
@@ -353,99 +187,120 @@ class CompiledNeighbors:
         count = self.n_neighbors if n_neighbors is None else n_neighbors
         return int(count) if isinstance(count, numbers.Integral) and int(count) > 0 else None
 
-    def _queries(self: Any, X: Any) -> NDArray[Any]:
-        """The queries as scikit-learn checks and converts them."""
+    def _queries(self: Any, X: Any) -> Any:
+        """The queries as scikit-learn checks and converts them: an array or CSR."""
         return self._fit_X if X is None else validate_data(self, X, accept_sparse="csr", reset=False, order="C")
 
     def _refusal(self: Any, X: Any, count: int | None) -> str | None:
         """Why scikit-learn's own code is to search, or None."""
-        index = self.__dict__.get("_index", "not fitted")
-        if isinstance(index, str):
-            return index
-        if index.refusal is not None:
-            return index.refusal
-        if count is None or count + (X is None) > len(index.rows):
+        found = self.__dict__.get("_index", "not fitted")
+        if isinstance(found, str):
+            return found
+        if found.refusal is not None:
+            return found.refusal
+        if count is None or count + (X is None) > len(found.rows):
             return "n_neighbors that is refused"
-        if issparse(X):
-            return "sparse input"
-        if self._fit_method == "brute":
-            if not get_config().get("enable_cython_pairwise_dist", True):
-                return "enable_cython_pairwise_dist is off"
-            queries = len(index.rows) if X is None else rows_of(X)
-            return index.brute_refusal(queries, self.effective_metric_ in ("euclidean", "sqeuclidean", "cosine"))
-        return index.few_refusal(len(index.rows) if X is None else rows_of(X))
+        if self._fit_method == "brute" and not get_config().get("enable_cython_pairwise_dist", True):
+            return "enable_cython_pairwise_dist is off"
+        return self._size_refusal(len(found.rows) if X is None else rows_of(X))
 
-    def _search(self: Any, queries: NDArray[Any], count: int, *, is_train: bool, votes: bool = False) -> Found | str:
-        """The nearest rows, and which queries have ties that matter; or why fastnn cannot search.
+    def _size_refusal(self: Any, queries: int, tied: float = 0.0) -> str | None:
+        """Why scikit-learn is to answer so many queries, of which it answers the share ``tied`` anyway; or None."""
+        if self._fit_method != "brute":
+            return self._index.tree_refusal_of(queries, tied)
+        by_products = self.effective_metric_ in ("euclidean", "sqeuclidean", "cosine")
+        return self._index.brute_refusal_of(queries, by_products=by_products, tied=tied)
 
-        With ``votes`` only which rows are found matters, not their order.
+    def _nearest(
+        self: Any, outcome: Outcome, queries: Any, count: int, *, in_order: bool, strategy: str | None = None
+    ) -> tuple[NDArray[Any], IntArray] | None:
+        """Distances (q, k) and indices (q, k) as scikit-learn finds them; None if it is to search, with the reason.
+
+        Unless ``in_order`` only which rows are found matters. ``strategy`` is that of scikit-learn's brute force.
         """
-        index = self._index
-        dtype = searched_dtype(index.rows, queries)
+        dtype = None if issparse(queries) else searched_dtype(self._index.rows, queries)
         if dtype is None:
-            return f"input of {queries.dtype}"
-        if index.metric == "cosine" and dtype == np.float32:
-            return "cosine of float32, which scikit-learn rounds to float32 before it compares"
-        wanted = count + is_train
-        most = min(wanted + 1, len(index.rows))
+            outcome.reason = "sparse input" if issparse(queries) else f"input of {queries.dtype}"
+            return None
+        if self._index.metric == "cosine" and dtype == np.float32:
+            outcome.reason = "cosine of float32, which scikit-learn rounds to float32 before it compares"
+            return None
         try:
             with use(num_threads=self._threads()):
-                sought = to_bytes(queries) if dtype.kind == "f" and index.as_bytes(len(queries)) else None
-                if sought is None:
-                    sought = queries.astype(dtype, copy=False)
-                searcher = index.searcher(sought.dtype, index.prefers_codes(len(queries)))
-                values, indices = searcher.search_values(sought, most)
+                found = self._search(queries, dtype, count, in_order)
         except FastnnError as error:  # numbers beyond what it searches
-            return str(error)
-        # Of bytes both sides compute whole numbers, without rounding, but for the angle.
-        is_exact = sought.dtype == np.uint8 and index.metric != "cosine"
-        doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._doubt(queries, values[:, 1:]))
-        tied = doubtful[:, wanted - 1 :].any(axis=1) if votes else doubtful.any(axis=1)
-        return Found(values[:, :wanted], indices[:, :wanted], tied)
-
-    def _doubt(self: Any, queries: NDArray[Any], later: FloatArray) -> FloatArray:
-        """Gaps (q, k) before the values ``later`` up to which scikit-learn's rounding, or its order of ties, decides.
-
-        Both sides sum d products or differences, each with an error of at most d eps times the sum of their sizes.
-        scikit-learn's brute force takes |x|^2 - 2 x y + |y|^2 for euclidean distances, terms as large as the norms;
-        all others sum differences, to which a tree adds the rounding of its nodes' bounds.
-        """
-        index, metric = self._index, self.effective_metric_
-        is_single = self._fit_X.dtype == queries.dtype == np.float32
-        eps = 4 * (queries.shape[1] + 8) * EPSILON
-        if metric == "cosine":
-            return np.full_like(later, eps)
-        if self._fit_method == "brute" and metric not in ("euclidean", "sqeuclidean"):
-            # Of float32 scikit-learn takes the differences in float32.
-            return (eps + 8 * EPSILON32 if is_single else eps) * later + TINY
-        norms = (index.norms(queries) + index.reach)[:, np.newaxis]
-        if self._fit_method == "brute":
-            return np.broadcast_to(eps * norms**2 + TINY, later.shape)
-        return eps * (later + norms * (np.sqrt(later) if index.metric == "euclidean" else 1.0)) + TINY
-
-    def _settled(self: Any, found: Found, queries: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
-        """Distances and indices, those of queries with ties from scikit-learn."""
-        metric, (values, indices, tied) = self.effective_metric_, found
-        distances = np.sqrt(values) if metric in ("euclidean", "l2") else values
-        distances, indices = np.ascontiguousarray(distances), np.ascontiguousarray(indices)
+            outcome.reason = str(error)
+            return None
+        if isinstance(found, str):
+            outcome.reason = found
+            return None
+        values, indices, tied = found
+        metric = self.effective_metric_
+        distances = np.ascontiguousarray(np.sqrt(values) if metric in ("euclidean", "l2") else values)
+        indices = np.ascontiguousarray(indices)
         if tied.any():
             some = np.ascontiguousarray(queries[tied])
-            distances[tied], indices[tied] = self._own_neighbors(some, indices.shape[1], len(queries))
+            distances[tied], indices[tied] = self._own_neighbors(some, count, len(queries), strategy)
+            outcome.reason = index.TIES if tied.mean() > 0.5 else None
         return distances, indices
 
-    def _own_neighbors(self: Any, some: NDArray[Any], count: int, asked: int) -> tuple[NDArray[Any], IntArray]:
+    def _search(self: Any, queries: NDArray[Any], dtype: np.dtype[Any], count: int, in_order: bool) -> Found | str:
+        """The nearest rows; or, as soon as it is known, that ties keep fastnn from it or make scikit-learn faster."""
+        sought = self._index.sought(queries, dtype)
+        searcher = self._index.searcher(sought.dtype, self._index.prefers_codes(len(queries)))
+        # Of bytes both sides compute whole numbers, without rounding, but for the angle.
+        is_exact = sought.dtype == np.uint8 and self._index.metric != "cosine"
+        most = min(count + 1, len(self._index.rows))
+
+        def search(some: slice) -> Found:
+            values, indices = searcher.search_values(sought[some], most)
+            doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._gaps(queries[some], values))
+            tied = doubtful.any(axis=1) if in_order else doubtful[:, count - 1 :].any(axis=1)
+            return Found(values[:, :count], indices[:, :count], tied)
+
+        first = max(FIRST_QUERIES, int(len(queries) * FIRST_SHARE))
+        if len(queries) < 2 * first or self._index.cost(len(queries)) < LEAST_CALLS * SCAN_CALL:
+            found = search(slice(None))
+        else:
+            found = search(slice(first))
+            reason = self._size_refusal(len(queries), found.tied.mean()) if found.tied.any() else None
+            if reason is not None:
+                return reason
+            if not found.tied.any() or self._is_by_query(queries):
+                parts: Any = zip(found, search(slice(first, None)), strict=True)
+                found = Found(*(np.concatenate(part) for part in parts))
+        return ROUNDED_TIES if found.tied.any() and not self._is_by_query(queries) else found
+
+    def _gaps(self: Any, queries: NDArray[Any], values: FloatArray) -> FloatArray:
+        """Gaps (q, k - 1) between values (q, k) up to which scikit-learn's rounding, or its order of ties, decides."""
+        metric, columns, later = self.effective_metric_, queries.shape[1], values[:, 1:]
+        if metric == "cosine":
+            return rounding.of_cosines(later, columns)
+        is_brute = self._fit_method == "brute"
+        by_products = metric in ("euclidean", "sqeuclidean") or (
+            metric == "l2" and not ArgKmin.is_usable_for(queries, self._fit_X, metric)
+        )
+        if is_brute and not by_products:
+            is_single = self._fit_X.dtype == queries.dtype == np.float32
+            return rounding.of_differences(later, columns, is_single=is_single)
+        norms = rounding.norms(queries, self._index.metric) + self._index.largest_norm
+        if is_brute:
+            return rounding.of_products(norms, later, columns)
+        return rounding.of_trees(norms, later, columns, are_squares=self._index.metric == "euclidean")
+
+    def _own_neighbors(
+        self: Any, some: NDArray[Any], count: int, asked: int, strategy: str | None
+    ) -> tuple[NDArray[Any], IntArray]:
         """What scikit-learn finds for some of the ``asked`` queries, in the order of ties that it has for all."""
         if self._fit_method != "brute" or not ArgKmin.is_usable_for(some, self._fit_X, self.effective_metric_):
             return self._plain().kneighbors(some, count)
-        # The order depends on what its threads share out, by scikit-learn's rule for "auto".
-        is_many = len(self._fit_X) < asked or 4 * ARGKMIN_CHUNK * openmp_threads() < asked
+        if strategy is None:
+            # The order depends on what its threads share out, by scikit-learn's rule for "auto".
+            chunk = get_config().get("pairwise_dist_chunk_size", ARGKMIN_CHUNK)
+            is_many = len(self._fit_X) < asked or 4 * chunk * openmp_threads() < asked
+            strategy = "parallel_on_X" if is_many else "parallel_on_Y"
         return ArgKmin.compute(
-            some,
-            self._fit_X,
-            count,
-            metric=self.effective_metric_,
-            strategy="parallel_on_X" if is_many else "parallel_on_Y",
-            return_distance=True,
+            some, self._fit_X, count, metric=self.effective_metric_, strategy=strategy, return_distance=True
         )
 
     def _is_by_query(self: Any, queries: NDArray[Any]) -> bool:
@@ -479,78 +334,68 @@ class CompiledNeighbors:
 class CompiledVotes(CompiledNeighbors):
     """What the classifier overrides besides: the votes that scikit-learn counts in its brute force."""
 
+    @with_parameters_of(neighbors.KNeighborsClassifier.predict)
     def predict(self: Any, X: Any) -> NDArray[Any]:
-        counts = self._votes("predict", X)
-        if counts is None:
+        shares = self._votes("predict", X) if self._has_own("predict_proba") else None
+        if shares is None:
             return super().predict(X)  # type: ignore[misc]  # scikit-learn's
-        return self.classes_[counts.argmax(axis=1)]
+        return self.classes_[shares.argmax(axis=1)]
 
+    @with_parameters_of(neighbors.KNeighborsClassifier.predict_proba)
     def predict_proba(self: Any, X: Any) -> NDArray[Any] | list[NDArray[Any]]:
-        counts = self._votes("predict_proba", X)
-        if counts is None:
+        shares = self._votes("predict_proba", X)
+        if shares is None:
             return super().predict_proba(X)  # type: ignore[misc]  # scikit-learn's
-        return counts
+        return shares
+
+    def _has_own(self: Any, method: str) -> bool:
+        """Whether a method that scikit-learn would call is fastnn's, and not a program's."""
+        found, own = getattr(type(self), method), getattr(CompiledVotes, method)
+        return method not in vars(self) and inspect.unwrap(found) is own  # accel wraps it
 
     def _counts_votes(self: Any, X: Any) -> bool:
-        """Whether scikit-learn would count votes without calling ``kneighbors``."""
+        """Whether scikit-learn would count the votes, all equal, of what its brute force finds for X."""
         if getattr(self, "_fit_method", None) != "brute" or X is None or self.outputs_2d_:
             return False
-        return isinstance(self.weights, str) and self.weights == "uniform"
+        if not isinstance(self.weights, str) or self.weights != "uniform":
+            return False
+        metric = {1: "manhattan", 2: "euclidean"}.get(self.p) if self.metric == "minkowski" else self.metric
+        return metric == self.effective_metric_ and not self.metric_params  # no other was set after fit
 
     def _votes(self: Any, method: str, X: Any) -> FloatArray | None:
         """The shares (q, classes) of votes, or None if scikit-learn is to count them."""
-        if not self._counts_votes(X):
+        if MISSING_HOOK is not None or not self._counts_votes(X):
             return None
+        # What scikit-learn counts by itself, for X as it is given; it calls kneighbors for the rest.
+        in_class_mode = ArgKminClassMode.is_usable_for(X, self._fit_X, self.effective_metric_)
         count = self._count(None)
-        if self._refusal(X, count) is not None:
+        reason = self._refusal(X, count)
+        if not in_class_mode and (reason is not None or not self._has_own("kneighbors")):
             return None
-        with recorded(self, method, None) as outcome:
+        with recorded(self, method, reason) as outcome:
+            if reason is not None:
+                return super().predict_proba(X)  # type: ignore[misc]  # scikit-learn's
             queries = self._queries(X)
-            found = self._search(queries, count, is_train=False, votes=True)
-            if isinstance(found, str):
-                outcome.reason = found
-            elif found.tied.any() and not self._is_by_query(queries):
-                outcome.reason = ROUNDED_TIES
-            if outcome.reason is not None:
+            strategy = "parallel_on_X" if in_class_mode else None
+            found = self._nearest(outcome, queries, count, in_order=False, strategy=strategy)
+            if found is not None:
+                return self._shares(found[1])
+            if in_class_mode:
                 return self._plain().predict_proba(queries)
-            labels = self._y[found.indices] + len(self.classes_) * np.arange(len(queries))[:, np.newaxis]
-            counts = np.bincount(labels.ravel(), minlength=len(queries) * len(self.classes_))
-            shares = counts.reshape(len(queries), -1) / count
-            if found.tied.any():
-                shares[found.tied] = self._plain().predict_proba(np.ascontiguousarray(queries[found.tied]))
-            return shares
+            return self._shares(self._plain().kneighbors(queries, return_distance=False))
+
+    def _shares(self: Any, indices: IntArray) -> FloatArray:
+        """The shares (q, classes) of votes of the rows (q, k) that were found."""
+        queries, count = indices.shape
+        classes = len(self.classes_)
+        labels = self._y[indices] + classes * np.arange(queries)[:, np.newaxis]
+        return np.bincount(labels.ravel(), minlength=queries * classes).reshape(queries, classes) / count
 
 
-def searched_dtype(rows: NDArray[Any], queries: NDArray[Any]) -> np.dtype[Any] | None:
-    """The dtype that holds rows and queries exactly, or None if fastnn searches no such numbers."""
-    if any(array.dtype.kind not in "iuf" or array.dtype == np.float16 for array in (rows, queries)):
-        return None
-    dtype = np.result_type(rows, queries)
-    return dtype if dtype.kind in "iu" or dtype in (np.float32, np.float64) else None
-
-
-def block_rows(X: NDArray[Any]) -> int:
-    """How many rows are looked at together."""
-    return max(1, BLOCK_NUMBERS // X.shape[1])
-
-
-def to_bytes(X: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """X as bytes, if all its numbers are whole ones 0..255."""
-    if X.dtype == np.uint8:
-        return X
-    few, size = max(1, BLOCK_NUMBERS // 64 // X.shape[1]), block_rows(X)  # a few rows tell in most cases
-    found = np.empty(X.shape, np.uint8)
-    with np.errstate(invalid="ignore"):  # whatever becomes of numbers out of range, it is not equal to them
-        for start, stop in [(0, few), *((start, start + size) for start in range(few, len(X), size))]:
-            found[start:stop] = X[start:stop]
-            if not np.array_equal(found[start:stop], X[start:stop]):
-                return None
-    return found
-
-
-def tree_cost(count: int, dimension: float) -> float:
-    """About how many microseconds a tree of so many rows that fill this dimension takes for a query."""
-    return TREE_COST + TREE_COST_OF_LEAF * 2.0**dimension * (count / TREE_ROWS) ** TREE_GROWTH
+def has_metric(tree: Any, metric: str) -> bool:
+    """Whether scikit-learn's tree has been built for this metric."""
+    kind = type(metrics.DistanceMetric.get_metric(metric))
+    return any(type(part) is kind for part in tree.__getstate__())
 
 
 def rows_of(X: Any) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import pickle
 import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import base, datasets, exceptions, neighbors
 from sklearn_swap import compute_everywhere
 
+from fastnn import estimators
 from fastnn.dropin.sklearn import neighbors as dropin
+from fastnn.estimators import index, records
 from fastnn.estimators import neighbors as compiled
-from fastnn.estimators import records
 
 RNG = np.random.default_rng(0)
 ROWS, QUERIES = RNG.normal(size=(3000, 10)), RNG.normal(size=(300, 10))
@@ -136,7 +140,7 @@ def test_many_ties_and_few_dimensions_are_left_to_the_tree(calls):
         (grid, "rows with many ties, which the tree orders"),
         (line, "a tree is faster for rows that fill 1.0 dimensions"),
         (line[:, :1], "a tree is faster for so many rows of so few columns"),
-        (ROWS[:100], f"fewer than {compiled.LEAST_ROWS} rows"),
+        (ROWS[:100], f"fewer than {index.LEAST_ROWS} rows"),
     ):
         calls.clear()
         ours, theirs = both("search", X)
@@ -198,12 +202,12 @@ def test_rows_and_queries_of_two_types(calls, dtypes):
 
 def test_whole_numbers_are_searched_as_bytes(calls):
     images = RNG.integers(0, 256, (6000, 30))
-    for dtype in (np.uint8, np.float32, np.float64):
+    for dtype in (np.uint8, np.int64, np.float32, np.float64):
         X, Q = images[:5500].astype(dtype), images[5000:].astype(dtype)
         ours, theirs = both("search", X, algorithm="brute")
         assert_same_neighbors(ours, theirs, Q)
         assert any(kind == np.uint8 for kind, coded in ours._index._searchers)
-        assert_same_neighbors(ours, theirs, Q[:500] + (0 if dtype == np.uint8 else 0.5))
+        assert_same_neighbors(ours, theirs, Q[:500] + (0.5 if np.dtype(dtype).kind == "f" else 0))
     assert all(call.accelerated for call in calls)
 
 
@@ -305,3 +309,154 @@ def test_iris_is_scikit_learns(calls):
     ours, theirs = both("classifier", X, y)
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
     assert not any(call.accelerated for call in calls)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "brute", "kd_tree"])
+def test_a_fit_that_fails_leaves_the_one_before(algorithm):
+    ours, theirs = both("search", ROWS, algorithm=algorithm)
+    for nn in (ours, theirs):
+        with pytest.raises(ValueError, match="NaN"):
+            nn.fit(np.full_like(ROWS, np.nan))
+    assert_same_neighbors(ours, theirs, QUERIES)
+    assert_same_neighbors(ours, theirs, ROWS[:5])  # with ties
+    assert type(ours._tree) is type(theirs._tree)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "brute", "kd_tree"])
+def test_frames_of_sparse_columns_are_scikit_learns(calls, algorithm):
+    pandas = pytest.importorskip("pandas")  # an extra
+    frame = pandas.DataFrame.sparse.from_spmatrix(sparse.csr_array(ROWS))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ours, theirs = both("search", frame, algorithm=algorithm)
+    messages = [str(warning.message) for warning in caught]
+    assert messages[: len(messages) // 2] == messages[len(messages) // 2 :]
+    assert ("cannot use tree with sparse input: using brute force" in messages) == (algorithm == "kd_tree")
+    assert_same_neighbors(ours, theirs, frame[:20])
+    ours, theirs = both("search", pandas.DataFrame(ROWS, columns=frame.columns), algorithm="brute")
+    assert_same_neighbors(ours, theirs, frame[:20])
+    assert calls[-1].reason == "sparse input"
+    assert not any(call.accelerated for call in calls if call.method == "kneighbors")
+
+
+def tied_votes(queries):
+    """Rows and queries with equal distances at the last neighbour, whose labels differ; most queries have none."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 4, (1500, 12)).astype(float), rng.integers(0, 3, 1500)
+    few = queries // 20
+    Q = np.concatenate([rng.random((queries - few, 12)) * 4, rng.integers(0, 4, (few, 12))])
+    return X, y, rng.permutation(Q)
+
+
+@pytest.mark.parametrize(
+    ("metric", "p"),
+    [(name, 2) for name in ("minkowski", "euclidean", "sqeuclidean", "l2", "manhattan")] + [("minkowski", 1)],
+)
+@pytest.mark.parametrize("form", ["array", "fortran", "list", "frame"])
+@pytest.mark.parametrize("queries", [1400, 400])
+def test_votes_with_ties_take_the_rows_that_scikit_learn_takes(calls, monkeypatch, metric, p, form, queries):
+    """Which these are depends on how many queries there are, and on whether it counts the votes by itself."""
+    compute_everywhere(monkeypatch.setattr)
+    X, y, Q = tied_votes(queries)
+    pandas = pytest.importorskip("pandas")  # an extra
+    asked = {"array": Q, "fortran": np.asfortranarray(Q), "list": Q.tolist(), "frame": pandas.DataFrame(Q)}[form]
+    ours, theirs = both("classifier", X, y, n_neighbors=4, algorithm="brute", metric=metric, p=p)
+    with sklearn.config_context(pairwise_dist_chunk_size=128):  # so that 1,400 are many for two threads
+        np.testing.assert_array_equal(ours.predict_proba(asked), theirs.predict_proba(asked))
+        np.testing.assert_array_equal(ours.predict(asked), theirs.predict(asked))
+    assert all(call.accelerated for call in calls)
+
+
+def test_methods_that_a_program_overrides_are_called():
+    X, Q = WIDE_ROWS, WIDE_QUERIES
+    labels = np.arange(len(X)) % 3
+
+    def last_rows(self, X=None, n_neighbors=None, return_distance=True):
+        indices = np.full((len(X), 3), len(labels) - 1)
+        return (np.ones(indices.shape), indices) if return_distance else indices
+
+    def no_votes(self, X):
+        return np.eye(3)[np.zeros(len(X), int)]
+
+    for method, function in (("kneighbors", last_rows), ("predict_proba", no_votes)):
+        for parameters in ({}, {"metric": "manhattan"}):
+            found = []
+            for base_class in PAIRS["classifier"]:
+                derived = type("Derived", (base_class,), {method: function})
+                model = derived(algorithm="brute", **parameters).fit(X, labels)
+                plain = base_class(algorithm="brute", **parameters).fit(X, labels)
+                setattr(plain, method, function.__get__(plain))
+                found.append([m.predict(Q) for m in (model, plain)] + [m.predict_proba(Q) for m in (model, plain)])
+            for one, other in zip(*found, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_parameters_set_after_fit_are_scikit_learns():
+    ours, theirs = both("classifier", WIDE_ROWS, np.arange(len(WIDE_ROWS)) % 3, algorithm="brute")
+    for changed in ({"p": 1}, {"metric": "manhattan"}, {"n_neighbors": 3}):
+        for model in (ours, theirs):
+            model.set_params(**changed)
+        np.testing.assert_array_equal(ours.predict_proba(WIDE_QUERIES), theirs.predict_proba(WIDE_QUERIES))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
+def test_brute_force_with_many_ties_is_left_after_the_first_queries(calls, monkeypatch, metric):
+    X = np.repeat(RNG.normal(size=(3000, 20)), 2, 0)
+    ours, theirs = both("classifier", X, np.arange(len(X)) % 3, algorithm="brute", metric=metric, n_neighbors=4)
+    searched = []
+    search = index.Neighbors.search_values
+
+    def search_values(self, Q, k):
+        searched.append(len(Q))
+        return search(self, Q, k)
+
+    monkeypatch.setattr(index.Neighbors, "search_values", search_values)
+    assert_same_neighbors(ours, theirs, RNG.normal(size=(800, 20)))
+    assert (calls[-1].accelerated, calls[-1].reason) == (False, index.TIES)
+    assert searched == [800 // 16]
+
+
+def test_a_call_that_scikit_learn_answered_mostly_is_not_accelerated(calls):
+    ours, theirs = both("search", np.repeat(WIDE_ROWS, 2, 0), algorithm="brute", metric="manhattan")
+    assert_same_neighbors(ours, theirs, WIDE_QUERIES[:12])
+    assert (calls[-1].accelerated, calls[-1].reason) == (False, index.TIES)
+
+
+def test_near_ties_of_l2_in_two_types_are_scikit_learns():
+    """It takes |x|^2 - 2 x y + |y|^2 there, as it does not where both are of one type."""
+    rng = np.random.default_rng(0)
+    X = (rng.integers(0, 3, (2000, 20)) + 3e3).astype(np.float32)
+    Q = X[:200].astype(float) + rng.normal(size=(200, 20)) * 1e-7
+    for metric in ("l2", "euclidean"):
+        ours, theirs = both("search", X, algorithm="brute", metric=metric)
+        np.testing.assert_array_equal(ours.kneighbors(Q)[1], theirs.kneighbors(Q)[1])
+
+
+def test_an_estimator_fitted_on_another_searches_the_tree_of_that_for_good():
+    theirs = neighbors.NearestNeighbors().fit(neighbors.NearestNeighbors(metric="manhattan").fit(ROWS))
+    ours = dropin.NearestNeighbors().fit(dropin.NearestNeighbors(metric="manhattan").fit(ROWS))
+    for model in (ours, pickle.loads(pickle.dumps(ours))):
+        assert_same_neighbors(model, theirs, QUERIES)
+
+
+def test_what_is_checked_once_warns_once():
+    pandas = pytest.importorskip("pandas")  # an extra
+    ours, theirs = both("search", pandas.DataFrame(ROWS, columns=[*"abcdefghij"]), algorithm="brute", metric="cosine")
+    Q = np.concatenate([QUERIES[:200], np.zeros((1, 10))])  # as far from all rows
+    for nn in (theirs, ours):
+        with pytest.warns(UserWarning, match="does not have valid feature names") as caught:
+            nn.kneighbors(Q)
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize("name", estimators.__all__)
+def test_methods_have_scikit_learns_signatures_and_texts(name):
+    module = "neural_network" if name.startswith("MLP") else "neighbors"
+    ours, theirs = (
+        vars(importlib.import_module(f"{root}.{module}"))[name] for root in ("fastnn.dropin.sklearn", "sklearn")
+    )
+    for method in dir(theirs):
+        own = getattr(theirs, method)
+        if not method.startswith(("_", "set_")) and callable(own):
+            assert inspect.signature(getattr(ours, method)) == inspect.signature(own), method
+            assert getattr(ours, method).__doc__ == own.__doc__, method

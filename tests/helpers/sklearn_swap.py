@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from fastnn.estimators import mlp, neighbors, records
+from fastnn.estimators import index, mlp, records
 
 CLASSES = {
     "neighbors": ("KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"),
@@ -39,10 +39,10 @@ def pairs() -> dict[type[Any], type[Any]]:
 def compute_everywhere(set_attribute: Callable[[Any, str, Any], None]) -> None:
     """Let fastnn compute what it would leave to scikit-learn as too small, or as faster there."""
     set_attribute(mlp, "LEAST_FORWARD_WORK", 0)
-    set_attribute(neighbors, "LEAST_ROWS", 1)
-    set_attribute(neighbors.Index, "_tree_refusal", lambda self: None)
-    set_attribute(neighbors.Index, "few_refusal", lambda self, queries: None)
-    set_attribute(neighbors.Index, "brute_refusal", lambda self, queries, is_gemm: None)
+    set_attribute(index, "LEAST_ROWS", 1)
+    set_attribute(index.Index, "_tree_refusal", lambda self: None)
+    set_attribute(index.Index, "tree_refusal_of", lambda *args, **kwargs: None)
+    set_attribute(index.Index, "brute_refusal_of", lambda *args, **kwargs: None)
 
 
 def swap(own: type[Any], ours: type[Any]) -> None:

@@ -1,0 +1,190 @@
+"""What a fitted estimator keeps for fastnn's searches, and whether fastnn or scikit-learn is to search."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FastnnError
+from ..kernels import use
+from ..neighbors import Neighbors
+from . import rounding
+from .costs import CODED_ROWS, LEAST_GAIN, Costs
+
+# The least rows for which fixed costs, of the probes in a fit above all, are made up for; iris has 150.
+LEAST_ROWS = 1000
+# Queries from which it pays to look whether numbers are whole ones, which are then searched as bytes.
+LEAST_QUERIES_FOR_BYTES = 50
+# Of so many rows, spread over all, neighbours are found when a tree would be built: they tell the rows' dimension.
+PROBES, PROBE_NEIGHBORS = 32, 10
+MOST_TIES = 0.1  # of the probes that may have ties; the tree has to answer such queries
+
+TIES = "ties, whose order is scikit-learn's, in too many queries"
+
+
+class Index:
+    """The rows as fastnn searches them, and scikit-learn's tree, each made when it is first needed; not pickled.
+
+    Whether fastnn is to search depends on the rows and the number of queries, and on whether an earlier search has
+    made codes: from then on they cost nothing.
+
+    Parameters
+    ----------
+    rows : (n, d) to search among.
+    metric : of fastnn.
+    build_tree : returns scikit-learn's tree; None in brute force.
+    """
+
+    def __init__(self, rows: NDArray[Any], metric: str, build_tree: Callable[[], Any] | None = None) -> None:
+        self.rows, self.metric = rows, metric
+        self.build_tree = build_tree
+        self._tree: Any = None
+        self._searchers: dict[tuple[np.dtype[Any], bool], Neighbors] = {}
+        self._has_codes = False
+        self._filled = 0.0  # the dimension of what the rows fill, once it is known
+        self._lock = threading.RLock()
+
+    @property
+    def tree(self) -> Any:
+        """scikit-learn's tree, built when it is first needed."""
+        if self.build_tree is None:
+            return None
+        with self._lock:
+            if self._tree is None:
+                self._tree = self.build_tree()
+            return self._tree
+
+    @cached_property
+    def refusal(self) -> str | None:
+        """Why scikit-learn is to search these rows whatever the queries, or None."""
+        if len(self.rows) < LEAST_ROWS:
+            return f"fewer than {LEAST_ROWS} rows"
+        if searched_dtype(self.rows, self.rows) is None:
+            return f"input of {self.rows.dtype}"
+        return None if self.build_tree is None else self._tree_refusal()
+
+    def _tree_refusal(self) -> str | None:
+        """Why scikit-learn's tree is to search these rows, or None."""
+        count, columns = self.rows.shape
+        costs = Costs(count, columns, itemsize=8, are_bytes=False)
+        least = LEAST_GAIN * costs.scan_query()
+        if costs.tree_query(columns) < least:
+            return "a tree is faster for so many rows of so few columns"
+        try:
+            dimension = self._filled = self._dimension()
+        except FastnnError as error:
+            return str(error)
+        if dimension == 0:
+            return "rows with many ties, which the tree orders"
+        if costs.tree_query(dimension) < least:
+            return f"a tree is faster for rows that fill {dimension:.1f} dimensions"
+        return None
+
+    def tree_refusal_of(self, queries: int, tied: float = 0.0) -> str | None:
+        """Why a tree is to answer so few queries, though fastnn is faster for many; or None.
+
+        ``tied`` is the share of the queries that scikit-learn has to answer once more.
+        """
+        own = self._costs(queries).tree(queries, self._filled)
+        if LEAST_GAIN * own < self.cost(queries) + tied * own:
+            return TIES if tied else "a tree is faster for so few queries"
+        return None
+
+    def brute_refusal_of(self, queries: int, *, by_products: bool, tied: float = 0.0) -> str | None:
+        """Why scikit-learn's brute force is to answer so many queries, or None; ``tied`` as above."""
+        own = self._costs(queries).brute(queries, by_products=by_products)
+        if own < LEAST_GAIN * (self.cost(queries) + tied * own):
+            return TIES if tied else "scikit-learn is as fast for so few rows or queries"
+        return None
+
+    def prefers_codes(self, queries: int) -> bool:
+        """Whether to search for so many queries with codes that prune."""
+        return self._coded_cost(queries) < self._costs(queries).scan(queries)
+
+    def _costs(self, queries: int) -> Costs:
+        count, columns = self.rows.shape
+        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries))
+
+    def cost(self, queries: int) -> float:
+        """About how many microseconds fastnn takes for so many queries."""
+        return min(self._costs(queries).scan(queries), self._coded_cost(queries))
+
+    def _coded_cost(self, queries: int) -> float:
+        if self.metric == "manhattan" or len(self.rows) < CODED_ROWS:
+            return math.inf
+        costs = self._costs(queries)
+        return costs.coded(queries) + (0.0 if self._has_codes else costs.codes())
+
+    def _dimension(self) -> float:
+        """The dimension of what the rows fill, from the distances to some rows' neighbours; 0 if many are equal.
+
+        Source: Levina and Bickel, Maximum likelihood estimation of intrinsic dimension, NIPS 2004.
+        """
+        some = np.ascontiguousarray(self.rows[:: max(1, len(self.rows) // PROBES)][:PROBES])
+        with use(num_threads=1):
+            values, _ = self.searcher(self.rows.dtype, coded=False).search_values(some, PROBE_NEIGHBORS + 1)
+        values = values[:, 1:]  # the first is the row itself
+        if (np.diff(values, axis=1) <= 1e-12 * values[:, 1:]).any(axis=1).mean() > MOST_TIES:
+            return 0.0
+        values = values[values[:, 0] > 0]
+        logs = float(np.log(values[:, -1:] / values[:, :-1]).mean())
+        return (2.0 if self.metric == "euclidean" else 1.0) / logs
+
+    def searcher(self, dtype: np.dtype[Any], coded: bool) -> Neighbors:
+        """The rows as ``dtype``, with codes that prune or without."""
+        with self._lock:
+            found = self._searchers.get((dtype, True)) or self._searchers.get((dtype, coded))
+            if found is None:
+                made = Neighbors(self.metric, pruning="auto" if coded else "never")  # type: ignore[arg-type]  # a metric that fastnn has
+                rows: Any = self._bytes if dtype == np.uint8 else self.rows.astype(dtype, copy=False)
+                found = self._searchers[dtype, coded] = made.fit(rows)
+                self._has_codes |= coded
+            return found
+
+    def sought(self, queries: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Queries as they are searched for: as bytes if they and the rows are such numbers, or else as ``dtype``."""
+        as_bytes = to_bytes(queries) if self.as_bytes(len(queries)) else None
+        return queries.astype(dtype, copy=False) if as_bytes is None else as_bytes
+
+    def as_bytes(self, queries: int) -> bool:
+        """Whether so many queries, if they are bytes, are to be compared with the rows as bytes."""
+        is_plain = self.rows.dtype == np.uint8
+        return is_plain or (queries >= LEAST_QUERIES_FOR_BYTES and self._bytes is not None)
+
+    @cached_property
+    def _bytes(self) -> NDArray[np.uint8] | None:
+        return to_bytes(self.rows)
+
+    @cached_property
+    def largest_norm(self) -> float:
+        """The norm of the row that has the largest, in the sense of the metric."""
+        return rounding.largest_norm(self.rows, self.metric)
+
+
+def searched_dtype(rows: NDArray[Any], queries: NDArray[Any]) -> np.dtype[Any] | None:
+    """The dtype that holds rows and queries exactly, or None if fastnn searches no such numbers."""
+    if any(array.dtype.kind not in "iuf" or array.dtype == np.float16 for array in (rows, queries)):
+        return None
+    dtype = np.result_type(rows, queries)
+    return dtype if dtype.kind in "iu" or dtype in (np.float32, np.float64) else None
+
+
+def to_bytes(X: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """X as bytes, if all its numbers are whole ones 0..255."""
+    if X.dtype == np.uint8:
+        return X
+    size = rounding.block_rows(X)
+    few = max(1, size // 64)  # rows, which tell in most cases
+    found = np.empty(X.shape, np.uint8)
+    with np.errstate(invalid="ignore"):  # whatever becomes of numbers out of range, it is not equal to them
+        for start, stop in [(0, few), *((start, start + size) for start in range(few, len(X), size))]:
+            found[start:stop] = X[start:stop]
+            if not np.array_equal(found[start:stop], X[start:stop]):
+                return None
+    return found
