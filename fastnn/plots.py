@@ -9,7 +9,7 @@ What is a scikit-learn display is drawn by it: confusion matrices, decision boun
 These need scikit-learn, which the extra ``plot`` brings.
 
 A ``model`` is an :class:`~fastnn.MLP`, :class:`~fastnn.Neighbors`, any estimator with ``predict``, a model of Keras'
-drop-in, or a function of rows.
+drop-in, or a function of rows; any_model.py asks them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import inspect
 import io
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
+from . import any_model, checks
+from .any_model import Model
 from .errors import FastnnError, InvalidArgumentError
 from .io.atomic import StrPath, check_destination, check_path, write_atomically
 from .metrics import confusion_matrix
@@ -34,25 +35,31 @@ from .nn.history import History
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from .neighbors import Scores
     from .nn.lr_finder import RangeTest
     from .nn.sweep import Sweep
 
-Model = Any  # see above
-
 # Okabe & Ito (2008), those of their colours that are read on white and on black alike.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE)
 CLASS_MARKERS = "os^DvP"
+# A panel is 690 pixels wide, which a page of README's width shows at its size or a little smaller.
 DOTS_PER_INCH = 150
-WIDTH, HEIGHT = 4.6, 3.4  # inches of a panel
-LETTER, LINE, ARROW = 0.085, 0.32, 0.4  # inches: the width of a character, a line of a box, the way between boxes
-LONG_RUN = 40  # epochs from which on single ones are not marked
-GRID = 200  # points along each axis at which a model is asked for its boundary
-MANY_VALUES = 20  # different real predictions from which on they are no classes
-STRONG = 0.995  # share of the weights that are not of the strongest colour
-BACK_HIGH, BACK_LOW = 0.99, 0.01  # targets of a backquery, for the class and for the others, as Rashid takes them
+WIDTH, HEIGHT = 4.6, 3.4
+# Inches of a picture of layers: the width of a character in its letters, of so many points, a line of a box, the way
+# between two boxes, and what is left free at the edges.
+LETTER_POINTS = 10
+LETTER, LINE, ARROW, MARGIN = 0.085, 0.32, 0.4, 0.1
+# From so many epochs on single ones are not marked, as their dots would touch.
+LONG_RUN = 40
+# At so many points along each axis a model is asked for its boundary: one for every two or three pixels of a panel.
+GRID = 200
+# From so many different real predictions on they are taken for a regressor's, and not for classes.
+MANY_VALUES = 20
+# The share of the weights that are not of the strongest colour, lest few great ones make all others pale.
+STRONG = 0.995
 
 
 # Files
@@ -70,9 +77,12 @@ def check_plot(path: StrPath, *, displays: bool = False) -> None:
     _file_type(path, figure)
 
 
-def panels(count: int = 1) -> list[Axes]:
-    """So many Axes side by side on a figure that is no window's and that pyplot does not know, to draw on and save."""
-    return list(_figure(WIDTH * count, HEIGHT).subplots(1, count, squeeze=False)[0])
+def panels(count: int = 1, width: float = WIDTH, height: float = HEIGHT) -> list[Axes]:
+    """So many Axes side by side on a figure that is no window's and that pyplot does not know, to draw on and save.
+
+    Each is so many inches wide and high.
+    """
+    return list(_figure(width * count, height).subplots(1, count, squeeze=False)[0])
 
 
 def save(ax: Axes, path: StrPath, *, dots_per_inch: int = DOTS_PER_INCH) -> None:
@@ -102,7 +112,7 @@ def plot_history(
     Without ``ax`` and ``figure`` a new figure has both the loss and, of a classifier, the accuracy beside it; returned
     is the Axes of the loss. Raises FastnnError if there is no epoch to draw, or no such figure.
     """
-    found = _history(history)
+    found = any_model.history_of(history)
     checks.nonempty("history", len(found))
     if figure is not None:
         checks.choice("figure", figure, ("loss", "accuracy"))
@@ -151,14 +161,17 @@ def plot_confusion(
     the mistakes alone, lest the many right answers on the diagonal outshine them. Drawn by scikit-learn's
     ConfusionMatrixDisplay. Raises FastnnError for counts of another shape, and without scikit-learn.
     """
+    if (X is None) != (y is None):
+        missing = "X" if X is None else "y"
+        raise InvalidArgumentError(missing, "X and y beside a model, or counts alone in its place", f"no {missing}")
     if X is None or y is None:
         matrix = checks.numeric_array("counts", model)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
             raise InvalidArgumentError("counts", "shape (classes, classes)", f"shape {matrix.shape}")
         names = [str(i) for i in range(len(matrix))] if classes is None else list(map(str, classes))
     else:
-        truth = _labels(y)
-        said = _predicted(model, X, truth)
+        truth = any_model.labels(y, any_model.count_of(X))
+        said = any_model.predictions(model, X, truth)
         occurring = np.unique(np.concatenate([truth, said]))
         matrix = confusion_matrix(truth, said, labels=occurring)
         names = list(map(str, occurring.tolist() if classes is None else classes))
@@ -166,9 +179,10 @@ def plot_confusion(
         raise InvalidArgumentError("classes", f"{len(matrix)} names", len(names))
     display = _sklearn("metrics").ConfusionMatrixDisplay(matrix, display_labels=names)
     ax = _axes(ax, HEIGHT * 1.15, HEIGHT)
-    size = _fitting(ax, len(names), 1 + max(len(f"{count:g}") for count in matrix.flat), 9)
+    form = "d" if matrix.dtype.kind in "iu" else "g"
+    size = _fitting(ax, len(names), 1 + max(len(format(count, form)) for count in matrix.flat), 9)
     many = {"xticks_rotation": "vertical"} if max(map(len, names)) > 3 else {}
-    display.plot(ax=ax, cmap="Oranges", colorbar=False, values_format="g", text_kw={"fontsize": size}, **many)
+    display.plot(ax=ax, cmap="Oranges", colorbar=False, values_format=form, text_kw={"fontsize": size}, **many)
     mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     display.im_.set_data(mistakes)
     display.im_.set_clim(0, max(1, mistakes.max() * 1.3))
@@ -198,13 +212,13 @@ def plot_mistakes(
     ``shape`` is that of an image, by default square. Raises FastnnError if there are no mistakes.
     """
     rows = checks.numeric_array("X", X)
-    truth = _labels(y)
+    truth = any_model.labels(y, len(rows))
     checks.integer("count", count, low=1)
-    said = _predicted(model, X, truth)
+    said = any_model.predictions(model, X, truth)
     wrong = np.flatnonzero(said != truth)
     if not len(wrong):
         raise InvalidArgumentError("model", "one that makes mistakes", f"none in {len(truth):,} rows")
-    sureness = _sureness(model, rows[wrong])
+    sureness = any_model.certainty(model, rows[wrong])
     total = len(wrong)
     if sureness is not None:
         wrong = wrong[np.argsort(-sureness, kind="stable")]
@@ -226,7 +240,7 @@ def plot_weights(
     neuron. Purple draws an output up, orange down, and pale is zero.
     """
     checks.integer("count", count, low=1)
-    weights = _first_weights(model)
+    weights = any_model.first_weights(model)
     largest = float(np.quantile(np.abs(weights), STRONG)) or float(np.abs(weights).max()) or 1.0
     ax = _axes(ax)
     shown = weights.T[:count]
@@ -256,8 +270,8 @@ def plot_decision_boundary(model: Model, X: ArrayLike, y: ArrayLike | None = Non
     margins = 0.06 * np.where(highs > lows, highs - lows, 1.0)
     x, grid_y = np.meshgrid(*np.linspace(lows - margins, highs + margins, GRID).T)
     points = np.column_stack([x.ravel(), grid_y.ravel()]).astype(rows.dtype if rows.dtype.kind == "f" else float)
-    truth = None if y is None else _labels(y)
-    said = _predicted(model, points, truth)
+    truth = None if y is None else any_model.labels(y, len(rows))
+    said = any_model.predictions(model, points, truth)
     response, ax = said.reshape(x.shape), _axes(ax)
     is_real = said.dtype.kind == "f" and len(np.unique(said)) > MANY_VALUES
     names = list(getattr(X, "columns", ())) or ["first input", "second input"]
@@ -267,8 +281,8 @@ def plot_decision_boundary(model: Model, X: ArrayLike, y: ArrayLike | None = Non
     if is_real:
         drawn = display(response=response, **settings).plot(plot_method="pcolormesh", ax=ax, cmap="viridis")
         drawn.figure_.colorbar(drawn.surface_, ax=ax, label="predicted")
-        dots = {"cmap": "viridis", "norm": drawn.surface_.norm, "edgecolors": "white", "linewidths": 0.6, "s": 22}
-        ax.scatter(rows[:, 0], rows[:, 1], c=truth, **dots)
+        by_target = {"color": "gray"} if truth is None else {"c": truth, "norm": drawn.surface_.norm, "cmap": "viridis"}
+        ax.scatter(rows[:, 0], rows[:, 1], edgecolors="white", linewidths=0.6, s=22, **by_target)
         return _tidy(ax, grid=False)
     values = np.unique(said if truth is None else np.concatenate([said, truth]))
     colours = _class_colours(len(values))
@@ -319,11 +333,13 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     order = np.argsort(places, kind="stable")
     places, scores, seconds = places[order], sweep.scores[order], sweep.seconds[order]
     factor, label = (100, "Accuracy (%)") if sweep.is_accuracy else (1, "R2")
-    _draw_scores(ax, sweep.name.replace("_", " "), places, factor * scores, label, {"color": BLUE, "marker": "o"})
+    look: dict[str, Any] = {"color": BLUE, "marker": "o"}
+    score = _draw_scores(ax, sweep.name.replace("_", " "), places, factor * scores, label, look)
     right = ax.twinx()
-    _draw_scores(right, "", places, seconds, "Seconds", {"color": VERMILION, "marker": "s", "linestyle": "--"})
+    look = {"color": VERMILION, "marker": "s", "linestyle": "--"}
+    time = _draw_scores(right, "", places, seconds, "Seconds", look)
     right.set_ylim(bottom=0)
-    lines = [ax.lines[0], right.lines[0]]
+    lines = [score, time]
     above: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}  # where no line can be
     right.legend(lines, [label, "Seconds"], fontsize="small", frameon=False, **above)
     for side in (ax, right):
@@ -349,17 +365,10 @@ def plot_backquery(model: Model, *, ax: Axes | None = None, shape: tuple[int, in
     ``model`` is an :class:`~fastnn.MLP` or one of Rashid's drop-in, with one output for each class. ``shape`` is that
     of an image, by default square.
     """
-    query = getattr(model, "backquery", None)
-    if query is None:
-        checks.unsupported("model", "an MLP, or Rashid's neuralNetwork", model)
-    is_rashid = hasattr(model, "onodes")
-    outputs = model.onodes if is_rashid else model.sizes[-1]
-    targets = np.where(np.eye(outputs, dtype=bool), BACK_HIGH, BACK_LOW)
-    found = np.hstack([query(row) for row in targets]).T if is_rashid else query(targets)
-    images = _images("model", np.asarray(found), shape)
-    names = model.classes_.tolist() if getattr(model, "is_classifier", False) else range(outputs)
+    found, names = any_model.backqueries(model)
+    images = _images("model", found, shape)
     ax = _axes(ax)
-    _draw_images(ax, images, [str(name) for name in list(names)[:outputs]], "viridis")
+    _draw_images(ax, images, names, "viridis")
     ax.set_title("What leads back from each class", fontsize="medium")
     return ax
 
@@ -382,140 +391,62 @@ def plot_lr_find(result: RangeTest, *, ax: Axes | None = None) -> Axes:
     return _tidy(ax)
 
 
-def plot_layers(
-    layers: Sequence[tuple[str, Sequence[str]]], path: StrPath, *, across: bool = False, dots_per_inch: int = 200
-) -> None:
-    """Draw a chain of layers as boxes with arrows between them into a picture file.
+def layers_size(layers: Sequence[tuple[str, Sequence[str]]], *, across: bool = False) -> tuple[float, float]:
+    """The inches (width, height) of a figure on which :func:`plot_layers` draws these in its largest letters."""
+    width, heights, span = _boxes(layers)
+    size = (len(layers) * width + span, max(heights)) if across else (width, sum(heights) + span)
+    return size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
 
-    Each layer is (title, lines below it). They stand one below the other or, with ``across``, side by side. Raises
-    FastnnError if there are none, matplotlib is missing or the
-    file cannot be written.
+
+def plot_layers(layers: Sequence[tuple[str, Sequence[str]]], *, ax: Axes | None = None, across: bool = False) -> Axes:
+    """A chain of layers as boxes with arrows between them, one below the other or, with ``across``, side by side.
+
+    Each layer is (title, lines below it). Raises FastnnError if there are none.
     """
     checks.nonempty("layers", len(layers))
-    longest = max(len(line) for title, lines in layers for line in (title, *lines))
-    width = 0.4 + LETTER * longest
-    heights = [LINE * (1 + len(lines)) for _, lines in layers]
-    span = (len(layers) - 1) * ARROW
+    width, heights, _ = _boxes(layers)
+    figure_size = layers_size(layers, across=across)
+    size = figure_size[0] - 2 * MARGIN, figure_size[1] - 2 * MARGIN
+    ax = _axes(ax, *figure_size)
     if across:
-        size = len(layers) * width + span, max(heights)
-        corners = [(i * (width + ARROW), max(heights) / 2 + heights[i] / 2) for i in range(len(layers))]
+        corners = [(i * (width + ARROW), (max(heights) + height) / 2) for i, height in enumerate(heights)]
     else:
-        size = width, sum(heights) + span
         tops = size[1] - np.cumsum([0, *heights[:-1]]) - ARROW * np.arange(len(layers))
         corners = [(0.0, float(top)) for top in tops]
-    figure = _figure(size[0] + 0.2, size[1] + 0.2)
-    figure.set_layout_engine("none")  # inches are those above
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-0.1, size[0] + 0.1), ylim=(-0.1, size[1] + 0.1))
-    axes.set_axis_off()
+    edge = MARGIN / 2
+    ax.set(xlim=(-edge, size[0] + edge), ylim=(-edge, size[1] + edge), aspect="equal")
+    ax.set_axis_off()
+    _root(ax).draw_without_rendering()  # so that the Axes is as large as it will be
+    inch = ax.get_window_extent().width / ax.figure.dpi / (size[0] + MARGIN)
+    points = min(1.0, inch) * LETTER_POINTS
+    arrow = {"arrowstyle": "-|>", "color": _ink(), "shrinkA": 0, "shrinkB": 0}
     for i, ((title, lines), (left, top)) in enumerate(zip(layers, corners, strict=True)):
-        _draw_box(axes, left, top, width, title, lines)
+        _draw_box(ax, left, top, width, points, [title, *lines])
         if i:
             before = corners[i - 1]
             if across:
                 start, end = (before[0] + width, max(heights) / 2), (left, max(heights) / 2)
             else:
                 start, end = (width / 2, before[1] - heights[i - 1]), (width / 2, top)
-            axes.annotate(
-                "", end, start, arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
-            )
-    _write(figure, path, dots_per_inch)
+            ax.annotate("", end, start, arrowprops=arrow)
+    return ax
 
 
-def _draw_box(axes: Axes, left: float, top: float, width: float, title: str, lines: Sequence[str]) -> None:
+def _boxes(layers: Sequence[tuple[str, Sequence[str]]]) -> tuple[float, list[float], float]:
+    """Inches: the width of all boxes, the height of each, and what the arrows between them take."""
+    longest = max(len(line) for title, lines in layers for line in (title, *lines))
+    return 0.4 + LETTER * longest, [LINE * (1 + len(lines)) for _, lines in layers], (len(layers) - 1) * ARROW
+
+
+def _draw_box(ax: Axes, left: float, top: float, width: float, points: float, lines: Sequence[str]) -> None:
     """A box whose first line is white on black, as in Keras' pictures."""
     from matplotlib.patches import Rectangle
 
-    for row, text in enumerate((title, *lines)):
+    for row, text in enumerate(lines):
         bottom, centre = top - LINE * (row + 1), (left + width / 2, top - LINE * (row + 0.5))
         paper, ink = ("white", "black") if row else ("black", "white")
-        axes.add_patch(Rectangle((left, bottom), width, LINE, facecolor=paper, edgecolor="black"))
-        axes.text(*centre, text, ha="center", va="center", color=ink)
-
-
-# What models are asked for
-
-
-def _history(history: Any) -> History:
-    """What any training has left behind, as fastnn's History."""
-    if isinstance(history, History):
-        return history
-    figures = getattr(history, "history", history)
-    if isinstance(figures, Mapping):
-        names = {"loss": "loss", "val_loss": "val_loss", "accuracy": "acc", "val_accuracy": "val_acc"}
-        found = History()
-        for name, short in names.items():
-            values = figures.get(name) or figures.get(short) or []
-            setattr(found, name, [float(np.mean(value)) for value in values])
-        return found
-    if hasattr(history, "loss_curve_"):
-        scores = list(getattr(history, "validation_scores_", None) or [])
-        is_classifier = hasattr(history, "classes_")
-        best = int(np.argmax(scores)) if scores else None
-        return History(
-            loss=list(history.loss_curve_),
-            val_loss=list(getattr(history, "validation_loss_curve_", None) or []),
-            val_accuracy=scores if is_classifier else [],
-            kept_epoch=best,
-        )
-    checks.unsupported("history", "what fit returned, or a fitted multilayer perceptron", history)
-
-
-def _labels(y: object) -> NDArray[Any]:
-    """Labels or targets (n,); rows of one-hot targets become the places of their ones."""
-    array = checks.without_column(checks.plain_array("y", y))
-    if array.ndim == 2:
-        return array.argmax(axis=1)
-    if array.ndim != 1:
-        raise InvalidArgumentError("y", "labels (n,)", f"shape {array.shape}")
-    return array
-
-
-def _predicted(model: Model, X: Any, y: NDArray[Any] | None) -> NDArray[Any]:
-    """What a model says of rows X: classes (n,) or, of a regressor, numbers (n,)."""
-    ask: Callable[[Any], Any] | None = getattr(model, "classify", None) or getattr(model, "predict", None)
-    if ask is None:
-        ask = model if callable(model) else None
-    if ask is None:
-        checks.unsupported("model", "something with predict or classify, or a function of rows", model)
-    said = np.asarray(ask(X))
-    if said.ndim == 2 and said.shape[1] == 1:
-        said = said[:, 0]
-        if y is not None and said.dtype.kind == "f" and y.dtype.kind in "biu":
-            said = (said > 0.5).astype(np.int64)  # Keras' sigmoid
-    elif said.ndim == 2:
-        said = said.argmax(axis=1)  # Keras' softmax, or a regressor on one-hot targets
-    if said.ndim != 1 or (y is not None and X is not None and len(said) != len(np.asarray(X))):
-        raise InvalidArgumentError("model", "one prediction for each row", f"shape {said.shape}")
-    return said
-
-
-def _sureness(model: Model, X: NDArray[Any]) -> NDArray[Any] | None:
-    """The greatest probability (n,) that a model tells for each row; None if it tells none."""
-    ask = getattr(model, "predict_proba", None) if getattr(model, "is_classifier", True) else None
-    if ask is None and hasattr(model, "get_weights"):
-        ask = model.predict
-    found = None if ask is None else np.asarray(ask(X))
-    if found is None or found.ndim != 2:
-        return None
-    return np.maximum(found, 1 - found)[:, 0] if found.shape[1] == 1 else found.max(axis=1)
-
-
-def _first_weights(model: Model) -> NDArray[Any]:
-    """The weights (inputs, neurons) of the first layer."""
-    for name, take in (
-        ("coefs_", lambda found: found[0]),
-        ("weights", lambda found: found[0]),
-        ("wih", np.transpose),
-    ):
-        if (found := getattr(model, name, None)) is not None:
-            weights = np.asarray(take(found))
-            break
-    else:
-        checks.unsupported("model", "a network, fitted", model)
-    if weights.ndim != 2:
-        raise InvalidArgumentError("model", "a first layer of weights (inputs, neurons)", f"shape {weights.shape}")
-    return weights
+        ax.add_patch(Rectangle((left, bottom), width, LINE, facecolor=paper, edgecolor=_ink()))
+        ax.text(*centre, text, ha="center", va="center", color=ink, fontsize=points)
 
 
 def _images(what: str, rows: NDArray[Any], shape: tuple[int, int] | None) -> NDArray[Any]:
@@ -581,15 +512,15 @@ def _fitting(ax: Axes, columns: int, letters: int, largest: float) -> float:
 
 def _draw_scores(
     ax: Axes, name: str, places: NDArray[Any], scores: NDArray[Any], label: str, line: Mapping[str, Any]
-) -> None:
-    """Means and spread over the columns of scores (values, repeats), by scikit-learn's display.
+) -> Line2D:
+    """Means and spread over the columns of scores (values, repeats), by scikit-learn's display; returns their line.
 
     One value, or the same twice, which that cannot draw, becomes points with bars.
     """
     if len(places) < 2 or len(np.unique(places)) < len(places):
-        ax.errorbar(places, scores.mean(axis=1), scores.std(axis=1), color=line["color"], fmt=line["marker"])
+        bars = ax.errorbar(places, scores.mean(axis=1), scores.std(axis=1), color=line["color"], fmt=line["marker"])
         ax.set(xlabel=name, ylabel=label)
-        return
+        return bars[0]
     display = _sklearn("model_selection").ValidationCurveDisplay(
         param_name=name, param_range=places, train_scores=scores, test_scores=scores, score_name=label
     )
@@ -598,6 +529,7 @@ def _draw_scores(
     display.lines_[0].set_label("_mean")
     if (legend := ax.get_legend()) is not None:
         legend.remove()
+    return display.lines_[0]
 
 
 def _ticks_at(ax: Axes, places: NDArray[Any]) -> None:
@@ -614,6 +546,13 @@ def _class_colours(count: int) -> list[Any]:
     from matplotlib import colormaps
 
     return list(colormaps["viridis"](np.linspace(0, 1, count)))
+
+
+def _ink() -> str:
+    """The colour of text in the style in use."""
+    from matplotlib import rcParams
+
+    return str(rcParams["text.color"])
 
 
 def _legend(ax: Axes) -> None:

@@ -24,6 +24,7 @@ FLOORS = [
     {"datasets", "io", "progress"},
     {"nn", "neighbors", "digit_image"},
     {"distributed", "metrics", "schedules"},
+    {"any_model"},
     {"plots"},
     {"estimators"},
     {"fastnn"},  # the package's own names

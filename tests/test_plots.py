@@ -30,6 +30,7 @@ LOSSES = np.array([2.0, 1.5, 0.5, 0.6, 3.0])
 RANGE = RangeTest(np.geomspace(1e-4, 1, 5), LOSSES, np.array([2.0, 1.4, 0.6, 0.7, 2.0]), 0.01, True)
 SCORES = np.array([[0.8, 0.9], [0.9, 0.92], [0.5, 0.7]])
 SIZES = Sweep("sizes", tuple([784, n, 10] for n in (10, 20, 40, 80, 160)), np.ones((5, 1)), np.ones((5, 1)), True)
+LAYERS = [("InputLayer", []), ("Dense", ["Activation: relu", "784 to 30"]), ("Dense", ["Activation: softmax"])]
 SWEEP = Sweep("learning_rate", (0.1, 0.3, 1.0), SCORES, np.full((3, 2), 0.2), True)
 
 
@@ -88,6 +89,8 @@ def drawings() -> dict[str, Callable[[], Axes]]:
         "sweep of sizes": lambda: plots.plot_sweep(SIZES),
         "backquery": lambda: plots.plot_backquery(network()),
         "lr_find": lambda: plots.plot_lr_find(RANGE),
+        "layers": lambda: plots.plot_layers(LAYERS),
+        "layers across": lambda: plots.plot_layers(LAYERS, across=True),
     }
 
 
@@ -132,7 +135,7 @@ def test_they_draw_something_and_can_be_saved(tmp_path, name):
     assert isinstance(ax, Axes)
     plots.save(ax, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
-        assert picture.size[0] > 400
+        assert max(picture.size) > 400
         assert len(picture.convert("RGB").getcolors(1 << 22)) > 10
 
 
@@ -149,6 +152,7 @@ def test_on_the_callers_axes():
         "sweep": lambda ax: plots.plot_sweep(SWEEP, ax=ax),
         "backquery": lambda ax: plots.plot_backquery(network(), ax=ax),
         "lr_find": lambda ax: plots.plot_lr_find(RANGE, ax=ax),
+        "layers": lambda ax: plots.plot_layers(LAYERS, ax=ax),
     }
     for name, call in calls.items():
         figure, axes = plt.subplots(1, 2)
@@ -212,6 +216,8 @@ def test_histories_of_others():
     ours = fastnn.MLPClassifier((4,), tol=1, n_iter_no_change=3, random_state=1).fit(X, y, X_val=X, y_val=y)
     ax = plots.plot_history(ours)
     np.testing.assert_allclose(ax.lines[1].get_ydata(), ours.validation_loss_curve_)
+    arrays = plots.plot_history({"loss": np.array([2.0, 1.0]), "acc": np.array([0.0, 1.0])}, figure="accuracy")
+    np.testing.assert_allclose(arrays.lines[0].get_ydata(), [0, 100])
     with pytest.raises(InvalidTypeError, match="history: expected what fit returned"):
         plots.plot_history(3)
 
@@ -225,6 +231,37 @@ def test_confusion():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Predicted", "True")
     np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 3, 0], [1, 0, 7], [0, 0, 0]])
     plots.plot_confusion([[3, 0], [0, 4]])
+
+
+def test_great_counts_are_whole():
+    ax = plots.plot_confusion([[1_234_567, 0], [1, 2_000_001]])
+    assert [text.get_text() for text in ax.texts] == ["1234567", "", "1", "2000001"]
+    assert plots.plot_confusion([[0.5, 0.25], [0.0, 1.0]]).texts[1].get_text() == "0.25"
+
+
+def test_rows_and_labels_that_do_not_belong_together():
+    X, y = images()
+    points, classes = plane()
+    for call in (
+        lambda: plots.plot_mistakes(network(), X, y[:-1]),
+        lambda: plots.plot_confusion(network(), X, y[:-1]),
+        lambda: plots.plot_decision_boundary(fastnn.MLP([2, 3]), points, classes[:-1]),
+    ):
+        with pytest.raises(InvalidArgumentError, match=r"^y: expected shape \(\d+,\), one label per row of X, found"):
+            call()
+    with pytest.raises(
+        InvalidArgumentError, match=r"^y: expected X and y beside a model, or counts alone in its place"
+    ):
+        plots.plot_confusion(network(), X)
+    with pytest.raises(InvalidArgumentError, match=r"^X: expected X and y beside a model"):
+        plots.plot_confusion([[1, 2], [3, 4]], y=y)
+
+
+def test_sparse_rows():
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    X, y = images()
+    dense, sparse = (plots.plot_confusion(network(), rows, y) for rows in (X, scipy_sparse.csr_array(X)))
+    assert [text.get_text() for text in dense.texts] == [text.get_text() for text in sparse.texts]
 
 
 def test_models_of_all_kinds_are_asked_alike():
@@ -293,6 +330,8 @@ def test_first_layers_of_all_kinds():
     table = fastnn.MLP([7, 4, 1])
     canvas = plots.plot_weights(table, count=3).images[0].get_array()
     np.testing.assert_allclose(canvas, table.weights[0].T[:3], rtol=1e-6)
+    with pytest.raises(InvalidArgumentError, match="model: expected one that is built, found one without weights"):
+        plots.plot_weights(models.Sequential([layers.Dense(5)]))
     with pytest.raises(InvalidTypeError, match="model: expected a network, fitted"):
         plots.plot_weights(fastnn.Neighbors())
 
@@ -301,6 +340,13 @@ def test_boundary():
     X, y = plane()
     ax = plots.plot_decision_boundary(lambda points: (points[:, 0] > 1).astype(int), X, np.array(["a", "b", "c"])[y])
     assert [t.get_text() for t in ax.get_legend().get_texts()][-3:] == ["a", "b", "c"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_plane_of_a_regressor_without_targets():
+    X, _ = plane()
+    ax = plots.plot_decision_boundary(lambda points: points[:, 0], X)
+    assert len(ax.collections[-1].get_offsets()) == len(X)
 
 
 def test_a_boundary_is_where_the_model_has_it():
@@ -333,6 +379,33 @@ def test_sweep():
     assert (left.get_xlabel(), left.get_ylabel(), right.get_ylabel()) == ("learning rate", "Accuracy (%)", "Seconds")
     sizes = Sweep("sizes", ([4, 2], [4, 9, 2]), np.ones((2, 1)), np.ones((2, 1)), True)
     assert [t.get_text() for t in plots.plot_sweep(sizes).get_xticklabels()] == ["4-2", "4-9-2"]
+
+
+@pytest.mark.parametrize("values", [(0.1, 0.3, 1.0), (0.3, 0.3, 0.3)])
+def test_the_legend_of_a_sweep_is_of_its_own_lines(values):
+    _, ax = plt.subplots()
+    ax.plot([0, 1], [50, 60], color="black")
+    swept = Sweep("learning_rate", values, SCORES, np.full((3, 2), 0.2), True)
+    plots.plot_sweep(swept, ax=ax)
+    legend = ax.figure.axes[1].get_legend()
+    assert [line.get_color() for line in legend.get_lines()] == [plots.BLUE, plots.VERMILION]
+
+
+def test_layers_have_a_size_of_their_own_and_fit_into_any_other():
+    (own,) = plots.panels(1, *plots.layers_size(LAYERS))
+    _, small = plt.subplots(figsize=(1.5, 1.5))
+    sizes = []
+    for ax in (own, small):
+        plots.plot_layers(LAYERS, ax=ax)
+        ax.figure.canvas.draw()
+        (box, text) = next((patch, text) for patch, text in zip(ax.patches, ax.texts, strict=False))
+        assert text.get_text() == "InputLayer"
+        inside, outside = text.get_window_extent(), box.get_window_extent()
+        assert outside.x0 <= inside.x0 < inside.x1 <= outside.x1
+        sizes.append(text.get_fontsize())
+    assert sizes[0] == 10 > sizes[1]
+    with pytest.raises(InvalidArgumentError, match="layers: expected at least one row"):
+        plots.plot_layers([])
 
 
 def test_single_and_repeated_values():

@@ -31,7 +31,7 @@ def plot_model(
     picture for a notebook where IPython runs, and else None. Raises FastnnError for a model that is not built, without
     matplotlib, or if the file cannot be written.
     """
-    from ...plots import plot_layers  # here, as it brings fastnn's own models with it
+    from ... import plots  # here, as it brings fastnn's own models with it
 
     options |= {"expand_nested": expand_nested, "show_trainable": show_trainable}
     refuse("plot_model", options, expand_nested=False, show_trainable=False)
@@ -55,7 +55,9 @@ def plot_model(
         boxes.append((title, lines))
         shape = after
     dots = checks.integer("dpi", dpi, low=1)
-    plot_layers(boxes, to_file, across=rankdir == "LR", dots_per_inch=dots)
+    across = rankdir == "LR"
+    (ax,) = plots.panels(1, *plots.layers_size(boxes, across=across))
+    plots.save(plots.plot_layers(boxes, ax=ax, across=across), to_file, dots_per_inch=dots)
     if "IPython" in sys.modules:
         display = sys.modules["IPython"].display
         picture = display.SVG if str(to_file).endswith(".svg") else display.Image
