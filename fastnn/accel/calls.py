@@ -60,7 +60,7 @@ def watched_methods(kind: type[Any], original: type[Any]) -> Mapping[str, Any]:
 def _watched(function: Method, original: type[Any]) -> Method:
     @functools.wraps(function)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if _inner.calls is not None or not is_watching():
+        if _inner.calls is not None or not is_wanted():
             return function(self, *args, **kwargs)
         return _watch(self, original, function, args, kwargs)
 
@@ -79,7 +79,7 @@ class _Watched:
         return found if instance is None else types.MethodType(_watched(found.__func__, self.original), instance)
 
 
-def is_watching() -> bool:
+def is_wanted() -> bool:
     """Whether somebody wants to know of calls."""
     return any(os.environ.get(name) for name in (VERBOSE, CHECK, RECORDS))
 

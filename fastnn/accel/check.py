@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
 import time
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +29,8 @@ class Twin:
         try:
             self.twin: Any = object.__new__(original)
             self.twin.__setstate__(copy.deepcopy(estimator.__getstate__()))
+            if hasattr(self.twin, "verbose"):
+                self.twin.verbose = False  # what it would print the program has printed already
             self.random_state = np.random.get_state()
         except Exception as error:
             self.problem = f"it cannot be copied: {type(error).__name__}: {error}"
@@ -43,7 +42,7 @@ class Twin:
         if self.problem:
             return row._replace(problem=self.problem)
         try:
-            with _undisturbed():
+            with warnings.catch_warnings(action="ignore"):
                 return self._compare(row, result, error)
         except Exception as failure:
             return row._replace(problem=f"{type(failure).__name__}: {failure}")
@@ -67,7 +66,7 @@ class Twin:
         if self.method in ("fit", "partial_fit"):
             return self._compare_fits(row)
         if self.method == "score":
-            return row._replace(score_difference=abs(float(result) - float(expected)))
+            return row._replace(score_difference=score_difference(result, expected))
         return row._replace(prediction_difference=difference(result, expected))
 
     def _compare_fits(self, row: Row) -> Row:
@@ -77,7 +76,7 @@ class Twin:
         X, y = self._head("X", 0), self._head("y", 1)
         if not hasattr(ours, "predict"):
             return row._replace(prediction_difference=difference(ours.kneighbors(X), theirs.kneighbors(X)))
-        scores = [abs(float(ours.score(X, y)) - float(theirs.score(X, y)))]
+        scores = [score_difference(ours.score(X, y), theirs.score(X, y))]
         if getattr(ours, "validation_scores_", None):
             scores.append(difference(np.asarray(ours.validation_scores_), np.asarray(theirs.validation_scores_)))
         return row._replace(
@@ -91,14 +90,6 @@ class Twin:
 
         value = self.kwargs[name] if name in self.kwargs else self.args[place] if len(self.args) > place else None
         return None if value is None else _safe_indexing(value, np.arange(min(ROWS, _num_samples(value))))
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Nothing that is printed or warned of here reaches the program."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def difference(found: Any, expected: Any) -> float:
@@ -119,6 +110,13 @@ def difference(found: Any, expected: Any) -> float:
     return _relative(ours, theirs)
 
 
+def score_difference(found: float, expected: float) -> float:
+    """How far two scores are apart; 1 where one of them alone is no number."""
+    if np.isfinite(found) and np.isfinite(expected):
+        return abs(float(found) - float(expected))
+    return 0.0 if np.array_equal(found, expected, equal_nan=True) else 1.0
+
+
 def curve_difference(found: list[float], expected: list[float]) -> float:
     """The largest relative difference of two loss curves; 1 where one of them goes on without the other."""
     if len(found) != len(expected):
@@ -128,5 +126,10 @@ def curve_difference(found: list[float], expected: list[float]) -> float:
 
 
 def _relative(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
-    gap = np.abs(np.nan_to_num(ours) - np.nan_to_num(theirs)).max(initial=0.0)
-    return float(gap / (np.abs(np.nan_to_num(theirs)).max(initial=0.0) or 1.0))
+    """The largest difference by the largest number; 1 where NaN or infinity stand on one side alone."""
+    ours, theirs = np.atleast_1d(ours), np.atleast_1d(theirs)
+    finite = np.isfinite(theirs)
+    if not np.array_equal(np.where(finite, 0.0, theirs), np.where(np.isfinite(ours), 0.0, ours), equal_nan=True):
+        return 1.0
+    gap = np.abs(ours[finite] - theirs[finite]).max(initial=0.0)
+    return float(gap / (np.abs(theirs[finite]).max(initial=0.0) or 1.0))

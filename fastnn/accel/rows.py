@@ -53,17 +53,15 @@ class Row(NamedTuple):
         return f"; {self.speed_up:.3g} times as fast as scikit-learn{text}"
 
 
-_open: dict[tuple[int, str], int] = {}  # the descriptor of a process's file in a folder
-
-
 def write(folder: str, row: Row) -> None:
     """Append a row to this process's file in the folder, unless that is gone, as whoever reports has ended."""
-    key = os.getpid(), folder  # a process that was forked has a file of its own
+    path = os.path.join(folder, f"{os.getpid()}.jsonl")  # a process that was forked has a file of its own
     try:
-        if key not in _open:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            _open[key] = os.open(os.path.join(folder, f"{key[0]}.jsonl"), flags, 0o600)
-        os.write(_open[key], (json.dumps(row) + "\n").encode())
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, (json.dumps(row) + "\n").encode())
+        finally:
+            os.close(descriptor)
     except OSError:
         pass
 

@@ -224,6 +224,26 @@ print([(row["method"], row["calls"]) for row in fastnn.accel.report()])
     )
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_public_methods_have_scikit_learns_signatures_and_texts(run, name):
+    library = CLASSES[name].__module__.rpartition(".")[0]
+    assert (
+        run(f"""
+from {library} import {name}
+shown = {{}}
+for turn in range(2):
+    for method in dir({name}):
+        found = getattr({name}, method)
+        if not method.startswith(("_", "set_")) and callable(found):
+            now = inspect.signature(found), found.__doc__
+            assert shown.setdefault(method, now) == now, method
+    fastnn.accel.install()
+print(is_fast({name}), len(shown) > 5)
+""")
+        == "True True\n"
+    )
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # few epochs do not converge
 @pytest.mark.parametrize("name", CLASSES)
 def test_pickles_cross(run, run_python, tmp_path, name):
@@ -269,6 +289,8 @@ state = np.random.RandomState(2)
 one = MLPClassifier(max_iter=3, verbose=True).fit(X, y)
 two = MLPRegressor(max_iter=3, random_state=state).fit(X, y).fit(X, y)
 three = MLPClassifier(max_iter=3, warm_start=True, early_stopping=True).fit(X, y).fit(X, y)
+sys.stdout.flush()
+MLPClassifier(max_iter=3, solver="lbfgs", verbose=True, random_state=0).fit(X, y)  # which SciPy prints past sys.stdout
 print(one.loss_curve_, two.loss_curve_, three.validation_scores_, np.random.uniform(), state.uniform())
 try:
     MLPClassifier().fit(X, y[:-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -28,6 +29,18 @@ def test_rows_that_went_the_same_way_add_up(tmp_path):
         "MLPClassifier  fit         1   9.0000  no: sparse input",
         "MLPClassifier  fit         3   5.0000  yes",
     ]
+
+
+def test_no_file_stays_open(tmp_path, monkeypatch):
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda *args: opened.append(real(*args)) or opened[-1])
+    rows.write(str(tmp_path), FIT)
+    monkeypatch.undo()
+    assert opened
+    for descriptor in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
 
 
 def test_a_folder_that_is_gone_is_no_error(tmp_path):
@@ -64,6 +77,10 @@ def test_a_problem_is_a_row_of_its_own():
         (np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5]), 0.25),
         (np.zeros((2, 1)), np.zeros(2), 1.0),
         (np.array([np.nan, 1.0]), np.array([np.nan, 1.0]), 0.0),
+        (np.array([np.nan, 1.0]), np.array([0.0, 1.0]), 1.0),
+        (np.array([0.0, 1.0]), np.array([np.nan, 1.0]), 1.0),
+        (np.array([np.inf, 1.0]), np.array([np.inf, 2.0]), 0.5),
+        (np.array([np.inf, 1.0]), np.array([-np.inf, 1.0]), 1.0),
         ((np.array([1.0]), np.array([1])), (np.array([1.0]), np.array([2])), 1.0),
         (sparse.csr_matrix(np.eye(2)), sparse.csr_matrix(np.eye(2) * 2), 0.5),
         (np.array([np.ones(1), np.ones(2)], object), np.array([np.ones(1), np.zeros(2)], object), 1.0),
@@ -77,6 +94,14 @@ def test_difference(ours, theirs, expected):
 def test_curve_difference():
     assert check.curve_difference([2.0, 1.0], [2.0, 1.25]) == pytest.approx(0.2)
     assert check.curve_difference([2.0], [2.0, 1.0]) == 1.0
+    assert check.curve_difference([2.0, np.nan], [2.0, np.nan]) == 0.0
+    assert check.curve_difference([2.0, np.nan], [2.0, 0.0]) == 1.0
+
+
+def test_score_difference():
+    assert check.score_difference(0.5, 0.75) == 0.25
+    assert check.score_difference(np.nan, np.nan) == 0.0
+    assert check.score_difference(np.nan, 0.0) == 1.0
 
 
 @pytest.mark.parametrize(

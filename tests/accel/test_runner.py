@@ -192,6 +192,18 @@ def test_the_end_is_the_same(python, accel, tmp_path, ending, options):
         assert json.loads((tmp_path / "report.json").read_text()) == []
 
 
+@pytest.mark.parametrize("end", ["import fastnn.accel; fastnn.accel.uninstall()", "import os; os.environ.clear()"])
+def test_there_is_a_report_whatever_becomes_of_the_environment(accel, tmp_path, end):
+    (tmp_path / "program.py").write_text(
+        "import numpy as np\nfrom sklearn.neighbors import NearestNeighbors\n"
+        f"NearestNeighbors().fit(np.eye(3))\n{end}\n"
+    )
+    found = accel("program.py", options=("--report", "report.json"))
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    assert rows(tmp_path / "report.json") == [(False, 1)]
+    assert not [*tmp_path.glob("fastnn-accel-*")]
+
+
 def test_a_missing_script_is_pythons_error(python, accel):
     for words in (["nowhere.py"], ["-m", "nowhere"]):
         expected = python(*words)

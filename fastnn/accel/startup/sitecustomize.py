@@ -135,7 +135,7 @@ def report_at_exit() -> None:
     process = os.getpid()
     try:
         load_fastnn()
-        ending = import_module("fastnn.accel.ending")
+        write = import_module("fastnn.accel.ending").prepare()
     except Exception as error:
         say(f"there will be no report: {type(error).__name__}: {error}")
         return
@@ -144,7 +144,7 @@ def report_at_exit() -> None:
         if os.getpid() != process:  # it was forked from the one that reports
             return
         try:
-            ending.finish()
+            write()
         except Exception as error:
             say(f"there is no report: {type(error).__name__}: {error}")
 
