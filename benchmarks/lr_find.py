@@ -31,9 +31,11 @@ from fastnn.kernels.spec import OPTIMIZERS
 RESULTS = HERE / "results_lr_find.json"
 START, END = "<!-- lr_find table: written by benchmarks/lr_find.py -->", "<!-- end of the lr_find table -->"
 EPOCHS = {"A-f32": 5, "A-gaussian": 5, "B-f32": 2, "C": 5, "D": 3, "E": 3, "F-f32": 60}
-# Twelve rates, two to a decade: around the usual ones of each optimizer.
+# The share of the grid's best accuracy that a suggestion should reach.
 WANTED = 0.98
-TESTED = 500  # of the digits
+# Of the digits the last so many test what the others have taught.
+TESTED = 500
+# Twelve rates, two to a decade: around the usual ones of each optimizer.
 GRIDS = {"sgd": 10 ** np.arange(-4, 1.6, 0.5), "adam": 10 ** np.arange(-5.5, 0.1, 0.5)}
 
 
@@ -67,6 +69,7 @@ OTHERS = {"steepest": steepest, "valley": valley, "minimum / 10": tenth}
 class Result:
     """Of one workload, by seed."""
 
+    hardware: str
     epochs: int
     suggestions: list[float]
     accuracies: list[float]
@@ -100,7 +103,7 @@ def accuracy(work: Workload, data: Data, seed: int, rate: float) -> float:
 
 def measure(work: Workload, seeds: range) -> Result:
     data = load(work.data, work.dtype, work.rows)
-    result = Result(EPOCHS[work.name], [], [], [], [], {name: [] for name in OTHERS})
+    result = Result(roofline.hardware(), EPOCHS[work.name], [], [], [], [], {name: [] for name in OTHERS})
     for seed in seeds:
         found = work.model(seed).lr_find(data.X, data.y, batch_size=work.batch_size, optimizer=work.optimizer)
         assert found.suggestion is not None
@@ -147,7 +150,8 @@ def digits() -> Report:
         rates = GRIDS["sgd"] if optimizer in ("sgd", "momentum", "nesterov") else 10 * GRIDS["adam"]
         shares.append(reach(suggestion) / max(reach(float(rate)) for rate in rates))
         print(f"  {optimizer}, {activation}, batches of {batch_size}: {suggestion:.2g}, {shares[-1]:.1%}", flush=True)
-    return {"cases": len(shares), "reach": int(np.sum(np.array(shares) >= WANTED)), "least": min(shares)}
+    reach = int(np.sum(np.array(shares) >= WANTED))
+    return {"hardware": roofline.hardware(), "cases": len(shares), "reach": reach, "least": min(shares)}
 
 
 def main() -> None:
@@ -160,10 +164,7 @@ def main() -> None:
     for work in works:
         results[work.name] = measure(work, range(1, options.rounds + 1))
         print(f"{work.name}: worst share {min(results[work.name].shares):.1%}", flush=True)
-    report: Report = {
-        "hardware": roofline.hardware(),
-        "workloads": {name: vars(each) for name, each in results.items()},
-    }
+    report: Report = {"workloads": {name: vars(each) for name, each in results.items()}}
     if options.digits:
         report["digits"] = digits()
         print("{reach} of {cases} cases reach 98%; the least share is {least:.1%}".format(**report["digits"]))
@@ -180,19 +181,30 @@ def write(report: Report) -> None:
         report["workloads"] = before["workloads"] | report["workloads"]
         report = before | report
     write_json(RESULTS, report)
+    write_between(TABLES, START, END, text(report))
+
+
+def text(report: Report) -> str:
+    """The table of the workloads, and on which machine each was measured."""
     head = ["", "epochs", "best of 12 rates", "its accuracy", "suggestion", "its accuracy", "worst share"]
     head += [*(f"{name}'s" for name in OTHERS)]
     table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for work in WORKLOADS:
         if work.name in report["workloads"]:
             table.append(Result(**report["workloads"][work.name]).cells(work))
-    note = f"{report['hardware']}."
+    machines: dict[str, list[str]] = {}
+    for name, each in report["workloads"].items():
+        machines.setdefault(each["hardware"], []).append(name)
+    one = len(machines) == 1
+    note = "; ".join(machine if one else f"{', '.join(names)}: {machine}" for machine, names in machines.items()) + "."
     if "digits" in report:
         note += (
             " On scikit-learn's digits, 64-32-10, {reach} of {cases} combinations of optimizer, activation and batch "
             "size reach 98% of the grid's best; the least share is {least:.1%}."
         ).format(**report["digits"])
-    write_between(TABLES, START, END, "\n".join([*table, "", *textwrap.wrap(note, 120)]))
+        if report["digits"]["hardware"] not in machines:
+            note += f" The digits: {report['digits']['hardware']}."
+    return "\n".join([*table, "", *textwrap.wrap(note, 120)])
 
 
 if __name__ == "__main__":

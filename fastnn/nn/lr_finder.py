@@ -3,13 +3,14 @@
 A network trains for a moment at rates that grow by one factor from each batch to the next. While they are small the
 loss falls ever faster, then it stands, rises and diverges. Suggested is
 
-    edge / min(CAUTION, sqrt(STEP_ROWS / batch size)),
+    edge / min(CAUTION, sqrt(n)),
 
-where ``edge`` is the rate at which the smoothed loss has risen by RISE above its least. With whole batches, or such of
-STEP_ROWS, that is the edge itself: their gradients have little noise, so that the greatest stable rate is best. The
-smaller the batches, the more noise there is at the edge, below which a training has to settle. benchmarks/lr_find.py
-compares it with a grid of rates, and with the rules of PyTorch Lightning (the steepest descent) and of fastai (the
-valley, a tenth of the rate of the least loss), which are too low for most of its networks.
+where ``edge`` is the rate at which the smoothed loss has risen by RISE above its least, and n the number of batches in
+STEP_ROWS rows, rounded up. The smaller the batches, the more noise there is at the edge, below which a training has to
+settle. A batch of all the rows has none, however few they are: for it n is 1, and the edge itself is suggested, as for
+batches of STEP_ROWS. benchmarks/lr_find.py compares it with a grid of rates, and with the rules of PyTorch Lightning
+(the steepest descent) and of fastai (the valley, a tenth of the rate of the least loss), which are too low for most of
+its networks.
 """
 
 from __future__ import annotations
@@ -32,15 +33,21 @@ from .dropout import dropout_rates, parts, taken
 from .fit import Trainable, weighted_data
 from .optimizer import OptimizerState
 
-LOWEST, HIGHEST = 1e-6, 100.0  # rates
-STEPS = 100
-STEP_ROWS = 2000  # on which each step trains at least, and at most where batches are larger
-PASSES = 20  # through the rows at most: a test that learns few of them by heart finds no rate too great
-BLUR = 2.0  # steps, the standard deviation of what losses are smoothed by
-RISE = 0.1  # of the least loss
-CAUTION = 12.0
-LEAST_FALL = 0.02  # of the first loss
-DIVERGED = 3.0  # times the least loss so far, above it: where the test ends
+# The rates go from where nothing moves to where everything diverges, for all optimizers alike, in steps of a fifth.
+LOWEST, HIGHEST, STEPS = 1e-6, 100.0, 100
+# Each step trains on so many rows, also of a batch that is larger, so that its mean loss has little noise itself.
+STEP_ROWS = 2000
+# The test goes at most so often through the rows: one that learns few of them by heart finds no rate too great.
+PASSES = 20
+# The standard deviation, in steps, of what losses are smoothed by: less than the valley is wide.
+BLUR = 2.0
+# The edge is where the loss has risen by this share of its least. It and the greatest divisor below it, CAUTION, were
+# chosen by the workloads of benchmarks/lr_find.py, whose docstring says which data had no part in that.
+RISE, CAUTION = 0.1, 12.0
+# A loss that has not fallen by this share of the first one has not fallen: so much is chance.
+LEAST_FALL = 0.02
+# The test ends where the loss is above its least so far by so many times that: no greater rate brings it back.
+DIVERGED = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,15 +127,15 @@ def range_test(
         raise InvalidArgumentError("lowest", "a rate at which the loss is finite", low)
     found = np.array(losses)
     middles = np.sqrt(rates[:, 0] * rates[:, -1])[: len(found)]
-    even = smoothed(found)
-    noise = 1 if batch_size == min(len(data.X), STEP_ROWS) else -(-STEP_ROWS // batch_size)
-    suggestion = suggested(middles, even, noise)
+    smooth = smoothed(found)
+    noisy_batches = 1 if batch_size == min(len(data.X), STEP_ROWS) else -(-STEP_ROWS // batch_size)
+    suggestion = suggested(middles, smooth, noisy_batches)
     if suggestion is None:
         warnings.warn(
             f"no rate from {middles[0]:.2g} to {middles[-1]:.2g} lowers the loss of {found[0]:.4g}",
             stacklevel=callers_depth(),
         )
-    return RangeTest(middles, found, even, suggestion, len(found) < count)
+    return RangeTest(middles, found, smooth, suggestion, len(found) < count)
 
 
 def smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,14 +145,14 @@ def smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights @ losses / weights.sum(axis=1)
 
 
-def suggested(rates: NDArray[np.float64], losses: NDArray[np.float64], noise: int) -> float | None:
-    """The rate to train with, by smoothed losses and the gradients' noise; None where the loss has not fallen."""
+def suggested(rates: NDArray[np.float64], losses: NDArray[np.float64], batches: int) -> float | None:
+    """The rate to train with, by smoothed losses and the batches in STEP_ROWS; None where the loss has not fallen."""
     best = int(np.argmin(losses))
     if losses[0] - losses[best] <= LEAST_FALL * abs(losses[0]):
         return None
     risen = np.flatnonzero(losses[best:] > losses[best] + RISE * abs(losses[best]))
     edge = rates[best + risen[0]] if len(risen) else rates[-1]
-    return float(edge) / min(CAUTION, math.sqrt(noise))
+    return float(edge) / min(CAUTION, math.sqrt(batches))
 
 
 def _orders(count: int, wanted: int, rng: np.random.Generator) -> Iterator[IntArray]:

@@ -125,6 +125,17 @@ def test_the_rule():
     assert suggested(rates, np.array([1.0, 0.99, 0.985, 1.1]), 1) is None
 
 
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "batches"), [(400, 32, 63), (400, 399, 6), (400, 400, 1), (400, 999, 1)]
+)
+def test_the_batches_that_the_rule_counts(monkeypatch, rows, batch_size, batches):
+    """Those in 2,000 rows, rounded up, and one where it has all the rows."""
+    counts = []
+    monkeypatch.setattr(lr_finder, "suggested", lambda rates, losses, count: counts.append(count) or 0.1)
+    fastnn.MLP([2, 2], seed=1).lr_find(*two_moons(rows), batch_size=batch_size, steps=5)
+    assert counts == [batches]
+
+
 def test_losses_below_zero_do_not_end_it():
     X, y = two_moons()
     model = fastnn.MLP([2, 6, 1], output="exponential", loss="mean_poisson", seed=1)
