@@ -43,11 +43,13 @@ def serve(script: Path) -> None:
         with subprocess.Popen(
             [sys.executable, str(script), str(model), "0"], stdout=subprocess.PIPE, text=True
         ) as server:
-            assert server.stdout is not None
-            address = server.stdout.readline().removeprefix("listening on ").strip()
-            with urllib.request.urlopen(address, json.dumps({"pixels": [digit.tolist()]}).encode()) as reply:
-                answer = json.load(reply)
-            server.kill()
+            try:
+                assert server.stdout is not None
+                address = server.stdout.readline().removeprefix("listening on ").strip()
+                with urllib.request.urlopen(address, json.dumps({"pixels": [digit.tolist()]}).encode()) as reply:
+                    answer = json.load(reply)
+            finally:
+                server.kill()
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), width_ratios=[1, 2], layout="constrained")
     left.imshow(digit.reshape(28, 28), cmap="gray_r")
     left.set_title("POST: pixels", fontsize="medium")

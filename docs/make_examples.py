@@ -1,10 +1,11 @@
 """Writes docs/examples.md from the scripts of examples/, their pictures and what benchmarks/examples.py has measured.
 
     python docs/make_examples.py           # write it
-    python docs/make_examples.py --check   # say whether it is what it would be, for CI
+    python docs/make_examples.py --check   # say whether it is what it would be, with all its pictures, for CI
 
 Nothing but Python is needed. Each example is one file whose docstring begins with its title; its picture is what its
-option --out writes, kept as docs/pictures/<name of the file>.png.
+option --out writes, kept as docs/pictures/<name of the file>.png. That of serve.py, which has none, is drawn by
+docs/make_example_pictures.py.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ PAGE = ROOT / "docs" / "examples.md"
 RESULTS = ROOT / "benchmarks" / "results_examples.json"
 START = """# Examples
 
-Each file of `examples/` is one program; `--help` has its options, and `--out` takes the file for its picture. A test
-runs each. This page is written by `docs/make_examples.py`.
+Each file of `examples/` is one program; `--help` has its options. `--out` takes the file for its picture, but for
+`serve.py`, which draws none. A test runs each. This page is written by `docs/make_examples.py`.
 
 MNIST is inside fastnn; where a program asks for `mnist.npz`, which is Keras' file, this writes it:
 
@@ -54,14 +55,16 @@ def sections() -> list[str]:
     return parts
 
 
+def picture(script: Path) -> Path:
+    return PAGE.parent / "pictures" / f"{script.stem}.png"
+
+
 def section(script: Path, results: dict[str, Any]) -> str:
     """An example: title, text, picture, times and what it prints, and the script itself."""
     source = script.read_text()
     title, _, text = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")
     lines = [f"### {title.rstrip('.')}", "", text, ""]
-    picture = ROOT / "docs" / "pictures" / f"{script.stem}.png"
-    if picture.exists():
-        lines += [f"![{title}](pictures/{picture.name})", ""]
+    lines += [f"![{title}]({picture(script).relative_to(PAGE.parent)})", ""]
     runs = [run for run in results["runs"] if run["script"] == script.name]
     if runs:
         lines += times(runs)
@@ -88,10 +91,15 @@ def details(summary: str, fence: str, text: str) -> list[str]:
 def main(words: Sequence[str]) -> int:
     text = "\n".join(sections())
     if "--check" in words:
-        if PAGE.read_text() == text:
-            return 0
-        print(f"{PAGE.name} is not what the examples say; run: python docs/make_examples.py", file=sys.stderr)
-        return 1
+        missing = [
+            picture(script) for script in sorted((ROOT / "examples").glob("*.py")) if not picture(script).exists()
+        ]
+        for path in missing:
+            print(f"{path.relative_to(ROOT)} is missing; the example draws it", file=sys.stderr)
+        if PAGE.read_text() != text:
+            print(f"{PAGE.name} is not what the examples say; run: python docs/make_examples.py", file=sys.stderr)
+            return 1
+        return 1 if missing else 0
     PAGE.write_text(text)
     return 0
 

@@ -2,14 +2,15 @@
 
     python docs/make_plots.py              # all of them
     python docs/make_plots.py confusion    # some
+    python docs/make_plots.py --check      # say whether the page is what it would be, with all its pictures, for CI
 
-The networks and searches that they show take some seconds.
+The networks and searches that they show take some seconds. Pixels are not compared, as versions of matplotlib differ.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -168,12 +169,16 @@ command writes the same pictures: `fastnn train --plot`, `lr-find --plot`, `swee
 """
 
 
+def path_of(picture: Callable[[], Axes], style: str) -> Path:
+    return FOLDER / f"{picture.__name__}-{style}.png"
+
+
 def draw(picture: Callable[[], Axes]) -> None:
     for name, settings in STYLES.items():
         style = settings.get("style", "default")
         with plt.style.context([style, {key: value for key, value in settings.items() if key != "style"}]):
             ax = picture()
-            plots.save(ax, FOLDER / f"{picture.__name__}-{name}.png", dots_per_inch=DOTS_PER_INCH)
+            plots.save(ax, path_of(picture, name), dots_per_inch=DOTS_PER_INCH)
             plt.close("all")
 
 
@@ -190,10 +195,28 @@ def page() -> str:
     return "\n".join(parts)
 
 
-if __name__ == "__main__":
+def check() -> int:
+    """What the exit code is to be: 1 where the page, or a picture of it or too many, is not as it would be written."""
+    expected = {path_of(picture, style) for picture, _, _ in PICTURES for style in STYLES}
+    wrong = sorted(str(path.relative_to(PAGE.parent)) for path in expected ^ set(FOLDER.glob("*.png")))
+    if PAGE.read_text() != page():
+        wrong.append(PAGE.name)
+    for name in wrong:
+        print(f"{name} is not what docs/make_plots.py would write", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def main(words: Sequence[str]) -> int:
+    if "--check" in words:
+        return check()
     FOLDER.mkdir(exist_ok=True)
     for picture, _, _ in PICTURES:
-        if not sys.argv[1:] or picture.__name__ in sys.argv[1:]:
+        if not words or picture.__name__ in words:
             draw(picture)
             print(picture.__name__, flush=True)
     PAGE.write_text(page())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -24,6 +24,8 @@ X, y = X[: options.rows], y[: options.rows]
 
 model = fastnn.MLP([784, 60, 10], activation="relu", seed=1)
 found = model.lr_find(X, y, optimizer=options.optimizer)
+if found.suggestion is None:
+    parser.exit(1, "no rate lowers the loss\n")
 print(f"suggestion: {found.suggestion:.2g}")
 
 rates = [float(f"{found.suggestion * factor:.0e}") for factor in (1 / 64, 1 / 16, 1 / 4, 1, 4, 16)]

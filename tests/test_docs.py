@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,13 +39,30 @@ def test_every_page_is_linked_from_readme_or_contributing():
     assert not [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in linked]
 
 
-def test_the_page_of_pictures_is_what_its_script_writes():
-    spec = importlib.util.spec_from_file_location("make_plots", ROOT / "docs" / "make_plots.py")
+def script(name: str) -> Any:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_pictures_is_what_its_script_writes(monkeypatch, tmp_path, capsys):
+    make_plots = script("make_plots")
+    assert make_plots.main(["--check"]) == 0
     page = (ROOT / "docs" / "pictures.md").read_text()
-    assert script.page() == page
     drawn = [name for name in vars(plots) if name.startswith("plot_") and name != "plot_layers"]  # Keras'
     assert not [name for name in drawn if f"plots.{name}(" not in page]
+    monkeypatch.setattr(make_plots, "PICTURES", make_plots.PICTURES[1:])
+    assert make_plots.main(["--check"]) == 1
+    assert "pictures/plots/history-dark.png is not what docs/make_plots.py would write" in capsys.readouterr().err
+
+
+def test_the_page_of_examples_misses_a_picture(monkeypatch, capsys):
+    make_examples = script("make_examples")
+    assert make_examples.main(["--check"]) == 0
+    monkeypatch.setattr(make_examples, "picture", lambda path: make_examples.PAGE.parent / "none" / f"{path.stem}.png")
+    assert make_examples.main(["--check"]) == 1
+    assert "docs/none/xor.png is missing" in capsys.readouterr().err

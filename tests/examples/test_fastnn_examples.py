@@ -61,19 +61,42 @@ def test_it_runs_and_draws(tmp_path, script):
         assert fastnn.load(tmp_path / "digits.safetensors").sizes == (784, 100, 10)
 
 
+def test_where_no_rate_helps_best_rate_says_so():
+    program = (
+        "import runpy, sys; import numpy as np, fastnn\n"
+        "dark = np.zeros((100, 784), np.uint8), np.arange(100) % 10\n"
+        "fastnn.datasets.load_mnist = lambda: (dark, dark)\n"
+        "del sys.argv[0]; runpy.run_path(sys.argv[0])"
+    )
+    line = [sys.executable, "-c", program, str(FOLDER / "best_rate.py")]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert done.stderr.endswith("\nno rate lowers the loss\n")
+
+
+@pytest.mark.parametrize("script", [*SMALL, "serve.py"])
+def test_help_has_the_options_of_each(script):
+    line = [sys.executable, str(FOLDER / script), "--help"]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120, check=True)
+    for word in ("MODEL", "PORT") if script == "serve.py" else ("--out PICTURE",):
+        assert word in done.stdout
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The address of serve.py, and the network behind it."""
     folder = tmp_path_factory.mktemp("served")
     (X, y), _ = fastnn.datasets.load_mnist()
     model = fastnn.MLP([784, 20, 10], seed=1)
-    model.fit(X, y, epochs=2, learning_rate=0.5, batch_size=10)
+    model.fit(X, np.array(list("abcdefghij"))[y], epochs=2, learning_rate=0.5, batch_size=10)
     model.save(folder / "digits.safetensors")
     line = [sys.executable, str(FOLDER / "serve.py"), "digits.safetensors", "0"]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(line, cwd=folder, env=environment(), **streams) as process:
-        yield process.stdout.readline().removeprefix("listening on ").strip(), model
-        process.kill()
+        try:
+            yield process.stdout.readline().removeprefix("listening on ").strip(), model
+        finally:
+            process.kill()
 
 
 def post(address: str, body: bytes) -> tuple[int, dict]:
