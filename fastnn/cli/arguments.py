@@ -16,7 +16,8 @@ from .parser import Add, IntegerList, NameList, Parser, listing, owners, wrapped
 
 DESCRIPTION = "Train and use small neural networks, and search nearest neighbours, on a CPU, fast."
 FILES = ("FILE", "PATH", "MODEL", "IMAGE", "PROGRAM")
-USAGE = 2  # exit code
+# The exit code of wrong usage.
+USAGE = 2
 SHELLS = ("bash", "zsh", "fish")
 
 # Names of modules that import NumPy, spelled out here so that --help and --version need not (a test compares them).

@@ -15,7 +15,8 @@ from ..nn.mlp import MLP
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-PIXELS, CLASSES = 784, 10  # of MNIST, and of every set that load_mnist reads
+# Of MNIST, and of every set that load_mnist reads.
+PIXELS, CLASSES = 784, 10
 
 
 def check_sizes(where: str, sizes: Sequence[int]) -> None:

@@ -18,6 +18,8 @@ from .terminal import BOLD, fitted, paint
 
 # So many of the commonest mistakes are listed: what is read at a glance.
 WORST_PAIRS = 5
+# From here on a loss has no four digits that matter behind its point; one of a network that diverged is like this.
+GREAT_LOSS = 1e6
 
 
 def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> None:
@@ -38,8 +40,8 @@ def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> N
 
 
 def accuracy_line(loss: float, accuracy: float, count: int) -> str:
-    share = f"{accuracy:.2%}"
-    line = fitted(f"Test accuracy {share} ({round(accuracy * count):,} of {count:,} images), loss {loss:.4f}")
+    share, shown = f"{accuracy:.2%}", f"{loss:.4f}" if loss < GREAT_LOSS else f"{loss:.4g}"
+    line = fitted(f"Test accuracy {share} ({round(accuracy * count):,} of {count:,} images), loss {shown}")
     return line.replace(share, paint(share, BOLD), 1)
 
 

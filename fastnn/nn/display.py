@@ -12,10 +12,14 @@ from collections.abc import Sequence
 from html import escape
 
 FONT = "font: 11px system-ui, sans-serif"
-MOST_BOXES = 8  # layers of a diagram; of more the first and the last are shown
-GAP, BOX, TALLEST, SHORTEST, TOP = 74, 26, 84, 14, 6  # pixels of the diagram
-CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 230, 84, 8  # of a small curve
-NAMED_CLASSES = 10  # classes whose names are shown
+# A notebook is some 800 pixels wide: so many layers of a diagram fit, and of more the first and the last are shown.
+MOST_BOXES = 8
+# Pixels of the diagram: between two boxes, where a count of weights has to fit, and the width and heights of a box.
+GAP, BOX, TALLEST, SHORTEST, TOP = 74, 26, 84, 14, 6
+# Pixels of a small curve, of which two fit beside each other.
+CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 230, 84, 8
+# So many classes are named: all of ten digits, and of more those that fit on a line.
+NAMED_CLASSES = 10
 
 
 def short_sizes(sizes: Sequence[int], most: int = 6) -> str:

@@ -23,7 +23,7 @@ import fastnn
 from fastnn import cli, digit_image
 from fastnn.cli import arguments as options
 from fastnn.cli import train as training_command
-from fastnn.cli.output import print_json
+from fastnn.cli.output import accuracy_line, print_json
 from fastnn.nn.initializers import INITIALIZERS
 
 ROOT = str(Path(fastnn.__file__).parents[1])
@@ -263,6 +263,11 @@ def test_predict_refuses_a_regressor(tmp_path, capsys):
     fastnn.MLP([784, 10], output="identity").save(tmp_path / "model")
     assert cli.main(["predict", str(tmp_path / "model"), picture(tmp_path / "one.png"), "--backend", "numpy"]) == 1
     assert "model: expected a classifier, found a regressor\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("loss", "shown"), [(0.01234, "0.0123"), (1e73, "1e+73"), (math.inf, "inf")])
+def test_losses_are_short(loss, shown):
+    assert accuracy_line(loss, 0.5, 10) == f"Test accuracy 50.00% (5 of 10 images), loss {shown}"
 
 
 def test_figures_that_json_lacks_are_null_at_any_depth(capsys):
