@@ -160,6 +160,7 @@ class _Shard:
     def __init__(self, rows: Any, start: int, count: int, metric: MetricName, pruning: Any) -> None:
         checked = checks.points(f"X[{start}:{start + count}]", rows)
         self.index, self.start = neighbors.Neighbors(metric, pruning=pruning).fit(checked), start
+        self.rows = len(checked)
 
     def __sizeof__(self) -> int:
         """By which Dask decides whether to search where the rows are or to send them to an idle worker."""
@@ -167,14 +168,13 @@ class _Shard:
 
     def search(self, queries: NDArray[Any], k: int, limit: float) -> tuple[Values, IntArray]:
         """The k nearest rows here, or all if they are fewer, as kernels give them but for indices among all rows."""
-        index, queries = self.index, checks.for_kernels(queries)  # which the network may have left unaligned
-        values, indices = index._values(queries, min(k, len(index._fitted())), limit)
+        values, indices = self.index.search_values(queries, min(k, self.rows), limit)
         indices[indices >= 0] += self.start
         return values, indices
 
 
 def _explain(shard: _Shard, queries: NDArray[Any], k: int) -> Explanation:
-    return shard.index.explain(queries, min(k, len(shard.index._fitted())))
+    return shard.index.explain(queries, min(k, shard.rows))
 
 
 def _same(values: Result) -> Result:

@@ -104,14 +104,15 @@ class Neighbors:
         found = [(distances[:, :count], indices[:, :count]) for count in ks]
         return found if isinstance(k, Iterable) else found[0]
 
-    def search_values(self, Q: NDArray[Any], k: int) -> tuple[NDArray[np.float64], IntArray]:
+    def search_values(self, Q: NDArray[Any], k: int, limit: float = math.inf) -> tuple[NDArray[np.float64], IntArray]:
         """What ``search`` compares: squared distances for euclidean, else distances, (q, k) in float64; and indices.
 
-        In float64 whatever X's dtype, for callers that must tell equal distances from nearly equal ones.
+        In float64 whatever X's dtype, for callers that must tell equal distances from nearly equal ones. Those above
+        ``limit`` are left out: inf and -1 stand in their places.
         """
         queries = self._queries(Q)
         (count,) = checks.counts("k", [k], len(self._fitted()))
-        return self._values(queries, count)
+        return self._values(queries, count, limit)
 
     def explain(self, Q: ArrayLike, k: int = 5) -> Explanation:
         """Say what ``search(Q, k)`` would run, and why: codes, tiles, instruction set, threads. Nothing is searched.
