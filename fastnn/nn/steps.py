@@ -40,12 +40,19 @@ class Training:
         self.state = OptimizerState(rule, model.params)
 
     def set_data(self, X: ArrayLike, y: ArrayLike) -> None:
-        """Train on these rows from now on, in a new epoch, with the optimizer's state as it is."""
+        """Train on rows X (n, inputs) with targets y from now on; the optimizer's state stays.
+
+        In the middle of an epoch, what is left of it is the same share of the new rows, drawn at random and rounded
+        down to whole batches, so that the count of epochs never falls. Raises FastnnError as
+        :meth:`fastnn.MLP.begin_fit` does, and then goes on with the rows before.
+        """
         data, classes = self._model.check_training_data(X, y)
         checks.nonempty("X", len(data.X))
         self._model.learn_classes(classes)
+        batches = self.batches if self._place else 1
         self._data: Data = packed(data, self._model.net, LONG)
-        self._order, self._place = None, 0
+        self._place, self._order = -(-self._place * self.batches // batches), None
+        self._end_epoch_if_done()
 
     @property
     def batches(self) -> int:
@@ -81,6 +88,9 @@ class Training:
         result = run_epoch(self._model.net, self._model.params, self.state.arrays, self._data, args)
         self.state.step += count
         self._place += count
+        self._end_epoch_if_done()
+        return Step(result.loss / len(rows), result.correct / len(rows), len(rows))
+
+    def _end_epoch_if_done(self) -> None:
         if self._place == self.batches:
             self._finished, self._place, self._order = self._finished + 1, 0, None
-        return Step(result.loss / len(rows), result.correct / len(rows), len(rows))

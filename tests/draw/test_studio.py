@@ -203,6 +203,27 @@ def test_what_is_taught_is_learnt_at_once(fresh, optimizer):
     assert fresh._sides["a"].epochs == np.floor(epochs) + 1
 
 
+@pytest.mark.parametrize("why", ["paused", "diverged"])
+def test_teaching_while_training_stands_still_leaves_it_so(fresh, why):
+    """In the middle of an epoch, which the drawing joins; the curve goes on from there."""
+    side = fresh._sides["a"]
+    fresh.slowly({"slowly": True})
+    fresh.run({})
+    until(lambda: side.epochs > 0)
+    if why == "paused":
+        fresh.pause({})
+    else:
+        fresh._do(lambda: setattr(side, "goal", side.epochs))  # as where an error ends a training
+    stopped = side.epochs
+    assert 0 < stopped % 1 < 1
+    fresh.draw({"client": "teacher", "ink": bits(ink_of(DIGITS[7]))})
+    fresh.learn({"client": "teacher", "label": "7"})
+    assert not side.runs
+    assert stopped <= side.epochs < np.floor(stopped) + 1
+    tested = [point.epochs for point in side.tested.points]
+    assert tested == sorted(tested)
+
+
 def test_mistakes_are_test_images_that_are_mistaken(fresh):
     fresh.epoch({})
     until(lambda: paused(fresh))

@@ -47,16 +47,32 @@ def test_the_rate_changes_between_steps(data):
     assert np.abs(second).max() > 2 * np.abs(first).max()
 
 
-def test_other_rows_begin_a_new_epoch(data):
+def test_other_rows_take_the_rest_of_an_epoch(data):
     X, y = data
     model = fastnn.MLP([7, 3], seed=2)
     training = model.begin_fit(X, y, batch_size=10, optimizer="adam")
     training.advance(3)
     assert training.epochs == pytest.approx(3 / 11)
     training.set_data(X[:20], y[:20])
-    assert (training.epochs, training.batches, training.state.step) == (0, 2, 3)
-    assert training.advance().rows == 20
-    assert (training.epochs, training.state.step) == (1, 5)
+    assert (training.epochs, training.batches, training.state.step) == (0.5, 2, 3)
+    assert training.advance().rows == 10
+    assert (training.epochs, training.state.step) == (1, 4)
+    training.set_data(X, y)
+    assert training.epochs == 1
+    assert training.advance().rows == 103
+
+
+@pytest.mark.parametrize("done", range(1, 11))
+@pytest.mark.parametrize("rows", [1, 20, 91, 102, 103])
+def test_other_rows_never_undo_an_epoch(data, rows, done):
+    X, y = data
+    training = fastnn.MLP([7, 3], seed=2).begin_fit(X, y, batch_size=10)
+    training.advance(done)
+    before = training.epochs
+    training.set_data(X[:rows], y[:rows])
+    assert before <= training.epochs <= before + 1 / training.batches
+    training.set_data(X, y)
+    assert training.epochs >= before
 
 
 def test_partial_fit_goes_on_with_the_optimizer(data):
