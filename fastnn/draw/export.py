@@ -10,7 +10,7 @@ import numpy as np
 from ..io.atomic import StrPath, write_atomically
 from ..nn.mlp import MLP
 from .image_set import RASTER, ImageSet
-from .server import page
+from .page import page
 from .side import in_base64
 
 NEIGHBORS = 500  # that the page searches: as many of each class as of any other, the first ones

@@ -1,14 +1,12 @@
 """The server of the page: HTTP on 127.0.0.1 for one person, and what is refused there.
 
 A page of another origin cannot use it: the names in Host and Origin must be its own, whatever name was looked up, and
-every question needs the token of this start, which only the address that was printed has. Questions are JSON in bodies
-of a bounded size, sent by POST; nothing in a path names a file.
+every request but that for the page needs the token of this start, which only the address that was printed has. Requests
+are JSON in bodies of a bounded size, sent by POST; nothing in a path names a file.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import json
 import re
@@ -18,46 +16,29 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import FastnnError
-from .studio import Json, Studio
+from .page import page
+from .side import FRAME_INTERVAL
+from .studio import Json, Studio, client_name
 
-MOST_BYTES = 1 << 16  # of a question
+# A request has at most so many bytes of body: a drawing has 1,536 in base64, the longest settings some hundred.
+MOST_BYTES = 1 << 16
+# A browser opens up to six connections to a server, one of them for the stream: enough for half a dozen pages.
 MOST_CONNECTIONS, MOST_STREAMS = 40, 8
-TIMEOUT = 10.0  # seconds that a connection may be silent in the middle of a question or an answer
-DEADLINE = 20.0  # seconds from the beginning of a question to its end
-LINGER = 0.5  # seconds in which the rest of a question that was refused may come
-FRAMES = 1 / 30  # seconds from one frame of a stream to the next, at least
-
-
-class Page(NamedTuple):
-    """The page, and the content security policy under which it works."""
-
-    text: str
-    policy: str
-
-
-@cache
-def page() -> Page:
-    """page.html; the policy allows its own script and style, by their hashes, and nothing else."""
-    text = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
-    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    allowed = "default-src 'none'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-    return Page(text, f"{allowed}; script-src {_hash(script)}; style-src {_hash(style)}")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+# A connection may be silent for so many seconds, between two requests or in the middle of one or of its response.
+TIMEOUT = 10.0
+# The whole of a request comes within so many seconds from its first byte, however slowly a client sends it.
+DEADLINE = 20.0
+# The rest of a request that was refused is read for so many seconds, before the connection is closed.
+DRAIN_TIMEOUT = 0.5
 
 
 class RefusedError(Exception):
-    """A question that is not answered: its status, and why."""
+    """A request that is not answered: its status, and why."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -110,7 +91,7 @@ class Server(ThreadingHTTPServer):
             self._deadlines[request] = time.monotonic() + seconds
 
     def service_actions(self) -> None:
-        """Close the connections of those who take too long over a question."""
+        """Close the connections of those who take too long over a request."""
         now = time.monotonic()
         for request, deadline in list(self._deadlines.items()):
             if now > deadline:
@@ -125,22 +106,26 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the questions of one connection."""
+    """Answers the requests of one connection."""
 
     protocol_version = default_request_version = "HTTP/1.1"
     server_version, sys_version = "fastnn", ""
     timeout = TIMEOUT
     disable_nagle_algorithm = True
-    wbufsize = -1  # an answer goes out in one piece
+    wbufsize = -1  # a response goes out in one piece
     server: Server
 
     def handle_one_request(self) -> None:
-        """Answer a question within a time."""
+        """Answer a request, which has to be read within a time from its first byte on."""
+        try:
+            self.close_connection = not self.rfile.peek(1)  # type: ignore[attr-defined]  # a BufferedReader
+        except TimeoutError:
+            self.close_connection = True
+        if self.close_connection:
+            return
         self.server.set_deadline(self.connection, DEADLINE)
         try:
             super().handle_one_request()
-        except (ValueError, UnicodeError):  # of a request line or header that is none
-            self.close_connection = True
         finally:
             self.server.set_deadline(self.connection, None)
 
@@ -157,18 +142,28 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(refusal)
 
     def do_POST(self) -> None:
-        """An answer to a question of the page."""
+        """A response to a request of the page. What the program did not foresee is told here, and to the page."""
         try:
             self._check_host()
             self._check_sender()
-            asked = self._read()
+            values = self._read()
+            self.server.set_deadline(self.connection, None)
             if self.path == "/api/stream":
-                self._stream(asked)
+                self._stream(client_name(values))
                 return
-            answer = self.server.studio.answers.get(self.path.removeprefix("/api/"))
-            if answer is None or not self.path.startswith("/api/"):
-                raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such question")
-            self._send_json(HTTPStatus.OK, answer(asked))
+            handler = self.server.studio.handlers.get(self.path.removeprefix("/api/"))
+            if handler is None or not self.path.startswith("/api/"):
+                raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such request")
+            try:
+                body = _dumped(handler(values)).encode()
+            except FastnnError:
+                raise
+            except Exception:
+                self.close_connection = True
+                reason = "fastnn has failed: what went wrong is written where it was started"
+                self._send_json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": reason})
+                raise
+            self._send(HTTPStatus.OK, "application/json", body)
         except FastnnError as error:
             self._send_json(HTTPStatus.BAD_REQUEST, {"error": str(error)})
         except RefusedError as refusal:
@@ -182,7 +177,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _check_sender(self) -> None:
         if self._header("Origin") != f"http://{self._header('Host')}":
-            raise RefusedError(HTTPStatus.FORBIDDEN, "expected a question of the page itself")
+            raise RefusedError(HTTPStatus.FORBIDDEN, "expected a request of the page itself")
         token = self._header("X-Fastnn-Token").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(token, self.server.token.encode()):
             raise RefusedError(
@@ -209,12 +204,12 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             raise ConnectionAbortedError
         try:
-            asked = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+            values = json.loads(body.decode("utf-8"), parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "expected JSON") from None
-        if not isinstance(asked, dict):
+        if not isinstance(values, dict):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "expected a JSON object")
-        return asked
+        return values
 
     def handle_expect_100(self) -> bool:
         """Nobody is asked to go on."""
@@ -222,15 +217,11 @@ class Handler(BaseHTTPRequestHandler):
 
     # What is sent
 
-    def _stream(self, asked: Json) -> None:
+    def _stream(self, client: str) -> None:
         """Server-sent events: a frame whenever something has changed, and a comment where nothing has."""
-        client = asked.get("client")
-        if not isinstance(client, str) or not 1 <= len(client) <= 40:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "expected the name of a client")
         if not self.server.streams.acquire(blocking=False):
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"expected at most {MOST_STREAMS} open pages")
         try:
-            self.server.set_deadline(self.connection, None)
             self.close_connection = True
             self.send_response(HTTPStatus.OK)
             self._send_safety("text/event-stream")
@@ -240,21 +231,21 @@ class Handler(BaseHTTPRequestHandler):
                 line = f"data: {_dumped(frame)}\n\n" if frame else ": still here\n\n"
                 self.wfile.write(line.encode())
                 self.wfile.flush()
-                time.sleep(FRAMES)
+                time.sleep(FRAME_INTERVAL)
         finally:
             self.server.streams.release()
 
     def _refuse(self, refusal: RefusedError) -> None:
-        """Answer, and close the connection: what is left of a body is no question.
+        """Answer, and close the connection: what is left of a body is no request.
 
-        It is read, within bounds, as closing a connection with something unread takes the answer back.
+        It is read, within bounds, as closing a connection with something unread takes the response back.
         """
         self.close_connection = True
         self._send_json(refusal.status, {"error": refusal.reason})
         self.wfile.flush()
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(LINGER)
+            self.connection.settimeout(DRAIN_TIMEOUT)
             for _ in range(4):
                 if not self.connection.recv(MOST_BYTES):
                     break
@@ -286,7 +277,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server refuses by itself: methods that there are not, lines that are too long."""
-        self._refuse(RefusedError(HTTPStatus(code), "expected a question of the page"))
+        self._refuse(RefusedError(HTTPStatus(code), "expected a request of the page"))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged."""

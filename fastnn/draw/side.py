@@ -20,7 +20,7 @@ from ..nn.mlp import MLP
 from .image_set import Image, ImageSet
 from .settings import Settings
 
-PUBLISHED = 1 / 60  # seconds from one state that is shown to the next
+FRAME_INTERVAL = 1 / 30  # seconds from one state that is shown, or sent, to the next
 STEP = 0.02  # seconds that a step should take
 TESTING, EARLY = 0.06, 8  # the share of the time that goes into testing; more in the first epochs, which change most
 SHOWN_UNITS = 100  # of the first layer, whose weights are sent
@@ -174,7 +174,7 @@ class Side:
             self.trained.add(Point(self.epochs, loss / rows, accuracy / rows))
             self._sums = 0.0, 0.0, 0
         self.shown = Shown(copy(self.model), self.epochs, self._rate)
-        self._publish_due = time.perf_counter() + PUBLISHED
+        self._publish_due = time.perf_counter() + FRAME_INTERVAL
 
     def learn(self, image: Image, label: int) -> None:
         """Learn a drawing that has just joined the images, until it is recognised or learning it does not help."""

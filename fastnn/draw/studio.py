@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -65,7 +65,7 @@ class Studio:
         self._version, self._slowly, self._closed, self._visited = 0, False, False, False
         self._trainer = threading.Thread(target=self._train, name="fastnn-draw-trainer", daemon=True)
         self._indexer = threading.Thread(target=self._make_index, name="fastnn-draw-index", daemon=True)
-        self.answers: Mapping[str, Callable[[Json], Json]] = {
+        self.handlers: Mapping[str, Callable[[Json], Json]] = {
             "state": self.state,
             "draw": self.draw,
             "load": self.load,
@@ -215,7 +215,7 @@ class Studio:
 
     def learn(self, asked: Json) -> Json:
         """Let a client's drawing join the images to train with, under a label, and teach it to all sides."""
-        client, label = _client(asked), asked.get("label")
+        client, label = client_name(asked), asked.get("label")
         names = {str(value): value for value in self.images.labels}
         if not isinstance(label, str) or label not in names:
             raise InvalidArgumentError("label", f"one of {', '.join(names)}", repr(label))
@@ -314,7 +314,7 @@ class Studio:
         return self._sides[name]
 
     def _look(self, asked: Json, image: Image | None) -> Json:
-        client = _client(asked)
+        client = client_name(asked)
         with self._changed:
             self._drawings[client] = image
             self._drawings.move_to_end(client)
@@ -399,10 +399,7 @@ def _answer(command: Callable[[], object], future: Future[Any]) -> None:
 
 def _outputs(shown: Shown, image: Image) -> Json:
     *hidden, outputs = shown.model.layer_outputs(image)
-    return {
-        "outputs": [round(float(value), 6) for value in outputs],
-        "hidden": [[round(float(value), 3) for value in layer] for layer in hidden],
-    }
+    return {"outputs": _numbers(outputs, 6), "hidden": [_numbers(layer, 3) for layer in hidden]}
 
 
 def _news(name: str, curve: Curve, sent: dict[str, tuple[list[Point], int]]) -> Json:
@@ -411,8 +408,12 @@ def _news(name: str, curve: Curve, sent: dict[str, tuple[list[Point], int]]) -> 
     start = sent[name][1] if name in sent and sent[name][0] is points else 0
     news = points[start:]
     sent[name] = points, start + len(news)
-    rows = [[round(value, 5) if math.isfinite(value) else None for value in point] for point in news]
-    return {"from": start, "points": rows}
+    return {"from": start, "points": [_numbers(point, 5) for point in news]}
+
+
+def _numbers(values: Iterable[float], digits: int) -> list[float | None]:
+    """The values as JSON has them, rounded; None for those that are not finite."""
+    return [round(float(value), digits) if math.isfinite(value) else None for value in values]
 
 
 def _bits(argument: str, text: object, side: int) -> NDArray[np.uint8]:
@@ -433,7 +434,8 @@ def _name(asked: Json) -> str:
     return checks.choice("side", asked.get("side"), NAMES)
 
 
-def _client(asked: Json) -> str:
+def client_name(asked: Json) -> str:
+    """The name of the page that asks, which it has chosen by lot. InvalidArgumentError where there is none."""
     client = asked.get("client")
     if not isinstance(client, str) or not 1 <= len(client) <= 40:
         raise InvalidArgumentError("client", "a name of up to 40 characters", type(client).__name__)

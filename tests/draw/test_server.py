@@ -10,7 +10,8 @@ import time
 import pytest
 
 from fastnn.draw import server as module
-from fastnn.draw.server import MOST_BYTES, MOST_STREAMS, page
+from fastnn.draw.page import page
+from fastnn.draw.server import MOST_BYTES, MOST_STREAMS
 
 
 def send(port: int, data: bytes, seconds: float = 5.0) -> bytes:
@@ -156,6 +157,50 @@ def test_a_question_that_takes_too_long_ends(server, monkeypatch):
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as connection:
         connection.sendall(b"POST /api/state HT")
         assert connection.recv(1) == b""
+
+
+def test_the_deadline_is_one_for_the_request_alone(server, visitor, monkeypatch):
+    """Neither the time before a request nor that of its response counts."""
+    monkeypatch.setattr(module, "DEADLINE", 0.3)
+    monkeypatch.setitem(server.studio.handlers, "state", lambda values: time.sleep(1) or {"slow": True})
+    assert visitor.ask("state") == {"slow": True}
+    time.sleep(0.5)
+    assert visitor.ask("state") == {"slow": True}
+
+
+@pytest.fixture
+def told(server, monkeypatch, capfd):
+    """What the server has written of an error, once it has."""
+    written, handle = threading.Event(), server.handle_error
+    monkeypatch.setattr(server, "handle_error", lambda *connection: (handle(*connection), written.set()))
+
+    def wait():
+        assert written.wait(30)
+        return capfd.readouterr().err
+
+    return wait
+
+
+@pytest.mark.parametrize("error", [ValueError, UnicodeError, KeyError, MemoryError])
+def test_what_was_not_foreseen_is_told(server, visitor, monkeypatch, told, error):
+    """With status 500, and with its trace on stderr, also where it looks like one of http.server's own errors."""
+
+    def fail(values):
+        raise error("which nobody foresaw")
+
+    with monkeypatch.context() as changes:
+        changes.setitem(server.studio.handlers, "state", fail)
+        status, response = visitor.request("state")
+        assert (status, "where it was started" in response["error"]) == (500, True)
+        assert f"{error.__name__}: " in (trace := told())
+        assert "which nobody foresaw" in trace
+    assert visitor.ask("state")["labels"]
+
+
+def test_values_that_are_no_json_are_told(server, visitor, monkeypatch, told):
+    monkeypatch.setitem(server.studio.handlers, "state", lambda values: {"rate": float("nan")})
+    assert visitor.request("state")[0] == 500
+    assert "Traceback" in told()
 
 
 def test_values_that_make_no_sense_are_refused(visitor):

@@ -346,6 +346,21 @@ def test_divergence_is_told_and_pauses(fresh):
     json.dumps(frame, allow_nan=False)
 
 
+@pytest.mark.parametrize("layer", [0, 1])
+def test_outputs_that_are_not_finite_are_none(fresh, layer):
+    """A drawing is answered, and a stream goes on, after weights have grown without bounds."""
+    fresh.set({"side": "a", "settings": settings(activation="relu")})
+    fresh._do(lambda: fresh._sides["a"].model.weights[layer].fill(3e38))
+    fresh._do(fresh._sides["a"].publish)
+    drawn = fresh.draw({"client": "lost", "ink": bits(ink_of(DIGITS[8]))})
+    assert None in drawn["sides"]["a"]["outputs"]
+    frame = next(fresh.frames("lost"))
+    assert frame["sides"]["a"]["outputs"] == drawn["sides"]["a"]["outputs"]
+    json.dumps([drawn, frame], allow_nan=False)
+    fresh.learn({"client": "lost", "label": "8"})
+    assert "finite" in fresh._sides["a"].error
+
+
 def test_slow_motion_takes_its_time(fresh):
     fresh.slowly({"slowly": True})
     fresh.run({})
