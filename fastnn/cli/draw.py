@@ -11,8 +11,8 @@ from .. import checks, kernels
 from ..draw.export import export
 from ..draw.image_set import ImageSet
 from ..draw.server import Server
-from ..draw.settings import Settings
-from ..draw.side import check_model
+from ..draw.settings import first_settings
+from ..draw.side import check_model, new_network
 from ..draw.studio import Studio
 from ..errors import FastnnError, InvalidArgumentError
 from ..io.atomic import check_destination
@@ -63,8 +63,8 @@ def _serve(arguments: argparse.Namespace, model: MLP | None, images: ImageSet) -
 
 def _export(arguments: argparse.Namespace, model: MLP | None, images: ImageSet) -> int:
     if model is None:
-        settings = Settings()
-        model = MLP([images.side**2, *settings.hidden, len(images.labels)], loss="cross_entropy", seed=settings.seed)
+        settings = first_settings(images.side**2, len(images.labels))
+        model = new_network(settings, images)
         rate, batch_size = settings.learning_rate, settings.batch_size
         model.fit(*images.train, epochs=EXPORT_EPOCHS, batch_size=batch_size, learning_rate=rate)
     check_model(model, images, arguments.model or "the model")

@@ -5,29 +5,39 @@ from __future__ import annotations
 import base64
 import math
 import time
+from collections.abc import Generator
 from copy import copy
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FastnnError
-from ..kernels.records import ActivationName
 from ..kernels.spec import Data
 from ..nn.evaluate import evaluate
+from ..nn.lr_finder import HIGHEST, LOWEST, STEPS, range_test
 from ..nn.mlp import MLP
+from ..nn.optimizer import optimizer_rule
 from .image_set import Image, ImageSet
 from .settings import Settings
 
-FRAME_INTERVAL = 1 / 30  # seconds from one state that is shown, or sent, to the next
-STEP = 0.02  # seconds that a step should take
-TESTING, EARLY = 0.06, 8  # the share of the time that goes into testing; more in the first epochs, which change most
-SHOWN_UNITS = 100  # of the first layer, whose weights are sent
-MOST_POINTS = 2000  # of a curve; every second is dropped beyond
-SURE = 0.8  # of a drawing's class, when it has been learnt
-ROUNDS, COPIES, OTHERS = 50, 8, 24  # of learning it: at most so many batches of copies of it and other images
-SLOW_EPOCH, SLOW_STEP = 12.0, 1 / 25  # seconds, in slow motion
+# Seconds from one state that is shown, or sent, to the next: half of what most screens show.
+FRAME_INTERVAL = 1 / 30
+# Seconds that a step should take: short enough that a command waits for it unnoticed, and frames come on time.
+STEP = 0.02
+# The share of the time that goes into testing; more of it in the first epochs, in which the curve changes most.
+TESTING, EARLY = 0.06, 8
+# Units of the first layer whose weights are sent; more would be too small to look at.
+SHOWN_UNITS = 100
+# Points of a curve, more than a chart has pixels; beyond that every second one is dropped.
+MOST_POINTS = 2000
+# A drawing has been taught when its class has this probability. Each step of that is one batch, of copies of the
+# drawing and of other images, so that these are not forgotten; after so many steps more of them do not help.
+TAUGHT_PROBABILITY = 0.8
+TEACHING_STEPS, TEACHING_COPIES, TEACHING_OTHERS = 50, 8, 24
+# In slow motion an epoch takes so many seconds, in steps of so many, where its batches are that many.
+SLOW_EPOCH, SLOW_STEP = 12.0, 1 / 25
 
 
 class Point(NamedTuple):
@@ -71,8 +81,10 @@ class Side:
 
     Attributes
     ----------
-    settings, shown, error : the last is why training stopped, or empty.
+    settings, shown : what others read.
+    error : why training stopped, or empty.
     goal : the epoch at which training pauses; it runs while fewer are done.
+    due : when the next step is, by time.perf_counter().
     tested, trained : curves of test images, and of the rows trained on.
     """
 
@@ -81,10 +93,12 @@ class Side:
         self.set(settings)
 
     def set(self, settings: Settings) -> None:
-        """Begin anew with these settings."""
+        """Begin anew with these settings. Raises FastnnError where there is no memory for their network."""
         self.settings = settings
-        self.goal, self.error = 0.0, ""
+        self.goal, self.due, self.error = 0.0, 0.0, ""
         self.model = self.new_model()
+        # What is shown is a copy of this one, which has no part in the optimizer's state, with newer parameters.
+        self._untrained = copy(self.model)
         self._training = self.model.begin_fit(
             *self._images.train,
             batch_size=settings.batch_size,
@@ -92,7 +106,8 @@ class Side:
             optimizer=settings.optimizer,
             momentum=settings.momentum,
         )
-        self._test: Data = self.model.check_data(*self._images.test)
+        self._untrained.learn_classes(self.model.classes_)
+        self._test: Data = self._untrained.check_data(*self._images.test)
         self.trained, self.tested = Curve(), Curve()
         self._batches, self._sums = 1, (0.0, 0.0, 0)
         self._test_due, self._publish_due, self._rate = 0.0, 0.0, math.nan
@@ -100,12 +115,12 @@ class Side:
         self.publish()
 
     def new_model(self) -> MLP:
-        """The network as it is before it is trained with the side's settings."""
-        settings = self.settings
-        if self._given is not None and settings.makes_the_same_network(self._given_settings):
-            return copy(self._given)
-        sizes = [self._images.side**2, *settings.hidden, len(self._images.labels)]
-        return MLP(sizes, activation=settings.activation, loss="cross_entropy", seed=settings.seed)
+        """The network as it is before it is trained with the side's settings, which fix its random stream too."""
+        if self._given is None or not self.settings.makes_the_same_network(self._given_settings):
+            return new_network(self.settings, self._images)
+        model = copy(self._given)
+        model.rng = np.random.default_rng(self.settings.seed)
+        return model
 
     @property
     def runs(self) -> bool:
@@ -123,18 +138,44 @@ class Side:
         self.settings = self.settings._replace(learning_rate=rate)
         self.publish()
 
-    def advance(self, *, slowly: bool) -> float:
-        """Train for some milliseconds; return when the next step is due, by time.perf_counter()."""
+    def find_rate(self) -> Generator[None, None, None]:
+        """Look for a learning rate for the settings, in steps between which the generator stops, and go on with it.
+
+        Raises FastnnError where the settings have changed in the meantime, or no rate lowers the loss.
+        """
+        settings = self.settings
+        found = yield from range_test(
+            self.new_model(),
+            *self._images.train,
+            optimizer_rule(settings.optimizer, momentum=settings.momentum),
+            batch_size=settings.batch_size,
+            dropout=0.0,
+            class_weight=None,
+            sample_weight=None,
+            lowest=LOWEST,
+            highest=HIGHEST,
+            steps=STEPS,
+        )
+        if found.suggestion is None:
+            raise FastnnError("expected a rate that lowers the loss, found none")
+        rate = float(f"{found.suggestion:.2g}")
+        if self.settings != settings:
+            raise FastnnError(f"the settings have changed; for those of before, a rate of {rate:g} was found")
+        self.set_rate(rate)
+
+    def advance(self, *, slowly: bool) -> None:
+        """Train for some milliseconds."""
         start = time.perf_counter()
-        batches = self._batches
+        batches, of_epoch = self._batches, self._training.batches
         if slowly:
-            batches = max(1, round(self._training.batches * SLOW_STEP / SLOW_EPOCH))
+            batches = max(1, round(of_epoch * SLOW_STEP / SLOW_EPOCH))
+            self.due = start + SLOW_EPOCH * batches / of_epoch
         try:
             step = self._training.advance(batches)
         except (FastnnError, MemoryError) as error:
             self.error, self.goal = str(error) or "not enough memory", self.epochs
             self.publish()
-            return start
+            return
         seconds = time.perf_counter() - start
         loss, accuracy, rows = self._sums
         self._sums = loss + step.loss * step.rows, accuracy + step.accuracy * step.rows, rows + step.rows
@@ -146,7 +187,6 @@ class Side:
             self.measure()
         if now >= self._publish_due or not self.runs:
             self.publish()
-        return start + SLOW_STEP if slowly else start
 
     def pause(self) -> None:
         """Train no more for now, and test what has been learnt."""
@@ -173,24 +213,30 @@ class Side:
         if rows:
             self.trained.add(Point(self.epochs, loss / rows, accuracy / rows))
             self._sums = 0.0, 0.0, 0
-        self.shown = Shown(copy(self.model), self.epochs, self._rate)
-        self._publish_due = time.perf_counter() + FRAME_INTERVAL
+        model = copy(self._untrained)
+        model.params[:] = self.model.params
+        self.shown = Shown(model, self.epochs, self._rate)
+        now = time.perf_counter()
+        self._publish_due = max(self._publish_due + FRAME_INTERVAL, now)
 
     def learn(self, image: Image, label: int) -> None:
-        """Learn a drawing that has just joined the images, until it is recognised or learning it does not help."""
+        """Learn a drawing (pixels,) that has just joined the images, until it is recognised or that does not help.
+
+        What goes wrong, as a loss that is not finite, is told by ``error``, and training pauses.
+        """
         X, y = self._images.train
         self._training.set_data(X, y)
         settings, rng = self.settings, np.random.default_rng(len(X))
         place = self._images.labels.index(label)
         try:
-            for _ in range(ROUNDS):
-                if self.model.predict_proba(image)[place] >= SURE:
+            for _ in range(TEACHING_STEPS):
+                if self.model.predict_proba(image)[place] >= TAUGHT_PROBABILITY:
                     break
-                others = rng.integers(len(X), size=OTHERS)
+                others = rng.integers(len(X), size=TEACHING_OTHERS)
                 self.model.partial_fit(
-                    np.concatenate([np.tile(image, (COPIES, 1)), X[others]]),
-                    np.concatenate([np.full(COPIES, label, y.dtype), y[others]]),
-                    batch_size=COPIES + OTHERS,
+                    np.concatenate([np.tile(image, (TEACHING_COPIES, 1)), X[others]]),
+                    np.concatenate([np.full(TEACHING_COPIES, label, y.dtype), y[others]]),
+                    batch_size=TEACHING_COPIES + TEACHING_OTHERS,
                     learning_rate=settings.learning_rate,
                     optimizer=settings.optimizer,
                     momentum=settings.momentum,
@@ -201,10 +247,10 @@ class Side:
         self.publish()
 
 
-def settings_of(model: MLP) -> Settings:
-    """Those with which to train a model that was read from a file, which does not say how it was trained."""
-    hidden = model.activations[0] if len(model.activations) > 1 else "sigmoid"
-    return Settings(hidden=model.sizes[1:-1], activation=cast(ActivationName, hidden))
+def new_network(settings: Settings, images: ImageSet) -> MLP:
+    """The network of these settings that tells the images' classes apart, before it is trained."""
+    sizes = [images.side**2, *settings.hidden, len(images.labels)]
+    return MLP(sizes, activation=settings.activation, loss="cross_entropy", seed=settings.seed)
 
 
 def check_model(model: MLP, images: ImageSet, name: str) -> None:

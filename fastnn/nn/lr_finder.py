@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +91,11 @@ def range_test(
     lowest: object,
     highest: object,
     steps: object,
-) -> RangeTest:
-    """See :meth:`fastnn.MLP.lr_find`. ``model`` and its random stream do not stay as they are."""
+) -> Generator[None, None, RangeTest]:
+    """See :meth:`fastnn.MLP.lr_find`. ``model`` and its random stream do not stay as they are.
+
+    A generator that stops before each step, for callers that do something else in between, or end the test.
+    """
     data = weighted_data(model, X, y, sample_weight, class_weight)[0]
     batch_size = min(checks.integer("batch_size", batch_size, low=1), len(data.X), STEP_ROWS)
     dropped = dropout_rates(dropout, len(model.net.activations) - 1)
@@ -104,6 +107,7 @@ def range_test(
     net, params = model.net, model.params
     state, losses = OptimizerState(rule, params), []
     for step, rows in zip(range(count), _orders(len(data.X), batches * batch_size, model.rng), strict=False):
+        yield
         loss, done = 0.0, 0
         for part in parts(net, dropped, taken(data, rows), np.arange(len(rows)), batch_size, model.rng):
             some = -(-len(part.order) // batch_size)
@@ -136,6 +140,16 @@ def range_test(
             stacklevel=callers_depth(),
         )
     return RangeTest(middles, found, smooth, suggestion, len(found) < count)
+
+
+def completed(test: Generator[None, None, RangeTest]) -> RangeTest:
+    """What a range test finds when all of its steps are made."""
+    while True:
+        try:
+            next(test)
+        except StopIteration as end:
+            result: RangeTest = end.value
+            return result
 
 
 def smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -378,8 +378,10 @@ class MLP(OwnsParameters):
     ) -> Training:
         """Begin a training that goes on by as many batches as each call of its ``advance`` asks for.
 
-        For programs that show a network, or change its learning rate, while it learns. Arguments as for :meth:`fit`,
-        and whole epochs give the same weights as there; ``partial_fit`` goes on with the state of its optimizer.
+        For programs that show a network, or change its learning rate, while it learns. X (n, inputs), y (n,) or
+        (n, outputs) and the other arguments are as for :meth:`fit`, and whole epochs give the same weights as there;
+        ``partial_fit`` goes on with the state of its optimizer. Raises FastnnError for rows, targets and settings that
+        ``fit`` refuses, before anything is trained.
         """
         rule = optimizer_rule(optimizer, learning_rate, momentum, layers=len(self.activations))
         begun = Training(self, X, y, rule, batch_size)
@@ -482,7 +484,7 @@ class MLP(OwnsParameters):
         )
         twin = copy(self)
         twin.rng = deepcopy(self.rng)
-        return lr_finder.range_test(
+        test = lr_finder.range_test(
             twin,
             X,
             y,
@@ -495,6 +497,7 @@ class MLP(OwnsParameters):
             highest=highest,
             steps=steps,
         )
+        return lr_finder.completed(test)
 
     def _check_classes(self, classes: ArrayLike) -> None:
         """Learn the labels (classes,) that there will be, unless they are known, and then they must be the same."""

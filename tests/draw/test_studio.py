@@ -9,6 +9,7 @@ import itertools
 import json
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from drawings import ink_of
 import fastnn
 from fastnn.digit_image import centre_digit
 from fastnn.draw.image_set import RASTER, ImageSet
-from fastnn.draw.settings import Settings
-from fastnn.draw.side import MOST_POINTS, Curve, Point, Shown
+from fastnn.draw.settings import Settings, first_settings, other_settings, read_settings
+from fastnn.draw.side import MOST_POINTS, Curve, Point, Shown, Side
 from fastnn.draw.studio import Studio
 from fastnn.errors import FastnnError, FileFormatError
 
@@ -46,6 +47,11 @@ def until(condition, seconds=60):
 def paused(studio):
     """Whether all is trained, tested and shown."""
     return all(not side.runs and side.shown.epochs == side.epochs for side in studio._sides.values())
+
+
+@pytest.fixture(scope="module")
+def images(small_csv):
+    return ImageSet(small_csv)
 
 
 @pytest.fixture
@@ -158,6 +164,75 @@ def test_a_rate_is_found_as_lr_find_does(fresh):
     assert fresh._sides["a"].settings.learning_rate == described["settings"]["learning_rate"]
 
 
+def delayed(steps):
+    """The steps of a search, each after a moment, so that the search does not end before it is looked at."""
+    for step in steps:
+        time.sleep(0.02)
+        yield step
+
+
+@pytest.fixture
+def searching(fresh):
+    """A call that looks for a rate in another thread, and is on its way; its result is that of a future."""
+    with ThreadPoolExecutor(2) as threads:
+
+        def begin():
+            side = fresh._sides["a"]
+            steps = side.find_rate()
+            side.find_rate = lambda: delayed(steps)
+            found = threads.submit(fresh.find, {"side": "a"})
+            until(lambda: fresh._search is not None)
+            return found
+
+        yield begin
+        fresh.pause({})
+        vars(fresh._sides["a"]).pop("find_rate", None)
+
+
+def test_training_waits_for_a_search_which_can_be_stopped(fresh, searching):
+    fresh.run({})
+    until(lambda: fresh._sides["a"].epochs > 0)
+    found = searching()
+    frame = next(fresh.frames("a"))
+    assert frame["searches"]
+    before = fresh._sides["a"].epochs
+    with pytest.raises(FastnnError, match="one search for a rate at a time"):
+        fresh.find({"side": "a"})
+    assert fresh._sides["a"].epochs == before
+    fresh.stop({})
+    with pytest.raises(FastnnError, match="search for a rate was stopped"):
+        found.result()
+    assert fresh.state({})["sides"]["a"]["settings"]["learning_rate"] == 0.5
+    until(lambda: fresh._sides["a"].epochs > before)
+
+
+@pytest.mark.parametrize("name", ["pause", "reset", "remove", "set"])
+def test_what_changes_a_network_stops_a_search(fresh, searching, name):
+    found = searching()
+    fresh.handlers[name]({"side": "a", "settings": settings(seed=3)})
+    with pytest.raises(FastnnError, match="search for a rate was stopped"):
+        found.result()
+    assert not next(fresh.frames("a"))["searches"]
+
+
+def test_a_rate_found_for_other_settings_is_not_taken(fresh, searching):
+    found = searching()
+    fresh.rate({"side": "a", "rate": 0.25})
+    with pytest.raises(FastnnError, match="the settings have changed; for those of before, a rate of"):
+        found.result()
+    assert fresh._sides["a"].settings.learning_rate == 0.25
+
+
+def test_a_search_ends_with_the_studio(small_csv):
+    with ThreadPoolExecutor(1) as threads:
+        with Studio(ImageSet(small_csv)) as studio:
+            studio._sides["a"].find_rate = lambda: delayed(itertools.repeat(None))
+            found = threads.submit(studio.find, {"side": "a"})
+            until(lambda: studio._search is not None)
+        with pytest.raises(FastnnError, match="about to stop"):
+            found.result()
+
+
 def test_two_sides_are_trained_in_turns(fresh):
     other = settings(hidden=(20, 10), activation="relu", optimizer="adam", learning_rate=0.001, batch_size=50)
     described = fresh.set({"side": "b", "settings": other})["sides"]
@@ -240,6 +315,17 @@ def test_mistakes_are_test_images_that_are_mistaken(fresh):
     assert str(np.argmax(loaded["sides"]["a"]["outputs"])) == found["images"][0]["said"]
 
 
+def test_a_test_image_is_not_taught(fresh):
+    """It would be among the images that the accuracy is measured with, and learnt by heart."""
+    count = len(fresh.images.train[1])
+    fresh.load({"client": "cheat", "index": 3})
+    with pytest.raises(FastnnError, match="a test image is not taught"):
+        fresh.learn({"client": "cheat", "label": "3"})
+    assert len(fresh.images.train[1]) == count
+    fresh.draw({"client": "cheat", "ink": bits(ink_of(DIGITS[3]))})
+    assert fresh.learn({"client": "cheat", "label": "3"})["train"] == count + 1
+
+
 def test_frames_tell_all_that_changes(fresh):
     fresh.draw({"client": "viewer", "ink": bits(ink_of(DIGITS[2]))})
     frames = fresh.frames("viewer")
@@ -318,8 +404,42 @@ def test_a_model_is_used_and_reset_to(small_csv):
         studio.epoch({})
         until(lambda: paused(studio))
         assert (studio._sides["a"].shown.model.params != model.params).any()
+        trained = studio._sides["a"].shown.model.params.copy()
         studio.reset({})
         np.testing.assert_array_equal(studio._sides["a"].shown.model.params, model.params)
+        studio.epoch({})
+        until(lambda: paused(studio))
+        np.testing.assert_array_equal(studio._sides["a"].shown.model.params, trained)  # in the same order of rows
+
+
+def test_a_model_larger_than_others_is_trained_as_it_is(small_csv):
+    model = fastnn.MLP([784, 1100, 10], activation="relu", seed=5)
+    with Studio(ImageSet(small_csv), model, "m") as studio:
+        known = studio.state({})["sides"]["a"]["settings"]
+        assert known["hidden"] == [1100]
+        studio.set({"side": "a", "settings": {**known, "optimizer": "adam", "learning_rate": 0.001}})
+        np.testing.assert_array_equal(studio._sides["a"].shown.model.params, model.params)
+        studio.reset({})
+        with pytest.raises(FastnnError, match=r"hidden\[0\]: expected an integer of at most 1000"):
+            studio.set({"side": "a", "settings": {**known, "hidden": [1099]}})
+        with pytest.raises(FastnnError, match="batch_size: expected at most"):
+            studio.set({"side": "a", "settings": {**known, "batch_size": 1000}})
+
+
+def test_a_model_without_hidden_layers_is_used(small_csv):
+    model = fastnn.MLP([784, 10], seed=5)
+    with Studio(ImageSet(small_csv), model, "m") as studio:
+        known = studio.state({})["sides"]["a"]["settings"]
+        assert studio.set({"side": "a", "settings": known})["sides"]["a"]["sizes"] == [784, 10]
+
+
+@pytest.mark.parametrize("inputs", [64, 784, 16_900, 250_000, 499_990])
+def test_first_settings_are_such_as_may_be_set(inputs):
+    for found in (first_settings(inputs, 10), other_settings(inputs, 10)):
+        assert read_settings(found.as_json(), inputs, 10) == found
+    assert first_settings(784, 10).hidden == (30,)
+    with pytest.raises(FastnnError, match="images: expected at most 499,990 pixels, found 499,991"):
+        first_settings(499_991, 10)
 
 
 @pytest.mark.parametrize(
@@ -366,6 +486,35 @@ def test_slow_motion_takes_its_time(fresh):
     fresh.run({})
     until(lambda: fresh._sides["a"].epochs > 0)
     assert fresh._sides["a"].epochs < 0.5
+    due = fresh._sides["a"].due
+    fresh.slowly({"slowly": False})
+    assert fresh._sides["a"].due < due
+    until(lambda: fresh._sides["a"].epochs > 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 10, 500, 1000])
+def test_slow_motion_takes_as_long_for_batches_of_any_size(images, batch_size, monkeypatch):
+    """Twelve seconds an epoch, by a clock that stands still while a step is made."""
+    now = [100.0]
+    monkeypatch.setattr("fastnn.draw.side.time.perf_counter", lambda: now[0])
+    side = Side(images, Settings(batch_size=batch_size))
+    side.goal = 1
+    while side.runs:
+        side.advance(slowly=True)
+        now[0] = side.due
+    assert now[0] - 100 == pytest.approx(12, abs=0.05)
+
+
+def test_two_sides_are_slow_by_themselves(fresh):
+    """Neither waits for the other's steps."""
+    fresh.set({"side": "b", "settings": settings(batch_size=1000)})
+    fresh.slowly({"slowly": True})
+    fresh.run({})
+    a, b = (fresh._sides[name] for name in "ab")
+    until(lambda: a.due > 0 < b.due and a.epochs > 0)
+    assert b.due - a.due > 1
+    before = a.epochs
+    until(lambda: a.epochs > before)
 
 
 def test_other_images_of_any_classes(tmp_path):
@@ -382,7 +531,7 @@ def test_other_images_of_any_classes(tmp_path):
     assert len(found.train[1]) + len(found.test[1]) == len(labels)
     with Studio(found) as studio:
         assert studio.state({})["labels"] == [str(label) for label in np.unique(labels)]
-        studio._do(lambda: studio._aim(30))
+        studio._do(lambda: studio._set_goals(30))
         until(lambda: studio._sides["a"].epochs == 30)
         assert studio._sides["a"].tested.points[-1].accuracy > 0.9
         looked = studio.draw({"client": "a", "ink": bits(ink_of(DIGITS[0]))})
@@ -422,3 +571,14 @@ def test_what_is_shown_does_not_change(fresh):
     until(lambda: paused(fresh))
     np.testing.assert_array_equal(shown.model.weights[0], before)
     assert fresh._sides["a"].shown is not shown
+
+
+def test_what_is_shown_has_no_part_in_the_optimizer(fresh):
+    """Its state, which is twice as large as the network, is not copied with every frame."""
+    fresh.set({"side": "a", "settings": settings(optimizer="adam", learning_rate=0.001)})
+    fresh.epoch({})
+    until(lambda: paused(fresh))
+    side = fresh._sides["a"]
+    assert side.model._optimizer_state is not None
+    assert side.shown.model._optimizer_state is None
+    np.testing.assert_array_equal(side.shown.model.params, side.model.params)
