@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,23 +131,114 @@ def test_training_on_the_page_reaches_94_percent(page):
     seed = "document.getElementById('seed-a')"
     page.run(f"{seed}.value = '7'; {seed}.dispatchEvent(new Event('change'))")
     page.wait(f"{ACCURACIES}.every((share) => share < 40)")  # it is another network
-    before = page.run("return fastnnDraw.frames.length")
+    page.run("""
+        globalThis.frames_ = 0;
+        const epoch = document.querySelector('#progress span:nth-child(2)');
+        new MutationObserver(() => frames_++).observe(epoch, {childList: true});
+    """)
     page.run("document.getElementById('run').click()")
     page.wait(f"{ACCURACIES}.every((share) => share >= 94)")
     page.run("document.getElementById('run').click()")
     page.wait(PAUSED)
-    assert page.run("return fastnnDraw.frames.length") > before + 3
+    assert page.run("return frames_") > 3
     assert page.run("return fastnnDraw.image().length") == 784
     settle(page)
     assert page.run(BEST) == "3"
 
 
 def test_finding_a_rate(page, server):
-    page.run("document.querySelector('[aria-label=\"Find a learning rate\"]').click()")
+    assert page.run("return document.getElementById('find').getAttribute('aria-label')") == "Find a learning rate"
+    page.run("document.getElementById('find').click()")
     page.wait("document.getElementById('learning_rate-a').value !== '0.5'")
     rate = float(page.run("return document.getElementById('learning_rate-a').value"))
     assert 0.01 < rate < 10
     assert server.studio._sides["a"].settings.learning_rate == rate
+
+
+def test_a_search_for_a_rate_can_be_stopped(page, server, monkeypatch):
+    def search(side):
+        while True:
+            time.sleep(0.01)
+            yield
+
+    monkeypatch.setattr("fastnn.draw.side.Side.find_rate", search)
+    page.run("document.getElementById('find').click()")
+    page.wait("document.getElementById('find').textContent === 'Stop'")
+    page.wait("document.querySelector('#progress').textContent.includes('a rate is looked for')")
+    page.run("document.getElementById('find').click()")
+    page.wait("document.getElementById('find').textContent === 'Find'")
+    page.wait("document.getElementById('trouble').textContent === 'the search for a rate was stopped'")
+    assert server.studio._search is None
+
+
+STROKES = "fastnnDraw.drawing().strokes.map((stroke) => stroke.length)"
+
+
+@pytest.mark.parametrize(("key", "left"), [("c", []), ("u", [3])])
+def test_what_takes_ink_away_lifts_the_pen(page, key, left):
+    """Arrow keys then move the pen over the paper, and neither fail nor draw on a stroke of before."""
+    page.run("globalThis.failed = []; addEventListener('error', (event) => failed.push(event.message))")
+    page.run("document.getElementById('paper').focus()")
+    page.press("space", "right", "right", "space", "down", "space", "right")
+    assert page.run(f"return {STROKES}") == [3, 2]
+    page.press(key, "right", "down")
+    assert page.run(f"return {STROKES}") == left
+    page.press("space", "left")
+    assert page.run(f"return {STROKES}") == [*left, 2]
+    page.press("u", *["control+z"] * (2 if key == "c" else 0))
+    settle(page)
+    assert page.run(f"return {STROKES}") == [3]
+    assert page.run("return failed") == []
+
+
+def test_a_key_that_is_held_acts_once(page):
+    held = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], repeat: true, bubbles: true}))"
+    page.run("globalThis.asked = []; const real = fetch; fetch = (...args) => (asked.push(args[0]), real(...args))")
+    for key in "ter":
+        page.run(held, key)
+    page.press("e")
+    page.wait("asked.length")
+    assert page.run("return asked[0]") == "/api/epoch"
+    page.run("document.getElementById('paper').focus()")
+    page.press("space", "right")
+    page.run("document.getElementById('paper').dispatchEvent(new KeyboardEvent('keydown', {key: ' ', repeat: true}))")
+    page.press("right", "space")
+    settle(page)
+    assert page.run(f"return {STROKES}") == [3]
+
+
+@pytest.mark.parametrize(("button", "times"), [("epoch", 1), ("reset", 2)])
+def test_only_what_may_be_done_twice_is_asked_twice(page, button, times):
+    page.run("""
+        globalThis.asked = 0;
+        const real = fetch;
+        fetch = (path, ...rest) => path.endsWith('epoch') || path.endsWith('reset')
+            ? (asked++, Promise.reject(new Error('the line is dead'))) : real(path, ...rest);
+    """)
+    page.run(f"document.getElementById('{button}').click()")
+    page.wait("document.getElementById('trouble').textContent === 'the line is dead'")
+    assert page.run("return asked") == times
+
+
+def test_a_network_that_has_diverged_says_nothing(page, server):
+    side = server.studio._sides["a"]
+    server.studio._do(lambda: (side.model.weights[1].__setitem__(..., np.inf), side.publish()))
+    draw(page, DIGITS[8])
+    assert page.run(BEST) == "?"
+    assert "no numbers" in page.run("return document.querySelector('.verdict.a span').textContent")
+    assert page.run("return document.querySelector('#near figcaption span').textContent") == "8"
+    server.studio.reset({})
+    page.wait("document.querySelector('.verdict.a b').textContent === '8'")  # by the stream, which went on
+
+
+def test_neighbours_come_when_they_are_indexed(page, server, monkeypatch):
+    index = server.studio.images._index
+    monkeypatch.setattr(server.studio.images, "_index", None)
+    draw(page, DIGITS[8])
+    assert "being indexed" in page.run("return document.getElementById('near-note').textContent")
+    monkeypatch.setattr(server.studio.images, "_index", index)
+    page.wait("document.getElementById('near-note').textContent === ''")
+    assert page.run("return document.querySelector('#near figcaption span').textContent") == "8"
 
 
 def test_keyboard_only(page):
@@ -202,6 +294,23 @@ def test_teaching(page, server):
     assert (len(y), y[-1]) == (count + 1, 2)
     np.testing.assert_array_equal(X[-1], seen(page))
     assert page.run("return document.querySelector('#near figcaption span').textContent") == "2"
+    said = page.run("return document.getElementById('source').textContent")
+    share = said.removeprefix("taught as 2, now ").removesuffix("% sure")
+    assert 80 <= int(share) <= 100
+    page.run("document.querySelector('#mistakes button').click()")
+    settle(page)
+    page.run("[...document.querySelectorAll('#labels button')][2].click()")
+    page.wait("document.getElementById('trouble').textContent.startsWith('a test image is not taught')")
+    assert len(server.studio.images.train[1]) == count + 1
+
+
+def test_teaching_in_vain_is_told(page, server, monkeypatch):
+    monkeypatch.setattr("fastnn.draw.side.TEACHING_STEPS", 0)
+    draw(page, DIGITS[8])
+    page.run("[...document.querySelectorAll('#labels button')][1].click()")
+    page.wait("document.getElementById('source').textContent.startsWith('taught as 1')")
+    assert page.run("return document.getElementById('source').textContent") == "taught as 1, now 0% sure"
+    assert page.run(BEST) == "8"
 
 
 def test_comparing_two(page):
@@ -212,10 +321,31 @@ def test_comparing_two(page):
     page.wait(f"{ACCURACIES}.length === 2 && {ACCURACIES}.every((share) => share > 90)")
     page.run("document.getElementById('run').click()")
     page.wait(PAUSED)
+    shares = page.run("return document.querySelector('.bar.best .value').textContent").removesuffix("%").split(" / ")
+    verdicts = page.run("return [...document.querySelectorAll('.verdict span')].map((each) => each.textContent)")
+    assert [verdict[:3] for verdict in verdicts] == ["A, ", "B, "]
+    assert int(shares[0]) == round(float(verdicts[0][3:].removesuffix("% sure")))
+    spoken = page.run("return document.getElementById('spoken').textContent")
+    assert "A after epoch" in spoken
+    assert "B after epoch" in spoken
+    for chart in ("accuracy", "loss"):
+        label = page.run(f"return document.getElementById('{chart}').getAttribute('aria-label')")
+        assert label.startswith(f"{chart.capitalize()} of test images by epoch: A from ")
+        assert "; B from " in label
     page.run("document.querySelectorAll('#tabs button')[1].click()")
     assert page.run("return document.querySelectorAll('.tiles button').length") == 100
     page.run("document.getElementById('compare').click()")
     page.wait("document.querySelectorAll('.verdict').length === 1")
+
+
+def test_a_second_network_that_is_refused_leaves_one(page, server, monkeypatch):
+    def refuse(request):
+        raise fastnn.FastnnError("no room for another")
+
+    monkeypatch.setitem(server.studio.handlers, "set", refuse)
+    page.run("document.getElementById('compare').click()")
+    page.wait("document.getElementById('trouble').textContent === 'no room for another'")
+    page.wait("!document.getElementById('compare').checked")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
