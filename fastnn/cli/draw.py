@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import threading
 import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from .. import checks, kernels
 from ..draw.export import export
@@ -46,19 +50,37 @@ def _serve(arguments: argparse.Namespace, model: MLP | None, images: ImageSet) -
             server = Server(studio, arguments.port)
         except OSError as error:
             raise FastnnError(f"--port {arguments.port}: {error.strerror or error}; 0 takes a free one") from error
-        with server:
+        with server, ExitStack() as open_files:
             if arguments.json:
                 print_json(event="serving", url=server.url)
             else:
                 print(f"Draw at {server.url}\nCtrl-C stops the server.", flush=True)
             if not arguments.no_open:
-                threading.Thread(target=webbrowser.open, args=[server.url], daemon=True).start()
+                address = open_files.enter_context(_redirect(server.url))
+                threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
             try:
                 server.serve_forever(poll_interval=0.1)
             except KeyboardInterrupt:
                 if not arguments.json:
                     print("\nStopped.")
     return 0
+
+
+@contextmanager
+def _redirect(url: str) -> Iterator[str]:
+    """The address of a file that leads a browser to ``url``.
+
+    All users of a computer can read the arguments of its programs, but only this one the file, which goes at the end.
+    """
+    file, path = tempfile.mkstemp(prefix="fastnn-draw-", suffix=".html")
+    try:
+        with open(file, "w", encoding="utf-8") as page:
+            page.write(
+                f'<!doctype html><meta http-equiv="refresh" content="0; url={url}"><a href="{url}">fastnn draw</a>'
+            )
+        yield Path(path).as_uri()
+    finally:
+        os.unlink(path)
 
 
 def _export(arguments: argparse.Namespace, model: MLP | None, images: ImageSet) -> int:

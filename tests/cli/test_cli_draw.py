@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,17 +49,28 @@ def test_it_serves_until_ctrl_c(small_csv, while_training):
 
 
 def test_it_opens_a_browser_with_the_address_that_it_prints(small_csv, monkeypatch, capsys):
-    opened = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
+    """By a file that only this user can read: the arguments of a browser, which all can, do not tell the token."""
+    opened = queue.Queue()
+    monkeypatch.setattr("webbrowser.open", opened.put)
+    seen = []
 
     def interrupted(server, poll_interval):
+        address = opened.get(timeout=30)
+        path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(address).path))
+        seen.extend([address, path, path.read_text(), stat.S_IMODE(path.stat().st_mode)])
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fastnn.draw.server.Server.serve_forever", interrupted)
     assert cli.main(["draw", "--port", "0", "--data", small_csv]) == 0
     out = capsys.readouterr().out
-    assert f"Draw at {opened[0]}\n" in out
-    assert opened[0].startswith("http://127.0.0.1:")
+    url = re.search("Draw at (.*)\n", out)[1]
+    address, path, text, mode = seen
+    assert url.startswith("http://127.0.0.1:")
+    assert address.startswith("file://")
+    assert url.partition("#")[2] not in address
+    assert f'content="0; url={url}"' in text
+    assert mode == 0o600
+    assert not path.exists()
     assert out.endswith("Stopped.\n")
 
 

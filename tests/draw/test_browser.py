@@ -18,6 +18,7 @@ from drawings import ink_of
 from PIL import Image
 
 import fastnn
+from fastnn.cli.draw import _redirect
 from fastnn.digit_image import centre_digit, load_digit
 from fastnn.draw.export import NEIGHBORS, export
 from fastnn.draw.image_set import ImageSet
@@ -164,7 +165,7 @@ def test_a_search_for_a_rate_can_be_stopped(page, server, monkeypatch):
     monkeypatch.setattr("fastnn.draw.side.Side.find_rate", search)
     page.run("document.getElementById('find').click()")
     page.wait("document.getElementById('find').textContent === 'Stop'")
-    page.wait("document.querySelector('#progress').textContent.includes('a rate is looked for')")
+    page.wait("document.querySelector('#progress').textContent.includes('waits for a rate')")
     page.run("document.getElementById('find').click()")
     page.wait("document.getElementById('find').textContent === 'Find'")
     page.wait("document.getElementById('trouble').textContent === 'the search for a rate was stopped'")
@@ -325,6 +326,9 @@ def test_comparing_two(page):
     verdicts = page.run("return [...document.querySelectorAll('.verdict span')].map((each) => each.textContent)")
     assert [verdict[:3] for verdict in verdicts] == ["A, ", "B, "]
     assert int(shares[0]) == round(float(verdicts[0][3:].removesuffix("% sure")))
+    widest = "value.textContent = '100 / 100%'; return [value.scrollWidth, value.clientWidth]"
+    needed, room = page.run(f"const value = document.querySelector('.bar.best .value'); {widest}")
+    assert needed <= room
     spoken = page.run("return document.getElementById('spoken').textContent")
     assert "A after epoch" in spoken
     assert "B after epoch" in spoken
@@ -453,6 +457,13 @@ def test_without_the_token_the_page_says_what_to_do(browser, server):
     browser.open(f"http://127.0.0.1:{server.server_port}/#wrong")
     browser.wait("document.getElementById('gone').hidden === false")
     assert "token" in browser.run("return document.getElementById('gone').textContent")
+
+
+def test_the_file_that_the_command_opens_leads_to_the_page(browser, server):
+    with _redirect(server.url) as address:
+        browser.open(address)
+        browser.wait(READY)
+    assert browser.run("return location.href") == f"http://127.0.0.1:{server.server_port}/"
 
 
 # The page that needs no server
