@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from .. import datasets, kernels, plots
+from .. import checks, datasets, kernels, plots
+from ..errors import FastnnError
 from ..kernels.spec import IntArray
 from ..metrics import confusion_matrix
 from ..nn.mlp import MLP, load
@@ -17,6 +18,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Test a saved model and list its commonest mistakes."""
     model = load(arguments.model)
     check_sizes(arguments.model, model.sizes)
+    if model.is_classifier and not checks.is_range(model.classes_):
+        found = ", ".join(map(str, model.classes_.tolist()))
+        raise FastnnError(f"{arguments.model}: expected a network of the digits 0 to 9, found one of {found}")
     check_outputs(arguments, displays=arguments.picture == "confusion")
     _, (X, y) = datasets.load_mnist(arguments.data)
     with kernels.use(arguments.backend, num_threads=arguments.threads):

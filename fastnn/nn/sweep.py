@@ -104,8 +104,8 @@ def sweep(
     seeds : how many networks to train with each value, seeded 1, 2, ...; or the seeds themselves.
     options : the other arguments of both, ``sizes`` among them.
 
-    Raises FastnnError for arguments that neither knows, and what these raise; a training that diverges, or that leaves
-    a network whose outputs are too great for a score, scores NaN.
+    Raises FastnnError, before the first training, for arguments that neither knows and for values that they refuse. A
+    training that diverges, or that leaves a network whose outputs are too great for a score, scores NaN.
     """
     known = OF_MODEL | OF_FIT
     checks.choice("name", name, sorted(known))
@@ -125,12 +125,18 @@ def sweep(
         chosen = list(range(1, 1 + checks.integer("seeds", seeds, low=1)))
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         checks.unsupported("validation_data", "a pair (X, y)", validation_data)
-    scores, seconds = np.empty((2, len(values), len(chosen)))
-    is_accuracy = True
-    for row, value in enumerate(values):
+    trainings = []
+    for value in values:
         given = {**options, name: value}
         of_model = {option: each for option, each in given.items() if option in OF_MODEL}
         of_fit = {option: each for option, each in given.items() if option in OF_FIT}
+        # A value that is refused is so before the first training, not after those of the values before it.
+        checks.integer("epochs", given.get("epochs", 0), low=0)
+        MLP(**of_model).fit(X, y, **{**of_fit, "epochs": 0})
+        trainings.append((of_model, of_fit))
+    scores, seconds = np.empty((2, len(values), len(chosen)))
+    is_accuracy = True
+    for row, (of_model, of_fit) in enumerate(trainings):
         for column, seed in enumerate(chosen):
             model = MLP(**of_model, seed=seed)
             is_accuracy = model.is_classifier

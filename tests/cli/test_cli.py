@@ -265,6 +265,17 @@ def test_predict_refuses_a_regressor(tmp_path, capsys):
     assert "model: expected a classifier, found a regressor\n" in capsys.readouterr().err
 
 
+def test_evaluate_refuses_a_network_of_other_classes(data, tmp_path, capsys):
+    images, labels = bars(100, 0)
+    model = fastnn.MLP([784, 10], seed=1)
+    with fastnn.use("numpy"):
+        model.fit(images.reshape(-1, 784), labels + 1, epochs=1)
+    model.save(tmp_path / "model")
+    assert cli.main(["evaluate", str(tmp_path / "model"), "--data", data, "--backend", "numpy"]) == 1
+    expected = "model: expected a network of the digits 0 to 9, found one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
 @pytest.mark.parametrize(("loss", "shown"), [(0.01234, "0.0123"), (1e73, "1e+73"), (math.inf, "inf")])
 def test_losses_are_short(loss, shown):
     assert accuracy_line(loss, 0.5, 10) == f"Test accuracy 50.00% (5 of 10 images), loss {shown}"

@@ -75,6 +75,23 @@ def test_a_network_without_a_score_scores_nothing_and_the_others_are_kept():
 @pytest.mark.parametrize(
     ("name", "values", "options", "message"),
     [
+        ("sizes", [[4, 2], [4, 0, 2]], {}, r"sizes\[1\]: expected an integer of at least 1, found 0"),
+        ("epochs", [1, -1], {"sizes": [4, 2]}, "epochs: expected an integer of at least 0, found -1"),
+        ("learning_rate", [0.1, 0], {"sizes": [4, 2]}, "learning_rate: expected a finite number above 0"),
+        ("early_stopping", [None, 3], {"sizes": [4, 2]}, "early_stopping: expected validation_data"),
+    ],
+)
+def test_a_value_that_is_refused_is_so_before_the_first_training(name, values, options, message):
+    trained = []
+    keep = {"callbacks": [lambda *_: trained.append(1)]}
+    with pytest.raises(FastnnError, match=message):
+        fastnn.sweep(name, values, *TRAIN, validation_data=TEST, **keep, **options)
+    assert trained == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "options", "message"),
+    [
         ("rate", [1], {"sizes": [4, 2]}, "name: expected one of "),
         ("epochs", [1], {}, r"options: expected sizes=\[inputs, ..., outputs\], found none"),
         ("epochs", [1], {"sizes": [4, 2], "rate": 1}, "options: expected arguments of MLP or of its fit, found rate"),
