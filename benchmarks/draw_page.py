@@ -56,13 +56,13 @@ class Client:
         self.origin, self.token = url.split("/#")
         self._connection = http.client.HTTPConnection(self.origin.removeprefix("http://"), timeout=30)
 
-    def send(self, question: str, **asked: object) -> http.client.HTTPResponse:
+    def send(self, name: str, **values: object) -> http.client.HTTPResponse:
         headers = {"Origin": self.origin, "X-Fastnn-Token": self.token, "Content-Type": "application/json"}
-        self._connection.request("POST", f"/api/{question}", json.dumps(asked), headers)
+        self._connection.request("POST", f"/api/{name}", json.dumps(values), headers)
         return self._connection.getresponse()
 
-    def ask(self, question: str, **asked: object) -> dict:
-        return json.loads(self.send(question, **asked).read())
+    def ask(self, name: str, **values: object) -> dict:
+        return json.loads(self.send(name, **values).read())
 
     def close(self) -> None:
         self._connection.close()
@@ -99,17 +99,17 @@ INKS = [base64.b64encode(np.packbits(ink_of(strokes))).decode() for strokes in D
 
 
 def shown(client: Client, reader: Reader, seconds: float, draws: bool) -> tuple[float, float, list[float]]:
-    """Epochs and frames with new weights a second of the page's training, and milliseconds from strokes to answers."""
+    """Epochs and frames with new weights a second of the page's training, and milliseconds from stroke to response."""
     client.ask("run")
     first, latencies, start = len(reader.frames) + 1, [], time.perf_counter()
     for stroke in range(10**9):
         if time.perf_counter() - start >= seconds:
             break
         if draws:
-            asked = time.perf_counter()
-            answer = client.ask("draw", client="benchmark", ink=INKS[stroke % len(INKS)])
-            latencies.append(1e3 * (time.perf_counter() - asked))
-            assert len(answer["sides"]["a"]["outputs"]) == 10
+            sent = time.perf_counter()
+            response = client.ask("draw", client="benchmark", ink=INKS[stroke % len(INKS)])
+            latencies.append(1e3 * (time.perf_counter() - sent))
+            assert len(response["sides"]["a"]["outputs"]) == 10
         time.sleep(1 / STROKES_A_SECOND)
         if stroke % STROKES_A_SECOND == 0:
             client.ask("run")
@@ -120,14 +120,14 @@ def shown(client: Client, reader: Reader, seconds: float, draws: bool) -> tuple[
 
 
 def pauses(client: Client) -> list[float]:
-    """Milliseconds from asking for a pause to the answer that training stands still."""
+    """Milliseconds from the request for a pause to the response that training stands still."""
     found = []
     for i in range(PAUSES):
         client.ask("run")
         time.sleep(0.3 + 0.01 * i)
-        asked = time.perf_counter()
+        sent = time.perf_counter()
         client.ask("pause")
-        found.append(1e3 * (time.perf_counter() - asked))
+        found.append(1e3 * (time.perf_counter() - sent))
     return found
 
 
@@ -150,8 +150,8 @@ def costs(client: Client, reader: Reader, trainings: list[Training], rounds: int
         "greatest_cost": max(seen),
         "cost_with_strokes": statistics.median(drawn),
         "greatest_cost_with_strokes": max(drawn),
-        "answer_ms": half,
-        "answer_ms_95": most,
+        "response_ms": half,
+        "response_ms_95": most,
         "pause_ms": max(pauses(client)),
     }
 
@@ -232,7 +232,7 @@ def table(report: Report) -> str:
         row("frames a second with new weights", lambda one: f"{one['frames_per_second']:.0f}"),
         row("which cost of the speed of one training thread", lambda one: cost(one, "cost")),
         row(f"with {STROKES_A_SECOND} strokes a second as well", lambda one: cost(one, "cost_with_strokes")),
-        row("stroke to answer over HTTP: median, 95th percentile", lambda one: times(one, "answer_ms")),
+        row("stroke to response over HTTP: median, 95th percentile", lambda one: times(one, "response_ms")),
         row("stroke to bars in Chromium: median, 95th percentile", lambda one: times(one, "bars_ms")),
         row("a pause comes within", lambda one: f"{one['pause_ms']:.0f} ms"),
     ]

@@ -13,8 +13,11 @@ from ..errors import FastnnError
 from ..io.digit_image import centre_digit
 from ..neighbors import Neighbors
 
-RASTER = 96  # pixels a side of the paper that the page draws on, each of which is ink or not
-MOST_DRAWINGS = 1000  # that join the images
+# Pixels a side of the paper that the page draws on, each of which is ink or not: thrice what MNIST's networks see.
+RASTER = 96
+# Drawings that may join the images, for which room is kept from the start.
+MOST_DRAWINGS = 1000
+# Neighbours that are shown, which fill a row.
 NEAREST = 5
 
 Image = NDArray[np.uint8]  # (pixels,)
@@ -58,7 +61,7 @@ class ImageSet:
         return self._X[: self._count], self._y[: self._count]
 
     def add(self, image: Image, label: int) -> None:
-        """Let a drawing join the images to train with."""
+        """Let a drawing (pixels,) join the images to train with. FastnnError when there are too many."""
         if self._count == len(self._X):
             raise FastnnError(f"expected at most {MOST_DRAWINGS} drawings, found one more")
         self._X[self._count], self._y[self._count] = image, label
@@ -71,7 +74,10 @@ class ImageSet:
         self._index = index
 
     def nearest(self, image: Image) -> list[Neighbor] | None:
-        """The nearest images to train with, of equal distances the first; None while the index is being made."""
+        """The images to train with that are nearest to one (pixels,), nearest first and of equal distances the first.
+
+        At most NEAREST; None while the index is being made.
+        """
         index, count = self._index, self._count
         if index is None:
             return None

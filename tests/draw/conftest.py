@@ -31,15 +31,15 @@ class Visitor:
             "Content-Type": "application/json",
         }
 
-    def request(self, question: str, **asked: Any) -> tuple[int, Any]:
-        self._connection.request("POST", f"/api/{question}", json.dumps(asked), self.headers())
+    def request(self, name: str, **values: Any) -> tuple[int, Any]:
+        self._connection.request("POST", f"/api/{name}", json.dumps(values), self.headers())
         reply = self._connection.getresponse()
         return reply.status, json.load(reply)
 
-    def ask(self, question: str, **asked: Any) -> Any:
-        status, answer = self.request(question, **asked)
-        assert status == 200, answer
-        return answer
+    def ask(self, name: str, **values: Any) -> Any:
+        status, response = self.request(name, **values)
+        assert status == 200, response
+        return response
 
     def close(self) -> None:
         self._connection.close()

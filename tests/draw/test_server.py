@@ -28,8 +28,8 @@ def send(port: int, data: bytes, seconds: float = 5.0) -> bytes:
     return received
 
 
-def question(server, path=b"/api/state", body=b"{}", method=b"POST", version=b"HTTP/1.1", **changes) -> bytes:
-    """A question as the page sends it, but for the headers that change; None leaves one out."""
+def raw_request(server, path=b"/api/state", body=b"{}", method=b"POST", version=b"HTTP/1.1", **changes) -> bytes:
+    """A request as the page sends it, but for the headers that change; None leaves one out."""
     name = f"127.0.0.1:{server.server_port}".encode()
     headers = {
         b"Host": name,
@@ -49,8 +49,8 @@ def status(reply: bytes) -> int:
 
 
 @pytest.mark.quick
-def test_the_page_and_a_question_are_answered(server):
-    reply = send(server.server_port, question(server, method=b"GET", path=b"/", body=b"", Content_Length=None))
+def test_the_page_and_a_request_are_answered(server):
+    reply = send(server.server_port, raw_request(server, method=b"GET", path=b"/", body=b"", Content_Length=None))
     head, _, body = reply.partition(b"\r\n\r\n")
     assert status(reply) == 200
     assert body.decode() == page().text
@@ -61,7 +61,7 @@ def test_the_page_and_a_question_are_answered(server):
     assert policy.count(b"'sha256-") == 2
     for header in (b"X-Content-Type-Options: nosniff", b"X-Frame-Options: DENY", b"Referrer-Policy: no-referrer"):
         assert header in head
-    assert status(send(server.server_port, question(server))) == 200
+    assert status(send(server.server_port, raw_request(server))) == 200
     assert server.server_address[0] == "127.0.0.1"
 
 
@@ -105,7 +105,7 @@ HOSTILE = {
     "a tower of brackets": (400, {"body": b"[" * 60000}),
     "NaN": (400, {"body": b'{"rate": NaN}'}),
     "a number of many digits": (400, {"body": b'{"a": ' + b"9" * 10000 + b"}"}),
-    "a question that there is not": (404, {"path": b"/api/__init__"}),
+    "a request that there is not": (404, {"path": b"/api/__init__"}),
     "a path of a file": (404, {"path": b"/api/../../etc/passwd"}),
     "a page that there is not": (404, {"path": b"/page.html", "method": b"GET"}),
     "a path upwards": (404, {"path": b"/../../../etc/passwd", "method": b"GET"}),
@@ -124,35 +124,35 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_questions_are_refused(server, name):
+def test_hostile_requests_are_refused(server, name):
     expected, changes = HOSTILE[name]
-    reply = send(server.server_port, question(server, **changes))
+    reply = send(server.server_port, raw_request(server, **changes))
     assert status(reply) == expected, reply[:300]
     assert b"nosniff" in reply
     assert b"<" not in reply.partition(b"\r\n\r\n")[2]
     assert b"Access-Control" not in reply
-    assert status(send(server.server_port, question(server))) == 200
+    assert status(send(server.server_port, raw_request(server))) == 200
 
 
 def test_a_header_twice_is_refused(server):
     for twice in (b"Host: evil.example\r\n", b"Origin: http://evil.example\r\n", b"Content-Length: 3\r\n"):
-        lines = question(server).split(b"\r\n")
+        lines = raw_request(server).split(b"\r\n")
         lines.insert(1, twice.rstrip())
         assert status(send(server.server_port, b"\r\n".join(lines))) in (403, 411)
 
 
 def test_too_many_headers_are_refused(server):
-    lines = question(server).split(b"\r\n")
+    lines = raw_request(server).split(b"\r\n")
     lines[1:1] = [b"X-%d: 1" % i for i in range(200)]
     assert status(send(server.server_port, b"\r\n".join(lines))) == 431
 
 
 def test_a_body_that_is_cut_short_ends_the_connection(server):
-    assert send(server.server_port, question(server, Content_Length=b"100")) == b""
-    assert status(send(server.server_port, question(server))) == 200
+    assert send(server.server_port, raw_request(server, Content_Length=b"100")) == b""
+    assert status(send(server.server_port, raw_request(server))) == 200
 
 
-def test_a_question_that_takes_too_long_ends(server, monkeypatch):
+def test_a_request_that_takes_too_long_ends(server, monkeypatch):
     monkeypatch.setattr(module, "DEADLINE", 0.3)
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as connection:
         connection.sendall(b"POST /api/state HT")
@@ -251,10 +251,10 @@ def test_values_that_make_no_sense_are_refused(visitor):
             ]
         ),
     ]
-    for asked, values in wrong:
-        code, answer = visitor.request(asked, **values)
-        assert code == 400, (asked, values, answer)
-        assert "expected" in answer["error"]
+    for name, values in wrong:
+        code, response = visitor.request(name, **values)
+        assert code == 400, (name, values, response)
+        assert "expected" in response["error"]
     assert visitor.ask("state")["sides"]["a"]["settings"] == settings
 
 
@@ -264,7 +264,7 @@ def test_pages_that_stay_open_are_few(server, visitor):
         body = b'{"client": "a"}'
         for _ in range(MOST_STREAMS + 1):
             connection = socket.create_connection(("127.0.0.1", server.server_port), timeout=10)
-            connection.sendall(question(server, path=b"/api/stream", body=body))
+            connection.sendall(raw_request(server, path=b"/api/stream", body=body))
             open_.append(connection)
             reply = connection.recv(100)
         assert status(reply) == 503
@@ -283,7 +283,7 @@ def test_ten_at_once(server):
 
     def ask_often() -> None:
         for _ in range(30):
-            reply = send(server.server_port, question(server), 20)
+            reply = send(server.server_port, raw_request(server), 20)
             if not reply.startswith(b"HTTP/1.1 200"):
                 failed.append(reply)
 
@@ -316,7 +316,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return bytes(result)
 
 
-def test_ten_thousand_fuzzed_questions(server, visitor, capfd):
+def test_ten_thousand_fuzzed_requests(server, visitor, capfd):
     rng = random.Random(31)
     settings = b'{"side":"b","settings":{"hidden":[3],"activation":"relu","optimizer":"adam","learning_rate":0.01,'
     settings += b'"batch_size":100,"momentum":null,"seed":1}}'
@@ -343,10 +343,10 @@ def test_ten_thousand_fuzzed_questions(server, visitor, capfd):
         name, body = rng.choice(list(bodies.items()))
         if rng.random() < 0.1:
             pieces.append(rng.randbytes(rng.randrange(1, 600)))
-        elif rng.random() < 0.5:  # a whole question whose body is not what it was
-            pieces.append(question(server, path=b"/api/" + name, body=mutated(body, rng)))
+        elif rng.random() < 0.5:  # a whole request whose body is not what it was
+            pieces.append(raw_request(server, path=b"/api/" + name, body=mutated(body, rng)))
         else:
-            pieces.append(mutated(question(server, path=b"/api/" + name, body=body), rng))
+            pieces.append(mutated(raw_request(server, path=b"/api/" + name, body=body), rng))
     threads = [threading.Thread(target=fuzz, args=[i, pieces[i::4]]) for i in range(4)]
     for thread in threads:
         thread.start()
