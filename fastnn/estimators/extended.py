@@ -10,7 +10,6 @@ are validated on and callbacks called.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,24 +24,46 @@ from scipy.sparse import issparse
 from sklearn import neural_network
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.neural_network._base import LOSS_FUNCTIONS
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .. import checks
 from ..errors import FastnnError, InvalidArgumentError
 from ..kernels import get_backend
 from ..kernels.records import HIDDEN_ACTIVATIONS
-from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray
+from ..kernels.spec import Data, EpochArgs, EpochResult, FloatArray, IntArray, Tick
 from ..nn.dropout import dropout_rates, parts
 from ..nn.weighting import class_factors
 from ..progress import Bar, new_bar, ticker
+from . import hooks
 from .documented import with_entries, with_parameters_of
-from .mlp import ACTIVATIONS, CompiledMLP, Epochs, refusal
+from .mlp import (
+    ACTIVATIONS,
+    HAS_SAMPLE_WEIGHT,
+    MISSING_HOOK,
+    CompiledMLP,
+    Epochs,
+    RecordedMLP,
+    loss_function,
+    refusal,
+    training_refusal,
+)
+
+REFUSED = MISSING_HOOK  # why the options are, or None
+if MISSING_HOOK is None:
+    try:
+        from sklearn.utils.validation import _check_sample_weight, validate_data
+
+        for kind in (neural_network.MLPClassifier, neural_network.MLPRegressor):
+            hooks.require(kind, "_validate_input", "X y incremental reset")
+            hooks.require(kind, "_initialize", "y layer_units dtype")
+            hooks.require(kind, "_init_coef", "fan_in fan_out dtype")
+            of_epoch = "early_stopping X y sample_weight" if HAS_SAMPLE_WEIGHT else "early_stopping X_val y_val"
+            hooks.require(kind, "_update_no_improvement_count", of_epoch)
+    except (ImportError, AttributeError) as error:
+        REFUSED = hooks.missing(error, "perceptrons")
 
 SKLEARNS_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 NAMES = (*SKLEARNS_ACTIVATIONS, *(name for name in HIDDEN_ACTIVATIONS if name not in SKLEARNS_ACTIVATIONS))
-HAS_SAMPLE_WEIGHT = "sample_weight" in inspect.signature(neural_network.MLPClassifier.fit).parameters  # since 1.7
 IN_THE_LOOP = ("batch_size", "shuffle", "early_stopping")  # parameters that are others while it runs
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -106,7 +127,7 @@ validation_scores_ : list of shape (n_iter_,), or None
 }
 
 
-class HeldOut(NamedTuple):
+class ValidationRows(NamedTuple):
     """Rows that are validated on after every epoch."""
 
     X: Any  # (n, features)
@@ -123,7 +144,7 @@ class Watch:
     epochs: int  # at most
     stops_early: bool
     class_factors: list[FloatArray] | None
-    held_out: HeldOut | None  # as soon as it is known
+    held_out: ValidationRows | None  # as soon as it is known
     is_given: bool  # whether it was passed to fit
     bar: Bar | None = None
 
@@ -135,14 +156,17 @@ class Stopped(Exception):  # noqa: N818  # it is no error
 class WatchedEpochs(Epochs):
     """Epochs with dropout, and a bar that shows how far they are."""
 
-    def take(self, X: NDArray[Any], y: NDArray[Any]) -> None:
-        super().take(X, y)
+    def set_data(self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
         self.rates = dropout_rates(self.estimator.dropout, len(self.parameters.net.activations) - 1)
+        super().set_data(X, y, sample_weight)
         watch = self.estimator._watch
         if self.estimator.progress:
             watch.bar = new_bar(watch.epochs * len(self.starts), "batches")
 
-    def run(self, state: FloatArray, data: Data, args: EpochArgs) -> EpochResult:
+    def batches_come_again(self) -> bool:
+        return super().batches_come_again() and not any(map(any, self.rates))
+
+    def run(self, state: FloatArray, data: Data, args: EpochArgs, tick: Tick) -> EpochResult:
         estimator, net, vector = self.estimator, self.parameters.net, self.parameters.vector
         watch, bar = estimator._watch, estimator._watch.bar
         before = estimator.n_iter_ * len(self.starts)
@@ -161,8 +185,8 @@ class WatchedEpochs(Epochs):
                 penalty_factors=args.penalty_factors[batches],
                 penalties=args.penalties[batches],
             )
-            tick = ticker(bar, before + done, label)
-            result = get_backend().train_epoch(net, vector, state, part.data, args_of_part, tick)
+            of_part = both(tick, done, ticker(bar, before + done, label))
+            result = get_backend().train_epoch(net, vector, state, part.data, args_of_part, of_part)
             loss, done = loss + result.loss, done + result.batches
             if result.batches < count:
                 break
@@ -173,11 +197,22 @@ class WatchedEpochs(Epochs):
         return EpochResult(loss, 0, done)
 
 
-class ExtendedMLP(CompiledMLP):
-    """What both estimators add to scikit-learn's."""
+def both(tick: Tick, first: int, other: Tick | None) -> Tick:
+    """What tells ``tick`` of a part of the work that begins with ``first``, and then ``other``."""
+    if other is None and first == 0:
+        return tick
 
-    _epochs = WatchedEpochs
-    _watch: Watch  # while a training runs
+    def tell(done: int) -> None:
+        tick(first + done)
+        if other is not None:
+            other(done)
+
+    return tell
+
+
+class Options:
+    """What both estimators add to scikit-learn's, as far as it is arguments."""
+
     _held_out: tuple[Any, Any, Any]  # X_val, y_val and their weights, while fit runs
 
     @with_parameters_of(neural_network.MLPClassifier.fit)
@@ -229,6 +264,8 @@ class ExtendedMLP(CompiledMLP):
 
     def _fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         on = self._options()
+        for name in on if REFUSED is not None else ():
+            raise InvalidArgumentError(name, f"none, for {REFUSED}", on[name])
         for name in ("dropout", "callbacks", "progress", "X_val"):
             if self.solver == "lbfgs" and name in on:
                 raise InvalidArgumentError(name, "none with solver='lbfgs'", on[name])
@@ -260,13 +297,21 @@ class ExtendedMLP(CompiledMLP):
         names = found if isinstance(found, list) else [found] * layers
         return [ACTIVATIONS.get(name, name) for name in names]
 
+
+class ExtendedMLP(Options, CompiledMLP):
+    """What both estimators add to scikit-learn's."""
+
+    _epochs = WatchedEpochs
+    _watch: Watch  # while a training runs
+
     def _init_coef(self: Any, *args: Any) -> Any:
         init: Callable[..., Any] = super()._init_coef  # type: ignore[misc]  # scikit-learn's
         if not self._has_own_activations():
             return init(*args)
         names = self._kernel_activations(int(np.size(self.hidden_layer_sizes)))
-        of_layer = names[: len(self.coefs_) + 1][-1:]  # of the outputs the last hidden layer's
-        with self._instead(activation="logistic" if of_layer == ["sigmoid"] else "identity"):
+        # This is the layer that comes next. The outputs are drawn as the last hidden layer, if there is one.
+        name = names[min(len(self.coefs_), len(names) - 1)] if names else "identity"
+        with self._instead(activation="logistic" if name == "sigmoid" else "identity"):
             return init(*args)
 
     def _initialize(self, *args: Any) -> None:
@@ -288,9 +333,12 @@ class ExtendedMLP(CompiledMLP):
         """Rows in the type of the weights, where scikit-learn's own code cannot take the kernels' place."""
         dtype = self.coefs_[0].dtype
         X = X.tocsr().astype(dtype, copy=False) if issparse(X) else checks.for_kernels(X, dtype)
-        if (reason := refusal(self, X)) is not None:
-            raise FastnnError(f"{', '.join(self._options())}: expected rows that fastnn trains, found {reason}")
+        self._raise_for(refusal(self, X))
         return X
+
+    def _raise_for(self, reason: str | None) -> None:
+        if reason is not None:
+            raise FastnnError(f"{', '.join(self._options())}: expected what fastnn can train, found {reason}")
 
     @contextmanager
     def _watching(self: Any, y: NDArray[Any], incremental: bool) -> Iterator[Watch]:
@@ -311,22 +359,28 @@ class ExtendedMLP(CompiledMLP):
                 self._watch.bar.close()
             del self._watch
 
-    def _checked(self: Any, X: Any, y: Any, weights: Any) -> HeldOut:
+    def _checked(self: Any, X: Any, y: Any, weights: Any) -> ValidationRows:
         """Rows to validate on, as scikit-learn takes those to train on."""
         with self._instead(warm_start=False):  # for they need not have all the classes
             X, targets = self._validate_input(X, y, incremental=True, reset=False)
         targets = targets.reshape(len(targets), -1)
         weights = None if weights is None else _check_sample_weight(weights, X)
         labels = self._label_binarizer.inverse_transform(targets) if is_classifier(self) else targets
-        return HeldOut(X, labels, targets, weights)
+        return ValidationRows(X, labels, targets, weights)
 
     def _class_factors(self, y: NDArray[Any], incremental: bool) -> list[FloatArray] | None:
         """The factors of the rows' losses by what is in the columns of targets, if there are any."""
         return None
 
+    def _zero_weights(self: Any) -> Exception:
+        if self._watch.class_factors is None:
+            return super()._zero_weights()
+        return InvalidArgumentError("sample_weight, class_weight", "a row above 0 in every batch", "only zeros")
+
     def _fit_lbfgs(self, X: Any, y: Any, *rest: Any) -> None:
         if self._options():
             X = self._for_kernels(X)
+            self._raise_for(training_refusal(self, X, y, incremental=False))
         with self._watching(y, incremental=False):
             super()._fit_lbfgs(X, y, *rest)
 
@@ -334,6 +388,7 @@ class ExtendedMLP(CompiledMLP):
         on = self._options()
         if on:
             X = self._for_kernels(X)
+            self._raise_for(training_refusal(self, X, y, incremental=rest[-1]))
         if "dropout" in on and "_mask_rng" not in vars(self):
             self._mask_rng = np.random.default_rng(self._random_state.randint(np.iinfo(np.int32).max))
         has_ended = False
@@ -353,7 +408,7 @@ class ExtendedMLP(CompiledMLP):
         watch = self._watch
         if early_stopping and watch.held_out is None:
             targets = self._label_binarizer.transform(y).astype(bool) if is_classifier(self) else y
-            watch.held_out = HeldOut(X, y, targets, *weights)
+            watch.held_out = ValidationRows(X, y, targets, *weights)
         rows = watch.held_out
         if rows is not None:
             X, y, weights = rows.X, rows.y, (rows.weights,) * len(weights)
@@ -374,7 +429,7 @@ class ExtendedMLP(CompiledMLP):
                 raise Stopped
             self._no_improvement_count = 0
 
-    def _validate(self: Any, rows: HeldOut, *weights: Any) -> None:
+    def _validate(self: Any, rows: ValidationRows, *weights: Any) -> None:
         """Add the score and the loss of the rows to those of the epochs before."""
         if not self._watch.stops_early:
             self.validation_scores_ = self.validation_scores_ or []
@@ -382,9 +437,8 @@ class ExtendedMLP(CompiledMLP):
             if self.verbose:
                 print(f"Validation score: {self.validation_scores_[-1]:f}")
         outputs = self._forward_pass_fast(rows.X, check_input=False)
-        loss = LOSS_FUNCTIONS["binary_log_loss" if self.out_activation_ == "logistic" else self.loss]
         self.validation_loss_curve_ = self.validation_loss_curve_ or []
-        self.validation_loss_curve_.append(float(loss(rows.targets, outputs, *weights)))
+        self.validation_loss_curve_.append(float(loss_function(self)(rows.targets, outputs, *weights)))
 
     def _score(self: Any, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
         """As scikit-learn has it from 1.7 on, before which it raised for labels that are names."""
@@ -399,7 +453,7 @@ class ExtendedMLP(CompiledMLP):
         compiled, watch = self._compiled, self._watch
         names = ("_compiled", "_training", "_watch", "_held_out")
         hidden = {name: vars(self).pop(name) for name in names if name in vars(self)}
-        compiled.give_back()
+        compiled.detach()
         if watch.bar:
             watch.bar.clear()  # for what they may print
         try:
@@ -407,8 +461,8 @@ class ExtendedMLP(CompiledMLP):
                 found = [callback(self) for callback in self.callbacks]
         finally:
             vars(self).update(hidden)
-            compiled.load(self)
-            compiled.take_over()
+            compiled.load()
+            compiled.attach()
         return any(isinstance(answer, bool | np.bool_) and answer for answer in found)
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> FloatArray:
@@ -421,6 +475,14 @@ class ExtendedMLP(CompiledMLP):
 
     def _forward_refusal(self, X: Any) -> str | None:
         return None if self._has_own_activations() else super()._forward_refusal(X)
+
+
+if REFUSED is not None:
+
+    class ExtendedMLP(Options, RecordedMLP):  # type: ignore[no-redef]
+        """The arguments alone, which are refused if they are on."""
+
+        _missing_hook = REFUSED
 
 
 class MLPClassifier(ExtendedMLP, neural_network.MLPClassifier):  # type: ignore[misc]  # it has no types

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import sklearn
+
+
+def require(kind: type, name: str, parameters: str) -> None:
+    """Raise an AttributeError unless a class has a method with parameters of these names, such as "X y"."""
+    found = " ".join([*inspect.signature(getattr(kind, name)).parameters][1:])
+    if found != parameters:
+        raise AttributeError(f"{kind.__name__}.{name} takes ({found}), not ({parameters})")
 
 
 def missing(error: Exception, what: str) -> str:

@@ -13,16 +13,23 @@ from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """One call of an estimator's method."""
+    """One call of an estimator's method.
 
-    estimator: str  # the class's name
+    Attributes
+    ----------
+    estimator : the name of its class.
+    reason : why scikit-learn's own code ran; empty if the kernels did.
+    """
+
+    estimator: str
     method: str
     accelerated: bool
-    reason: str  # why not; empty if it was
+    reason: str
     seconds: float
 
 
-listeners: list[Callable[[Call], None]] = []  # called with every call when it is over
+# Each of these functions is called with every call when that is over.
+listeners: list[Callable[[Call], None]] = []
 
 
 @dataclass

@@ -371,7 +371,8 @@ class Kernels(Protocol):
         """Visit the rows of ``epoch``, updating ``params`` and ``state`` (slots, params.size) in place batch by batch.
 
         ``tick`` is called between batches, at least every 0.1 s of work unless one batch takes longer, and may raise;
-        the parameters are then those of the last finished batch. A backend may take subnormal numbers for zeros.
+        the parameters are then those of the last finished batch. Where a signal ends the epoch, native calls it before
+        it raises what the signal's handler has raised. A backend may take subnormal numbers for zeros.
         """
 
     def layer_grad(

@@ -40,6 +40,15 @@ model = MLPClassifier((20,), max_iter=4)
 print(model, MLPClassifier, type(model).__mro__[-1], model.fit(X, y).score(X, y), np.random.uniform())
 print(model.predict(X), MLPClassifier(verbose=True, max_iter=2, random_state=0).fit(X, y).n_iter_)
 print(MLPRegressor(max_iter=3, random_state=0).fit(X, y).predict(X).round(6))
+print([loss.round(6) for loss in model.loss_curve_], type(model.loss_), model.best_loss_.round(6))
+
+class Frozen(MLPRegressor):
+    def _compute_loss_grad(self, layer, *arrays):
+        super()._compute_loss_grad(layer, *arrays)
+        arrays[-2][layer] *= layer > 0
+
+frozen = Frozen(max_iter=2, random_state=0)
+print((frozen.partial_fit(X, y).coefs_[0] == frozen.fit(X, y).coefs_[0]).all(), frozen.coefs_[1].round(6))
 """
 NEIGHBORS = """
 import numpy as np
@@ -243,6 +252,7 @@ def test_scikit_learn_programs_print_the_same_and_are_accelerated(python, accel,
     assert {(row["estimator"], row["method"], row["accelerated"], row["calls"]) for row in report} >= {
         ("MLPClassifier", "fit", True, 2),
         ("MLPRegressor", "fit", True, 1),
+        ("Frozen", "fit", False, 1),
     }
     for row in report:
         if row["accelerated"]:

@@ -682,7 +682,7 @@ def test_checks_with_every_option_on(name):
         ({"class_weight": {1: -2}}, r"class_weight\[1\]: expected a finite number at least 0"),
         ({"class_weight": [{0: 1}]}, "class_weight: expected a dict of labels and their factors, or 'balanced'"),
         ({"class_weight": dict.fromkeys(range(10), 0)}, "expected a row above 0 in every batch"),
-        ({"solver": "lbfgs", "class_weight": dict.fromkeys(range(10), 0)}, "expected a row above 0, found only zeros"),
+        ({"solver": "lbfgs", "class_weight": dict.fromkeys(range(10), 0)}, "expected a row above 0 in every batch"),
         ({"solver": "lbfgs", "dropout": 0.1}, "dropout: expected none with solver='lbfgs'"),
         ({"solver": "lbfgs", "callbacks": [print]}, "callbacks: expected none with solver='lbfgs'"),
         ({"solver": "lbfgs", "progress": True}, "progress: expected none with solver='lbfgs'"),
@@ -691,6 +691,25 @@ def test_checks_with_every_option_on(name):
 def test_unusable_options_are_refused(options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         fastnn.MLPClassifier(**options).fit(X, Y)
+
+
+class Frozen(fastnn.MLPRegressor):
+    def _compute_loss_grad(self, layer, *arrays):
+        super()._compute_loss_grad(layer, *arrays)
+        arrays[-2][layer] *= layer > 0
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_options_beside_a_method_that_the_kernels_would_leave_out_are_refused(solver):
+    model = Frozen(activation="silu", max_iter=2, solver=solver)
+    with pytest.raises(fastnn.FastnnError, match="activation: expected what fastnn can train, found _compute"):
+        model.fit(X, TARGETS)
+
+
+@pytest.mark.skipif(not HAS_SAMPLE_WEIGHT, reason="there are no weights before scikit-learn 1.7")
+def test_a_batch_whose_weights_sum_to_zero_is_refused_as_scikit_learn_does():
+    with pytest.raises(ZeroDivisionError, match="Weights sum to zero, can't be normalized"):
+        fastnn.MLPClassifier(batch_size=600).fit(X, Y, sample_weight=np.where(np.arange(600) % 2, 1, -1))
 
 
 def test_a_dict_does_not_weight_several_labels():

@@ -5,15 +5,19 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+import signal
 
 import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
 from sklearn import base, datasets, exceptions, neural_network
+from sklearn.neural_network import _multilayer_perceptron as own
+from sklearn.neural_network import _stochastic_optimizers as optimizers
 
 from fastnn.dropin.sklearn.neural_network import MLPClassifier, MLPRegressor
-from fastnn.estimators import records
+from fastnn.estimators import mlp, records
+from fastnn.kernels import native
 
 DIGITS, LABELS = datasets.load_digits(return_X_y=True)
 X, Y = DIGITS[:600] / 16, LABELS[:600]
@@ -75,8 +79,10 @@ def assert_equal(ours, theirs, tolerance=1e-12):
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
         elif name in ("loss_curve_", "validation_scores_") and expected is not None:
             np.testing.assert_allclose(found, expected, rtol=tolerance)
+            assert [*map(type, found)] == [*map(type, expected)], name
         elif name in ("loss_", "best_loss_", "best_validation_score_") and expected is not None:
             assert found == pytest.approx(expected, rel=tolerance)
+            assert type(found) is type(expected), name
         elif name == "_optimizer":
             assert type(found) is type(expected)
             assert vars(found).keys() == vars(expected).keys()
@@ -276,3 +282,298 @@ def test_parameters_are_as_they_were_also_after_an_error():
         estimator.set_params(early_stopping=True, validation_fraction=0.0001).fit(X, Y > 4)
     assert (estimator.batch_size, estimator.shuffle) == (7, True)
     assert "_training" not in vars(estimator)
+
+
+# ---- what prints as scikit-learn's
+
+
+@pytest.mark.parametrize("weights", [None, *([] if IS_OLD else ["float32", "float64", "int64"])])
+@pytest.mark.parametrize("targets", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"batch_size": 50}, {"alpha": np.float64(0.001)}, {"solver": "lbfgs"}, {"early_stopping": True}],
+    ids=str,
+)
+def test_losses_have_scikit_learns_types(options, dtype, targets, weights):
+    """They decide what is printed: np.float64(0.5), the digits of a float32."""
+    kinds = {"regressor": (10 * TARGETS).astype(targets), "classifier": Y.astype(targets)}
+    weights = None if weights is None else (1 + WEIGHTS).astype(weights)
+    for kind, y in kinds.items():
+        ours, theirs = both(options, kind, y, X=X.astype(dtype), weights=weights, hidden_layer_sizes=(5,))
+        for name in ("loss_", "best_loss_", "best_validation_score_"):
+            assert type(getattr(ours, name, None)) is type(getattr(theirs, name, None)), name
+        if options != {"solver": "lbfgs"}:
+            assert [*map(type, ours.loss_curve_)] == [*map(type, theirs.loss_curve_)]
+
+
+def test_a_loss_that_is_no_number_has_scikit_learns_type():
+    for module in CLASSES["regressor"]:
+        model = module(solver="sgd", activation="identity", learning_rate_init=1e3, random_state=0)
+        with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
+            model.fit(X, TARGETS)
+        assert np.isnan(model.loss_)
+        assert {*map(type, model.loss_curve_)} == {np.float64}
+
+
+# ---- what is somebody else's
+
+
+class OwnGradient:
+    """The first layer's weights do not move."""
+
+    def _compute_loss_grad(self, layer, *arrays):
+        super()._compute_loss_grad(layer, *arrays)
+        arrays[-2][layer] *= layer > 0
+
+
+class OwnLoss:
+    """Its gradients are of the sign of what scikit-learn's are."""
+
+    def _backprop(self, *arguments):
+        loss, coef_grads, intercept_grads = super()._backprop(*arguments)
+        return loss, [np.sign(grad) for grad in coef_grads], intercept_grads
+
+
+class OwnForwardPass:
+    def _forward_pass(self, activations):
+        activations = super()._forward_pass(activations)
+        activations[1] *= 0.5
+        return activations
+
+
+class OwnLbfgs:
+    def _loss_grad_lbfgs(self, packed, *arguments):
+        loss, grad = super()._loss_grad_lbfgs(packed, *arguments)
+        grad[:100] = 0
+        return loss, grad
+
+
+def assert_left_to_scikit_learn(estimators, calls, reason):
+    """``estimators`` are fastnn's and scikit-learn's, with exactly the same weights."""
+    ours, theirs = estimators
+    for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
+        assert (a == b).all()
+    assert not any(call.accelerated for call in calls if call.method != "predict")
+    assert reason in [call.reason for call in calls][-1]
+    calls.clear()
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("mixin", [OwnGradient, OwnLoss, OwnForwardPass, OwnLbfgs])
+def test_methods_that_a_subclass_has_in_the_place_of_scikit_learns_are_called(mixin, solver, calls):
+    name = next(name for name in vars(mixin) if name.startswith("_") and not name.startswith("__"))
+    for kind, y in (("regressor", TARGETS), ("classifier", Y)):
+        pair = [
+            type(module.__name__, (mixin, module), {})(random_state=3, max_iter=3, solver=solver).fit(X, y)
+            for module in CLASSES[kind]
+        ]
+        if mixin is OwnLbfgs and solver == "adam":
+            assert_equal(*pair)
+            assert calls.pop().accelerated
+        else:
+            assert_left_to_scikit_learn(pair, calls, f"{name} is not scikit-learn's own")
+
+
+def test_methods_of_an_instance_are_called(calls):
+    pair = [module(random_state=3, max_iter=3) for module in CLASSES["regressor"]]
+    for model in pair:
+
+        def freeze(layer, *arrays, model=model):
+            own.BaseMultilayerPerceptron._compute_loss_grad(model, layer, *arrays)
+            arrays[-2][layer] *= layer > 0
+
+        model._compute_loss_grad = freeze
+        model.fit(X, TARGETS)
+    assert_left_to_scikit_learn(pair, calls, "_compute_loss_grad is not scikit-learn's own")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "reason"),
+    [
+        (own.BaseMultilayerPerceptron, "_forward_pass", "_forward_pass is not scikit-learn's own"),
+        (own.ACTIVATIONS, "relu", "'relu' is not scikit-learn's own"),
+        (own.DERIVATIVES, "relu", "'relu' is not scikit-learn's own"),
+        (own.LOSS_FUNCTIONS, "log_loss", "'log_loss' is not scikit-learn's own"),
+        (own, "AdamOptimizer", "optimizers that are not scikit-learn's own"),
+    ],
+)
+def test_what_is_put_in_the_place_of_scikit_learns_own_is_called(monkeypatch, calls, place, name, reason):
+    original = place[name] if isinstance(place, dict) else getattr(place, name)
+    seen = []
+
+    def instead(*arguments):
+        seen.append(name)
+        return original(*arguments)
+
+    (monkeypatch.setitem if isinstance(place, dict) else monkeypatch.setattr)(place, name, instead)
+    pair = [module(random_state=3, max_iter=3).fit(X, Y) for module in CLASSES["classifier"]]
+    assert len(seen) % 2 == 0
+    assert len(seen) > 0
+    assert_left_to_scikit_learn(pair, calls, reason)
+
+
+class Slower(optimizers.AdamOptimizer):
+    def _get_updates(self, grads):
+        return [0.1 * update for update in super()._get_updates(grads)]
+
+
+def test_an_optimizer_of_ones_own_is_used(calls):
+    pair = [module(random_state=3).partial_fit(X, Y, classes=range(10)) for module in CLASSES["classifier"]]
+    calls.clear()
+    for model in pair:
+        model.coefs_, model.intercepts_ = copy.deepcopy((pair[1].coefs_, pair[1].intercepts_))
+        model._optimizer = Slower(model.coefs_ + model.intercepts_, 0.001)
+        model.partial_fit(X, Y)
+    assert_left_to_scikit_learn(pair, calls, "an optimizer that is a Slower")
+
+
+@pytest.mark.parametrize("output", ["tanh", "relu", "logistic", "softmax"])
+def test_outputs_of_another_activation_are_left_to_scikit_learn(output, calls):
+    """To set ``out_activation_`` by hand is how a regressor's outputs are bounded."""
+    y, pair = TARGETS / TARGETS.max(), []
+    for module in CLASSES["regressor"]:
+        model = module(hidden_layer_sizes=(20,), random_state=3, max_iter=3, warm_start=True)
+        model.partial_fit(X[:1], y[:1])
+        pair.append(model)
+    pair[0].coefs_, pair[0].intercepts_ = copy.deepcopy((pair[1].coefs_, pair[1].intercepts_))
+    calls.clear()
+    for model in pair:
+        model.out_activation_ = output
+        model.fit(X, y)
+    assert_left_to_scikit_learn(pair, calls, f"outputs by '{output}' with the loss 'squared_error'")
+    assert (pair[0].predict(np.tile(X, (10, 1))) == pair[1].predict(np.tile(X, (10, 1)))).all()
+    assert [call.accelerated for call in calls] == [False]
+    assert pair[0].loss_curve_ == pair[1].loss_curve_
+
+
+@pytest.mark.skipif(IS_OLD, reason="there is no Poisson's loss before scikit-learn 1.7")
+@pytest.mark.filterwarnings("ignore")
+def test_negative_targets_of_poissons_loss_are_left_to_scikit_learn(calls):
+    pair = [
+        module(loss="poisson", random_state=3, max_iter=5, learning_rate_init=1e-4).fit(X, TARGETS - TARGETS.mean())
+        for module in CLASSES["regressor"]
+    ]
+    assert np.isnan(pair[0].loss_)
+    assert_left_to_scikit_learn(pair, calls, "negative targets")
+
+
+# ---- one training after another
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_the_best_weights_go_on_with_the_weights(solver):
+    """After early stopping scikit-learn's ``_best_coefs`` are ``coefs_``, and training changes both."""
+    pair = []
+    for module in CLASSES["classifier"]:
+        model = module(random_state=3, early_stopping=True, warm_start=True, max_iter=20, solver=solver).fit(X, Y)
+        assert model.coefs_ is model._best_coefs
+        pair.append(model.set_params(max_iter=1, learning_rate_init=5.0).fit(X, Y))
+        assert model.intercepts_ is model._best_intercepts
+    assert pair[1].validation_scores_[-1] < pair[1].best_validation_score_
+    assert_equal(*pair, 1e-9)
+
+
+def test_adam_counts_what_it_did_before_ctrl_c(monkeypatch):
+    rows, labels = np.tile(X, (60, 1)), np.tile(Y, 60)
+    original = mlp.Epochs.run
+
+    def run(*arguments):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        return original(*arguments)
+
+    handler = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    monkeypatch.setattr(mlp.Epochs, "run", run)
+    model = MLPClassifier((400,), batch_size=4, shuffle=False, random_state=0)
+    try:
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            model.fit(rows, labels)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    monkeypatch.undo()
+    done = model._optimizer.t
+    assert 0 < done < len(rows) / 4
+    twin = MLPClassifier((400,), batch_size=4, shuffle=False, random_state=0)
+    twin.partial_fit(rows[: 4 * done], labels[: 4 * done], classes=range(10))
+    for a, b in zip(model.coefs_, twin.coefs_, strict=True):
+        assert (a == b).all()
+    assert model._optimizer.learning_rate == twin._optimizer.learning_rate
+
+
+def test_rows_are_made_ready_for_as_many_epochs_as_there_are(monkeypatch):
+    asked = []
+
+    def packed(data, net, epochs, batch_size):
+        asked.append((epochs, batch_size))
+        return data
+
+    monkeypatch.setattr(mlp, "packed", packed)
+    MLPClassifier(max_iter=3, batch_size=50).fit(X, Y).partial_fit(X, Y)
+    MLPClassifier(max_iter=3, batch_size=50, shuffle=False).fit(X, Y).partial_fit(X, Y)
+    assert asked == [(3, None), (1, None), (3, 50), (1, 50)]
+
+
+@pytest.mark.parametrize("weighted", WEIGHTED)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_batches_that_come_again_are_stored(monkeypatch, solver, weighted):
+    stored, original = [], mlp.packed
+
+    def packed(*arguments):
+        data = original(*arguments)
+        stored.append(data.block_csc is not None)
+        return data
+
+    monkeypatch.setattr(mlp, "packed", packed)
+    native.override_plan(rows="block-CSC")
+    try:
+        options = {"solver": solver, "shuffle": False, "batch_size": 64, "early_stopping": True, "alpha": 0.1}
+        rows = np.pad(DIGITS[:600] * 15 / 255, [(0, 0), (0, 192)])  # bytes / 255, most of which are zero
+        ours, theirs = both(options, "classifier", Y, X=rows, weights=WEIGHTS if weighted else None)
+    finally:
+        native.override_plan(rows=None)
+    assert stored == [True]
+    assert_equal(ours, theirs, 1e-9)
+
+
+@pytest.mark.skipif(IS_OLD, reason="there are no weights before scikit-learn 1.7")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_batch_without_weight_is_refused_as_scikit_learn_does(solver):
+    weights = np.where(np.arange(len(X)) < 50, 0, 1.0)
+    if solver == "lbfgs":
+        weights[50:] = np.where(np.arange(550) % 2, 1, -1)
+    for module in CLASSES["classifier"]:
+        with pytest.raises(ZeroDivisionError, match="Weights sum to zero, can't be normalized"):
+            module(batch_size=50, shuffle=False, solver=solver).fit(X, Y, sample_weight=weights)
+
+
+# ---- rows of other types than the weights
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_array], ids=["dense", "csr", "csc"])
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int16", "int64", "float32", "float64"])
+@pytest.mark.parametrize("of_weights", ["float32", "float64"])
+def test_rows_of_every_type_are_predicted_as_by_scikit_learn(of_weights, kind, form, calls):
+    model = neural_network.MLPRegressor(hidden_layer_sizes=(50,), max_iter=3, random_state=0)
+    model.fit(DIGITS[:600].astype(of_weights) / 16, TARGETS)
+    ours = MLPRegressor(hidden_layer_sizes=(50,))
+    vars(ours).update(vars(model))
+    rows = form(np.tile(DIGITS, (4, 1)).astype(kind))
+    expected, found = model.predict(rows), ours.predict(rows)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-4 if found.dtype == np.float32 else 1e-12, atol=1e-4)
+    assert [call.accelerated for call in calls] == [True]
+
+
+def test_lbfgs_goes_on_with_float32_rows(calls):
+    """scikit-learn's weights are float64 after it, and so are its outputs."""
+    pair = [
+        module(hidden_layer_sizes=(50,), solver="lbfgs", max_iter=5, random_state=0, warm_start=True)
+        for module in CLASSES["classifier"]
+    ]
+    for model in pair:
+        for _ in range(2):
+            model.fit(X.astype(np.float32), Y)
+    assert_equal(*pair, 1e-3)
+    assert pair[0].predict_proba(X.astype(np.float32)).dtype == np.float64
+    assert {call.accelerated for call in calls} == {True}

@@ -616,9 +616,9 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
             fnn_parallel(kernels.train, &call, call.slice.threads)
             fnn_end_slice(&call.slice)
         try:
-            interrupt.end()
             if tick is not None and not call.result.diverged:
                 tick(call.result.batches)
+            interrupt.end()
         except BaseException:
             call.stop, call.ends = 0, 1
             memset(&call.barrier, 0, sizeof(call.barrier))
