@@ -294,6 +294,14 @@ def test_no_file_imports_itself_through_others():
     assert cycle(imports(PACKAGE)) == []
 
 
+def test_nothing_imports_what_a_process_runs_at_its_start():
+    """It imports accel's modules by their names, once fastnn can be imported, which the graph does not show."""
+    start = "fastnn.accel.startup.sitecustomize"
+    graph = imports(PACKAGE)
+    assert start in graph
+    assert [name for name, targets in graph.items() if start in targets] == []
+
+
 def test_nothing_climbs():
     assert climbs(imports(PACKAGE), FLOORS) == []
 

@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from .environment import make_folder, remove_folder, switch_off, switch_on
-from .startup.sitecustomize import LIBRARIES, unwatch, watch
+from .startup.fastnn_accel_finder import LIBRARIES, unwatch, watch
 
 __all__ = ["install", "load_ipython_extension", "report", "uninstall", "unload_ipython_extension"]
 
@@ -35,11 +35,9 @@ def install(*, verbose: bool = False, check: bool = False) -> None:
     Raises BackendError if there are no compiled kernels here.
     """
     global _folder
-    classes = importlib.import_module(".classes", __name__) if _imported() else None
-    for library in _imported():
-        assert classes is not None
-        classes.exchange(library)
-    watch()
+    for library in [library for library in LIBRARIES if library in sys.modules]:
+        _exchange(library)
+    watch(_exchange)
     records = None
     if _folder is None:
         records = _folder = make_folder()
@@ -82,5 +80,5 @@ def unload_ipython_extension(_shell: Any) -> None:
     uninstall()
 
 
-def _imported() -> list[str]:
-    return [library for library in LIBRARIES if library in sys.modules]
+def _exchange(library: str) -> None:
+    importlib.import_module(".classes", __name__).exchange(library)  # only now, as it imports the estimators

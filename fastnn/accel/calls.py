@@ -20,7 +20,7 @@ from ..estimators.records import Call
 from .check import Twin
 from .environment import CHECK, RECORDS, VERBOSE
 from .rows import Row, write
-from .startup.sitecustomize import say
+from .startup.fastnn_accel_finder import say
 
 METHODS = (
     "fit",

@@ -19,7 +19,7 @@ from .. import estimators
 from ..errors import BackendError, FastnnError
 from ..kernels import get_backend
 from . import calls
-from .startup.sitecustomize import LIBRARIES
+from .startup.fastnn_accel_finder import LIBRARIES
 
 # Accelerated by original; an original keeps its accelerated class for good, as instances of that may outlive it.
 _made: dict[type[Any], type[Any]] = {}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..io.atomic import write_atomically
 from . import rows
 from .environment import CHECK, PROFILE, RECORDS, REPORT
-from .startup.sitecustomize import say
+from .startup.fastnn_accel_finder import say
 
 
 def prepare() -> Callable[[], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-from .startup.sitecustomize import HERE, SWITCH
+from .startup.fastnn_accel_finder import HERE, SWITCH
 
 VERBOSE = "FASTNN_ACCEL_VERBOSE"  # "1": log each call
 CHECK = "FASTNN_ACCEL_CHECK"  # "1": run scikit-learn's own code on the same data, too, and compare

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..errors import FastnnError
 from .environment import PROFILE, REPORT, make_folder, switch_on
-from .startup.sitecustomize import ROOT, say
+from .startup.fastnn_accel_finder import ROOT, say
 
 USAGE_ERROR = 2
 USAGE = "usage: python -m fastnn.accel [-v] [--profile] [--report FILE] [--check] PROGRAM [ARGUMENT ...]"

@@ -152,7 +152,7 @@ fastnn.accel.install(verbose=True)
 from sklearn.neural_network import MLPClassifier
 from sklearn import neural_network
 assert is_fast(MLPClassifier) and neural_network.MLPClassifier is MLPClassifier
-assert type(neural_network.__loader__).__module__ != "fastnn.accel.startup.sitecustomize"
+assert type(neural_network.__loader__).__module__ != "fastnn.accel.startup.fastnn_accel_finder"
 assert neural_network.__spec__.loader is neural_network.__loader__
 child = [sys.executable, "-c", "from sklearn.neural_network import MLPClassifier; print(len(MLPClassifier.__mro__))"]
 assert int(subprocess.check_output(child)) == len(MLPClassifier.__mro__)
