@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +60,7 @@ METRICS = {
 BRUTE_METRICS = ("sqeuclidean", "cosine")  # which no tree has
 MOST_COLUMNS_OF_TREES = 15  # with algorithm="auto"; scikit-learn's rule
 ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time, unless it is configured otherwise
+FEW_ROWS = 32  # products of fewer are rounded otherwise by some BLAS, whose kernels for them are others
 # So many queries, or this share of them, are searched for first, unless they are half of all or the search is short:
 # their ties tell whether fastnn is to search for the others. It costs a call more.
 FIRST_QUERIES, FIRST_SHARE, LEAST_CALLS = 20, 1 / 16, 4
@@ -67,11 +69,15 @@ ROUNDED_TIES = "ties whose order scikit-learn's rounding decides"
 
 
 class Found(NamedTuple):
-    """Values (q, k), which are distances or their squares, indices (q, k), and the queries whose ties matter (q,)."""
+    """Values (q, k), which are distances or their squares, indices (q, k), and the queries whose ties matter (q,).
+
+    ``is_exact`` says whether nothing has been rounded, by neither side.
+    """
 
     values: FloatArray
     indices: IntArray
     tied: NDArray[np.bool_]
+    is_exact: bool
 
 
 class CompiledNeighbors:
@@ -234,15 +240,34 @@ class CompiledNeighbors:
         if isinstance(found, str):
             outcome.reason = found
             return None
-        values, indices, tied = found
-        metric = self.effective_metric_
-        distances = np.ascontiguousarray(np.sqrt(values) if metric in ("euclidean", "l2") else values)
-        indices = np.ascontiguousarray(indices)
-        if tied.any():
-            some = np.ascontiguousarray(queries[tied])
-            distances[tied], indices[tied] = self._own_neighbors(some, count, len(queries), strategy)
-            outcome.reason = index.TIES if tied.mean() > 0.5 else None
+        are_roots = self.effective_metric_ in ("euclidean", "l2")
+        distances = np.ascontiguousarray(np.sqrt(found.values) if are_roots else found.values)
+        indices = np.ascontiguousarray(found.indices)
+        if found.tied.any():
+            for some in self._tied(found, queries):
+                asked = np.ascontiguousarray(queries[some])
+                distances[some], indices[some] = self._own_neighbors(asked, count, len(queries), strategy)
+            outcome.reason = index.TIES if found.tied.mean() > 0.5 else None
         return distances, indices
+
+    def _tied(self: Any, found: Found, queries: NDArray[Any]) -> Iterator[IntArray]:
+        """The places of queries with ties, and of others where these would be rounded otherwise without them.
+
+        scikit-learn's brute force takes the products of chunks of queries; the last chunk may have few.
+        """
+        places = np.flatnonzero(found.tied)
+        if found.is_exact or self._fit_method != "brute" or self.effective_metric_ not in ("euclidean", "sqeuclidean"):
+            yield places
+            return
+        chunk = pairwise_chunk()
+        few = len(queries) % chunk
+        last = len(queries) - few if few < FEW_ROWS else len(queries)
+        if (places >= last).any():
+            yield np.arange(last, len(queries))
+            places = places[places < last]
+        if len(places):
+            missing = FEW_ROWS - len(places) % chunk if len(places) % chunk else 0
+            yield np.concatenate([places, np.resize(places, max(0, missing))])
 
     def _search(self: Any, queries: NDArray[Any], dtype: np.dtype[Any], count: int, in_order: bool) -> Found | str:
         """The nearest rows; or, as soon as it is known, that ties keep fastnn from it or make scikit-learn faster."""
@@ -256,7 +281,7 @@ class CompiledNeighbors:
             values, indices = searcher.search_values(sought[some], most)
             doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._gaps(queries[some], values))
             tied = doubtful.any(axis=1) if in_order else doubtful[:, count - 1 :].any(axis=1)
-            return Found(values[:, :count], indices[:, :count], tied)
+            return Found(values[:, :count], indices[:, :count], tied, is_exact)
 
         first = max(FIRST_QUERIES, int(len(queries) * FIRST_SHARE))
         if len(queries) < 2 * first or self._index.cost(len(queries)) < LEAST_CALLS * SCAN_CALL:
@@ -267,8 +292,9 @@ class CompiledNeighbors:
             if reason is not None:
                 return reason
             if not found.tied.any() or self._is_by_query(queries):
-                parts: Any = zip(found, search(slice(first, None)), strict=True)
-                found = Found(*(np.concatenate(part) for part in parts))
+                parts: Any = zip(found[:3], search(slice(first, None))[:3], strict=True)
+                values, indices, tied = map(np.concatenate, parts)
+                found = Found(values, indices, tied, is_exact)
         return ROUNDED_TIES if found.tied.any() and not self._is_by_query(queries) else found
 
     def _gaps(self: Any, queries: NDArray[Any], values: FloatArray) -> FloatArray:
@@ -296,8 +322,7 @@ class CompiledNeighbors:
             return self._plain().kneighbors(some, count)
         if strategy is None:
             # The order depends on what its threads share out, by scikit-learn's rule for "auto".
-            chunk = get_config().get("pairwise_dist_chunk_size", ARGKMIN_CHUNK)
-            is_many = len(self._fit_X) < asked or 4 * chunk * openmp_threads() < asked
+            is_many = len(self._fit_X) < asked or 4 * pairwise_chunk() * openmp_threads() < asked
             strategy = "parallel_on_X" if is_many else "parallel_on_Y"
         return ArgKmin.compute(
             some, self._fit_X, count, metric=self.effective_metric_, strategy=strategy, return_distance=True
@@ -390,6 +415,11 @@ class CompiledVotes(CompiledNeighbors):
         classes = len(self.classes_)
         labels = self._y[indices] + classes * np.arange(queries)[:, np.newaxis]
         return np.bincount(labels.ravel(), minlength=queries * classes).reshape(queries, classes) / count
+
+
+def pairwise_chunk() -> int:
+    """How many queries, or rows, scikit-learn's brute force takes at a time."""
+    return int(get_config().get("pairwise_dist_chunk_size", ARGKMIN_CHUNK))
 
 
 def has_metric(tree: Any, metric: str) -> bool:

@@ -367,6 +367,19 @@ def test_votes_with_ties_take_the_rows_that_scikit_learn_takes(calls, monkeypatc
     assert all(call.accelerated for call in calls)
 
 
+@pytest.mark.parametrize("queries", [600, 258, 20])
+@pytest.mark.parametrize("columns", [64, 100])
+def test_few_ties_among_many_queries_are_rounded_as_all_are(queries, columns):
+    """Products of few rows have other kernels in BLAS than those of many; the last of 258 are a chunk of two."""
+    rng = np.random.default_rng(0)
+    X, Q = rng.normal(size=(3000, columns)), rng.normal(size=(queries, columns))
+    for place, query in enumerate((3, queries // 2, queries - 1)):
+        near = Q[query] + rng.normal(size=(6, columns)) * 0.3
+        X[20 * place : 20 * place + 12] = np.concatenate([near, 2 * Q[query] - near])  # equal but for rounding
+    ours, theirs = both("search", X, algorithm="brute", metric="euclidean")
+    assert_same_neighbors(ours, theirs, Q)
+
+
 def test_methods_that_a_program_overrides_are_called():
     X, Q = WIDE_ROWS, WIDE_QUERIES
     labels = np.arange(len(X)) % 3
