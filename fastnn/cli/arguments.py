@@ -34,7 +34,7 @@ STOPPING_SHARE = 0.1
 # The commands in the groups of the help, and what each does.
 COMMANDS = {
     "networks": {
-        "train": "Train a network on MNIST, or on a set of the same form, and test it.",
+        "train": "Train a network on MNIST, or on images of your own, and test it.",
         "lr-find": "Suggest a learning rate: train a network for a moment at ever greater ones.",
         "sweep": "Train networks with each of several values of one argument, and compare them on the test images.",
         "evaluate": "Test a saved model, and show what it confuses.",
@@ -202,7 +202,8 @@ def _add_data(parser: Parser) -> None:
     parser.group("data")(
         "--data",
         metavar="PATH",
-        help="folder of MNIST's IDX or CSV files, mnist.npz or mnist.pkl.gz (default: the embedded MNIST)",
+        help="images, square and of any classes: a CSV file, an IDX file with its labels beside it, mnist.npz, "
+        "mnist.pkl.gz, or a folder of MNIST's IDX or CSV files (default: the embedded MNIST)",
     )
 
 
@@ -232,9 +233,8 @@ def _add_network(parser: Parser) -> None:
         "--sizes",
         type=IntegerList("layer sizes such as 784,30,10"),
         nargs="+",
-        default=[[784, 30, 10]],
         metavar="N,N",
-        help="layer sizes (default: 784,30,10)",
+        help="layer sizes (default: the images' pixels, 30 and their classes, of MNIST 784,30,10)",
     )
     add(
         "--activation",
@@ -312,12 +312,7 @@ def _add_page(parser: Parser) -> None:
     parser.group(WORDS)(
         "model", metavar="MODEL", nargs="?", help="a file that fastnn train --save wrote (default: one is trained)"
     )
-    parser.group("data")(
-        "--data",
-        metavar="PATH",
-        help="other images, square and of any classes: a CSV file, an IDX file with its labels beside it, or a folder "
-        "as fastnn train takes it (default: the embedded MNIST)",
-    )
+    _add_data(parser)
     add = parser.group("page")
     add("--port", type=int, default=8484, metavar="N", help="of 127.0.0.1; 0 takes a free one (default: 8484)")
     add("--no-open", action="store_true", help="open no browser")

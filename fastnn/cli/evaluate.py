@@ -5,32 +5,30 @@ from __future__ import annotations
 import argparse
 import os
 
-from .. import checks, datasets, kernels, plots
-from ..errors import FastnnError
+from .. import datasets, kernels, plots
 from ..kernels.spec import IntArray
 from ..metrics import confusion_matrix
 from ..nn.mlp import MLP, load
-from .images import CLASSES, Split, check_sizes, loss_and_accuracy, predicted
+from .images import Split, check_model, classes_of, loss_and_accuracy, predicted
 from .output import accuracy_line, check_outputs, print_json, print_worst_pairs
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Test a saved model and list its commonest mistakes."""
     model = load(arguments.model)
-    check_sizes(arguments.model, model.sizes)
-    if model.is_classifier and not checks.is_range(model.classes_):
-        found = ", ".join(map(str, model.classes_.tolist()))
-        raise FastnnError(f"{arguments.model}: expected a network of the digits 0 to 9, found one of {found}")
     check_outputs(arguments, displays=arguments.picture == "confusion")
-    _, (X, y) = datasets.load_mnist(arguments.data)
+    _, (X, y) = datasets.load_images(arguments.data)
+    check_model(arguments.model, model, (X, y))
+    classes = classes_of(model)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         loss, accuracy = loss_and_accuracy(model, (X, y))
-        confusion = confusion_matrix(y, predicted(model, X), labels=range(CLASSES))
+        confusion = confusion_matrix(y, predicted(model, X), labels=classes)
     if arguments.json:
-        print_json(test_loss=loss, test_accuracy=accuracy, images=len(X), confusion=confusion.tolist())
+        figures = {"confusion": confusion.tolist(), "classes": classes.tolist()}
+        print_json(test_loss=loss, test_accuracy=accuracy, images=len(X), **figures)
     else:
         print(accuracy_line(loss, accuracy, len(X)))
-        print_worst_pairs(confusion)
+        print_worst_pairs(confusion, classes.tolist())
     if arguments.plot is not None:
         title = f"{os.path.basename(arguments.model)}: {accuracy:.2%} of {len(X):,} test images"
         _draw(arguments, model, (X, y), confusion, title)
@@ -46,6 +44,6 @@ def _draw(arguments: argparse.Namespace, model: MLP, test: Split, confusion: Int
     elif arguments.picture == "backquery":
         plots.plot_backquery(model, ax=ax)
     else:
-        plots.plot_confusion(confusion, ax=ax)
+        plots.plot_confusion(confusion, classes=classes_of(model).tolist(), ax=ax)
         ax.set_title(title, fontsize="medium")
     plots.save(ax, arguments.plot)

@@ -20,7 +20,7 @@ from ..datasets.mnist import labels_beside
 from ..errors import FastnnError, InvalidArgumentError
 from ..metrics import confusion_matrix
 from ..neighbors import Neighbors, Scores
-from .images import CLASSES, Split
+from .images import Split
 from .output import check_outputs, print_json, print_worst_pairs
 from .terminal import BOLD, DIM, GREEN, YELLOW, fitted, paint, table, width
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             right = [float(np.mean(predicted == truth)) for predicted in predictions]
             scores = Scores(tuple(ks), np.array(right)[:, np.newaxis])
             said = predictions[ks.index(scores.best_k)]
-            _report_search(arguments, scores, said, truth, len(X), seconds)
+            _report_search(arguments, scores, said, truth, y, seconds)
             if arguments.plot is not None:
                 _draw(arguments, picture, (X, y), scores, said, (queries, truth))
     return 0
@@ -65,7 +65,7 @@ def _search_data(arguments: argparse.Namespace) -> tuple[Split, Rows]:
     train: Rows
     test: Rows
     if arguments.train is None or arguments.query is None:
-        train, test = datasets.load_mnist(arguments.data)
+        train, test = datasets.load_images(arguments.data)
     if arguments.train is not None:
         train = _read_rows(arguments.train, 0)
     if arguments.query is not None:
@@ -110,25 +110,28 @@ def _report_search(
     scores: Scores,
     said: NDArray[Any],
     truth: NDArray[np.uint8],
-    rows: int,
+    known: NDArray[np.uint8],
     seconds: tuple[float, float],
 ) -> None:
-    """The accuracy with each k, and what is taken for what with the best, with which ``said`` (n,) is."""
+    """The accuracy with each k, and what is taken for what with the best, with which ``said`` (n,) is.
+
+    ``known`` are the labels (rows,) searched among.
+    """
     accuracies = scores.accuracy[:, 0].tolist()
-    classes = max(CLASSES, 1 + int(truth.max()), 1 + int(said.max()))
-    confusion = confusion_matrix(truth, said, labels=range(classes))
-    seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
+    classes = np.union1d(known, truth)
+    confusion = confusion_matrix(truth, said, labels=classes)
     if arguments.json:
         print_json(
             k=list(scores.ks),
             accuracy=accuracies,
             best_k=scores.best_k,
-            rows=rows,
+            rows=len(known),
             queries=len(truth),
             fit_seconds=seconds[0],
             search_seconds=seconds[1],
             backend=kernels.get_backend().name,
             confusion=confusion.tolist(),
+            classes=classes.tolist(),
         )
         return
     for k, accuracy in zip(scores.ks, accuracies, strict=True):
@@ -137,14 +140,17 @@ def _report_search(
         print(paint(line, BOLD) if k == scores.best_k else line)
     print(fitted(f"fit {seconds[0]:.2f} s, search {seconds[1]:.2f} s ({len(truth) / seconds[1]:,.0f} queries/s)"))
     print(fitted(f"Confusion with k = {scores.best_k}, a line for each true class:"))
-    _print_confusion(confusion, seen)
-    print_worst_pairs(confusion)
+    _print_confusion(confusion, classes.tolist())
+    print_worst_pairs(confusion, classes.tolist())
 
 
-def _print_confusion(confusion: NDArray[np.int64], seen: Sequence[int]) -> None:
-    """A line for each true class, with the right answers, the mistakes and what there is none of in a colour each."""
-    cells = [["", *map(str, seen)]]
-    cells += [[str(i), *(f"{confusion[i, j]:,}" if confusion[i, j] else "." for j in seen)] for i in seen]
+def _print_confusion(confusion: NDArray[np.int64], classes: Sequence[int]) -> None:
+    """A line for each true class that occurs, with the right answers, the mistakes and what there is none of in a
+    colour each.
+    """
+    seen = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1)).tolist()
+    cells = [["", *(str(classes[j]) for j in seen)]]
+    cells += [[str(classes[i]), *(f"{confusion[i, j]:,}" if confusion[i, j] else "." for j in seen)] for i in seen]
     widest = max(len(cell) for line in cells for cell in line)
     even = [[line[0].rjust(2), *(cell.rjust(widest) for cell in line[1:])] for line in cells]
 

@@ -17,16 +17,15 @@ from .terminal import fitted
 
 def run(arguments: argparse.Namespace) -> int:
     """Test ever greater rates and print a suggestion; draw the losses if asked to."""
-    model = new_model(arguments)
     check_outputs(arguments)
-    (X, y), _ = datasets.load_mnist(arguments.data)
+    train, _ = datasets.load_images(arguments.data)
+    model = new_model(arguments, train)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "no rate from")  # which is the error below
             found = model.lr_find(
-                X,
-                y,
+                *train,
                 batch_size=arguments.batch_size,
                 optimizer=arguments.optimizer,
                 momentum=arguments.momentum,

@@ -7,13 +7,15 @@ from typing import Any
 
 from ..nn.display import short_activations, short_sizes
 from ..nn.mlp import MLP
-from .images import check_sizes
+from .images import Split, check_sizes, sizes_for
 
 
-def network_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of MLP but its seed, for images of digits."""
-    sizes = [size for part in arguments.sizes for size in part]
-    check_sizes("--sizes", sizes)
+def network_arguments(arguments: argparse.Namespace, train: Split) -> dict[str, Any]:
+    """The arguments of MLP but its seed, for images to train with."""
+    sizes = sizes_for(train)
+    if arguments.sizes is not None:
+        sizes = [size for part in arguments.sizes for size in part]
+        check_sizes(sizes, train)
     names = arguments.activation
     return {
         "sizes": sizes,
@@ -25,8 +27,8 @@ def network_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def new_model(arguments: argparse.Namespace) -> MLP:
-    return MLP(**network_arguments(arguments), seed=arguments.seed)
+def new_model(arguments: argparse.Namespace, train: Split) -> MLP:
+    return MLP(**network_arguments(arguments, train), seed=arguments.seed)
 
 
 def describe(model: MLP) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -45,9 +46,9 @@ def accuracy_line(loss: float, accuracy: float, count: int) -> str:
     return line.replace(share, paint(share, BOLD), 1)
 
 
-def print_worst_pairs(confusion: NDArray[np.int64]) -> None:
-    for digit, taken_for, count in _worst_pairs(confusion):
-        print(f"  {digit} taken for {taken_for}: {count:,} of {confusion[digit].sum():,}")
+def print_worst_pairs(confusion: NDArray[np.int64], classes: Sequence[object]) -> None:
+    for true, said, count in _worst_pairs(confusion):
+        print(f"  {classes[true]} taken for {classes[said]}: {count:,} of {confusion[true].sum():,}")
 
 
 def _worst_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int, int]]:

@@ -11,7 +11,6 @@ from ..errors import FastnnError, FileFormatError
 from ..io import digit_image, tensor_file
 from ..io.text_image import text_rows
 from ..nn.mlp import load
-from .images import PIXELS
 from .output import print_json
 from .terminal import BOLD, paint, width
 
@@ -24,8 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
         if error.found not in tensor_file.PICTURES:
             raise
         raise FastnnError(f"{error}; the model comes first, then the pictures") from error
-    if model.sizes[0] != PIXELS:
-        raise FastnnError(f"{arguments.model}: expected a model with {PIXELS} inputs, found {model.sizes[0]}")
+    pixels = digit_image.SIDE**2
+    if model.sizes[0] != pixels:
+        raise FastnnError(f"{arguments.model}: expected a model with {pixels} inputs, found {model.sizes[0]}")
     if not model.is_classifier:
         raise FastnnError(f"{arguments.model}: expected a classifier, found a regressor")
     code, classes = 0, model.classes_.tolist()
@@ -40,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
             probabilities = model.predict_proba(digit[None])[0].tolist()
             said = classes[probabilities.index(max(probabilities))]
             if arguments.json:
-                pixels = {"pixels": digit.tolist()} if arguments.show else {}
+                shown = {"pixels": digit.tolist()} if arguments.show else {}
                 figures = {"probabilities": probabilities, "classes": classes}
-                print_json(**{"image": path, "class": said, **figures, **pixels})
+                print_json(**{"image": path, "class": said, **figures, **shown})
             else:
                 print(_line(path, said, classes, probabilities), flush=True)
                 if arguments.show:

@@ -13,7 +13,7 @@ from ..errors import InvalidArgumentError
 from ..kernels.spec import FloatArray
 from ..nn.sweep import Sweep, sweep
 from .arguments import SWEPT_FLAGS
-from .images import CLASSES, PIXELS
+from .images import sizes_for
 from .network import network_arguments
 from .output import check_outputs, print_json
 from .terminal import BOLD, fitted, table, width
@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     for flag, usual in arguments.usual.items():
         if getattr(arguments, flag) is None:
             setattr(arguments, flag, usual)
-    options = network_arguments(arguments)
+    train, test = datasets.load_images(arguments.data)
+    options = network_arguments(arguments, train)
     options |= {key: getattr(arguments, key) for key in ("optimizer", "momentum", "l2", "batch_size", "epochs")}
     options["learning_rate"] = arguments.learning_rate
     options.pop(name)
-    swept = [[PIXELS, value, CLASSES] for value in values] if name == "sizes" else values
-    train, test = datasets.load_mnist(arguments.data)
+    swept = [sizes_for(train, [value]) for value in values] if name == "sizes" else values
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         try:
             found = sweep(name, swept, *train, validation_data=test, seeds=arguments.seeds, **options)

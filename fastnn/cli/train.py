@@ -23,9 +23,9 @@ from .terminal import fitted
 
 def run(arguments: argparse.Namespace) -> int:
     """Train a network, testing it after every epoch; save it and draw its curves if asked to."""
-    model = new_model(arguments)
     check_outputs(arguments)
-    train, test = datasets.load_mnist(arguments.data)
+    train, test = datasets.load_images(arguments.data)
+    model = new_model(arguments, train)
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         if arguments.explain:
             return _explain(arguments, model, train)

@@ -62,15 +62,19 @@ def load_mnist(path: StrPath | None = None) -> tuple[Split, Split]:
     return _load_folder(path, _MNIST) if os.path.isdir(path) else _load_file(path, _MNIST)
 
 
-def load_images(path: StrPath) -> tuple[Split, Split]:
+def load_images(path: StrPath | None = None) -> tuple[Split, Split]:
     """Load a labelled set of square images of any size, as :func:`load_mnist` does with labels up to 255.
 
-    path may also be a CSV file (raw or .gz) as :func:`read_csv` takes it, or an IDX file of images with that of its
-    labels, of the same name with "labels" in place of "images", beside it. Where its name has "train" and a file with
-    "test" or "t10k" in place of that is beside it, this is the other half; else every seventh row of each class is.
+    None is the embedded MNIST; path may also be a CSV file (raw or .gz) as :func:`read_csv` takes it, or an IDX file of
+    images with that of its labels, of the same name with "labels" in place of "images", beside it. Where its name has
+    "train" and a file with "test" or "t10k" in place of that is beside it, this is the other half; else every seventh
+    row of each class is.
 
-    Returns (X_train, y_train), (X_test, y_test): uint8 images (n, side * side), 0..255, and uint8 labels (n,).
+    Returns (X_train, y_train), (X_test, y_test): uint8 images (n, side * side), 0..255, and uint8 labels (n,). Raises
+    FileFormatError as :func:`load_mnist` does, and where a label of the test images is none of the training images'.
     """
+    if path is None:
+        return load_mnist()
     path = check_path(path)
     if os.path.isdir(path):
         train, test = _load_folder(path, _ANY)
@@ -155,7 +159,8 @@ def _load_file(path: str, form: _Form) -> tuple[Split, Split]:
     if not os.path.lexists(path):
         raise MissingFileError(path, "there is no such file or folder")
     with ByteStream.open(path):  # raises where it cannot be read
-        raise FileFormatError(path, 0, f"a folder, {NPZ_NAME} or {PICKLE_NAMES[0]}", "a file of another name")
+        expected = f"a folder, {NPZ_NAME} or {PICKLE_NAMES[0]}" + ("" if form is _MNIST else ", CSV or IDX images")
+        raise FileFormatError(path, 0, expected, "a file of another name")
 
 
 def _load_idx(folder: str, form: _Form) -> tuple[Split, Split]:

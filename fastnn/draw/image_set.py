@@ -42,7 +42,7 @@ class ImageSet:
     """
 
     def __init__(self, path: str | None = None) -> None:
-        (X, y), self.test = datasets.load_mnist() if path is None else datasets.load_images(path)
+        (X, y), self.test = datasets.load_images(path)
         self.name = "MNIST" if path is None else os.path.basename(os.path.abspath(path))
         self.side = round(X.shape[1] ** 0.5)
         self.labels: list[int] = np.unique(y).tolist()

@@ -272,7 +272,7 @@ def test_evaluate_refuses_a_network_of_other_classes(data, tmp_path, capsys):
         model.fit(images.reshape(-1, 784), labels + 1, epochs=1)
     model.save(tmp_path / "model")
     assert cli.main(["evaluate", str(tmp_path / "model"), "--data", data, "--backend", "numpy"]) == 1
-    expected = "model: expected a network of the digits 0 to 9, found one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10\n"
+    expected = "model: expected a network that knows the labels 0, found one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10\n"
     assert capsys.readouterr().err.endswith(expected)
 
 
@@ -381,7 +381,7 @@ def test_failures(data, model, tmp_path, capsys):
     for flags, message in (
         (["evaluate", str(tmp_path / "missing")], "missing: there is no such file\n"),
         (["evaluate", str(damaged)], "bytes of tensors"),
-        (["evaluate", str(other)], "expected 784 inputs and 10 outputs for these images, found 3-2"),
+        (["evaluate", str(other)], "expected 784 inputs for these images, found 3-2"),
         (["predict", str(other), "x.png"], "expected a model with 784 inputs, found 3"),
         (["evaluate", model, "--data", str(tmp_path / "none")], "none: there is no such file or folder\n"),
         (["train", "--data", str(tmp_path)], "found none of them in this folder"),
