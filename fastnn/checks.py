@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InvalidArgumentError, InvalidTypeError
+from .errors import InvalidArgumentError, InvalidTypeError, did_you_mean
 from .kernels.records import ACTIVATION_RECORDS, HIDDEN_ACTIVATIONS, LOSS_RECORDS
 from .kernels.spec import ACTIVATIONS, CSR, LOSSES, FloatArray, Rows
 
@@ -114,7 +114,7 @@ def choice(argument: str, value: object, names: Sequence[str]) -> str:
     if not isinstance(value, str):
         raise InvalidTypeError(argument, f"one of {', '.join(names)}", type(value).__name__)
     if value not in names:
-        raise InvalidArgumentError(argument, f"one of {', '.join(names)}", repr(value))
+        raise InvalidArgumentError(argument, f"one of {', '.join(names)}", f"{value!r}{did_you_mean(value, names)}")
     return value
 
 

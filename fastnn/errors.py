@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -111,3 +113,9 @@ def callers_depth() -> int:
     while frame.f_back and (frame.f_globals.get("__package__") or "").startswith("fastnn"):
         depth, frame = depth + 1, frame.f_back
     return depth
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """What to end a message with: which of the names was probably meant, if any is near."""
+    found = difflib.get_close_matches(name.lower(), list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""

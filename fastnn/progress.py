@@ -18,6 +18,10 @@ INTERVAL = 0.1
 LONGEST, SHORTEST = 30, 5
 
 
+# What a caller gives to be called with how much is done.
+Progress = Callable[[int], object]
+
+
 class Bar(Protocol):
     """What shows how much of a work is done."""
 

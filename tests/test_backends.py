@@ -129,7 +129,7 @@ def test_a_named_backend_does_not_fall_back(without, name):
         ([], r"has not been built \(why\); reinstall fastnn-cpu with a C compiler$"),
         (["fastnn/kernels/native/native_failure.txt"], "^compiling the extension failed: no gcc$"),
         ([EXTENSION], r"cannot be loaded \(why\); reinstall fastnn-cpu with a C compiler$"),
-        (["pyproject.toml"], r'has not been built \(why\); .* pip install -e "\.\[test\]" in '),
+        (["pyproject.toml"], r'has not been built \(why\); .* holds the sources: .* pip install -e "\.\[test\]" in '),
         (["pyproject.toml", "fastnn/kernels/native/native_failure.txt"], "^compiling the extension failed: no gcc$"),
         (["pyproject.toml", EXTENSION], r'cannot be loaded \(why\); .* pip install -e "\.\[test\]" in '),
         (["pyproject.toml", EXTENSION.replace(SUFFIX, ".cpython-39-other.so")], "has not been built"),

@@ -10,7 +10,7 @@ from ..kernels.spec import IntArray
 from ..metrics import confusion_matrix
 from ..nn.mlp import MLP, load
 from .images import Split, check_model, classes_of, loss_and_accuracy, predicted
-from .output import accuracy_line, check_outputs, print_json, print_worst_pairs
+from .output import accuracy_line, check_outputs, print_json, print_worst_pairs, save_picture
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,4 +46,4 @@ def _draw(arguments: argparse.Namespace, model: MLP, test: Split, confusion: Int
     else:
         plots.plot_confusion(confusion, classes=classes_of(model).tolist(), ax=ax)
         ax.set_title(title, fontsize="medium")
-    plots.save(ax, arguments.plot)
+    save_picture(ax, arguments)

@@ -21,7 +21,7 @@ from ..errors import FastnnError, InvalidArgumentError
 from ..metrics import confusion_matrix
 from ..neighbors import Neighbors, Scores
 from .images import Split
-from .output import check_outputs, print_json, print_worst_pairs
+from .output import check_outputs, print_json, print_worst_pairs, save_picture
 from .terminal import BOLD, DIM, GREEN, YELLOW, fitted, paint, table, width
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]  # labels may be missing
@@ -188,4 +188,4 @@ def _draw(
     if picture != "mistakes":
         title = f"k = {scores.best_k}: {scores.accuracy.max():.2%} of {len(truth):,} queries"
         ax.figure.suptitle(title, fontsize="medium")
-    plots.save(ax, arguments.plot)
+    save_picture(ax, arguments)

@@ -11,7 +11,7 @@ from ..errors import FastnnError
 from ..nn.lr_finder import RangeTest
 from ..nn.mlp import MLP
 from .network import describe, new_model
-from .output import check_outputs, print_json
+from .output import check_outputs, print_json, save_picture
 from .terminal import fitted
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         (ax,) = plots.panels()
         plots.plot_lr_find(found, ax=ax)
         ax.set_title(f"{describe(model)}, {arguments.optimizer}", fontsize="medium")
-        plots.save(ax, arguments.plot)
+        save_picture(ax, arguments)
     if found.suggestion is None:
         rates, losses = found.rates, found.losses
         raise FastnnError(f"no rate from {rates[0]:.2g} to {rates[-1]:.2g} lowers the loss of {losses[0]:.4f}")

@@ -40,6 +40,13 @@ def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> N
             raise FastnnError(f"--{flag}: {error}") from error
 
 
+def save_picture(ax: Any, arguments: argparse.Namespace) -> None:
+    """Write the figure of an Axes into the file of --plot, and say so."""
+    plots.save(ax, arguments.plot)
+    if not arguments.json:
+        print(f"Drawn in {arguments.plot}")
+
+
 def accuracy_line(loss: float, accuracy: float, count: int) -> str:
     share, shown = f"{accuracy:.2%}", f"{loss:.4f}" if loss < GREAT_LOSS else f"{loss:.4g}"
     line = fitted(f"Test accuracy {share} ({round(accuracy * count):,} of {count:,} images), loss {shown}")

@@ -8,13 +8,13 @@ test fails where Python no longer calls them.
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from ..errors import did_you_mean
 from .terminal import BOLD, CYAN, RED, hanging_indent, has_colours, paint
 
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
@@ -34,7 +34,7 @@ class NameList:
         for name in found:
             if name not in self.names:
                 expected = ", ".join(self.names)
-                hint = nearest(name, self.names)
+                hint = did_you_mean(name, self.names)
                 raise argparse.ArgumentTypeError(f"expected one of {expected}, found {name!r}{hint}")
         return found
 
@@ -120,7 +120,7 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            raise argparse.ArgumentError(action, error.message + nearest(value, action.choices or ())) from None
+            raise argparse.ArgumentError(action, error.message + did_you_mean(value, action.choices or ())) from None
 
     def has(self, flag: str) -> bool:
         return flag in self.flag_names
@@ -135,7 +135,7 @@ class Parser(argparse.ArgumentParser):
     def refuse(self, unknown: Sequence[str], others: Mapping[str, Parser]) -> NoReturn:
         """Fail for words that are no arguments of this command; another may have them."""
         flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
-        hints = (owners(flag, others) or nearest(flag, self.flag_names) for flag in flags)
+        hints = (owners(flag, others) or did_you_mean(flag, self.flag_names) for flag in flags)
         self.error(f"unrecognized arguments: {' '.join(unknown)}{''.join(hints)}")
 
 
@@ -156,12 +156,6 @@ def owners(flag: str, commands: Mapping[str, Parser]) -> str:
     """What to end a message with: which commands have the flag, if any."""
     found = [name for name, command in commands.items() if command.has(flag)]
     return f"; {flag} is a flag of {', '.join(found)}" if found else ""
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """What to end a message with: which of the names was probably meant, if any is near."""
-    found = difflib.get_close_matches(name.lower(), list(names), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def words(text: str) -> list[str]:

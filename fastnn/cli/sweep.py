@@ -15,7 +15,7 @@ from ..nn.sweep import Sweep, sweep
 from .arguments import SWEPT_FLAGS
 from .images import sizes_for
 from .network import network_arguments
-from .output import check_outputs, print_json
+from .output import check_outputs, print_json, save_picture
 from .terminal import BOLD, fitted, table, width
 
 # What a word of the command line is, for each argument.
@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     swept = [sizes_for(train, [value]) for value in values] if name == "sizes" else values
     with kernels.use(arguments.backend, num_threads=arguments.threads):
         try:
-            found = sweep(name, swept, *train, validation_data=test, seeds=arguments.seeds, **options)
+            shown = not arguments.json
+            found = sweep(name, swept, *train, validation_data=test, seeds=arguments.seeds, progress=shown, **options)
         except InvalidArgumentError as error:
             if error.argument.partition("[")[0] not in (name, "values"):
                 raise
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     _report(arguments, values, found)
     if arguments.plot is not None:
         (ax,) = plots.panels()
-        plots.save(plots.plot_sweep(found, ax=ax), arguments.plot)
+        save_picture(plots.plot_sweep(found, ax=ax), arguments)
     return 0
 
 

@@ -17,7 +17,7 @@ from ..nn.optimizer import optimizer_rule
 from .arguments import STOPPING_SHARE
 from .images import Split, loss_and_accuracy
 from .network import describe, new_model
-from .output import accuracy_line, check_outputs, print_json
+from .output import accuracy_line, check_outputs, print_json, save_picture
 from .terminal import fitted
 
 
@@ -49,7 +49,7 @@ def _draw(history: History, arguments: argparse.Namespace, title: str) -> None:
     for ax, figure in zip(axes, figures, strict=False):
         plots.plot_history(history, ax=ax, figure=figure, held_out=held_out)
     axes[0].figure.suptitle(title, fontsize="medium")
-    plots.save(axes[0], arguments.plot)
+    save_picture(axes[0], arguments)
 
 
 def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:

@@ -96,7 +96,10 @@ def _why_native_is_missing(package: Path, error: Exception) -> str:
         return note.read_text().strip()
     root = package.parents[2]
     if (root / "pyproject.toml").exists():  # a clone or an unpacked sdist, where reinstalling changes nothing
-        remedy = f'an editable install builds it: run pip install -e ".[test]" in {root}'
+        remedy = (
+            f"{root} holds the sources: run Python elsewhere, where it finds the installed fastnn, or build the "
+            f'extension here, by pip install -e ".[test]" in {root}'
+        )
     else:
         remedy = "reinstall fastnn-cpu with a C compiler"
     return f"the extension {'cannot be loaded' if built else 'has not been built'} ({error}); {remedy}"

@@ -15,7 +15,7 @@ from ..kernels import get_backend
 from ..kernels.paths import Explanation
 from ..kernels.records import METRIC_RECORDS, MetricName
 from ..kernels.spec import EUCLIDEAN, METRICS, IntArray
-from ..progress import check_progress, reported
+from ..progress import Progress, check_progress, reported
 from . import codes as pruning
 from .codes import Pruning
 from .explain import explain_search
@@ -30,7 +30,6 @@ FLOAT32_END = 2.0**128 - 2.0**103  # the least number that float32 rounds to inf
 FIRST_ROOM, MORE_ROOM = 64, 16  # places for each query of a radius search, and how many times as many the next time
 
 Found = tuple[NDArray[np.floating[Any]], IntArray]
-Progress = Callable[[int], object]  # called with the number of queries answered
 Search = Callable[[NDArray[Any], NDArray[np.float64], IntArray], None]  # of queries: writes values and indices (q, k)
 
 

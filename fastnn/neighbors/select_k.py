@@ -13,8 +13,8 @@ from .. import checks
 from ..errors import InvalidArgumentError
 from ..kernels.records import MetricName
 from ..kernels.spec import IntArray
-from ..progress import bar, check_progress, ticker
-from .index import Neighbors, Progress
+from ..progress import Progress, bar, check_progress, ticker
+from .index import Neighbors
 from .votes import Weights, check_weights
 
 

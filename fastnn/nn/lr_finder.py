@@ -136,7 +136,8 @@ def range_test(
     suggestion = suggested(middles, smooth, noisy_batches)
     if suggestion is None:
         warnings.warn(
-            f"no rate from {middles[0]:.2g} to {middles[-1]:.2g} lowers the loss of {found[0]:.4g}",
+            f"no rate from {middles[0]:.2g} to {middles[-1]:.2g} lowers the loss of {found[0]:.4g}; "
+            "a network that is trained has little left to lower: ask a new one",
             stacklevel=callers_depth(),
         )
     return RangeTest(middles, found, smooth, suggestion, len(found) < count)

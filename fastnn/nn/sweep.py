@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from ..errors import DivergenceError, InvalidArgumentError
+from ..progress import Progress, check_progress, reported
 from .mlp import MLP
 
 OF_MODEL = frozenset(inspect.signature(MLP).parameters) - {"seed"}
@@ -89,6 +90,7 @@ def sweep(
     *,
     validation_data: tuple[ArrayLike, ArrayLike],
     seeds: int | Sequence[int] = 1,
+    progress: Progress | bool | None = None,
     **options: Any,
 ) -> Sweep:
     """Train a new network for each value of one argument, and score it on other data.
@@ -102,11 +104,13 @@ def sweep(
     X, y : as for ``fit``.
     validation_data : (X, y) to score on.
     seeds : how many networks to train with each value, seeded 1, 2, ...; or the seeds themselves.
+    progress : called with the number of trainings done so far; True shows a bar instead.
     options : the other arguments of both, ``sizes`` among them.
 
     Raises FastnnError, before the first training, for arguments that neither knows and for values that they refuse. A
     training that diverges, or that leaves a network whose outputs are too great for a score, scores NaN.
     """
+    check_progress(progress)
     known = OF_MODEL | OF_FIT
     checks.choice("name", name, sorted(known))
     for option in options:
@@ -136,9 +140,10 @@ def sweep(
         trainings.append((of_model, of_fit))
     scores, seconds = np.empty((2, len(values), len(chosen)))
     is_accuracy = True
-    for row, (of_model, of_fit) in enumerate(trainings):
-        for column, seed in enumerate(chosen):
-            model = MLP(**of_model, seed=seed)
+    with reported(progress, scores.size, "trainings") as report:
+        for done, (row, column) in enumerate(np.ndindex(scores.shape), start=1):
+            of_model, of_fit = trainings[row]
+            model = MLP(**of_model, seed=chosen[column])
             is_accuracy = model.is_classifier
             start = time.perf_counter()
             try:
@@ -147,4 +152,6 @@ def sweep(
                 scores[row, column] = _score(model, *validation_data)
             except DivergenceError:
                 seconds[row, column], scores[row, column] = time.perf_counter() - start, math.nan
+            if report is not None:
+                report(done)
     return Sweep(name, tuple(values), scores, seconds, is_accuracy)

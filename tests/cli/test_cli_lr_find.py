@@ -59,7 +59,8 @@ def test_where_no_rate_helps_it_says_so_once_and_fails(tmp_path, capsys):
     assert lr_find(str(tmp_path), "--sizes", "784,10", "--plot", str(picture)) == 1
     out, err = capsys.readouterr()
     assert re.fullmatch(r"fastnn: error: no rate from \S+ to \S+ lowers the loss of 2.3026\n", err)
-    assert "rate" not in out.splitlines()[-1]
+    assert "Suggestion" not in out
+    assert out.splitlines()[-1] == f"Drawn in {picture}"
     assert picture.exists()
     assert lr_find(str(tmp_path), "--sizes", "784,10", "--json") == 1
     assert json.loads(capsys.readouterr().out)["suggestion"] is None

@@ -139,7 +139,7 @@ def test_sweep(data, tmp_path, capsys, drawn):
     assert lines[0].split() == ["learning-rate", "accuracy", "spread", "seconds"]
     assert [line.split()[:2] for line in lines[1:3]] == [["0.01", f"{means[0]:.2%}"], ["0.5", f"{means[1]:.2%}"]]
     assert lines[3].startswith(f"Best on the test images: {best}. ")
-    assert len(lines) == 4
+    assert lines[4:] == [f"Drawn in {path}"]
 
 
 def test_what_is_swept(data, capsys):

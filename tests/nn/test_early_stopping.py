@@ -150,7 +150,7 @@ def test_early_stopping_on_real_figures(data):
     [
         ({"patience": 0}, "patience: expected an integer of at least 1, found 0"),
         ({"min_delta": -1}, "min_delta: expected a finite number at least 0, found -1"),
-        ({"monitor": "loss"}, "monitor: expected one of val_loss, val_accuracy, found 'loss'"),
+        ({"monitor": "loss"}, "monitor: expected one of val_loss, val_accuracy, found 'loss'; did you mean val_loss?"),
     ],
     ids=str,
 )

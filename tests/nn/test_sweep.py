@@ -110,3 +110,14 @@ def test_a_value_that_is_refused_is_so_before_the_first_training(name, values, o
 def test_unusable_arguments(name, values, options, message):
     with pytest.raises(FastnnError, match=message):
         fastnn.sweep(name, values, *TRAIN, **{"validation_data": TEST, **options})
+
+
+def test_progress_is_called_with_the_trainings_that_are_done():
+    X, y = np.eye(4), np.arange(4)
+    calls: list[int] = []
+    fastnn.sweep(
+        "epochs", [1, 2], X, y, validation_data=(X, y), seeds=3, progress=calls.append, sizes=[4, 4], batch_size=2
+    )
+    assert calls == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(fastnn.FastnnError, match="progress: expected a function"):
+        fastnn.sweep("epochs", [1], X, y, validation_data=(X, y), sizes=[4, 4], progress="yes")
