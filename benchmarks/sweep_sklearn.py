@@ -188,10 +188,10 @@ def of_a_perceptron(
     **options: Any,
 ) -> Iterator[tuple[str, Sides]]:
     modules = fast_networks, neural_network
-    rest = () if weights is None else (weights,)
+    rest = {} if weights is None else {"sample_weight": weights}
 
     def fit(module: Any) -> Any:
-        return getattr(module, kind)(**options, max_iter=3, random_state=1).fit(X, y, *rest)
+        return getattr(module, kind)(**options, max_iter=3, random_state=1).fit(X, y, **rest)
 
     name = f"{kind}({', '.join(map(str, options.values()))}), {title}"
     yield f"{name}, fit", both(fit, *modules)
@@ -199,8 +199,7 @@ def of_a_perceptron(
     for Q in asked:
         yield f"{name}, predict {Q.shape[0]}", both(lambda network, Q=Q: network.predict(Q), *fitted)
     if options["solver"] != "lbfgs" and not options.get("early_stopping"):
-        classes = (None,) if kind == "MLPClassifier" else ()
-        yield f"{name}, partial_fit", both(lambda network: network.partial_fit(X, y, *classes, *rest), *fitted)
+        yield f"{name}, partial_fit", both(lambda network: network.partial_fit(X, y, **rest), *fitted)
 
 
 SWEEPS = {
