@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, InvalidTypeError
 from .nn.history import History
 
 Model = Any  # see above
@@ -34,7 +34,7 @@ def history_of(history: Any) -> History:
         found = History()
         for name, short in names.items():
             values = _list(figures.get(name)) or _list(figures.get(short))
-            setattr(found, name, [float(np.mean(value)) for value in values])
+            setattr(found, name, _means(f"history[{name!r}]", values))
         return found
     if hasattr(history, "loss_curve_"):
         scores = _list(getattr(history, "validation_scores_", None))
@@ -48,7 +48,16 @@ def history_of(history: Any) -> History:
 
 
 def _list(values: Any) -> list[Any]:
-    return [] if values is None else list(values)
+    if values is None:
+        return []
+    if not np.iterable(values):
+        checks.unsupported("history", "a list of numbers for each figure", values)
+    return list(values)
+
+
+def _means(where: str, values: list[Any]) -> list[float]:
+    """One number for each epoch; of several that were noted in one, as on the workers of a cluster, their mean."""
+    return [float(np.mean(checks.numeric_array(where, value))) for value in values]
 
 
 def labels(y: object, count: int) -> NDArray[Any]:
@@ -63,7 +72,12 @@ def labels(y: object, count: int) -> NDArray[Any]:
 
 def count_of(X: Any) -> int:
     """The number of rows, also of a sparse matrix, which has no length."""
-    return int(X.shape[0]) if getattr(X, "shape", None) else len(X)
+    if getattr(X, "shape", None):
+        return int(X.shape[0])
+    try:
+        return len(X)
+    except TypeError:
+        checks.unsupported("X", "an array of rows", X)
 
 
 def predictions(model: Model, X: Any, y: NDArray[Any] | None) -> NDArray[Any]:
@@ -82,6 +96,9 @@ def predictions(model: Model, X: Any, y: NDArray[Any] | None) -> NDArray[Any]:
         said = said.argmax(axis=1)  # Keras' softmax, or a regressor on one-hot targets
     if said.shape != (count_of(X),):
         raise InvalidArgumentError("model", "one prediction for each row", f"shape {said.shape}")
+    said = checks.plain_array("model", said)
+    if y is not None and not checks.are_comparable(said, y):
+        raise InvalidTypeError("model", f"predictions of the type of y, {y.dtype}", said.dtype)
     return said
 
 

@@ -58,6 +58,8 @@ LONG_RUN = 40
 GRID = 200
 # From so many different real predictions on they are taken for a regressor's, and not for classes.
 MANY_VALUES = 20
+# So many classes have a place in a legend that is as high as the picture.
+MOST_NAMED = 20
 # The share of the weights that are not of the strongest colour, lest few great ones make all others pale.
 STRONG = 0.995
 
@@ -74,7 +76,8 @@ def check_plot(path: StrPath, *, displays: bool = False) -> None:
     if displays:
         _sklearn("metrics")
     check_destination(path)
-    _file_type(path, figure)
+    figure.text(0, 0, "a")  # of which some file types want programs that are missing
+    _rendered(figure, path, DOTS_PER_INCH)
 
 
 def panels(count: int = 1, width: float = WIDTH, height: float = HEIGHT) -> list[Axes]:
@@ -131,7 +134,7 @@ def _draw_figure(ax: Axes, history: History, figure: str, held_out: str, *, has_
     factor = 100.0 if figure == "accuracy" else 1.0
     count = max(len(training), len(other))
     dots: dict[str, Any] = {"marker": "o", "markersize": 3} if count < LONG_RUN else {}
-    lines = ((training, "training", BLUE, "-"), (other, held_out, VERMILION, "--"))
+    lines = ((training, "training", BLUE, "-"), (other, _legend_name(held_out), VERMILION, "--"))
     for values, label, colour, dashes in lines:
         if len(values):
             ax.plot(range(1, len(values) + 1), np.multiply(values, factor), dashes, color=colour, label=label, **dots)
@@ -166,15 +169,16 @@ def plot_confusion(
         raise InvalidArgumentError(missing, "X and y beside a model, or counts alone in its place", f"no {missing}")
     if X is None or y is None:
         matrix = checks.numeric_array("counts", model)
+        matrix = matrix.astype(np.float64 if matrix.dtype.kind == "f" else np.int64)  # whose sums do not overflow
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
             raise InvalidArgumentError("counts", "shape (classes, classes)", f"shape {matrix.shape}")
-        names = [str(i) for i in range(len(matrix))] if classes is None else list(map(str, classes))
+        names = _names(range(len(matrix)) if classes is None else classes)
     else:
         truth = any_model.labels(y, any_model.count_of(X))
         said = any_model.predictions(model, X, truth)
         occurring = np.unique(np.concatenate([truth, said]))
         matrix = confusion_matrix(truth, said, labels=occurring)
-        names = list(map(str, occurring.tolist() if classes is None else classes))
+        names = _names(occurring.tolist() if classes is None else classes)
     if len(names) != len(matrix):
         raise InvalidArgumentError("classes", f"{len(matrix)} names", len(names))
     display = _sklearn("metrics").ConfusionMatrixDisplay(matrix, display_labels=names)
@@ -212,7 +216,7 @@ def plot_mistakes(
     ``shape`` is that of an image, by default square. Raises FastnnError if there are no mistakes.
     """
     rows = checks.numeric_array("X", X)
-    truth = any_model.labels(y, len(rows))
+    truth = any_model.labels(y, any_model.count_of(rows))
     checks.integer("count", count, low=1)
     said = any_model.predictions(model, X, truth)
     wrong = np.flatnonzero(said != truth)
@@ -223,7 +227,7 @@ def plot_mistakes(
     if sureness is not None:
         wrong = wrong[np.argsort(-sureness, kind="stable")]
     wrong = wrong[:count]
-    captions = [f"{said[row]} not {truth[row]}" for row in wrong]
+    captions = [_plain(f"{said[row]} not {truth[row]}") for row in wrong]
     ax = _axes(ax)
     _draw_images(ax, _images("X", rows[wrong], shape), captions, "gray_r")
     ax.set_title(f"{total:,} of {len(truth):,} wrong: what was said, and not", fontsize="medium")
@@ -274,8 +278,8 @@ def plot_decision_boundary(model: Model, X: ArrayLike, y: ArrayLike | None = Non
     said = any_model.predictions(model, points, truth)
     response, ax = said.reshape(x.shape), _axes(ax)
     is_real = said.dtype.kind == "f" and len(np.unique(said)) > MANY_VALUES
-    names = list(getattr(X, "columns", ())) or ["first input", "second input"]
-    settings: dict[str, Any] = {"xx0": x, "xx1": grid_y, "xlabel": str(names[0]), "ylabel": str(names[1])}
+    names = _names(getattr(X, "columns", ("first input", "second input")))
+    settings: dict[str, Any] = {"xx0": x, "xx1": grid_y, "xlabel": names[0], "ylabel": names[1]}
     if "n_classes" in inspect.signature(display.__init__).parameters:
         settings["n_classes"] = 2  # that is, by the colour map below
     if is_real:
@@ -296,10 +300,10 @@ def plot_decision_boundary(model: Model, X: ArrayLike, y: ArrayLike | None = Non
         here = rows[truth == value]
         marker = CLASS_MARKERS[place % len(CLASS_MARKERS)]
         look: dict[str, Any] = {"marker": marker, "edgecolors": "white", "linewidths": 0.5, "s": 26}
-        ax.scatter(here[:, 0], here[:, 1], color=colours[place], label=str(value), **look)
+        ax.scatter(here[:, 0], here[:, 1], color=colours[place], label=_legend_name(value), **look)
     if truth is None:
         ax.plot(rows[:, 0], rows[:, 1], ".", color="gray")
-    else:  # beside the plane, which is full
+    elif len(values) <= MOST_NAMED:  # beside the plane, which is full
         ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.1)
     return _tidy(ax, grid=False)
 
@@ -310,6 +314,9 @@ def plot_error_by_k(scores: Scores, *, ax: Axes | None = None) -> Axes:
     ``scores`` is what :func:`~fastnn.cross_validate_k` returned. Drawn by scikit-learn's ValidationCurveDisplay; raises
     FastnnError without it.
     """
+    from .neighbors import Scores
+
+    _check_result("scores", scores, Scores, "cross_validate_k")
     ax = _axes(ax)
     order = np.argsort(scores.ks)
     ks, error = np.array(scores.ks)[order], 100 * (1 - np.asarray(scores.accuracy)[order])
@@ -328,6 +335,9 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     ``sweep`` is what :func:`~fastnn.sweep` returned. Lines are means over the seeds, bands their spread. Drawn by
     scikit-learn's ValidationCurveDisplay; raises FastnnError without it.
     """
+    from .nn.sweep import Sweep
+
+    _check_result("sweep", sweep, Sweep, "fastnn.sweep")
     ax = _axes(ax)
     places, names = sweep.ticks()
     order = np.argsort(places, kind="stable")
@@ -347,7 +357,7 @@ def plot_sweep(sweep: Sweep, *, ax: Axes | None = None) -> Axes:
     if names is not None:
         for side in (ax, right):
             side.set_xscale("linear")
-        ax.set_xticks(places, names)
+        ax.set_xticks(places, _names(names))
         if _fitting(ax, len(names), 2 + max(map(len, names)), 9) < 9:
             ax.tick_params(axis="x", labelrotation=30)
             for text in ax.get_xticklabels():
@@ -368,7 +378,7 @@ def plot_backquery(model: Model, *, ax: Axes | None = None, shape: tuple[int, in
     found, names = any_model.backqueries(model)
     images = _images("model", found, shape)
     ax = _axes(ax)
-    _draw_images(ax, images, names, "viridis")
+    _draw_images(ax, images, _names(names), "viridis")
     ax.set_title("What leads back from each class", fontsize="medium")
     return ax
 
@@ -378,6 +388,9 @@ def plot_lr_find(result: RangeTest, *, ax: Axes | None = None) -> Axes:
 
     ``result`` is what :meth:`fastnn.MLP.lr_find` returned.
     """
+    from .nn.lr_finder import RangeTest
+
+    _check_result("result", result, RangeTest, "lr_find")
     checks.nonempty("result", len(result))
     ax = _axes(ax)
     ax.plot(result.rates, result.losses, color=BLUE, alpha=0.5, linewidth=1, label="loss")
@@ -446,19 +459,30 @@ def _draw_box(ax: Axes, left: float, top: float, width: float, points: float, li
         bottom, centre = top - LINE * (row + 1), (left + width / 2, top - LINE * (row + 0.5))
         paper, ink = ("white", "black") if row else ("black", "white")
         ax.add_patch(Rectangle((left, bottom), width, LINE, facecolor=paper, edgecolor=_ink()))
-        ax.text(*centre, text, ha="center", va="center", color=ink, fontsize=points)
+        ax.text(*centre, _plain(text), ha="center", va="center", color=ink, fontsize=points)
 
 
 def _images(what: str, rows: NDArray[Any], shape: tuple[int, int] | None) -> NDArray[Any]:
     """Rows (n, pixels) as images (n, height, width), square if no shape is given."""
-    rows = rows.reshape(len(rows), -1)
+    rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     side = math.isqrt(rows.shape[1])
-    height, width = (side, side) if shape is None else shape
-    if height * width != rows.shape[1]:
+    height, width = (side, side) if shape is None else _checked_shape(shape)
+    if height * width != rows.shape[1] or not rows.size:
         square = "as many pixels as a square has, or shape=(height, width)"
         expected = square if shape is None else f"{height} x {width} pixels"
         raise InvalidArgumentError(what, expected, rows.shape[1])
     return rows.reshape(-1, height, width)
+
+
+def _checked_shape(shape: object) -> tuple[int, int]:
+    if not isinstance(shape, tuple | list | np.ndarray) or len(np.atleast_1d(shape)) != 2:
+        checks.unsupported("shape", "(height, width)", shape)
+    return checks.integer("shape[0]", shape[0], low=1), checks.integer("shape[1]", shape[1], low=1)
+
+
+def _check_result(argument: str, value: object, kind: type, function: str) -> None:
+    if not isinstance(value, kind):
+        checks.unsupported(argument, f"what {function} returned", value)
 
 
 # Drawing
@@ -560,6 +584,24 @@ def _legend(ax: Axes) -> None:
     ax.legend(fontsize="small", framealpha=0.9, edgecolor="none")
 
 
+def _names(names: Any) -> list[str]:
+    """What classes, columns or values are called, as it is to be shown."""
+    if isinstance(names, str) or not np.iterable(names):
+        checks.unsupported("classes", "a name for each", names)
+    return [_plain(name) for name in names]
+
+
+def _plain(name: object) -> str:
+    """Text whose dollar signs are shown: what is between two of them matplotlib would take for a formula."""
+    return str(name).replace("$", r"\$")
+
+
+def _legend_name(name: object) -> str:
+    """The same in a legend, which would leave out what begins with an underscore."""
+    shown = _plain(name)
+    return f" {shown}" if shown.startswith("_") else shown
+
+
 def _tidy(ax: Axes, *, grid: bool = True) -> Axes:
     if grid:
         ax.grid(alpha=0.25)
@@ -588,6 +630,8 @@ def _checked_axes(ax: object) -> Axes:
 
     if not isinstance(ax, Axes):
         checks.unsupported("ax", "an Axes of matplotlib (fastnn.plots.save writes files)", ax)
+    if "top" not in ax.spines:
+        raise InvalidArgumentError("ax", "an Axes with four straight sides", f"one of the projection {ax.name}")
     return ax
 
 
@@ -626,6 +670,15 @@ def _file_type(path: StrPath, figure: Figure) -> str:
 
 def _write(figure: Figure, path: StrPath, dots_per_inch: int = DOTS_PER_INCH) -> None:
     check_path(path)
-    picture = io.BytesIO()
-    figure.savefig(picture, format=_file_type(path, figure), dpi=dots_per_inch)
-    write_atomically(path, [picture.getbuffer()])
+    write_atomically(path, [_rendered(figure, path, dots_per_inch)])
+
+
+def _rendered(figure: Figure, path: StrPath, dots_per_inch: float) -> memoryview:
+    """The bytes of a picture file of that name."""
+    picture, form = io.BytesIO(), _file_type(path, figure)
+    dots_per_inch = checks.number("dots_per_inch", dots_per_inch, low=1)
+    try:
+        figure.savefig(picture, format=form, dpi=dots_per_inch)
+    except (RuntimeError, ValueError) as error:  # matplotlib has no errors of its own
+        raise FastnnError(f"{os.fspath(path)}: the picture cannot be drawn: {str(error).strip()}") from error
+    return picture.getbuffer()

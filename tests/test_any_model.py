@@ -83,3 +83,21 @@ def test_backqueries():
     np.testing.assert_allclose(any_model.backqueries(rashid)[0][1], rashid.backquery([0.01, 0.99, 0.01])[:, 0])
     with pytest.raises(InvalidTypeError, match="model: expected an MLP, or Rashid's neuralNetwork"):
         any_model.backqueries(len)
+
+
+@pytest.mark.parametrize("values", [["a", "b"], [None], 5])
+def test_figures_of_a_history_are_numbers(values):
+    with pytest.raises(InvalidTypeError, match=r"^history"):
+        any_model.history_of({"loss": values})
+
+
+def test_predictions_are_of_the_type_of_the_labels():
+    with pytest.raises(InvalidTypeError, match=r"^model: expected predictions of the type of y, int64, found <U1"):
+        any_model.predictions(lambda X: np.full(len(X), "1"), X, Y)
+    found = any_model.predictions(lambda X: np.array(["ash"] * len(X), object), X, np.array(["ash", "elm"] * 6))
+    assert found.tolist() == ["ash"] * 12
+
+
+def test_a_single_number_is_no_rows():
+    with pytest.raises(InvalidTypeError, match=r"^X: expected an array of rows, found int"):
+        any_model.count_of(3)

@@ -338,8 +338,9 @@ def test_first_layers_of_all_kinds():
 
 def test_boundary():
     X, y = plane()
-    ax = plots.plot_decision_boundary(lambda points: (points[:, 0] > 1).astype(int), X, np.array(["a", "b", "c"])[y])
-    assert [t.get_text() for t in ax.get_legend().get_texts()][-3:] == ["a", "b", "c"]
+    names = np.array(["a", "b", "c"])
+    ax = plots.plot_decision_boundary(lambda points: names[(points[:, 0] > 1).astype(int)], X, names[y])
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b", "c"]
 
 
 @pytest.mark.filterwarnings("error")
@@ -505,3 +506,58 @@ def test_panels_need_no_windows(run_python):
         "print('matplotlib.pyplot' in sys.modules)"
     )
     assert done.stdout == "False\n", done.stderr
+
+
+def test_names_are_shown_as_they_are():
+    names = ["$5", "$5-$10", r"$\foo$"]
+    ax = plots.plot_confusion(np.eye(3, dtype=int), classes=names)
+    ax.figure.canvas.draw()
+    assert all(text.get_text().replace(r"\$", "$") in names for text in ax.get_xticklabels())
+    X, y = plane()
+    ax = plots.plot_decision_boundary(lambda points: np.full(len(points), "_a"), X, np.array(["_a", "$b$"])[y % 2])
+    ax.figure.canvas.draw()
+    assert sorted(text.get_text() for text in ax.get_legend().get_texts()) == [" _a", r"\$b\$"]
+
+
+def test_many_classes_have_no_legend():
+    X, y = plane()
+    ax = plots.plot_decision_boundary(lambda points: np.arange(len(points)) % 100, X, y)
+    assert ax.get_legend() is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_counts_of_bytes():
+    ax = plots.plot_confusion(np.full((2, 2), 255, np.uint8))
+    assert [text.get_text() for text in ax.texts] == ["255"] * 4
+
+
+def test_results_and_shapes_of_another_type():
+    for call in (plots.plot_error_by_k, plots.plot_sweep, plots.plot_lr_find):
+        for value in (None, {}, history(2)):
+            with pytest.raises(InvalidTypeError, match=r"expected what .* returned, found"):
+                call(value)
+    for shape in (6, "ab", (6, 6, 1), (6.0, 6.0), (None, 36)):
+        with pytest.raises(InvalidTypeError, match=r"^shape"):
+            plots.plot_weights(network(), shape=shape)
+    with pytest.raises(InvalidArgumentError, match=r"^shape\[0\]: expected an integer of at least 1, found -6"):
+        plots.plot_weights(network(), shape=(-6, -6))
+    with pytest.raises(InvalidArgumentError, match=r"^X: expected as many pixels as a square has"):
+        plots.plot_mistakes(lambda X: [1] * len(X), np.zeros((2, 0)), [0, 0])
+    for classes in (5, "abc"):
+        with pytest.raises(InvalidTypeError, match=r"^classes: expected a name for each"):
+            plots.plot_confusion(np.eye(3), classes=classes)
+    with pytest.raises(InvalidArgumentError, match=r"^ax: expected an Axes with four straight sides, found .*polar"):
+        plots.plot_history(history(2), ax=plt.figure().add_subplot(projection="polar"))
+
+
+def test_a_picture_that_matplotlib_cannot_draw(tmp_path, monkeypatch):
+    (ax,) = plots.panels()
+    with pytest.raises(InvalidArgumentError, match=r"^dots_per_inch: expected a finite number at least 1, found 0"):
+        plots.save(ax, tmp_path / "a.png", dots_per_inch=0)
+    ax.set_title(r"$\foo$")
+    with pytest.raises(FastnnError, match=r"a\.png: the picture cannot be drawn: "):
+        plots.save(ax, tmp_path / "a.png")
+    monkeypatch.setenv("PATH", str(tmp_path))  # where no TeX is
+    with pytest.raises(FastnnError, match=r"a\.pgf: the picture cannot be drawn: .*not found"):
+        plots.check_plot(tmp_path / "a.pgf")
+    assert not list(tmp_path.iterdir())
