@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -38,6 +39,9 @@ def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> N
             raise InvalidArgumentError(f"--{flag}", error.expected, error.found) from error
         except FastnnError as error:
             raise FastnnError(f"--{flag}: {error}") from error
+    save, plot = getattr(arguments, "save", None), getattr(arguments, "plot", None)
+    if save is not None and plot is not None and os.path.realpath(save) == os.path.realpath(plot):
+        raise InvalidArgumentError("--plot", "another file than --save writes", repr(plot))
 
 
 def save_picture(ax: Any, arguments: argparse.Namespace) -> None:

@@ -24,6 +24,8 @@ from .terminal import fitted
 def run(arguments: argparse.Namespace) -> int:
     """Train a network, testing it after every epoch; save it and draw its curves if asked to."""
     check_outputs(arguments)
+    if arguments.plot is not None and arguments.epochs == 0:
+        raise InvalidArgumentError("--epochs", "at least 1 for the curves of --plot", 0)
     train, test = datasets.load_images(arguments.data)
     model = new_model(arguments, train)
     with kernels.use(arguments.backend, num_threads=arguments.threads):

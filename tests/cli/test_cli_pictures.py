@@ -224,3 +224,15 @@ def test_results_are_printed_also_where_a_picture_cannot_be_drawn(data, tmp_path
     assert out.startswith("Test accuracy ")
     if picture == "mistakes":
         assert (code, err) == (2, "fastnn: error: MODEL: expected one that makes mistakes, found none in 200 rows\n")
+
+
+def test_a_picture_does_not_replace_the_model(data, tmp_path, capsys):
+    path = tmp_path / "a.png"
+    assert run("train", "--data", data, "--epochs", "1", "--save", str(path), "--plot", f"{tmp_path}/./a.png") == 2
+    assert "--plot: expected another file than --save writes" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_no_epochs_have_no_curves(data, tmp_path, capsys):
+    assert run("train", "--data", data, "--epochs", "0", "--plot", str(tmp_path / "a.png")) == 2
+    assert "--epochs: expected at least 1 for the curves of --plot, found 0" in capsys.readouterr().err
