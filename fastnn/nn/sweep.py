@@ -8,7 +8,7 @@ import numbers
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,6 +82,12 @@ def _score(model: MLP, X: ArrayLike, y: ArrayLike) -> float:
         raise
 
 
+def _is_sequence(values: object) -> TypeGuard[Sequence[Any]]:
+    if isinstance(values, np.ndarray):
+        return values.ndim > 0
+    return isinstance(values, Sequence) and not isinstance(values, str)
+
+
 def sweep(
     name: str,
     values: Sequence[Any],
@@ -107,8 +113,8 @@ def sweep(
     progress : called with the number of trainings done so far; True shows a bar instead.
     options : the other arguments of both, ``sizes`` among them.
 
-    Raises FastnnError, before the first training, for arguments that neither knows and for values that they refuse. A
-    training that diverges, or that leaves a network whose outputs are too great for a score, scores NaN.
+    Raises FastnnError, before the first training, for arguments that neither knows, and for values and data that they
+    refuse. A training that diverges, or that leaves a network whose outputs are too great for a score, scores NaN.
     """
     check_progress(progress)
     known = OF_MODEL | OF_FIT
@@ -119,10 +125,10 @@ def sweep(
             raise InvalidArgumentError("options", f"arguments of MLP or of its fit{other}", option)
     if "sizes" not in {name, *options}:
         raise InvalidArgumentError("options", "sizes=[inputs, ..., outputs]", "none")
-    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
+    if not _is_sequence(values):
         checks.unsupported("values", "a sequence of them", values)
     checks.nonempty("values", len(values))
-    if isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str):
+    if _is_sequence(seeds):
         chosen = list(seeds)
         checks.nonempty("seeds", len(chosen))
     else:
@@ -134,9 +140,11 @@ def sweep(
         given = {**options, name: value}
         of_model = {option: each for option, each in given.items() if option in OF_MODEL}
         of_fit = {option: each for option, each in given.items() if option in OF_FIT}
-        # A value that is refused is so before the first training, not after those of the values before it.
+        # A value or data that are refused are so before the first training, not after those of the values before.
         checks.integer("epochs", given.get("epochs", 0), low=0)
-        MLP(**of_model).fit(X, y, **{**of_fit, "epochs": 0})
+        untrained = MLP(**of_model)
+        untrained.fit(X, y, **{**of_fit, "epochs": 0})
+        _score(untrained, *validation_data)
         trainings.append((of_model, of_fit))
     scores, seconds = np.empty((2, len(values), len(chosen)))
     is_accuracy = True

@@ -121,3 +121,24 @@ def test_progress_is_called_with_the_trainings_that_are_done():
     assert calls == [1, 2, 3, 4, 5, 6]
     with pytest.raises(fastnn.FastnnError, match="progress: expected a function"):
         fastnn.sweep("epochs", [1], X, y, validation_data=(X, y), sizes=[4, 4], progress="yes")
+
+
+def test_validation_data_are_refused_before_the_first_training():
+    calls: list[int] = []
+    with pytest.raises(FastnnError, match=r"^X: expected shape \(n, 4\), found shape \(20, 3\)"):
+        fastnn.sweep(
+            "l2",
+            [0.0],
+            *TRAIN,
+            validation_data=(X[60:, 1:], Y[60:]),
+            sizes=[4, 2],
+            callbacks=[lambda *_: calls.append(1)],
+        )
+    assert not calls
+
+
+def test_single_numbers_are_no_sequences():
+    with pytest.raises(FastnnError, match=r"^values: expected a sequence of them"):
+        fastnn.sweep("l2", np.array(0.5), *TRAIN, validation_data=TEST, sizes=[4, 2])
+    with pytest.raises(FastnnError, match=r"^seeds: expected an integer"):
+        fastnn.sweep("l2", [0.5], *TRAIN, validation_data=TEST, sizes=[4, 2], seeds=np.array(2))
