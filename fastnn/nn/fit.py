@@ -65,7 +65,8 @@ def packed(data: Data, net: Net, epochs: int, batch_size: int | None = None) -> 
     prepare_rows = get_backend().capabilities.prepare_rows
     if prepare_rows is None or isinstance(data.X, CSR) or checks.is_on_disk(data.X):
         return data
-    X, scale, block_csc = prepare_rows(data.X, data.scale, net.sizes[1], epochs, batch_size or 0)
+    most = int(np.iinfo(np.int64).max)  # that a kernel's integers hold, and more than any training comes to
+    X, scale, block_csc = prepare_rows(data.X, data.scale, net.sizes[1], min(epochs, most), min(batch_size or 0, most))
     return data if X is data.X and block_csc is None else data._replace(X=X, scale=scale, block_csc=block_csc)
 
 

@@ -10,6 +10,7 @@ import pytest
 import fastnn
 from fastnn import MLP
 from fastnn.errors import FastnnError, InvalidArgumentError
+from fastnn.nn.explain import explain
 
 EXTREMES = (1e300, -1e300, 1e308, 1e38, 3.5e38, 1e-310)
 LABELS = np.arange(12) % 3
@@ -79,3 +80,8 @@ def test_rows_beyond_their_type_are_blamed(backend):
     X[7, 2] = 1e39
     with pytest.raises(InvalidArgumentError, match=r"X: expected finite numbers, found inf at index \(7, 2\)"):
         fastnn.MLP([5, 3], activation="identity", output="identity", seed=0).fit(X, ONES[:, :3], epochs=1)
+
+
+def test_more_epochs_than_a_kernel_counts():
+    model = MLP([2, 2], seed=1)
+    explain(model, np.zeros((20, 2)), epochs=10**20, batch_size=10**20)
