@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -434,10 +433,8 @@ class CompiledMLP:
             size, whole = min(200, count), _PlainInt(whole)
         else:
             size = int(np.clip(batch_size, 1, count))
-            if batch_size > count:
-                warnings.warn(
-                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
-                )
+            # scikit-learn clips a size that is too large, and says so where nothing else is wrong.
+            whole = max(batch_size, whole)
         self.batch_size, self.shuffle = whole, False
         try:
             yield size, shuffled, 1 if incremental else self.max_iter
@@ -573,6 +570,8 @@ def training_refusal(estimator: Any, X: Any, y: NDArray[Any], incremental: bool)
     if not is_lbfgs:
         if any(coef.dtype != X.dtype for coef in estimator.coefs_):
             return "weights of another type than the input"
+        if not X.dtype.isnative:
+            return "input whose bytes are in another machine's order"
         if (theirs.AdamOptimizer, theirs.SGDOptimizer) != OPTIMIZERS:
             return "optimizers that are not scikit-learn's own"
         optimizer = getattr(estimator, "_optimizer", None) if incremental else None

@@ -193,6 +193,24 @@ def test_warnings_are_scikit_learns():
             module(max_iter=2, random_state=0).fit(X, Y)
 
 
+@pytest.mark.parametrize(("method", "more"), [("fit", {}), ("partial_fit", {"classes": [0, 1, 2]})])
+def test_an_error_comes_without_a_warning_of_the_batch_size(method, more, recwarn):
+    for module in CLASSES["classifier"]:
+        with pytest.raises(ValueError, match=r"validation set|early_stopping"):
+            getattr(module(early_stopping=True, batch_size=500), method)(X[:3], [0, 1, 2], **more)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_frames_of_bytes_in_another_order_are_scikit_learns(solver, calls):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X.astype(X.dtype.newbyteorder()))  # scikit-learn turns the bytes of arrays alone
+    ours, theirs = both({"solver": solver}, "classifier", Y, frame)
+    assert_equal(ours, theirs)
+    np.testing.assert_allclose(ours.predict_proba(frame), theirs.predict_proba(frame), rtol=1e-9, atol=1e-15)
+    assert [call.accelerated for call in calls if call.method == "fit"] == [solver == "lbfgs"]
+
+
 def test_what_it_prints_is_scikit_learns(capsys):
     printed = []
     for module in (MLPClassifier, neural_network.MLPClassifier):
