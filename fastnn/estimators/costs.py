@@ -1,4 +1,4 @@
-"""About how many microseconds of one thread a search takes in scikit-learn and in fastnn.
+"""About how long a search takes in scikit-learn and in fastnn: its microseconds times the threads that there are.
 
 Whether fastnn searches depends on these estimates and not on a clock. Their constants were set by hand, so that the
 estimates hold to about a fifth for calls as those of benchmarks/sweep_sklearn.py, on a Zen 4 with AVX-512; the sweep
@@ -19,10 +19,14 @@ TREE_QUERY, TREE_LEAF, TREE_GROWTH, TREE_ROWS = 1.5, 1.0, 0.6, 1e5
 BRUTE_CALL, BRUTE_READ, BRUTE_PAIR, BRUTE_PRODUCT, BRUTE_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
 # fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
 # half of it, and those of bytes this share.
-SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 260.0, 0.002, 1.2, 0.00022, 45e-6, 0.05
-# fastnn with codes, which there are from so many rows: making them for a row and for a number of it, a pair, a product.
-# Bytes take this share of numbers and products.
-CODED_ROWS, CODE_ROW, CODE_NUMBER, CODED_PAIR, CODED_PRODUCT, CODED_SHARE = 5000, 0.3, 0.017, 0.0003, 7e-6, 0.17
+SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 260.0, 0.0017, 1.2, 0.0002, 38e-6, 0.05
+# Products of a search from which the kernels use more than one thread.
+THREADED_PRODUCTS = 2e7
+# fastnn with codes, which there are from so many rows: a pair, a product, of bytes this share of it.
+CODED_ROWS, CODED_PAIR, CODED_PRODUCT, CODED_SHARE = 5000, 0.0003, 7e-6, 0.17
+# What one thread does alone: making codes, with their axes, for a column and for a number, and the norm of a row for a
+# number of it.
+CODES_CALL, CODES_COLUMN, CODES_NUMBER, NORM_NUMBER = 4000.0, 200.0, 0.002, 0.0008
 
 
 class Costs(NamedTuple):
@@ -32,6 +36,7 @@ class Costs(NamedTuple):
     columns: int
     itemsize: int
     are_bytes: bool  # or numbers that are searched as bytes
+    threads: int
 
     def scan_query(self) -> float:
         """A query that fastnn compares with all rows."""
@@ -39,17 +44,18 @@ class Costs(NamedTuple):
 
     def scan(self, queries: int) -> float:
         """A search without codes."""
+        idle = self.threads if queries * self.rows * self.columns < THREADED_PRODUCTS else 1
         reading = SCAN_READ * self.rows * self.columns * self._share()
-        return SCAN_CALL + max(reading, queries * self.scan_query())
+        return SCAN_CALL + idle * (reading + queries * self.scan_query())
 
     def codes(self) -> float:
         """Making the codes."""
-        return self.rows * (CODE_ROW + self._coded_columns() * CODE_NUMBER)
+        columns = self._coded_columns()
+        return self.threads * (CODES_CALL + columns * (CODES_COLUMN + self.rows * CODES_NUMBER))
 
-    def coded(self, queries: int) -> float:
-        """A search with codes that there are."""
-        pair = CODED_PAIR + self._coded_columns() * CODED_PRODUCT
-        return SCAN_CALL + queries * (SCAN_QUERY + self.rows * pair)
+    def norms(self) -> float:
+        """The norms of the rows, which tell how scikit-learn rounds."""
+        return self.threads * NORM_NUMBER * self.rows * self.columns
 
     def _share(self) -> float:
         """What a number costs, of that of 8 bytes."""
@@ -57,6 +63,11 @@ class Costs(NamedTuple):
 
     def _coded_columns(self) -> float:
         return self.columns * (CODED_SHARE if self.are_bytes else 1.0)
+
+    def coded(self, queries: int) -> float:
+        """A search with codes that there are."""
+        pair = CODED_PAIR + self._coded_columns() * CODED_PRODUCT
+        return SCAN_CALL + queries * (SCAN_QUERY + self.rows * pair)
 
     def brute(self, queries: int, *, by_products: bool) -> float:
         """A search by scikit-learn's brute force."""

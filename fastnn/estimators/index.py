@@ -15,10 +15,16 @@ from ..errors import FastnnError
 from ..kernels import use
 from ..neighbors import Neighbors
 from . import rounding
-from .costs import CODED_ROWS, LEAST_GAIN, Costs
+from .costs import CODED_ROWS, LEAST_GAIN, SCAN_CALL, Costs
 
-# The least rows for which fixed costs, of the probes in a fit above all, are made up for; iris has 150.
-LEAST_ROWS = 1000
+# The least rows for which fixed costs are made up for; iris has 150. In the place of a tree there are those of the
+# probes in a fit too.
+LEAST_ROWS, LEAST_TREE_ROWS = 1000, 2000
+# So many queries, or this share of them, are searched for first where many ties would make the search a loss, which may
+# be this share of what scikit-learn takes.
+FIRST_QUERIES, FIRST_SHARE, MOST_LOSS = 12, 1 / 32, 0.16
+# The share of tied queries from which scikit-learn is to answer all: with few at a time it takes longer for each.
+MOST_TIED = 0.5
 # Queries from which it pays to look whether numbers are whole ones, which are then searched as bytes.
 LEAST_QUERIES_FOR_BYTES = 50
 # Of so many rows, spread over all, neighbours are found when a tree would be built: they tell the rows' dimension.
@@ -72,7 +78,9 @@ class Index:
     def _tree_refusal(self) -> str | None:
         """Why scikit-learn's tree is to search these rows, or None."""
         count, columns = self.rows.shape
-        costs = Costs(count, columns, itemsize=8, are_bytes=False)
+        if count < LEAST_TREE_ROWS:
+            return f"fewer than {LEAST_TREE_ROWS} rows"
+        costs = Costs(count, columns, itemsize=8, are_bytes=False, threads=1)
         least = LEAST_GAIN * costs.scan_query()
         if costs.tree_query(columns) < least:
             return "a tree is faster for so many rows of so few columns"
@@ -86,39 +94,56 @@ class Index:
             return f"a tree is faster for rows that fill {dimension:.1f} dimensions"
         return None
 
-    def tree_refusal_of(self, queries: int, tied: float = 0.0) -> str | None:
-        """Why a tree is to answer so few queries, though fastnn is faster for many; or None.
+    def tree_refusal_of(self, queries: int, threads: int) -> str | None:
+        """Why a tree is to answer so few queries, though fastnn is faster for many; or None."""
+        own = self._costs(queries, threads).tree(queries, self._filled)
+        ours = self._search_cost(queries, threads)
+        return "a tree is faster for so few queries" if LEAST_GAIN * own < ours else None
 
-        ``tied`` is the share of the queries that scikit-learn has to answer once more.
+    def is_small(self, queries: int, *, by_products: bool) -> bool:
+        """Whether scikit-learn's brute force takes so little that a call of fastnn's would be too great a loss."""
+        return MOST_LOSS * self._costs(queries, 1).brute(queries, by_products=by_products) < SCAN_CALL
+
+    def trial(self, queries: int, *, by_products: bool, threads: int) -> int | None:
+        """How many of the queries to search for first in brute force, to see how many have ties.
+
+        scikit-learn has to answer those with ties once more. None: it is to answer all, which takes it no longer; 0:
+        all can be searched for at once, for fastnn takes so little that nothing is lost whatever ties there are.
         """
-        own = self._costs(queries).tree(queries, self._filled)
-        if LEAST_GAIN * own < self.cost(queries) + tied * own:
-            return TIES if tied else "a tree is faster for so few queries"
-        return None
+        costs = self._costs(queries, threads)
+        own = costs.brute(queries, by_products=by_products)
+        norms = 0.0 if not by_products or costs.are_bytes or "largest_norm" in vars(self) else costs.norms()
+        whole = norms + self._search_cost(queries, threads)
+        if whole < MOST_LOSS * own:
+            return 0
+        first = max(FIRST_QUERIES, int(queries * FIRST_SHARE))
+        loss = norms + self._search_cost(first, threads)
+        if queries < 2 * first or loss > MOST_LOSS * own:
+            return None
+        whole = loss + self._search_cost(queries - first, threads)
+        return first if LEAST_GAIN * whole < own else None
 
-    def brute_refusal_of(self, queries: int, *, by_products: bool, tied: float = 0.0) -> str | None:
-        """Why scikit-learn's brute force is to answer so many queries, or None; ``tied`` as above."""
-        own = self._costs(queries).brute(queries, by_products=by_products)
-        if own < LEAST_GAIN * (self.cost(queries) + tied * own):
-            return TIES if tied else "scikit-learn is as fast for so few rows or queries"
-        return None
+    def pays_with_ties(self, queries: int, tied: float, *, by_products: bool, threads: int) -> bool:
+        """Whether fastnn is to search though scikit-learn answers the share ``tied`` of the queries once more."""
+        own = self._costs(queries, threads).brute(queries, by_products=by_products)
+        return tied <= MOST_TIED and LEAST_GAIN * (self._search_cost(queries, threads) + tied * own) < own
 
-    def prefers_codes(self, queries: int) -> bool:
+    def prefers_codes(self, queries: int, threads: int) -> bool:
         """Whether to search for so many queries with codes that prune."""
-        return self._coded_cost(queries) < self._costs(queries).scan(queries)
+        return self._coded_cost(queries, threads) < self._costs(queries, threads).scan(queries)
 
-    def _costs(self, queries: int) -> Costs:
+    def _costs(self, queries: int, threads: int) -> Costs:
         count, columns = self.rows.shape
-        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries))
+        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries), threads)
 
-    def cost(self, queries: int) -> float:
-        """About how many microseconds fastnn takes for so many queries."""
-        return min(self._costs(queries).scan(queries), self._coded_cost(queries))
+    def _search_cost(self, queries: int, threads: int) -> float:
+        return min(self._costs(queries, threads).scan(queries), self._coded_cost(queries, threads))
 
-    def _coded_cost(self, queries: int) -> float:
+    def _coded_cost(self, queries: int, threads: int) -> float:
+        """With codes, and with making them if there are none; infinite where there can be none."""
         if self.metric == "manhattan" or len(self.rows) < CODED_ROWS:
             return math.inf
-        costs = self._costs(queries)
+        costs = self._costs(queries, threads)
         return costs.coded(queries) + (0.0 if self._has_codes else costs.codes())
 
     def _dimension(self) -> float:

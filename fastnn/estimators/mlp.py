@@ -79,8 +79,9 @@ LOSSES = {
 }
 # The kernels stand in for these methods of scikit-learn's, and so for nobody else's under their names.
 STOOD_IN_FOR = ("_backprop", "_compute_loss_grad", "_forward_pass")
-# The weights are packed for every call that predicts. That pays from so many multiply-adds of a forward pass.
-LEAST_FORWARD_WORK = 20_000
+# BLAS is as fast at dense products, and its threads begin sooner. What the kernels save besides pays from so many
+# multiply-adds of a forward pass.
+LEAST_FORWARD_WORK = 40_000_000
 # Of sparse rows it pays from so many multiply-adds of the first layer, if there are also twice as many of them as there
 # are weights.
 LEAST_SPARSE_WORK = 600_000
@@ -485,7 +486,7 @@ class CompiledMLP:
         if checks.is_sparse(X):  # whose other layers scikit-learn is as fast at
             work = X.nnz * self.coefs_[0].shape[1]
             least = least if "_compiled" in vars(self) else max(LEAST_SPARSE_WORK, 2 * size)
-        return "so small that packing would take longer" if work < least else refusal(self, X)
+        return "so little that scikit-learn is as fast" if work < least else refusal(self, X)
 
 
 if MISSING_HOOK is not None:

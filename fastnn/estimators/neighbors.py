@@ -32,7 +32,6 @@ from ..errors import FastnnError
 from ..kernels import num_threads, use
 from ..kernels.spec import FloatArray, IntArray
 from . import hooks, index, rounding
-from .costs import SCAN_CALL
 from .documented import with_parameters_of
 from .index import Index, searched_dtype
 from .records import Outcome, recorded
@@ -61,10 +60,6 @@ BRUTE_METRICS = ("sqeuclidean", "cosine")  # which no tree has
 MOST_COLUMNS_OF_TREES = 15  # with algorithm="auto"; scikit-learn's rule
 ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time, unless it is configured otherwise
 FEW_ROWS = 32  # products of fewer are rounded otherwise by some BLAS, whose kernels for them are others
-# So many queries, or this share of them, are searched for first, unless they are half of all or the search is short:
-# their ties tell whether fastnn is to search for the others. It costs a call more.
-FIRST_QUERIES, FIRST_SHARE, LEAST_CALLS = 20, 1 / 16, 4
-
 ROUNDED_TIES = "ties whose order scikit-learn's rounding decides"
 
 
@@ -210,12 +205,20 @@ class CompiledNeighbors:
             return "enable_cython_pairwise_dist is off"
         return self._size_refusal(len(found.rows) if X is None else rows_of(X))
 
-    def _size_refusal(self: Any, queries: int, tied: float = 0.0) -> str | None:
-        """Why scikit-learn is to answer so many queries, of which it answers the share ``tied`` anyway; or None."""
+    def _size_refusal(self: Any, queries: int) -> str | None:
+        """Why scikit-learn is to answer so many queries, or None."""
         if self._fit_method != "brute":
-            return self._index.tree_refusal_of(queries, tied)
-        by_products = self.effective_metric_ in ("euclidean", "sqeuclidean", "cosine")
-        return self._index.brute_refusal_of(queries, by_products=by_products, tied=tied)
+            return self._index.tree_refusal_of(queries, self._threads())
+        # Most calls are small, and this is found out in a moment.
+        is_refused = self._index.is_small(queries, by_products=self._by_products()) or self._trial(queries) is None
+        return "scikit-learn is as fast for so few rows or queries" if is_refused else None
+
+    def _by_products(self: Any) -> bool:
+        """Whether scikit-learn's brute force computes products, by BLAS, and not differences."""
+        return self.effective_metric_ in ("euclidean", "sqeuclidean", "cosine")
+
+    def _trial(self: Any, queries: int) -> int | None:
+        return self._index.trial(queries, by_products=self._by_products(), threads=self._threads())
 
     def _nearest(
         self: Any, outcome: Outcome, queries: Any, count: int, *, in_order: bool, strategy: str | None = None
@@ -247,7 +250,7 @@ class CompiledNeighbors:
             for some in self._tied(found, queries):
                 asked = np.ascontiguousarray(queries[some])
                 distances[some], indices[some] = self._own_neighbors(asked, count, len(queries), strategy)
-            outcome.reason = index.TIES if found.tied.mean() > 0.5 else None
+            outcome.reason = index.TIES if found.tied.mean() > index.MOST_TIED else None
         return distances, indices
 
     def _tied(self: Any, found: Found, queries: NDArray[Any]) -> Iterator[IntArray]:
@@ -272,25 +275,25 @@ class CompiledNeighbors:
     def _search(self: Any, queries: NDArray[Any], dtype: np.dtype[Any], count: int, in_order: bool) -> Found | str:
         """The nearest rows; or, as soon as it is known, that ties keep fastnn from it or make scikit-learn faster."""
         sought = self._index.sought(queries, dtype)
-        searcher = self._index.searcher(sought.dtype, self._index.prefers_codes(len(queries)))
         # Of bytes both sides compute whole numbers, without rounding, but for the angle.
         is_exact = sought.dtype == np.uint8 and self._index.metric != "cosine"
         most = min(count + 1, len(self._index.rows))
 
         def search(some: slice) -> Found:
-            values, indices = searcher.search_values(sought[some], most)
+            coded = self._index.prefers_codes(len(sought[some]), self._threads())
+            values, indices = self._index.searcher(sought.dtype, coded).search_values(sought[some], most)
             doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._gaps(queries[some], values))
             tied = doubtful.any(axis=1) if in_order else doubtful[:, count - 1 :].any(axis=1)
             return Found(values[:, :count], indices[:, :count], tied, is_exact)
 
-        first = max(FIRST_QUERIES, int(len(queries) * FIRST_SHARE))
-        if len(queries) < 2 * first or self._index.cost(len(queries)) < LEAST_CALLS * SCAN_CALL:
+        first = self._trial(len(queries)) if self._fit_method == "brute" else 0
+        if not first:
             found = search(slice(None))
         else:
             found = search(slice(first))
-            reason = self._size_refusal(len(queries), found.tied.mean()) if found.tied.any() else None
-            if reason is not None:
-                return reason
+            tied, threads = found.tied.mean(), self._threads()
+            if not self._index.pays_with_ties(len(queries), tied, by_products=self._by_products(), threads=threads):
+                return index.TIES
             if not found.tied.any() or self._is_by_query(queries):
                 parts: Any = zip(found[:3], search(slice(first, None))[:3], strict=True)
                 values, indices, tied = map(np.concatenate, parts)

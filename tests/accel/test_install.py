@@ -326,7 +326,7 @@ except ValueError:
     lines = run_python(START + program).stderr.splitlines()
     assert [line.rpartition(",")[0] for line in lines] == [
         "fastnn.accel: MLPClassifier.fit: accelerated",
-        "fastnn.accel: MLPClassifier.predict: scikit-learn's own code (so small that packing would take longer)",
+        "fastnn.accel: MLPClassifier.predict: scikit-learn's own code (so little that scikit-learn is as fast)",
         "fastnn.accel: MLPClassifier.predict: scikit-learn's own code (it raised ValueError)",
     ]
 

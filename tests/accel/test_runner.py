@@ -59,7 +59,7 @@ from sklearn.semi_supervised import LabelSpreading
 X, y = load_digits(return_X_y=True)
 for kind in (nb.KNeighborsClassifier, nb.KNeighborsRegressor):
     model = kind(weights="distance").fit(X, y)
-    print(model, model.predict(X[::9] + 0.25), model.score(X[::9] + 0.25, y[::9]))
+    print(model, model.predict(X[::2] + 0.25), model.score(X[::2] + 0.25, y[::2]))
 distances, indices = nb.NearestNeighbors(n_neighbors=3).fit(X).kneighbors(X + 0.125)
 print(distances.round(6), indices, nb.NearestNeighbors().fit(X).radius_neighbors(X[:2], 20)[1])
 print(LabelSpreading(kernel="knn").fit(X[:800], np.where(np.arange(800) % 2, y[:800], -1)).transduction_)

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn import base, datasets, exceptions, neural_network
 from sklearn.neural_network import _multilayer_perceptron as own
 from sklearn.neural_network import _stochastic_optimizers as optimizers
+from sklearn_swap import compute_everywhere
 
 from fastnn.dropin.sklearn.neural_network import MLPClassifier, MLPRegressor
 from fastnn.estimators import mlp, records
@@ -571,7 +572,8 @@ def test_a_batch_without_weight_is_refused_as_scikit_learn_does(solver):
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_array], ids=["dense", "csr", "csc"])
 @pytest.mark.parametrize("kind", ["bool", "uint8", "int16", "int64", "float32", "float64"])
 @pytest.mark.parametrize("of_weights", ["float32", "float64"])
-def test_rows_of_every_type_are_predicted_as_by_scikit_learn(of_weights, kind, form, calls):
+def test_rows_of_every_type_are_predicted_as_by_scikit_learn(of_weights, kind, form, calls, monkeypatch):
+    compute_everywhere(monkeypatch.setattr)
     model = neural_network.MLPRegressor(hidden_layer_sizes=(50,), max_iter=3, random_state=0)
     model.fit(DIGITS[:600].astype(of_weights) / 16, TARGETS)
     ours = MLPRegressor(hidden_layer_sizes=(50,))
@@ -583,8 +585,9 @@ def test_rows_of_every_type_are_predicted_as_by_scikit_learn(of_weights, kind, f
     assert [call.accelerated for call in calls] == [True]
 
 
-def test_lbfgs_goes_on_with_float32_rows(calls):
+def test_lbfgs_goes_on_with_float32_rows(calls, monkeypatch):
     """scikit-learn's weights are float64 after it, and so are its outputs."""
+    compute_everywhere(monkeypatch.setattr)
     pair = [
         module(hidden_layer_sizes=(50,), solver="lbfgs", max_iter=5, random_state=0, warm_start=True)
         for module in CLASSES["classifier"]

@@ -42,7 +42,8 @@ def compute_everywhere(set_attribute: Callable[[Any, str, Any], None]) -> None:
     set_attribute(index, "LEAST_ROWS", 1)
     set_attribute(index.Index, "_tree_refusal", lambda self: None)
     set_attribute(index.Index, "tree_refusal_of", lambda *args, **kwargs: None)
-    set_attribute(index.Index, "brute_refusal_of", lambda *args, **kwargs: None)
+    set_attribute(index.Index, "is_small", lambda *args, **kwargs: False)
+    set_attribute(index.Index, "trial", lambda *args, **kwargs: 0)
 
 
 def swap(own: type[Any], ours: type[Any]) -> None:
