@@ -60,6 +60,7 @@ BRUTE_METRICS = ("sqeuclidean", "cosine")  # which no tree has
 MOST_COLUMNS_OF_TREES = 15  # with algorithm="auto"; scikit-learn's rule
 ARGKMIN_CHUNK = 256  # rows that scikit-learn's brute force takes at a time, unless it is configured otherwise
 FEW_ROWS = 32  # products of fewer are rounded otherwise by some BLAS, whose kernels for them are others
+SHORT_ROWS = "cosine of numbers so small that scikit-learn takes them for 0"
 ROUNDED_TIES = "ties whose order scikit-learn's rounding decides"
 
 
@@ -138,6 +139,8 @@ class CompiledNeighbors:
 
     def _brute_index(self: Any) -> Index | str:
         found = Index(self._fit_X, METRICS[self.effective_metric_])
+        if found.refusal is None and found.metric == "cosine" and rounding.has_short_rows(found.rows):
+            return SHORT_ROWS
         return found.refusal or found
 
     @property
@@ -165,7 +168,7 @@ class CompiledNeighbors:
         is_known = isinstance(metric, str) and metric in METRICS and not self.effective_metric_params_
         is_own = tree is None or (is_known and has_metric(tree, metric))  # not of an estimator that this was fitted on
         if MISSING_HOOK is None and is_known and is_own and isinstance(rows, np.ndarray):
-            self._index = Index(rows, METRICS[metric], None if tree is None else lambda: tree)
+            self._index = self._brute_index() if tree is None else Index(rows, METRICS[metric], lambda: tree)
         else:
             self._index = MISSING_HOOK or "input or a metric that fastnn does not search"
 
@@ -233,6 +236,9 @@ class CompiledNeighbors:
             return None
         if self._index.metric == "cosine" and dtype == np.float32:
             outcome.reason = "cosine of float32, which scikit-learn rounds to float32 before it compares"
+            return None
+        if self._index.metric == "cosine" and rounding.has_short_rows(queries):
+            outcome.reason = SHORT_ROWS
             return None
         try:
             with use(num_threads=self._threads()):

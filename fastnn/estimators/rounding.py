@@ -11,6 +11,7 @@ from ..kernels.spec import FloatArray
 
 EPSILON, EPSILON32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 TINY = float(np.finfo(np.float64).tiny)  # below it, rounding is not relative any more
+SHORT = 10 * EPSILON  # scikit-learn takes norms below it for 0, and does not divide by them
 BLOCK_NUMBERS = 1 << 16  # which are looked at together, so that what they become stays in a cache
 
 
@@ -61,3 +62,12 @@ def largest_norm(X: NDArray[Any], metric: str) -> float:
     """The norm of the row that has the largest."""
     size = block_rows(X)
     return max(float(norms(X[start : start + size], metric).max()) for start in range(0, len(X), size))
+
+
+def has_short_rows(X: NDArray[Any]) -> bool:
+    """Whether rows of X that are not 0 are so short that scikit-learn takes no cosines of them."""
+    if X.dtype.kind != "f":
+        return False
+    size = block_rows(X)
+    blocks = (X[start : start + size] for start in range(0, len(X), size))
+    return any(bool(block[norms(block, "cosine") < SHORT].any()) for block in blocks)

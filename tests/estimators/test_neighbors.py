@@ -192,6 +192,22 @@ def test_numbers_beyond_fastnns_are_scikit_learns(calls):
     assert [call.accelerated for call in calls] == [False, False, True, False]
 
 
+@pytest.mark.parametrize("scale", [1e-17, 1e-165])  # the squares of the smaller ones are 0
+def test_cosines_of_what_scikit_learn_takes_for_0_are_its_own(calls, everywhere, scale):
+    X, Q = WIDE_ROWS.copy(), WIDE_QUERIES.copy()
+    ours, theirs = both("search", X, metric="cosine")
+    assert_same_neighbors(ours, theirs, Q)
+    Q[3] *= scale
+    assert_same_neighbors(ours, theirs, Q)
+    X[5] *= scale
+    ours, theirs = both("search", X, metric="cosine")
+    assert_same_neighbors(ours, theirs)
+    assert_same_neighbors(pickle.loads(pickle.dumps(ours)), theirs)
+    reasons = [call.reason for call in calls]
+    assert reasons[:2] == ["", ""]
+    assert all("so small" in reason for reason in reasons[2:])
+
+
 @pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.int16, np.float32), (np.uint8, np.float64)])
 def test_rows_and_queries_of_two_types(calls, dtypes):
     X, Q = (ROWS * 1000).astype(dtypes[0]), (QUERIES * 1000).astype(dtypes[1])
