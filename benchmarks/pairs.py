@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,11 +91,19 @@ def compare(
     results: Path,
     marks: tuple[str, str],
 ) -> None:
-    """The whole of a comparison: its options, each row by ``measure`` (row, rounds), what is written between marks."""
+    """The whole of a comparison: its options, each row by ``measure`` (row, rounds), what is written between marks.
+
+    Of ``--only`` some rows the others stay in the results as they were, if they are of the same machine.
+    """
     options = arguments(description, "rows by the beginning of their names", results.name).parse_args()
     report = begin() | {"rounds": options.rounds, "rows": {}}
+    kept = json.loads(results.read_text()) if options.only and results.exists() else {"hardware": None, "rows": {}}
+    if options.write and options.only and kept["hardware"] != report["hardware"]:
+        sys.exit(f"{results.name} is of {kept['hardware']}: rows of another machine cannot stand beside its")
     for row in rows:
         if options.only and not row.name.startswith(tuple(options.only)):
+            if row.name in kept["rows"] and options.write:
+                report["rows"][row.name] = kept["rows"][row.name]
             continue
         print(row.title, flush=True)
         try:

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ PROBES, PROBE_NEIGHBORS = 32, 10
 MOST_TIES = 0.1  # of the probes that may have ties; the tree has to answer such queries
 
 TIES = "ties, whose order is scikit-learn's, in too many queries"
+
+
+class Trial(NamedTuple):
+    """How many queries to search for first, and whether with codes."""
+
+    queries: int
+    with_codes: bool
 
 
 class Index:
@@ -104,24 +111,26 @@ class Index:
         """Whether scikit-learn's brute force takes so little that a call of fastnn's would be too great a loss."""
         return MOST_LOSS * self._costs(queries, 1).brute(queries, by_products=by_products) < SCAN_CALL
 
-    def trial(self, queries: int, *, by_products: bool, threads: int) -> int | None:
-        """How many of the queries to search for first in brute force, to see how many have ties.
+    def trial(self, queries: int, *, by_products: bool, threads: int) -> Trial | None:
+        """What to search for first in brute force, to see how many queries have ties.
 
-        scikit-learn has to answer those with ties once more. None: it is to answer all, which takes it no longer; 0:
-        all can be searched for at once, for fastnn takes so little that nothing is lost whatever ties there are.
+        scikit-learn has to answer those with ties once more. None: it is to answer all, which takes it no longer; 0
+        queries: it may search for all at once, as fastnn takes so little that nothing is lost whatever ties there are.
         """
         costs = self._costs(queries, threads)
         own = costs.brute(queries, by_products=by_products)
         norms = 0.0 if not by_products or costs.are_bytes or "largest_norm" in vars(self) else costs.norms()
         whole = norms + self._search_cost(queries, threads)
         if whole < MOST_LOSS * own:
-            return 0
-        first = max(FIRST_QUERIES, int(queries * FIRST_SHARE))
-        loss = norms + self._search_cost(first, threads)
-        if queries < 2 * first or loss > MOST_LOSS * own:
+            return Trial(0, False)
+        first, most = max(FIRST_QUERIES, int(queries * FIRST_SHARE)), MOST_LOSS * own - norms
+        # Codes that the others want are made for the first ones, unless they would be too great a loss.
+        with_codes = self.prefers_codes(queries, threads) and self._coded_cost(first, threads) < most
+        loss = self._coded_cost(first, threads) if with_codes else self._search_cost(first, threads)
+        if queries < 2 * first or loss > most:
             return None
-        whole = loss + self._search_cost(queries - first, threads)
-        return first if LEAST_GAIN * whole < own else None
+        rest = costs.coded(queries - first) if with_codes else self._search_cost(queries - first, threads)
+        return Trial(first, with_codes) if LEAST_GAIN * (norms + loss + rest) < own else None
 
     def pays_with_ties(self, queries: int, tied: float, *, by_products: bool, threads: int) -> bool:
         """Whether fastnn is to search though scikit-learn answers the share ``tied`` of the queries once more."""

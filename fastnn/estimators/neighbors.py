@@ -33,7 +33,7 @@ from ..kernels import num_threads, use
 from ..kernels.spec import FloatArray, IntArray
 from . import hooks, index, rounding
 from .documented import with_parameters_of
-from .index import Index, searched_dtype
+from .index import Index, Trial, searched_dtype
 from .records import Outcome, recorded
 
 try:
@@ -220,7 +220,7 @@ class CompiledNeighbors:
         """Whether scikit-learn's brute force computes products, by BLAS, and not differences."""
         return self.effective_metric_ in ("euclidean", "sqeuclidean", "cosine")
 
-    def _trial(self: Any, queries: int) -> int | None:
+    def _trial(self: Any, queries: int) -> Trial | None:
         return self._index.trial(queries, by_products=self._by_products(), threads=self._threads())
 
     def _nearest(
@@ -285,18 +285,19 @@ class CompiledNeighbors:
         is_exact = sought.dtype == np.uint8 and self._index.metric != "cosine"
         most = min(count + 1, len(self._index.rows))
 
-        def search(some: slice) -> Found:
-            coded = self._index.prefers_codes(len(sought[some]), self._threads())
+        def search(some: slice, *, with_codes: bool = False) -> Found:
+            coded = with_codes or self._index.prefers_codes(len(sought[some]), self._threads())
             values, indices = self._index.searcher(sought.dtype, coded).search_values(sought[some], most)
             doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._gaps(queries[some], values))
             tied = doubtful.any(axis=1) if in_order else doubtful[:, count - 1 :].any(axis=1)
             return Found(values[:, :count], indices[:, :count], tied, is_exact)
 
-        first = self._trial(len(queries)) if self._fit_method == "brute" else 0
-        if not first:
+        trial = self._trial(len(queries)) if self._fit_method == "brute" else None
+        if trial is None or not trial.queries:
             found = search(slice(None))
         else:
-            found = search(slice(first))
+            first = trial.queries
+            found = search(slice(first), with_codes=trial.with_codes)
             tied, threads = found.tied.mean(), self._threads()
             if not self._index.pays_with_ties(len(queries), tied, by_products=self._by_products(), threads=threads):
                 return index.TIES

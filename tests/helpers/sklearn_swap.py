@@ -43,7 +43,7 @@ def compute_everywhere(set_attribute: Callable[[Any, str, Any], None]) -> None:
     set_attribute(index.Index, "_tree_refusal", lambda self: None)
     set_attribute(index.Index, "tree_refusal_of", lambda *args, **kwargs: None)
     set_attribute(index.Index, "is_small", lambda *args, **kwargs: False)
-    set_attribute(index.Index, "trial", lambda *args, **kwargs: 0)
+    set_attribute(index.Index, "trial", lambda *args, **kwargs: index.Trial(0, False))
 
 
 def swap(own: type[Any], ours: type[Any]) -> None:
