@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import roofline
-from reports import HERE, write_json
+from reports import HERE, TABLES, Report, write_between, write_json
 from scipy import sparse
 from sklearn import neighbors, neural_network
 from sklearn.exceptions import ConvergenceWarning
@@ -32,6 +32,7 @@ from fastnn.dropin.sklearn import neighbors as fast_neighbors
 from fastnn.dropin.sklearn import neural_network as fast_networks
 
 RESULTS = HERE / "results_sweep.json"
+START, END = "<!-- sweep: written by benchmarks/sweep_sklearn.py -->", "<!-- end of the sweep -->"
 FEWEST, SECONDS = 3, 0.02  # turns, and how long they go on at least
 DOUBTED = 6  # times as long for a call that seems slow
 Call = Callable[[], object]
@@ -214,12 +215,27 @@ SWEEPS = {
 }
 
 
+def words(report: Report) -> str:
+    """What the page says of the ratios: how many there are of each size, and which calls are slow."""
+    ratios = [ratio for found in report["ratios"].values() for ratio in found.values()]
+    faster, twice = (sum(ratio >= least for ratio in ratios) for least in (1.2, 2))
+    lines = [
+        f"Of {len(ratios):,} calls of {len(report['ratios'])} kinds, {faster:,} are more than a fifth faster than "
+        f"scikit-learn's, {twice:,} at least twice as fast, and {len(report['slow'])} are more than a fifth slower:",
+        "",
+        *(f"- {ratio:.2f} times as fast: {call}" for call, ratio in sorted(report["slow"].items(), key=lambda o: o[1])),
+        "",
+        f"Of rows called twins each stands there twice, so that every query has ties. {report['hardware']}.",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=[*SWEEPS], default=[*SWEEPS])
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th call")
     parser.add_argument("--against", type=float, default=0.83)
-    parser.add_argument("--write", action="store_true", help=f"rewrite {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help=f"rewrite {RESULTS.name} and what the page says of it")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     ratios: dict[str, dict[str, float]] = {}
@@ -239,7 +255,9 @@ def main() -> int:
     hardware = roofline.hardware()
     print(hardware)
     if options.write:
-        write_json(RESULTS, {"hardware": hardware, "against": options.against, "slow": slow, "ratios": ratios})
+        report = {"hardware": hardware, "against": options.against, "slow": slow, "ratios": ratios}
+        write_json(RESULTS, report)
+        write_between(TABLES, START, END, words(report))
     return 1 if slow else 0
 
 
