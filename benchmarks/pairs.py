@@ -83,6 +83,14 @@ def table(report: Report, heads: Mapping[str, str], words: str) -> str:
     return "\n".join([*lines, "", words, "", f"Hardware: {report['hardware']}."])
 
 
+def kept_rows(results: Path, hardware: str) -> dict[str, Report]:
+    """The rows of the results that there are; ends the program where they are of other hardware."""
+    found = json.loads(results.read_text())
+    if found["hardware"] != hardware:
+        sys.exit(f"{results.name} is of {found['hardware']}: rows of another machine cannot stand beside its")
+    return found["rows"]
+
+
 def compare(
     description: str | None,
     rows: Iterable[Row],
@@ -97,13 +105,11 @@ def compare(
     """
     options = arguments(description, "rows by the beginning of their names", results.name).parse_args()
     report = begin() | {"rounds": options.rounds, "rows": {}}
-    kept = json.loads(results.read_text()) if options.only and results.exists() else {"hardware": None, "rows": {}}
-    if options.write and options.only and kept["hardware"] != report["hardware"]:
-        sys.exit(f"{results.name} is of {kept['hardware']}: rows of another machine cannot stand beside its")
+    kept = kept_rows(results, report["hardware"]) if options.only and options.write else {}
     for row in rows:
         if options.only and not row.name.startswith(tuple(options.only)):
-            if row.name in kept["rows"] and options.write:
-                report["rows"][row.name] = kept["rows"][row.name]
+            if row.name in kept:
+                report["rows"][row.name] = kept[row.name]
             continue
         print(row.title, flush=True)
         try:

@@ -29,7 +29,7 @@ MOST_TIED = 0.5
 LEAST_QUERIES_FOR_BYTES = 50
 # Of so many rows, spread over all, neighbours are found when a tree would be built: they tell the rows' dimension.
 PROBES, PROBE_NEIGHBORS = 32, 10
-MOST_TIES = 0.1  # of the probes that may have ties; the tree has to answer such queries
+MOST_TIED_PROBES = 0.1  # the share that may have ties; the tree has to answer such queries
 
 TIES = "ties, whose order is scikit-learn's, in too many queries"
 
@@ -164,7 +164,7 @@ class Index:
         with use(num_threads=1):
             values, _ = self.searcher(self.rows.dtype, coded=False).search_values(some, PROBE_NEIGHBORS + 1)
         values = values[:, 1:]  # the first is the row itself
-        if (np.diff(values, axis=1) <= 1e-12 * values[:, 1:]).any(axis=1).mean() > MOST_TIES:
+        if (np.diff(values, axis=1) <= 1e-12 * values[:, 1:]).any(axis=1).mean() > MOST_TIED_PROBES:
             return 0.0
         values = values[values[:, 0] > 0]
         logs = float(np.log(values[:, -1:] / values[:, :-1]).mean())

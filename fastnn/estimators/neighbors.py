@@ -283,10 +283,10 @@ class CompiledNeighbors:
         sought = self._index.sought(queries, dtype)
         # Of bytes both sides compute whole numbers, without rounding, but for the angle.
         is_exact = sought.dtype == np.uint8 and self._index.metric != "cosine"
-        most = min(count + 1, len(self._index.rows))
+        most, threads = min(count + 1, len(self._index.rows)), self._threads()
 
         def search(some: slice, *, with_codes: bool = False) -> Found:
-            coded = with_codes or self._index.prefers_codes(len(sought[some]), self._threads())
+            coded = with_codes or self._index.prefers_codes(len(sought[some]), threads)
             values, indices = self._index.searcher(sought.dtype, coded).search_values(sought[some], most)
             doubtful = np.diff(values, axis=1) <= (0.0 if is_exact else self._gaps(queries[some], values))
             tied = doubtful.any(axis=1) if in_order else doubtful[:, count - 1 :].any(axis=1)
@@ -298,7 +298,7 @@ class CompiledNeighbors:
         else:
             first = trial.queries
             found = search(slice(first), with_codes=trial.with_codes)
-            tied, threads = found.tied.mean(), self._threads()
+            tied = found.tied.mean()
             if not self._index.pays_with_ties(len(queries), tied, by_products=self._by_products(), threads=threads):
                 return index.TIES
             if not found.tied.any() or self._is_by_query(queries):

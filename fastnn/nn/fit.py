@@ -210,7 +210,7 @@ def fit(
                     model.learn_classes(known)  # a first training that fails teaches none
                 if isinstance(error, DivergenceError):
                     text = f"epoch {epoch + 1}: {error}"
-                    if best and best.will_restore and history.kept_epoch is not None:
+                    if best and best.restored is not None and history.kept_epoch is not None:
                         text = text.replace(LAST_KEPT, f"the weights of epoch {history.kept_epoch + 1} are restored")
                     raise DivergenceError(text) from None
                 raise

@@ -63,16 +63,16 @@ class BestEpoch:
         return self.waited >= self.rule.patience
 
     @property
-    def will_restore(self) -> bool:
-        """Whether the rule asks for the best parameters and there are some yet."""
-        return self.rule.restore_best and self.best_params is not None
+    def restored(self) -> FloatArray | None:
+        """The parameters that the model gets back; None before the first epoch, and where the rule asks for none."""
+        return self.best_params if self.rule.restore_best else None
 
     def __enter__(self) -> BestEpoch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.rule.restore_best and self.best_params is not None:
-            self.params[:] = self.best_params
+        if self.restored is not None:
+            self.params[:] = self.restored
 
 
 def checked_stopping(early_stopping: object, has_validation: bool) -> EarlyStopping | None:
