@@ -318,6 +318,7 @@ def test_comparing_two(page):
     page.run("document.getElementById('compare').click()")
     page.wait("document.querySelectorAll('.verdict').length === 2 && document.getElementById('hidden-b')")
     draw(page, DIGITS[7])
+    page.wait("document.getElementById('spoken').textContent.startsWith('A says')")  # and says nothing of it later
     page.run("document.getElementById('run').click()")
     page.wait(f"{ACCURACIES}.length === 2 && {ACCURACIES}.every((share) => share > 90)")
     page.run("document.getElementById('run').click()")
