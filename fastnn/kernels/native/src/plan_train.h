@@ -29,8 +29,6 @@
 #define SHORT_BATCH 256
 /* Samples of a long batch that go together: more would leave the cache. */
 #define LONG_BLOCK 128
-/* Rows of a dense gradient that are taken at a time where more samples than a tile has go one tile after the other. */
-#define DENSE_ROWS 64
 /* Elements of a long batch's gradient that are summed and applied at a time, in the first-level cache. */
 #define SUM_PIECE 1024
 /* Samples that are packed together into block-CSC if the column offset is taken off them first. */

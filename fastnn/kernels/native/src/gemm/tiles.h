@@ -185,7 +185,7 @@ INLINE void dense_sum(const int samples, const int vectors, const dense_operands
         UNROLL for (int j = 0; j < vectors; j++) vstore(in->z + s * in->z_step + j * LANES, sum[s][j]);
 }
 
-/* w += x^T delta, in some vectors of columns: the deltas stay in registers, w passes by */
+/* w += x^T delta, in some vectors of columns: the deltas of a few samples stay in registers, w passes by */
 INLINE void dense_spread(const int samples, const int vectors, const dense_operands *in) {
     const int64_t w_step = in->w_step, count = in->high - in->low;
     const real *row[TILE_ROWS];
@@ -206,9 +206,31 @@ INLINE void dense_spread(const int samples, const int vectors, const dense_opera
     }
 }
 
-/* A function for each shape, as above: SHAPE expands to the two of `rows` samples and `vectors` vectors of columns. */
+/* The same of a few inputs' w, which stay in registers while many samples pass by. */
+INLINE void dense_gather(const int inputs, const int vectors, const dense_operands *in, int64_t samples) {
+    const int64_t low = in->low, w_step = in->w_step, z_step = in->z_step;
+    const real *const *row = in->row, *z = in->z;
+    vec sum[TILE_ROWS][2];
+    UNROLL for (int i = 0; i < inputs; i++)
+        UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = vload(in->w + i * w_step + j * LANES);
+    for (int64_t s = 0; s < samples; s++, z += z_step) {
+        const real *x = row[s] + low;
+        vec delta[2];
+        UNROLL for (int j = 0; j < vectors; j++) delta[j] = vload(z + j * LANES);
+        UNROLL for (int i = 0; i < inputs; i++) {
+            const vec value = vset(x[i]);
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = vfma(value, delta[j], sum[i][j]);
+        }
+    }
+    UNROLL for (int i = 0; i < inputs; i++)
+        UNROLL for (int j = 0; j < vectors; j++) vstore(in->w + i * w_step + j * LANES, sum[i][j]);
+}
+
+/* A function for each shape, as above: SHAPE expands to the three of `rows` samples, or inputs, and `vectors` vectors of
+   columns. */
 typedef void dense_sum_function(const dense_operands *in, const real *start);
 typedef void dense_spread_function(const dense_operands *in);
+typedef void dense_gather_function(const dense_operands *in, int64_t samples);
 
 #define SHAPE(rows, vectors)                                                                                         \
     static __attribute__((noinline)) void dense_sum_##rows##_##vectors(const dense_operands *in,                 \
@@ -217,17 +239,23 @@ typedef void dense_spread_function(const dense_operands *in);
     }                                                                                                                \
     static __attribute__((noinline)) void dense_spread_##rows##_##vectors(const dense_operands *in) {            \
         dense_spread(rows, vectors, in);                                                                         \
+    }                                                                                                                \
+    static __attribute__((noinline)) void dense_gather_##rows##_##vectors(const dense_operands *in, int64_t samples) {            \
+        dense_gather(rows, vectors, in, samples);                                                                         \
     }
 #define SHAPES(rows) SHAPE(rows, 1) SHAPE(rows, 2)
 EACH_TILE_HEIGHT(SHAPES)
 #define SUM_NAMES(rows) {dense_sum_##rows##_1, dense_sum_##rows##_2},
 #define SPREAD_NAMES(rows) {dense_spread_##rows##_1, dense_spread_##rows##_2},
+#define GATHER_NAMES(rows) {dense_gather_##rows##_1, dense_gather_##rows##_2},
 static dense_sum_function *const dense_sum_of[TILE_ROWS][2] = {EACH_TILE_HEIGHT(SUM_NAMES)};
 static dense_spread_function *const dense_spread_of[TILE_ROWS][2] = {EACH_TILE_HEIGHT(SPREAD_NAMES)};
+static dense_gather_function *const dense_gather_of[TILE_ROWS][2] = {EACH_TILE_HEIGHT(GATHER_NAMES)};
 #undef SHAPE
 #undef SHAPES
 #undef SUM_NAMES
 #undef SPREAD_NAMES
+#undef GATHER_NAMES
 
 /* z (samples, stride) = start + x W over the inputs low..high, in its columns. */
 static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, const first_product *p) {
@@ -252,15 +280,17 @@ static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, c
 /* g += x^T delta over the inputs low..high, in its columns. */
 static void dense_gradient(const row_pointers *rows, int64_t low, int64_t high, const first_product *p) {
     const real *const *row = (const real *const *)rows->row;
-    const int64_t most = p->samples <= TILE_ROWS ? high - low : DENSE_ROWS;
+    const int64_t samples = p->samples, most = samples > TILE_ROWS ? TILE_ROWS : high - low;
     for (int64_t i = low; i < high; i += most)
-        for (int64_t j = p->left; j < p->right; j += 2 * LANES)
-            for (int64_t s = 0; s < p->samples; s += TILE_ROWS) {
-                const int64_t height = p->samples - s < TILE_ROWS ? p->samples - s : TILE_ROWS;
-                dense_spread_of[height - 1][p->right - j > LANES](
-                    &(dense_operands){row + s, i, high - i < most ? high : i + most, p->w + i * p->w_stride + j,
-                                      p->w_stride, p->z + s * p->stride + j, p->stride});
-            }
+        for (int64_t j = p->left; j < p->right; j += 2 * LANES) {
+            const int64_t end = high - i < most ? high : i + most;
+            const int wide = p->right - j > LANES;
+            const dense_operands in = {row, i, end, p->w + i * p->w_stride + j, p->w_stride, p->z + j, p->stride};
+            if (samples > TILE_ROWS)
+                dense_gather_of[end - i - 1][wide](&in, samples);
+            else
+                dense_spread_of[samples - 1][wide](&in);
+        }
 }
 
 #endif

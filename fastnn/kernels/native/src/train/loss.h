@@ -90,10 +90,27 @@ static double squared_errors(const workspace *ws, const real *a, int64_t m, real
     return sum;
 }
 
-/* One sample of cross_entropy: z becomes softmax(z). Returns sum_j y_j (log sum exp(z) - z_j);
-   delta = (a sum_j y_j - y) * factor. */
-static double cross_entropy_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta, int64_t outputs,
-                                int64_t stride) {
+/* The value of cross_entropy or binary_cross_entropy for a sample's probabilities a where these have a bound b:
+   -sum_j y_j log p_j, and of the second also -(1 - y_j) log(1 - p_j), with p_j = a_j within b .. 1 - b. */
+static double bounded_cross_entropy(const fnn_net *net, const fnn_data *data, int64_t i, const real *a,
+                                    int64_t outputs) {
+    const real least = (real)net->least_probability, most = C_(1.0) - least;
+    const int is_binary = net->loss == BINARY_CROSS_ENTROPY, one_hot = data->labels && !is_binary;
+    const int64_t first = one_hot ? data->labels[i] : 0, end = one_hot ? first + 1 : outputs;
+    double loss = 0;
+    for (int64_t j = first; j < end; j++) {
+        const real y = target(data, i, j, outputs), p = a[j] < least ? least : a[j] > most ? most : a[j];
+        if (y != 0) loss -= (double)y * log((double)p);
+        if (y != 1 && is_binary) loss -= (double)(1 - y) * log((double)(1 - p));
+    }
+    return loss;
+}
+
+/* One sample of cross_entropy: z becomes softmax(z). Returns sum_j y_j (log sum exp(z) - z_j), or that of the bounded
+   probabilities; delta = (a sum_j y_j - y) * factor. */
+static double cross_entropy_row(const fnn_net *net, const fnn_data *data, int64_t i, real factor, real *z,
+                                real *delta) {
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
     const real *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
     double product = y ? 0 : (double)z[data->labels[i]];
     real top, y_sum = y ? 0 : 1;
@@ -104,41 +121,30 @@ static double cross_entropy_row(const fnn_data *data, int64_t i, real factor, re
     const real sum = softmax_row(z, outputs, stride, &top);
     for (int64_t j = 0; j < stride; j += LANES)
         vstore(delta + j, (vload(z + j) * y_sum - target_vec(data, i, j, outputs)) * factor);
+    if (net->least_probability > 0) return bounded_cross_entropy(net, data, i, z, outputs);
     return (double)y_sum * (log((double)sum) + (double)top) - product;
 }
 
-/* One sample of binary_cross_entropy: z becomes a = sigmoid(z). Returns sum_j max(z, 0) - z y + log(1 + e^-|z|);
-   delta = (a - y) * factor. */
-static double binary_cross_entropy_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta,
-                                       int64_t outputs, int64_t stride) {
+/* One sample of binary_cross_entropy: z becomes a = sigmoid(z). Returns sum_j max(z, 0) - z y + log(1 + e^-|z|), or that
+   of the bounded probabilities; delta = (a - y) * factor. */
+static double binary_cross_entropy_row(const fnn_net *net, const fnn_data *data, int64_t i, real factor, real *z,
+                                       real *delta) {
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int is_bounded = net->least_probability > 0;
     double loss = 0;
-    for (int64_t j = 0; j < stride; j += LANES) {
+    for (int64_t j = 0; j < stride && !is_bounded; j += LANES) {
         const vec raw = vload(z + j);
         const vec log_term = vlog1p_unit(vexp_bounded(vnegabs(raw)));
         vstore(delta + j, vmax((vec){0}, raw) - raw * target_vec(data, i, j, outputs) + log_term);
     }
-    for (int64_t j = 0; j < outputs; j++) loss += (double)delta[j];
+    for (int64_t j = 0; j < outputs && !is_bounded; j++) loss += (double)delta[j];
     apply_activation(SIGMOID, 0, z, stride);
     for (int64_t j = 0; j < stride; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         const vec error = vload(z + j) - target_vec(data, i, j, outputs);
         vstore(delta + j, (vec)((ivec)error & ~padding) * factor);
     }
-    return loss;
-}
-
-/* The value of cross_entropy or binary_cross_entropy for a sample's probabilities a where these have a bound b:
-   -sum_j y_j log p_j, and of the second also -(1 - y_j) log(1 - p_j), with p_j = a_j within b .. 1 - b. */
-static double bounded_cross_entropy(const fnn_net *net, const fnn_data *data, int64_t i, const real *a,
-                                    int64_t outputs) {
-    const real least = (real)net->least_probability, most = C_(1.0) - least;
-    double loss = 0;
-    for (int64_t j = 0; j < outputs; j++) {
-        const real y = target(data, i, j, outputs), p = a[j] < least ? least : a[j] > most ? most : a[j];
-        if (y != 0) loss -= (double)y * log((double)p);
-        if (y != 1 && net->loss == BINARY_CROSS_ENTROPY) loss -= (double)(1 - y) * log((double)(1 - p));
-    }
-    return loss;
+    return is_bounded ? bounded_cross_entropy(net, data, i, z, outputs) : loss;
 }
 
 /* One sample of poisson: z becomes a = exp(z). Returns sum_j y log y - y z - y + a; delta = (a - y) * factor. */
@@ -241,14 +247,13 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
         const real weight = sample_weight(data, i);
         double value = 0;
         if (loss == CROSS_ENTROPY)
-            value = cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+            value = cross_entropy_row(net, data, i, weight * factor, z, delta);
         else if (loss == BINARY_CROSS_ENTROPY)
-            value = binary_cross_entropy_row(data, i, weight * factor, z, delta, outputs, stride);
+            value = binary_cross_entropy_row(net, data, i, weight * factor, z, delta);
         else if (loss == POISSON)
             value = poisson_row(data, i, weight * factor, z, delta, outputs, stride);
         else if (!is_squared)
             value = share * error_row(net, data, i, weight * factor, z, delta);
-        if (net->least_probability > 0) value = bounded_cross_entropy(net, data, i, z, outputs);
         sum += (double)weight * value;
         correct += is_correct(data, i, z, outputs);
         if (!is_fused && activation == SOFTMAX) { /* delta_j = a_j (g_j - sum_k g_k a_k) */
