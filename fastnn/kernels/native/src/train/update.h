@@ -180,12 +180,14 @@ static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_ste
    there is no offset. */
 INLINE void start_gradient(const workspace *ws, int64_t input, int64_t column, int64_t rows, int64_t columns, real *g,
                            int64_t g_stride) {
-    for (int64_t r = 0; r < rows; r++, g += g_stride)
-        for (int64_t j = 0; j < columns; j += LANES) {
-            vec start = {0};
-            if (ws->plan.offset) start = vload(ws->offset.delta_sum + column + j) * ws->offset.u[input + r];
-            vstore(g + j, start);
-        }
+    const real *const delta_sum = ws->offset.delta_sum + column, *const u = ws->offset.u;
+    if (ws->plan.offset) {
+        for (int64_t r = 0; r < rows; r++, g += g_stride)
+            for (int64_t j = 0; j < columns; j += LANES) vstore(g + j, vload(delta_sum + j) * u[input + r]);
+        return;
+    }
+    if (g_stride == columns) columns *= rows, rows = 1; /* one long row */
+    for (int64_t r = 0; r < rows; r++, g += g_stride) memset(g, 0, columns * sizeof(real));
 }
 
 /* Some vectors of columns of the first layer's gradient, an input block's rows at a time, straight into their
