@@ -28,6 +28,7 @@ cdef extern from "api.h" nogil:
     ctypedef int fnn_offset
     ctypedef int fnn_split
     ctypedef int fnn_weights
+    int IN_PLACE
     ctypedef int fnn_update
     ctypedef int fnn_needs
     ctypedef int fnn_preparation
@@ -286,6 +287,9 @@ cnp.import_array()
 # Between two looks at pending signals: seconds of training, multiply-adds of a forward pass.
 cdef double SLICE_SECONDS = 0.05
 cdef double SLICE_WORK = 1e9
+# Where parameters are copied at both ends of a slice, it is a second longer for so many bytes, up to so many seconds.
+cdef double SLICE_BYTES = 2.5e8
+cdef double LONGEST_SLICE = 0.2
 
 cdef const fnn_unit *unit = fnn_select(os.fsencode(os.environ.get("FASTNN_SIMD", "")))
 if unit == NULL:
@@ -608,11 +612,14 @@ def train_epoch(net, cnp.ndarray params, cnp.ndarray state, data, epoch, tick=No
     call.interrupt, call.params, call.state = &interrupt.c, parameters, slots
     with nogil:
         kernels.plan(&shape.c, &samples, rows, &planned, arena.start)
+    cdef double seconds = SLICE_SECONDS
+    if planned.plan.weights != IN_PLACE:
+        seconds = min(LONGEST_SLICE, seconds + (params.nbytes + state.nbytes) / SLICE_BYTES)
     while call.result.batches < batches and not call.result.diverged:
         call.stop = batches
         memset(&call.barrier, 0, sizeof(call.barrier))
         with nogil:
-            call.slice = fnn_begin_slice(SLICE_SECONDS, planned.plan.threads)
+            call.slice = fnn_begin_slice(seconds, planned.plan.threads)
             fnn_parallel(kernels.train, &call, call.slice.threads)
             fnn_end_slice(&call.slice)
         try:
