@@ -13,11 +13,18 @@
 #include "tiles.h"
 
 typedef struct {
-    int32_t *index;        /* (micro-batches, width) each one's active inputs, ascending */
-    int64_t *count;        /* (micro-batches, SPLITS) how many in each split */
-    const int64_t *bounds; /* (SPLITS + 1) where the splits' inputs start; so do their indices */
+    int32_t
+        *index; /* (micro-batches, width + SPLITS) each one's active inputs, ascending; END_OF_INDEX ends a split's */
+    const int64_t *bounds; /* (SPLITS + 1) where the splits' inputs start */
     int64_t width;         /* inputs */
 } micro_batches;
+
+#define END_OF_INDEX INT32_MAX
+
+/* A micro-batch's active inputs in a split. */
+INLINE int32_t *index_of(const micro_batches *x, int64_t batch, int split) {
+    return x->index + batch * (x->width + SPLITS) + x->bounds[split] + split;
+}
 
 #if VECTOR_BYTES > 16
 #define WORD (VECTOR_BYTES / 4) /* inputs looked at together: a vector of indices */
@@ -84,17 +91,18 @@ INLINE int64_t find_active(const void *const *rows, int samples, const int is_ui
 static void index_micro_batch(micro_batches *to, int split, int64_t first, int samples, const row_pointers *rows) {
     const int64_t batch = first / MICRO_BATCH, low = to->bounds[split], high = to->bounds[split + 1];
     const void *const *from = rows->row + first;
-    int32_t *index = to->index + batch * to->width + low;
-    to->count[batch * SPLITS + split] = rows->is_uint8 ? find_active(from, samples, 1, low, high, index)
-                                                       : find_active(from, samples, 0, low, high, index);
+    int32_t *index = index_of(to, batch, split);
+    index[rows->is_uint8 ? find_active(from, samples, 1, low, high, index)
+                         : find_active(from, samples, 0, low, high, index)] = END_OF_INDEX;
 }
 
-/* What a tile works on: some samples' rows, their active inputs, and columns of W or its gradient, `stride` long. */
+/* What a tile works on: some samples' rows, their active inputs below `high`, and columns of W or its gradient, `stride`
+   long. */
 typedef struct {
     const void *const *row;
     const real *byte_value;
     const int32_t *index;
-    int64_t count;
+    int64_t high;
     real *w;
     int64_t stride;
 } micro_operands;
@@ -106,7 +114,7 @@ INLINE vec input_value(const real *byte_value, const void *row, const int is_uin
 /* z (samples, stride) = start (rows start_step apart) + x W, in some vectors of columns */
 INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                       const real *start, int64_t start_step, real *z) {
-    const int64_t stride = in->stride;
+    const int64_t stride = in->stride, high = in->high;
     const real *const w = in->w, *const byte_value = in->byte_value;
     const void *row[MICRO_ROWS];
     vec sum[MICRO_ROWS][MICRO_VECTORS];
@@ -114,7 +122,7 @@ INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, 
         row[s] = in->row[s];
         UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vload(start + s * start_step + j * LANES);
     }
-    for (const int32_t *index = in->index, *end = index + in->count; index < end; index++) {
+    for (const int32_t *index = in->index; *index < high; index++) {
         const real *from = w + *index * stride;
         vec value[MICRO_ROWS];
         UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(byte_value, row[s], is_uint8, *index);
@@ -127,10 +135,11 @@ INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, 
         UNROLL for (int j = 0; j < vectors; j++) vstore(z + s * stride + j * LANES, sum[s][j]);
 }
 
-/* w += x^T delta (samples, stride), in some vectors of columns */
-INLINE void micro_spread(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
+/* w += x^T delta (samples, stride), in some vectors of columns; returns the index from `high` on */
+INLINE const int32_t *micro_spread(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                             const real *delta) {
-    const int64_t stride = in->stride;
+    const int64_t stride = in->stride, high = in->high;
+    const int32_t *index = in->index;
     real *const w = in->w;
     const real *const byte_value = in->byte_value;
     const void *row[MICRO_ROWS];
@@ -139,7 +148,7 @@ INLINE void micro_spread(const int samples, const int vectors, const int is_uint
         row[s] = in->row[s];
         UNROLL for (int j = 0; j < vectors; j++) kept[s][j] = vload(delta + s * stride + j * LANES);
     }
-    for (const int32_t *index = in->index, *end = index + in->count; index < end; index++) {
+    for (; *index < high; index++) {
         real *to = w + *index * stride;
         vec value[MICRO_ROWS];
         UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(byte_value, row[s], is_uint8, *index);
@@ -149,11 +158,12 @@ INLINE void micro_spread(const int samples, const int vectors, const int is_uint
             vstore(to + j * LANES, weights);
         }
     }
+    return index;
 }
 
 /* A function for each shape, as in tiles.h. */
 typedef void sum_function(const micro_operands *in, const real *start, int64_t start_step, real *z);
-typedef void spread_function(const micro_operands *in, const real *delta);
+typedef const int32_t *spread_function(const micro_operands *in, const real *delta);
 
 /* SHAPE expands to the two functions of a tile: its sum and its gradient. */
 #define SHAPE(samples, vectors, bytes)                                                                            \
@@ -161,9 +171,9 @@ typedef void spread_function(const micro_operands *in, const real *delta);
         const micro_operands *in, const real *start, int64_t start_step, real *z) {                                \
         micro_sum(samples, vectors, bytes, in, start, start_step, z);                                          \
     }                                                                                                             \
-    static __attribute__((noinline)) void spread_##samples##_##vectors##_##bytes(const micro_operands *in,     \
+    static __attribute__((noinline)) const int32_t *spread_##samples##_##vectors##_##bytes(const micro_operands *in,     \
                                                                                      const real *delta) {         \
-        micro_spread(samples, vectors, bytes, in, delta);                                                      \
+        return micro_spread(samples, vectors, bytes, in, delta);                                                      \
     }
 #define SHAPES(samples, vectors) SHAPE(samples, vectors, 0) SHAPE(samples, vectors, 1)
 #define NAMES(name, samples, vectors) {name##_##samples##_##vectors##_0, name##_##samples##_##vectors##_1}
@@ -202,25 +212,28 @@ static void micro_batch_forward(const micro_batches *x, const row_pointers *rows
             real *to = p->z + s * p->stride + j;
             const real *sums = from == FROM_C ? to : from == FROM_ROW ? p->start + j : zeros;
             sum_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
-                &(micro_operands){rows->row + s, rows->byte_value, x->index + batch * x->width + x->bounds[split],
-                                  x->count[batch * SPLITS + split], p->w + j, p->w_stride},
+                &(micro_operands){rows->row + s, rows->byte_value, index_of(x, batch, split), END_OF_INDEX, p->w + j,
+                                  p->w_stride},
                 sums, from == FROM_C ? p->stride : 0, to);
         }
 }
 
-/* g += x^T delta over a split's active inputs. */
-static void micro_batch_gradient(const micro_batches *x, const row_pointers *rows, int split,
-                                 const first_product *p) {
-    for (int64_t first = 0; first < p->samples; first += MICRO_BATCH) {
-        const int64_t batch = first / MICRO_BATCH, rest = p->samples - first;
-        const int64_t after = rest < MICRO_BATCH ? p->samples : first + MICRO_BATCH;
+/* next (micro-batches) = the active inputs of a split, of which micro_batch_gradient takes some at a time. */
+static void begin_split(const micro_batches *x, int split, int64_t samples, const int32_t **next) {
+    for (int64_t batch = 0; batch * MICRO_BATCH < samples; batch++) next[batch] = index_of(x, batch, split);
+}
+
+/* g += x^T delta over the next active inputs, those below `high`, which `next` leaves behind. */
+static void micro_batch_gradient(const row_pointers *rows, const int32_t **next, int64_t high, const first_product *p) {
+    for (int64_t first = 0; first < p->samples; first += MICRO_BATCH, next++) {
+        const int64_t rest = p->samples - first, after = rest < MICRO_BATCH ? p->samples : first + MICRO_BATCH;
+        const int32_t *const index = *next;
         for (int64_t s = first; s < after; s += MICRO_ROWS)
             for (int64_t j = p->left; j < p->right; j += MICRO_VECTORS * LANES) {
                 const int64_t height = after - s < MICRO_ROWS ? after - s : MICRO_ROWS;
                 const int64_t vectors = (p->right - j) / LANES;
-                spread_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
-                    &(micro_operands){rows->row + s, rows->byte_value, x->index + batch * x->width + x->bounds[split],
-                                      x->count[batch * SPLITS + split], p->w + j, p->w_stride},
+                *next = spread_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
+                    &(micro_operands){rows->row + s, rows->byte_value, index, high, p->w + j, p->w_stride},
                     p->z + s * p->stride + j);
             }
     }

@@ -25,7 +25,11 @@ static void first_gradient(workspace *ws, int64_t m, real *delta, real *all) {
         for (int c = ws->first_read; c < ws->end_read; c++) online_micro_batch_gradient(&in->online, c, &p);
         break;
     case MICRO_BATCHES:
-        for (int c = ws->first_read; c < ws->end_read; c++) micro_batch_gradient(&in->micro, &in->rows, c, &p);
+        for (int c = ws->first_read; c < ws->end_read; c++) {
+            const int32_t *next[SHORT_BATCH / MICRO_BATCH];
+            begin_split(&in->micro, c, m, next);
+            micro_batch_gradient(&in->rows, next, END_OF_INDEX, &p);
+        }
         break;
     case CSR_ROWS: csr_gradient(&in->csr, ws->low, ws->high, &p); break;
     case DENSE: dense_gradient(&in->rows, ws->low, ws->high, &p); break;

@@ -78,10 +78,10 @@ static void count_nonzeros(const density_sample *of, int32_t *active) {
 }
 
 /* Where the splits of the inputs begin: with as many active inputs in each, or as many inputs if these are dense, or
-   all have updates. */
+   so many more than a row's nonzeros that their updates are the most of the work. */
 static void split_inputs(const density_sample *of, const fnn_train_plan *plan, const int32_t *active, int64_t *at) {
     const int64_t splits = plan->split == SPLIT_SAMPLES ? 1 : plan->splits, width = of->width;
-    const int by_inputs = plan->inputs == DENSE || measures_in_update(plan);
+    const int by_inputs = plan->inputs == DENSE || (plan->inputs == CSR_ROWS && moves_all(plan));
     int64_t total = 0, so_far = 0;
     at[0] = 0;
     at[splits] = width;

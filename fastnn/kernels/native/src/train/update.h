@@ -213,34 +213,31 @@ static void update_block_csc(workspace *ws, int64_t m, const optimizer_step *ste
 #undef CALL
 }
 
-/* The same of micro-batches, a split of the inputs at a time. */
-static void update_micro_batches(workspace *ws, int64_t m, const optimizer_step *step) {
+/* The same of micro-batches, or of CSR, some inputs at a time, whose gradient and weights are in the first-level cache;
+   all of these inputs have updates, also those without a nonzero. Before it the penalty is measured. */
+static void update_in_pieces(workspace *ws, int64_t m, const optimizer_step *step) {
     const int64_t stride = ws->net->strides[0], left = ws->left, columns = ws->right - left;
-    real *g = ws->gradient;
-    const first_product p = {m, left, ws->right, ws->delta, stride, g, stride, NULL};
-    for (int c = ws->first_read; c < ws->end_read; c++) {
-        const int64_t low = ws->input_at[c], rows = ws->input_at[c + 1] - low, at = low * stride + left;
-        start_gradient(ws, low, left, rows, columns, g + at, stride);
-        micro_batch_gradient(&ws->in->micro, &ws->in->rows, c, &p);
-        apply_update(ws, step, 0, g + at, &(parameter_rows){ws->net->weights[0] + at, stride, rows, columns, stride});
-    }
-}
-
-/* The same of CSR, whose inputs all have updates, also those without a nonzero. Before it the penalty is measured. */
-static void update_csr(workspace *ws, int64_t m, const optimizer_step *step) {
-    const int64_t stride = ws->net->strides[0], most = stride < SUM_PIECE ? SUM_PIECE / stride : 1;
+    const int64_t most = stride < GRADIENT_PIECE ? GRADIENT_PIECE / stride : 1;
     const double l1 = step->l1[0], l2 = step->l2[0];
-    double *parts = l1 != 0 || l2 != 0 ? ws->penalties : NULL;
+    double *parts = (l1 != 0 || l2 != 0) && updates_in_pieces(&ws->plan) ? ws->penalties : NULL;
     real *g = ws->gradient, *sums = ws->before;
-    for (int c = ws->first_split; c < ws->end_split; c++) {
-        const int64_t high = ws->input_at[c + 1];
+    const int32_t *next[SHORT_BATCH / MICRO_BATCH];
+    for (int c = ws->first_read; c < ws->end_read; c++) {
+        const int64_t end = ws->input_at[c + 1];
+        if (ws->plan.inputs == MICRO_BATCHES) begin_split(&ws->in->micro, c, m, next);
         memset(sums, 0, stride * sizeof(real));
-        for (int64_t i = ws->input_at[c]; i < high; i += most) {
-            const int64_t rows = high - i < most ? high - i : most, at = ws->net->weights[0] + i * stride;
-            csr_gradient_of_inputs(&ws->in->csr, i, i + rows,
-                                   &(first_product){m, 0, stride, ws->delta, stride, g, stride, NULL});
+        for (int64_t i = ws->input_at[c]; i < end; i += most) {
+            const int64_t rows = end - i < most ? end - i : most, at = ws->net->weights[0] + i * stride + left;
+            if (ws->plan.inputs == CSR_ROWS) {
+                csr_gradient_of_inputs(&ws->in->csr, i, i + rows,
+                                       &(first_product){m, left, ws->right, ws->delta, stride, g, stride, NULL});
+            } else {
+                const first_product p = {m, left, ws->right, ws->delta, stride, g - i * stride, stride, NULL};
+                start_gradient(ws, i, left, rows, columns, g + left, stride);
+                micro_batch_gradient(&ws->in->rows, next, i + rows, &p);
+            }
             if (parts) penalty_of_rows(ws->params + at, stride, 0, rows, stride, l1, l2, sums);
-            apply_update(ws, step, 0, g, &(parameter_rows){at, stride, rows, stride, stride});
+            apply_update(ws, step, 0, g + left, &(parameter_rows){at, stride, rows, columns, stride});
         }
         if (parts) parts[c] += sum_columns(sums, 0, stride);
     }
@@ -274,12 +271,10 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
         if (ws->plan.offset) sum_delta(ws, m, ws->delta);
         if (ws->plan.update == LAZY_OPTIMIZER)
             update_active(ws, step->optimizer, step->momentum, step->rate, (real)(step->penalty_factor * step->l2[0]));
-        else if (ws->plan.inputs == CSR_ROWS)
-            update_csr(ws, m, step);
         else if (is_by_columns(&ws->plan))
             update_block_csc(ws, m, step);
         else
-            update_micro_batches(ws, m, step);
+            update_in_pieces(ws, m, step);
     } else {
         real *g = ws->gradient;
         for (int64_t i = low; i < high; i += TILE_ROWS) {

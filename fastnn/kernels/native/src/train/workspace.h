@@ -115,8 +115,12 @@ static int moves_all(const fnn_train_plan *plan) {
     return plan->update == FUSED_OPTIMIZER || plan->update == LAZY_OPTIMIZER;
 }
 
-/* Is the first layer's penalty measured while its update has the weights in the first-level cache? */
-static int measures_in_update(const fnn_train_plan *plan) { return plan->inputs == CSR_ROWS && moves_all(plan); }
+/* Does each thread update rows of W0, some of them at a time? Their penalty is measured while they are in the
+   first-level cache for it. */
+static int updates_in_pieces(const fnn_train_plan *plan) {
+    return moves_all(plan) && plan->split != SPLIT_OUTPUTS &&
+           (plan->inputs == CSR_ROWS || plan->inputs == MICRO_BATCHES);
+}
 
 static int is_by_columns(const fnn_train_plan *plan) {
     return plan->inputs == BLOCK_CSC || plan->inputs == STORED_BLOCK_CSC;
@@ -147,7 +151,7 @@ static batch_inputs *place_inputs(arena_cursor *at, const fnn_net *net, int64_t 
     const int64_t packed = (block + PACKED_TOGETHER - 1) / PACKED_TOGETHER * PACKED_TOGETHER;
     const int64_t room = packed + in_line; /* an odd number of cache lines: a row goes to the same offset of many */
     const int64_t batches = (block + MICRO_BATCH - 1) / MICRO_BATCH;
-    const int64_t nonzeros = input_blocks * room, indexed = batches * width;
+    const int64_t nonzeros = input_blocks * room, indexed = batches * (width + SPLITS);
     batch_inputs *in = arena_take(at, sizeof *in);
     const void **row = arena_take(at, block * sizeof *row);
     real *x = arena_take(at, nonzeros * INPUT_BLOCK * sizeof(real));
@@ -173,7 +177,7 @@ static batch_inputs *place_inputs(arena_cursor *at, const fnn_net *net, int64_t 
                                  .panel = panel,
                                  .zeros = zeros,
                                  .sink = sink},
-                         .micro = {.index = index, .count = count, .width = width}};
+                         .micro = {.index = index, .width = width}};
     return in;
 }
 
