@@ -34,8 +34,8 @@
 /* Elements of a short batch's gradient that are summed and applied at a time, of micro-batches and CSR: they stay in the
    first-level cache, and the loops over the nonzeros among them are long enough. (inputs) */
 #define GRADIENT_PIECE 2048
-/* Samples that are packed together into block-CSC if the column offset is taken off them first. */
-#define PACKED_TOGETHER 16
+/* Samples that are packed together into block-CSC: their rows are to be in the first-level cache. */
+#define PACKED_TOGETHER 32
 /* Samples that block-CSC has room for from which what comes next is prefetched: shorter columns end before it comes. */
 #define PREFETCH_SAMPLES 64
 /* Rows at most in which active inputs are counted. */

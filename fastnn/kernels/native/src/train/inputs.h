@@ -68,9 +68,8 @@ static void gather(const workspace *ws, batch_inputs *in, const int64_t *order, 
         }
         in->rows.row[s] = row;
         if (way == BLOCK_CSC) {
-            const int64_t together = ws->plan.offset ? PACKED_TOGETHER : m; /* for so many rows of e there is room */
-            if (s % together == together - 1 || s == m - 1)
-                pack_block_csc(&in->csc, s - s % together, s % together + 1, &in->rows, scale, low, high);
+            if (s % PACKED_TOGETHER == PACKED_TOGETHER - 1 || s == m - 1)
+                pack_block_csc(&in->csc, s - s % PACKED_TOGETHER, s % PACKED_TOGETHER + 1, &in->rows, scale, low, high);
         } else if (way == ONLINE_MICRO_BATCHES) {
             if (s == m - 1)
                 for (int c = ws->first_read; c < ws->end_read; c++)
