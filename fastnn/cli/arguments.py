@@ -125,7 +125,7 @@ def parsers() -> tuple[Parser, Mapping[str, Parser]]:
     evaluate = command("evaluate", "digits.safetensors", "digits.safetensors --picture mistakes --plot mistakes.png")
     _add_model(evaluate)
     _add_data(evaluate)
-    _add_plot(evaluate, "draw a picture", EVALUATION_PICTURES, default="confusion", usual="confusion")
+    _add_plot(evaluate, "draw a picture", EVALUATION_PICTURES, usual="confusion")
     _add_general(evaluate, has_backend=True)
 
     predict = command("predict", "digits.safetensors digit.png", "digits.safetensors digit.png --show")
@@ -217,13 +217,11 @@ def _add_validation(parser: Parser) -> None:
     )
 
 
-def _add_plot(
-    parser: Parser, text: str, pictures: Sequence[str] = (), *, default: str | None = None, usual: str = ""
-) -> None:
+def _add_plot(parser: Parser, text: str, pictures: Sequence[str] = (), usual: str = "") -> None:
     add = parser.group("results")
     add("--plot", metavar="FILE", help=f"{text} into FILE.png (or .svg, .pdf)")
     if pictures:
-        _add_choice(add, "--picture", "which picture", pictures, usual, default=default)
+        _add_choice(add, "--picture", "which picture", pictures, usual)
 
 
 def _add_network(parser: Parser) -> None:

@@ -42,9 +42,10 @@ def _report_failures(argv: Sequence[str] | None) -> int:
         code = _run(argv)
         sys.stdout.flush()  # here, where a failure can still be reported
         return code
-    except BrokenPipeError:
+    except BrokenPipeError as gone:
         _discard(sys.stdout)
-        return READER_GONE
+        # The system's error has a number; a command's has words for what it did about it.
+        return READER_GONE if gone.errno is not None or not gone.args else _complain(str(gone), READER_GONE)
     except KeyboardInterrupt as stop:  # which a command may have said more about
         return _complain(str(stop) or "interrupted", INTERRUPTED)
     except (InvalidArgumentError, InvalidTypeError) as error:  # of a flag's value, found by the library

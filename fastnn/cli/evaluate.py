@@ -16,7 +16,8 @@ from .output import accuracy_line, check_outputs, print_json, print_worst_pairs,
 def run(arguments: argparse.Namespace) -> int:
     """Test a saved model and list its commonest mistakes."""
     model = load(arguments.model)
-    check_outputs(arguments, displays=arguments.picture == "confusion")
+    picture = arguments.picture or "confusion"
+    check_outputs(arguments, displays=picture == "confusion")
     _, (X, y) = datasets.load_images(arguments.data)
     check_model(arguments.model, model, (X, y))
     classes = classes_of(model)
@@ -31,17 +32,19 @@ def run(arguments: argparse.Namespace) -> int:
         print_worst_pairs(confusion, classes.tolist())
     if arguments.plot is not None:
         title = f"{os.path.basename(arguments.model)}: {accuracy:.2%} of {len(X):,} test images"
-        _draw(arguments, model, (X, y), confusion, title)
+        _draw(arguments, picture, model, (X, y), confusion, title)
     return 0
 
 
-def _draw(arguments: argparse.Namespace, model: MLP, test: Split, confusion: IntArray, title: str) -> None:
+def _draw(
+    arguments: argparse.Namespace, picture: str, model: MLP, test: Split, confusion: IntArray, title: str
+) -> None:
     (ax,) = plots.panels()
-    if arguments.picture == "mistakes":
+    if picture == "mistakes":
         plots.plot_mistakes(model, *test, ax=ax)
-    elif arguments.picture == "weights":
+    elif picture == "weights":
         plots.plot_weights(model, ax=ax)
-    elif arguments.picture == "backquery":
+    elif picture == "backquery":
         plots.plot_backquery(model, ax=ax)
     else:
         plots.plot_confusion(confusion, classes=classes_of(model).tolist(), ax=ax)

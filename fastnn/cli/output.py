@@ -40,6 +40,8 @@ def check_outputs(arguments: argparse.Namespace, *, displays: bool = False) -> N
         except FastnnError as error:
             raise FastnnError(f"--{flag}: {error}") from error
     save, plot = getattr(arguments, "save", None), getattr(arguments, "plot", None)
+    if plot is None and (picture := getattr(arguments, "picture", None)) is not None:
+        raise InvalidArgumentError("--picture", "--plot beside it, which names the file", repr(picture))
     if save is not None and plot is not None and os.path.realpath(save) == os.path.realpath(plot):
         raise InvalidArgumentError("--plot", "another file than --save writes", repr(plot))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from .network import describe, new_model
 from .output import accuracy_line, check_outputs, print_json, save_picture
 from .terminal import fitted
 
+# What ends a training too early, but leaves a network that is worth saving.
+Failure: TypeAlias = KeyboardInterrupt | DivergenceError | BrokenPipeError
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Train a network, testing it after every epoch; save it and draw its curves if asked to."""
@@ -34,13 +37,17 @@ def run(arguments: argparse.Namespace) -> int:
         history, failure = _fit(arguments, model, train, test)
         if arguments.save is not None:
             model.save(arguments.save)
+        if isinstance(failure, BrokenPipeError):
+            if arguments.save is None:
+                raise failure
+            raise BrokenPipeError(_interruption(arguments, history, "the reader of the output has gone")) from failure
         _report_training(arguments, model, history, test, failure)
         if arguments.plot is not None and history:
             _draw(history, arguments, describe(model))
     if isinstance(failure, DivergenceError):
         raise DivergenceError(f"{failure}; the network {_fate(arguments)}")
     if failure is not None:
-        raise KeyboardInterrupt(_interruption(arguments, history))
+        raise KeyboardInterrupt(_interruption(arguments, history, "interrupted"))
     return 0
 
 
@@ -74,7 +81,7 @@ def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
 
 def _fit(
     arguments: argparse.Namespace, model: MLP, train: Split, test: Split
-) -> tuple[History, KeyboardInterrupt | DivergenceError | None]:
+) -> tuple[History, Failure | None]:
     """What the training measured, and what ended it too early, once the network had begun to learn."""
     train, held_out = _hold_out(train, _held_out_share(arguments), arguments.seed)
     count = len(train[0])
@@ -108,7 +115,7 @@ def _fit(
             callbacks=[after_epoch],
             verbose=0 if arguments.json else 1,
         )
-    except (KeyboardInterrupt, DivergenceError) as failure:
+    except (KeyboardInterrupt, DivergenceError, BrokenPipeError) as failure:
         if np.array_equal(model.params, first):
             raise
         return history, failure
@@ -157,7 +164,7 @@ def _report_training(
     model: MLP,
     history: History,
     test: Split,
-    failure: KeyboardInterrupt | DivergenceError | None,
+    failure: Failure | None,
 ) -> None:
     try:
         loss, accuracy = loss_and_accuracy(model, test)
@@ -189,9 +196,9 @@ def _report_training(
         print(f"Saved to {arguments.save}")
 
 
-def _interruption(arguments: argparse.Namespace, history: History) -> str:
-    """What Ctrl-C has done, in a line."""
-    when = f"interrupted in epoch {min(len(history) + 1, arguments.epochs)} of {arguments.epochs}"
+def _interruption(arguments: argparse.Namespace, history: History, reason: str) -> str:
+    """What Ctrl-C or a reader that has gone has done, in a line."""
+    when = f"{reason} in epoch {min(len(history) + 1, arguments.epochs)} of {arguments.epochs}"
     which = "as it was then" if history.kept_epoch is None else f"as it was after epoch {history.kept_epoch + 1}"
     return f"{when}; the network{'' if arguments.save is None else f', {which},'} {_fate(arguments)}"
 

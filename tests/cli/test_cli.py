@@ -611,6 +611,26 @@ def test_a_closed_pipe_ends_it_quietly(data):
         assert process.wait(timeout=60) == 141
 
 
+def test_a_closed_pipe_saves_the_network(data, tmp_path):
+    path = str(tmp_path / "model")
+    with endless_training(data, "--save", path) as process:
+        while not process.stdout.readline().startswith("Epoch "):
+            assert process.poll() is None
+        process.stdout.close()
+        words = process.stderr.read()
+        assert process.wait(timeout=60) == 141
+    expected = rf"fastnn: the reader of the output has gone in epoch \d+ of \d+; .*, is saved to {re.escape(path)}\n"
+    assert re.fullmatch(expected, words), words
+    assert np.isfinite(fastnn.load(path).params).all()
+
+
+@pytest.mark.parametrize("words", [["evaluate", "MODEL"], ["knn"]])
+def test_a_picture_without_a_file_is_refused(data, model, capsys, words):
+    words = [model if word == "MODEL" else word for word in words]
+    assert cli.main([*words, "--data", data, "--picture", "mistakes"]) == 2
+    assert "--picture: expected --plot beside it, which names the file, found 'mistakes'" in capsys.readouterr().err
+
+
 def redirected(redirections: str, *arguments: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
     """The command as a shell runs it with these redirections; its stdout and stderr as far as they are left."""
     line = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-m", "fastnn", *arguments]
