@@ -119,7 +119,8 @@ class Index:
         """
         costs = self._costs(queries, threads)
         own = costs.brute(queries, by_products=by_products)
-        norms = 0.0 if not by_products or costs.are_bytes or "largest_norm" in vars(self) else costs.norms()
+        known = vars(self).keys() & {"largest_norm", "has_short_rows"}  # of cosines the latter, which takes as long
+        norms = 0.0 if not by_products or costs.are_bytes or known else costs.norms()
         whole = norms + self._search_cost(queries, threads)
         if whole < MOST_LOSS * own:
             return Trial(0, False)
@@ -199,6 +200,11 @@ class Index:
     def largest_norm(self) -> float:
         """The norm of the row that has the largest, in the sense of the metric."""
         return rounding.largest_norm(self.rows, self.metric)
+
+    @cached_property
+    def has_short_rows(self) -> bool:
+        """Whether scikit-learn takes no cosines of some rows, for they are so short."""
+        return rounding.has_short_rows(self.rows)
 
 
 def searched_dtype(rows: NDArray[Any], queries: NDArray[Any]) -> np.dtype[Any] | None:

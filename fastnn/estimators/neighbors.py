@@ -139,8 +139,6 @@ class CompiledNeighbors:
 
     def _brute_index(self: Any) -> Index | str:
         found = Index(self._fit_X, METRICS[self.effective_metric_])
-        if found.refusal is None and found.metric == "cosine" and rounding.has_short_rows(found.rows):
-            return SHORT_ROWS
         return found.refusal or found
 
     @property
@@ -237,7 +235,7 @@ class CompiledNeighbors:
         if self._index.metric == "cosine" and dtype == np.float32:
             outcome.reason = "cosine of float32, which scikit-learn rounds to float32 before it compares"
             return None
-        if self._index.metric == "cosine" and rounding.has_short_rows(queries):
+        if self._index.metric == "cosine" and (self._index.has_short_rows or rounding.has_short_rows(queries)):
             outcome.reason = SHORT_ROWS
             return None
         try:
