@@ -31,8 +31,8 @@
 #define LONG_BLOCK 128
 /* Elements of a long batch's gradient that are summed and applied at a time, in the first-level cache. */
 #define SUM_PIECE 1024
-/* Elements of a short batch's gradient that are summed and applied at a time, of micro-batches and CSR: they stay in the
-   first-level cache, and the loops over the nonzeros among them are long enough. (inputs) */
+/* Elements of a short batch's gradient that micro-batches and CSR sum and apply at a time: few enough for the first-level
+   cache, and enough for long loops over their nonzeros. */
 #define GRADIENT_PIECE 2048
 /* Samples that are packed together into block-CSC: their rows are to be in the first-level cache. */
 #define PACKED_TOGETHER 32

@@ -13,8 +13,8 @@
 #include "tiles.h"
 
 typedef struct {
-    int32_t
-        *index; /* (micro-batches, width + SPLITS) each one's active inputs, ascending; END_OF_INDEX ends a split's */
+    /* (micro-batches, width + SPLITS) the active inputs of each, ascending, with END_OF_INDEX after those of a split */
+    int32_t *index;
     const int64_t *bounds; /* (SPLITS + 1) where the splits' inputs start */
     int64_t width;         /* inputs */
 } micro_batches;
@@ -135,7 +135,7 @@ INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, 
         UNROLL for (int j = 0; j < vectors; j++) vstore(z + s * stride + j * LANES, sum[s][j]);
 }
 
-/* w += x^T delta (samples, stride), in some vectors of columns; returns the index from `high` on */
+/* w += x^T delta (samples, stride), in some vectors of columns; returns where the index goes on */
 INLINE const int32_t *micro_spread(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                             const real *delta) {
     const int64_t stride = in->stride, high = in->high;
@@ -218,12 +218,12 @@ static void micro_batch_forward(const micro_batches *x, const row_pointers *rows
         }
 }
 
-/* next (micro-batches) = the active inputs of a split, of which micro_batch_gradient takes some at a time. */
+/* next (micro-batches) = where the index of a split begins, for micro_batch_gradient. */
 static void begin_split(const micro_batches *x, int split, int64_t samples, const int32_t **next) {
     for (int64_t batch = 0; batch * MICRO_BATCH < samples; batch++) next[batch] = index_of(x, batch, split);
 }
 
-/* g += x^T delta over the next active inputs, those below `high`, which `next` leaves behind. */
+/* g += x^T delta over the active inputs from `next` (micro-batches) on and below `high`, where `next` then is. */
 static void micro_batch_gradient(const row_pointers *rows, const int32_t **next, int64_t high, const first_product *p) {
     for (int64_t first = 0; first < p->samples; first += MICRO_BATCH, next++) {
         const int64_t rest = p->samples - first, after = rest < MICRO_BATCH ? p->samples : first + MICRO_BATCH;

@@ -26,6 +26,13 @@ typedef struct {
     int64_t stride;
 } lazy_step;
 
+/* v <- momentum v + pull, with pull = -rate times the gradient and penalty, or pull alone without momentum. Returns what w
+   moves by: v, or by Nesterov momentum v + pull. */
+INLINE vec moved_velocity(const int64_t optimizer, vec momentum, vec pull, vec *v) {
+    *v = optimizer == SGD ? pull : vfma(momentum, *v, pull);
+    return optimizer == NESTEROV ? vfma(momentum, *v, pull) : *v;
+}
+
 /* w and v, some vectors of a row, get the updates of the batches from..to. squares (batches, stride). */
 INLINE void catch_up_columns(const int vectors, const int optimizer, const lazy_step *step, int64_t from, int64_t to,
                              real *w_row, real *v_row, real *squares) {
@@ -42,9 +49,7 @@ INLINE void catch_up_columns(const int vectors, const int optimizer, const lazy_
         real *sums = squares + b * stride;
         UNROLL for (int j = 0; j < vectors; j++) {
             vstore(sums + j * LANES, vfma(w[j], w[j], vload(sums + j * LANES)));
-            const vec pull = factor * w[j];
-            v[j] = optimizer == SGD ? pull : vfma(momentum, v[j], pull);
-            w[j] += optimizer == NESTEROV ? vfma(momentum, v[j], pull) : v[j];
+            w[j] += moved_velocity(optimizer, momentum, factor * w[j], &v[j]);
         }
     }
     UNROLL for (int j = 0; j < vectors; j++) {
@@ -66,10 +71,10 @@ INLINE void update_columns(const int vectors, const int optimizer, const lazy_st
         UNROLL for (int j = 0; j < vectors; j++) g[j] = vfma(value, vload(delta + j * LANES), g[j]);
     }
     UNROLL for (int j = 0; j < vectors; j++) {
-        const vec w = vload(w_row + j * LANES), pull = -rate * vfma(l2, w, g[j]);
-        const vec v = optimizer == SGD ? pull : vfma(momentum, vload(v_row + j * LANES), pull);
+        const vec w = vload(w_row + j * LANES);
+        vec v = optimizer == SGD ? (vec){0} : vload(v_row + j * LANES);
         vstore(squares + j * LANES, vfma(w, w, vload(squares + j * LANES)));
-        vstore(w_row + j * LANES, w + (optimizer == NESTEROV ? vfma(momentum, v, pull) : v));
+        vstore(w_row + j * LANES, w + moved_velocity(optimizer, momentum, -rate * vfma(l2, w, g[j]), &v));
         if (optimizer != SGD) vstore(v_row + j * LANES, v);
     }
 }

@@ -116,13 +116,15 @@ INLINE void update_rows(const gradient_parts parts, const optimizer_step *step, 
         }
     if (g_stride == columns && stride == columns) columns *= rows, rows = 1; /* one long row */
     switch (step->optimizer) {
-    case SGD: EACH(vstore(w + i, vfma(-rate, dw, weight));) break;
-    case MOMENTUM:
-    case NESTEROV:
-        EACH(const vec velocity = vfma(momentum, vload(m + i), -rate * dw);
-             const vec ahead = vfma(momentum, velocity, -rate * dw); vstore(m + i, velocity);
-             vstore(w + i, weight + (step->optimizer == NESTEROV ? ahead : velocity));)
-        break;
+    case SGD:
+        EACH(vstore(w + i, vfma(-rate, dw, weight));) break;
+/* Expands to the loop of one of these two. */
+#define MOVE(optimizer) \
+    EACH(vec velocity = vload(m + i); \
+         vstore(w + i, weight + moved_velocity(optimizer, momentum, -rate * dw, &velocity)); vstore(m + i, velocity);)
+    case MOMENTUM: MOVE(MOMENTUM) break;
+    case NESTEROV: MOVE(NESTEROV) break;
+#undef MOVE
     case ADAM:
     case ADAMW:
         EACH(const vec mean = vfma(beta1, vload(m + i), one_minus_beta1 * dw);
