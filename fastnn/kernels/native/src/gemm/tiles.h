@@ -111,6 +111,49 @@ INLINE void outer(const int indexed, int64_t rows, int64_t columns, const gemm_o
     }
 }
 
+/* Rows of a panel of B: of two vectors each, they fit the first-level cache. */
+#define PANEL_DEPTH 256
+/* Tiles that pass a panel, from which it is copied; and rows, and columns of B: fewer lie together well enough. */
+#define PANEL_TILES 4
+#define LEAST_PANEL_DEPTH 96
+#define LEAST_PANEL_COLUMNS 128
+
+/* Are panels of B to be copied side by side? Rows far apart lie in more pages than the processor keeps the addresses of,
+   and compete for the same places in its caches. */
+INLINE int copies_panels(int64_t rows, int64_t depth, int64_t b_step) {
+    return rows >= PANEL_TILES * TILE_ROWS && depth >= LEAST_PANEL_DEPTH && b_step >= LEAST_PANEL_COLUMNS;
+}
+
+/* panel (depth, 2 * LANES) = one or two vectors of columns of rows b_step apart */
+INLINE void copy_panel(const real *b, int64_t b_step, int64_t depth, int vectors, real *panel) {
+    for (int64_t k = 0; k < depth; k++, b += b_step, panel += 2 * LANES)
+        for (int j = 0; j < vectors; j++) vstore(panel + j * LANES, vload(b + j * LANES));
+}
+
+/* The product over the next rows of B, panel by panel; `from` as in gemm. */
+static __attribute__((noinline)) void gemm_by_panels(int from, int64_t rows, int64_t columns, int64_t depth,
+                                                     const gemm_operands *in) {
+    real panel[PANEL_DEPTH * 2 * LANES] __attribute__((aligned(64)));
+    for (int64_t k = 0; k < depth; k += PANEL_DEPTH, from = FROM_C) {
+        const int64_t here = depth - k < PANEL_DEPTH ? depth - k : PANEL_DEPTH;
+        for (int64_t j = 0; j < columns; j += 2 * LANES) {
+            const int vectors = columns - j > LANES ? 2 : 1;
+            gemm_operands part = *in;
+            part.a += k * in->k_step;
+            part.b = panel;
+            part.b_step = 2 * LANES;
+            part.c += j;
+            if (from == FROM_ROW) part.start += j;
+            const gemm_product product = {&part, from, here};
+            copy_panel(in->b + k * in->b_step + j, in->b_step, here, vectors, panel);
+            for (int64_t r = 0; r < rows; r += TILE_ROWS) {
+                const int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+                tile_of[height - 1][vectors - 1][NO_INDEX](&product, r, 0);
+            }
+        }
+    }
+}
+
 /* `columns` is a multiple of LANES; b, c and start are aligned. */
 INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t columns, int64_t depth,
                        const gemm_operands *in) {
@@ -125,6 +168,10 @@ INLINE void gemm_tiles(const int indexed, int from, int64_t rows, int64_t column
             const int64_t left = vectors * panel / panels, right = vectors * (panel + 1) / panels;
             row_of[right - left - 1][indexed](&product, 0, left * LANES);
         }
+        return;
+    }
+    if (indexed == NO_INDEX && copies_panels(rows, depth, in->b_step)) {
+        gemm_by_panels(from, rows, columns, depth, in);
         return;
     }
     for (int64_t j = 0; j < columns; j += 2 * LANES)
@@ -164,14 +211,15 @@ typedef struct {
     int64_t z_step;
 } dense_operands;
 
-/* z = start + x W, in some vectors of columns; start: one row for all */
-INLINE void dense_sum(const int samples, const int vectors, const dense_operands *in, const real *start) {
+/* z = start (rows start_step apart) + x W, in some vectors of columns */
+INLINE void dense_sum(const int samples, const int vectors, const dense_operands *in, const real *start,
+                      int64_t start_step) {
     const int64_t w_step = in->w_step, count = in->high - in->low;
     const real *w = in->w, *row[TILE_ROWS];
     vec sum[TILE_ROWS][2];
     UNROLL for (int s = 0; s < samples; s++) {
         row[s] = in->row[s] + in->low;
-        UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vload(start + j * LANES);
+        UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vload(start + s * start_step + j * LANES);
     }
     for (int64_t i = 0; i < count; i++, w += w_step) {
         vec weights[2];
@@ -228,15 +276,15 @@ INLINE void dense_gather(const int inputs, const int vectors, const dense_operan
 
 /* A function for each shape, as above: SHAPE expands to the three of `rows` samples, or inputs, and `vectors` vectors of
    columns. */
-typedef void dense_sum_function(const dense_operands *in, const real *start);
+typedef void dense_sum_function(const dense_operands *in, const real *start, int64_t start_step);
 typedef void dense_spread_function(const dense_operands *in);
 typedef void dense_gather_function(const dense_operands *in, int64_t samples);
 
 #define SHAPE(rows, vectors)                                                                                         \
-    static __attribute__((noinline)) void dense_sum_##rows##_##vectors(const dense_operands *in,                 \
-                                                                           const real *start) {                      \
-        dense_sum(rows, vectors, in, start);                                                                     \
-    }                                                                                                                \
+    static __attribute__((noinline)) void dense_sum_##rows##_##vectors(const dense_operands *in, const real *start, \
+                                                                       int64_t start_step) { \
+        dense_sum(rows, vectors, in, start, start_step); \
+    } \
     static __attribute__((noinline)) void dense_spread_##rows##_##vectors(const dense_operands *in) {            \
         dense_spread(rows, vectors, in);                                                                         \
     }                                                                                                                \
@@ -268,13 +316,25 @@ static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, c
                              p->z + p->left, p->stride, NULL});
         return;
     }
-    for (int64_t j = p->left; j < p->right; j += 2 * LANES)
-        for (int64_t s = 0; s < p->samples; s += TILE_ROWS) {
-            const int64_t height = p->samples - s < TILE_ROWS ? p->samples - s : TILE_ROWS;
-            dense_sum_of[height - 1][p->right - j > LANES](
-                &(dense_operands){row + s, low, high, w + j, p->w_stride, p->z + s * p->stride + j, p->stride},
-                p->start ? p->start + j : zeros);
+    const int copies = copies_panels(p->samples, high - low, p->w_stride);
+    real panel[PANEL_DEPTH * 2 * LANES] __attribute__((aligned(64)));
+    for (int64_t i = low, end; i < high; i = end) {
+        end = copies && high - i > PANEL_DEPTH ? i + PANEL_DEPTH : high;
+        for (int64_t j = p->left; j < p->right; j += 2 * LANES) {
+            const int vectors = p->right - j > LANES ? 2 : 1;
+            dense_operands in = {row, i, end, w + (i - low) * p->w_stride + j, p->w_stride, p->z + j, p->stride};
+            if (copies) {
+                copy_panel(in.w, in.w_step, end - i, vectors, panel);
+                in.w = panel;
+                in.w_step = 2 * LANES;
+            }
+            for (int64_t s = 0; s < p->samples; s += TILE_ROWS, in.row += TILE_ROWS, in.z += TILE_ROWS * p->stride) {
+                const int64_t height = p->samples - s < TILE_ROWS ? p->samples - s : TILE_ROWS;
+                const real *start = i > low ? in.z : p->start ? p->start + j : zeros;
+                dense_sum_of[height - 1][vectors - 1](&in, start, i > low ? p->stride : 0);
+            }
         }
+    }
 }
 
 /* g += x^T delta over the inputs low..high, in its columns. */
