@@ -79,9 +79,7 @@ def _explain(arguments: argparse.Namespace, model: MLP, train: Split) -> int:
     return 0
 
 
-def _fit(
-    arguments: argparse.Namespace, model: MLP, train: Split, test: Split
-) -> tuple[History, Failure | None]:
+def _fit(arguments: argparse.Namespace, model: MLP, train: Split, test: Split) -> tuple[History, Failure | None]:
     """What the training measured, and what ended it too early, once the network had begun to learn."""
     train, held_out = _hold_out(train, _held_out_share(arguments), arguments.seed)
     count = len(train[0])

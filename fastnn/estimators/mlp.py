@@ -82,6 +82,9 @@ STOOD_IN_FOR = ("_backprop", "_compute_loss_grad", "_forward_pass")
 # BLAS is as fast at dense products, and its threads begin sooner. What the kernels save besides pays from so many
 # multiply-adds of a forward pass.
 LEAST_FORWARD_WORK = 40_000_000
+# From so many inputs and outputs of a layer BLAS takes less time for its dense product, and scikit-learn is to answer
+# where that is most of the work. The first layer's is not dense if at most this share of some rows is other than zero.
+WIDE, MOST_NONZERO, ROWS_COUNTED = 400, 0.5, 64
 # Of sparse rows it pays from so many multiply-adds of the first layer, if there are also twice as many of them as there
 # are weights.
 LEAST_SPARSE_WORK = 600_000
@@ -486,7 +489,18 @@ class CompiledMLP:
         if checks.is_sparse(X):  # whose other layers scikit-learn is as fast at
             work = X.nnz * self.coefs_[0].shape[1]
             least = least if "_compiled" in vars(self) else max(LEAST_SPARSE_WORK, 2 * size)
+        elif work >= least and 2 * self._wide_size(X) > size:
+            return "layers so wide that scikit-learn is as fast"
         return "so little that scikit-learn is as fast" if work < least else refusal(self, X)
+
+    def _wide_size(self: Any, X: NDArray[Any]) -> int:
+        """The weights of the layers at whose products BLAS is faster."""
+        wide = [coef.size for coef in self.coefs_ if min(coef.shape) >= WIDE]
+        if wide and min(self.coefs_[0].shape) >= WIDE:
+            some = X[:: -(-len(X) // ROWS_COUNTED)]
+            if np.count_nonzero(some) <= MOST_NONZERO * some.size:
+                wide = wide[1:]
+        return sum(wide)
 
 
 if MISSING_HOOK is not None:

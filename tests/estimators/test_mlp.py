@@ -595,6 +595,22 @@ def test_rows_of_every_type_are_predicted_as_by_scikit_learn(of_weights, kind, f
     assert [call.accelerated for call in calls] == [True]
 
 
+@pytest.mark.parametrize(
+    ("hidden", "nonzero", "accelerated"),
+    [((500,), 1.0, False), ((500,), 0.2, True), ((500, 600), 0.2, False), ((300,), 1.0, True), ((300, 300), 1.0, True)],
+)
+def test_dense_products_of_wide_layers_are_blas(hidden, nonzero, accelerated, calls):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1000, 500)) * (rng.random((1000, 500)) < nonzero)
+    theirs, ours = (
+        module(hidden_layer_sizes=hidden, max_iter=1, random_state=0).fit(rows[:50], TARGETS[:50])
+        for module in (neural_network.MLPRegressor, MLPRegressor)
+    )
+    np.testing.assert_allclose(ours.predict(rows), theirs.predict(rows), rtol=1e-9, atol=1e-12)
+    assert calls[-1].accelerated == accelerated
+    assert ("so wide" in calls[-1].reason) == (not accelerated)
+
+
 def test_lbfgs_goes_on_with_float32_rows(calls, monkeypatch):
     """scikit-learn's weights are float64 after it, and so are its outputs."""
     compute_everywhere(monkeypatch.setattr)
