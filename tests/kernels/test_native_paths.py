@@ -23,6 +23,7 @@ NETS = [
     ((70, 260, 4), ("tanh", "softmax"), "cross_entropy"),  # wide: the outputs split
     ((50, 133, 17, 3), ("tanh", "sigmoid", "identity"), "mean_squared_error"),  # deep
     ((50, 133, 3), ("tanh", "sigmoid"), "rashid"),  # what goes back is not the output's delta
+    ((300, 160, 150, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"),  # panels of wide layers' weights
 ]
 BATCHES = {  # samples: what plain SGD does with them
     1: "online blocks, or single samples in micro-batches",
