@@ -337,10 +337,11 @@ static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, c
     }
 }
 
-/* g += x^T delta over the inputs low..high, in its columns. */
+/* g += x^T delta over the inputs low..high, in its columns; there may be no sample. */
 static void dense_gradient(const row_pointers *rows, int64_t low, int64_t high, const first_product *p) {
     const real *const *row = (const real *const *)rows->row;
     const int64_t samples = p->samples, most = samples > TILE_ROWS ? TILE_ROWS : high - low;
+    if (samples == 0) return;
     for (int64_t i = low; i < high; i += most)
         for (int64_t j = p->left; j < p->right; j += 2 * LANES) {
             const int64_t end = high - i < most ? high : i + most;
