@@ -129,6 +129,8 @@ def results(run_python, tmp_path_factory):
         with np.load(folder / f"{simd}.npz") as file:
             found[simd] = dict(file)
         assert found[simd].pop("simd") == simd
+        for values in found[simd].values():
+            values[np.isnan(values)] = np.nan  # of two factors that are no numbers a compiler may take either's sign
     return found
 
 
