@@ -61,7 +61,7 @@ static void measure_penalty(workspace *ws, const fnn_rule *rule, double *parts) 
         const double l1 = rule->l1[l], l2 = rule->l2[l];
         const int64_t stride = net->strides[l], inputs = net->sizes[l];
         const real *w = parameters(ws, net->weights[l]);
-        if ((l1 == 0 && l2 == 0) || (l == 0 && updates_in_pieces(&ws->plan))) continue;
+        if ((l1 == 0 && l2 == 0) || (l == 0 && measures_in_update(&ws->plan))) continue;
         if (l > ws->split_layer) {
             if (ws->thread > 0) continue;
             memset(sums, 0, stride * sizeof(real));

@@ -221,7 +221,7 @@ static void update_in_pieces(workspace *ws, int64_t m, const optimizer_step *ste
     const int64_t stride = ws->net->strides[0], left = ws->left, columns = ws->right - left;
     const int64_t most = stride < GRADIENT_PIECE ? GRADIENT_PIECE / stride : 1;
     const double l1 = step->l1[0], l2 = step->l2[0];
-    double *parts = (l1 != 0 || l2 != 0) && updates_in_pieces(&ws->plan) ? ws->penalties : NULL;
+    double *parts = (l1 != 0 || l2 != 0) && measures_in_update(&ws->plan) ? ws->penalties : NULL;
     real *g = ws->gradient, *sums = ws->before;
     const int32_t *next[SHORT_BATCH / MICRO_BATCH];
     for (int c = ws->first_read; c < ws->end_read; c++) {

@@ -115,9 +115,8 @@ static int moves_all(const fnn_train_plan *plan) {
     return plan->update == FUSED_OPTIMIZER || plan->update == LAZY_OPTIMIZER;
 }
 
-/* Does each thread update rows of W0, some of them at a time? Their penalty is measured while they are in the
-   first-level cache for it. */
-static int updates_in_pieces(const fnn_train_plan *plan) {
+/* Is the first layer's penalty measured while its update has the weights in the first-level cache? */
+static int measures_in_update(const fnn_train_plan *plan) {
     return moves_all(plan) && plan->split != SPLIT_OUTPUTS &&
            (plan->inputs == CSR_ROWS || plan->inputs == MICRO_BATCHES);
 }
@@ -157,7 +156,7 @@ static batch_inputs *place_inputs(arena_cursor *at, const fnn_net *net, int64_t 
     real *x = arena_take(at, nonzeros * INPUT_BLOCK * sizeof(real));
     int32_t *index = arena_take(at, (nonzeros > indexed ? nonzeros : indexed) * sizeof *index);
     int64_t *start = arena_take(at, input_blocks * sizeof *start), *end = arena_take(at, input_blocks * sizeof *end);
-    int64_t *count = arena_take(at, batches * SPLITS * sizeof *count);
+    int64_t *count = arena_take(at, SPLITS * sizeof *count);
     real *panel = arena_take(at, block * PANEL_COLUMNS * sizeof(real));
     real *zeros = arena_take(at, net->strides[0] * sizeof(real)),
          *sink = arena_take(at, net->strides[0] * sizeof(real));
