@@ -235,7 +235,7 @@ class CompiledNeighbors:
         if self._index.metric == "cosine" and dtype == np.float32:
             outcome.reason = "cosine of float32, which scikit-learn rounds to float32 before it compares"
             return None
-        if self._index.metric == "cosine" and (self._index.has_short_rows or rounding.has_short_rows(queries)):
+        if self._index.metric == "cosine" and self._has_short_rows(queries):
             outcome.reason = SHORT_ROWS
             return None
         try:
@@ -256,6 +256,10 @@ class CompiledNeighbors:
                 distances[some], indices[some] = self._own_neighbors(asked, count, len(queries), strategy)
             outcome.reason = index.TIES if found.tied.mean() > index.MOST_TIED else None
         return distances, indices
+
+    def _has_short_rows(self: Any, queries: NDArray[Any]) -> bool:
+        is_other = queries is not self._index.rows
+        return self._index.has_short_rows or (is_other and rounding.has_short_rows(queries))
 
     def _tied(self: Any, found: Found, queries: NDArray[Any]) -> Iterator[IntArray]:
         """The places of queries with ties, and of others where these would be rounded otherwise without them.

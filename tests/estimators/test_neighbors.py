@@ -205,6 +205,7 @@ def test_cosines_of_what_scikit_learn_takes_for_0_are_its_own(calls, everywhere,
     assert_same_neighbors(pickle.loads(pickle.dumps(ours)), theirs)
     first, *others = [call.reason for call in calls if call.method == "kneighbors"]
     assert first == ""
+    assert [call.reason for call in calls if call.method == "fit"] == ["", ""]
     assert len(others) == 3
     assert all("so small" in reason for reason in others)
 
