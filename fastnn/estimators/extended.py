@@ -161,7 +161,7 @@ class WatchedEpochs(Epochs):
         super().set_data(X, y, sample_weight)
         watch = self.estimator._watch
         if self.estimator.progress:
-            watch.bar = new_bar(watch.epochs * len(self.starts), "batches")
+            watch.bar = new_bar(watch.epochs * len(self.batches.starts), "batches")
 
     def batches_come_again(self) -> bool:
         return super().batches_come_again() and not any(map(any, self.rates))
@@ -169,7 +169,7 @@ class WatchedEpochs(Epochs):
     def run(self, state: FloatArray, data: Data, args: EpochArgs, tick: Tick) -> EpochResult:
         estimator, net, vector = self.estimator, self.parameters.net, self.parameters.vector
         watch, bar = estimator._watch, estimator._watch.bar
-        before = estimator.n_iter_ * len(self.starts)
+        before = estimator.n_iter_ * len(self.batches.starts)
         label = f"Epoch {estimator.n_iter_ + 1}/{watch.epochs}"
         assert args.penalty_factors is not None
         assert args.penalties is not None

@@ -13,7 +13,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,25 @@ WIDE, MOST_NONZERO, ROWS_COUNTED = 400, 0.5, 64
 LEAST_SPARSE_WORK = 600_000
 
 
+class Batches(NamedTuple):
+    """Consecutive rows of an order, batch after batch.
+
+    Attributes
+    ----------
+    starts : (batches,) the places of their first rows.
+    counts : (batches,) their rows.
+    """
+
+    starts: IntArray
+    counts: IntArray
+
+    @classmethod
+    def of(cls, rows: int, size: int) -> Batches:
+        """The batches of ``size`` rows, with a smaller last one where ``rows`` are no multiple."""
+        starts = np.arange(0, rows, size)
+        return cls(starts, np.diff(starts, append=rows))
+
+
 class CompiledNetwork:
     """A network with an estimator's weights in it.
 
@@ -147,7 +166,7 @@ class CompiledNetwork:
         return Data(self.inputs(X), 1.0, targets)
 
     def weighted(
-        self, data: Data, y: NDArray[Any], sample_weight: NDArray[Any] | None, order: IntArray, starts: IntArray
+        self, data: Data, y: NDArray[Any], sample_weight: NDArray[Any] | None, order: IntArray, batches: Batches
     ) -> tuple[Data, NDArray[np.float64]]:
         """The data with factors by which the kernels' mean over a batch is scikit-learn's, and what that divides by.
 
@@ -158,7 +177,7 @@ class CompiledNetwork:
         y : (n, outputs), scikit-learn's targets of the data.
         sample_weight : (n,), or None.
         order : (n,) the rows, batch after batch.
-        starts : (batches,) the places of the batches' first rows in the order.
+        batches : into which they are cut.
 
         Returns
         -------
@@ -168,16 +187,15 @@ class CompiledNetwork:
         ------
         ZeroDivisionError, or what the estimator has in its place, if a batch's weights sum to zero.
         """
-        counts = np.diff(starts, append=len(order))
         weights = self.estimator._row_weights(y, sample_weight)
         if weights is None:
-            return data, counts.astype(np.float64)
+            return data, batches.counts.astype(np.float64)
         in_order = np.asarray(weights, np.float64)[order]
-        totals = np.add.reduceat(in_order, starts)
+        totals = np.add.reduceat(in_order, batches.starts)
         if not totals.all():
             raise self.estimator._zero_weights()
         factors = np.empty(len(order))
-        factors[order] = in_order * np.repeat(counts / totals, counts)
+        factors[order] = in_order * np.repeat(batches.counts / totals, batches.counts)
         return data._replace(weights=checks.for_kernels(factors, self.dtype)), totals
 
     def forward(self, X: Any) -> FloatArray:
@@ -249,7 +267,7 @@ class Epochs(CompiledNetwork):
     def set_data(self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
         """Set the rows to train on, which are the same in every epoch."""
         self.order: IntArray = np.arange(len(y))
-        self.starts = np.arange(0, len(y), self.batch_size)
+        self.batches = Batches.of(len(y), self.batch_size)
         self.loss_type = loss_type(self.estimator, self.dtype, y, sample_weight)
         batch_size = self.batch_size if self.batches_come_again() else None
         self.data = packed(self.rows(X, y), self.parameters.net, self.epochs, batch_size)
@@ -299,7 +317,7 @@ class Epochs(CompiledNetwork):
             places = np.arange(len(y))  # as sklearn.utils.shuffle has it
             self.estimator._random_state.shuffle(places)
             self.order = self.order[places]
-        data, totals = self.weighted(self.data, y, sample_weight, self.order, self.starts)
+        data, totals = self.weighted(self.data, y, sample_weight, self.order, self.batches)
         rule, penalties = self.next_rule(), np.zeros((len(totals), PENALTY_PARTS))
         state = self.state if SLOTS[rule.optimizer] else self.state[:0]
         args = EpochArgs(self.order, self.batch_size, rule, penalty_factors=1 / totals, penalties=penalties)
@@ -314,7 +332,7 @@ class Epochs(CompiledNetwork):
             # scikit-learn goes on with what is no number any more, and refuses the weights in the end.
             self.parameters.vector[:] = np.nan
             return self.loss_type(math.nan)
-        shares = np.diff(self.starts, append=len(y)) / totals
+        shares = self.batches.counts / totals
         return self.loss_type((result.loss * self.of_outputs + float(penalties.sum(axis=1) @ shares)) / len(y))
 
     def run(self, state: FloatArray, data: Data, args: EpochArgs, tick: Tick) -> EpochResult:
@@ -344,8 +362,8 @@ class Gradients(CompiledNetwork):
     ) -> None:
         super().__init__(estimator, dtype)
         self.loss_type = loss_type(estimator, dtype, y, sample_weight)
-        order, starts = np.arange(len(y)), np.zeros(1, np.int64)
-        self.data, (self.total,) = self.weighted(self.rows(X, y), y, sample_weight, order, starts)
+        order, batch = np.arange(len(y)), Batches.of(len(y), len(y))
+        self.data, (self.total,) = self.weighted(self.rows(X, y), y, sample_weight, order, batch)
         self.grad = aligned_zeros(self.parameters.vector.size, dtype)
 
     def loss_grad(self) -> tuple[Any, list[FloatArray], list[FloatArray]]:
