@@ -33,7 +33,7 @@ cdef extern from "api.h" nogil:
     ctypedef int fnn_needs
     ctypedef int fnn_preparation
     int TRAINING, GRADIENT, OUTPUTS, LAYER_GRADIENT
-    int DENSE, BLOCK_CSC, MICRO_BATCHES, SPLIT_INPUTS, SPLIT_OUTPUTS
+    int DENSE, BLOCK_CSC, MICRO_BATCHES, SPLIT_INPUTS, SPLIT_OUTPUTS, SPLIT_SAMPLES
     int ROWS_AS_THEY_ARE, ROWS_TO_BYTES, ROWS_TO_BLOCK_CSC
 
     ctypedef struct fnn_net:

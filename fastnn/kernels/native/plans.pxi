@@ -47,10 +47,11 @@ def override_plan(**choices):
     """Force choices of the plans, for the tests and the benchmark of their rules; None gives one back to the plan.
 
     ``inputs``: how first layers read them, "dense", "block-CSC" or "micro-batches" (online blocks have micro-batches of
-    their own in place of the latter two). ``split``: "inputs" or "outputs" of first layers at least four cache lines
-    wide. ``rows``: what is made of rows before a training, "as they are", "bytes" or "block-CSC". ``queries``: plain
-    searches of bytes take them in "tiles" or in "micro-batches". ``all_threads``: True lets calls use all threads that
-    they may, however little their work is. What is left out stays as it was.
+    their own in place of the latter two). ``split``: "inputs", "outputs" of first layers at least four cache lines
+    wide, or "samples" of batches that are not CSR. ``rows``: what is made of rows before a training, "as
+    they are", "bytes" or "block-CSC". ``queries``: plain searches of bytes take them in "tiles" or in "micro-batches".
+    ``all_threads``: True lets calls use all threads that they may, however little their work is. What is left out stays
+    as it was.
     """
     global forced_inputs, forced_split, forced_rows, forced_queries, all_threads
     for choice, name in choices.items():
@@ -69,7 +70,7 @@ def override_plan(**choices):
 
 OVERRIDES = {
     "inputs": {None: -1, "dense": DENSE, "block-CSC": BLOCK_CSC, "micro-batches": MICRO_BATCHES},
-    "split": {None: -1, "inputs": SPLIT_INPUTS, "outputs": SPLIT_OUTPUTS},
+    "split": {None: -1, "inputs": SPLIT_INPUTS, "outputs": SPLIT_OUTPUTS, "samples": SPLIT_SAMPLES},
     "rows": {None: -1, "as they are": ROWS_AS_THEY_ARE, "bytes": ROWS_TO_BYTES, "block-CSC": ROWS_TO_BLOCK_CSC},
     "queries": {None: -1, "tiles": QUERIES_IN_TILES, "micro-batches": QUERIES_IN_MICRO_BATCHES},
     "all_threads": {None: 0, False: 0, True: 1},

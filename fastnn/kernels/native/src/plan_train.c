@@ -6,6 +6,13 @@
 /* Cache lines of the first layer's outputs from which threads split these rather than the inputs: the layers behind are
    then split too, but every thread packs all inputs. (splits) */
 #define SPLIT_OUTPUTS_LINES 6
+/* Samples of a batch from which threads split these, where the first layer is too narrow for splits of its outputs: each
+   then has its own samples' layers behind and losses, and no partial sums go from core to core. (splits) */
+#define SPLIT_SAMPLES_BATCH 128
+/* Inputs at most for which they do: the work of splits of more inputs makes up for their partial sums. (splits) */
+#define SPLIT_SAMPLES_INPUTS 512
+/* Bytes at most of the splits' gradients for which they do: these are to stay near the first-level cache. (splits) */
+#define MOST_SPLIT_GRADIENTS 163840
 /* Inputs of a split at least: fewer are not worth a barrier. (splits) */
 #define LEAST_SPLIT_INPUTS 16
 /* Cache lines of first-layer outputs times samples of a batch from which block-CSC is faster than micro-batches: its
@@ -50,10 +57,11 @@
 /* Multiply-adds (of dense inputs) of one barrier's work, a batch or an online block, from which threads pay.
    (threads) */
 #define THREAD_WORK 1e5
-/* Multiply-adds of a whole call from which making another thread pays: below one to some milliseconds of work a thread
-   costs more than it saves wherever other programs use the cores. (threads) */
-#define TRAIN_THREAD_WORK 4e7
-/* TRAIN_THREAD_WORK of calls that compute outputs alone. (threads) */
+/* Multiply-adds of a whole call from which making another thread pays. Where other programs use the cores it costs
+   little, as calls then go alone for a while. (threads) */
+#define TRAIN_THREAD_WORK 1.2e7
+/* The same of calls that compute outputs alone: below one to some milliseconds of work a thread costs more than it saves
+   wherever other programs use the cores. (threads) */
 #define OUTPUTS_THREAD_WORK 4e7
 
 /* Elements of rows, more than a cache holds as reals, from which they are prepared. (packing) */
@@ -89,6 +97,16 @@ static int splits_outputs(const fnn_train_request *r) {
     return r->forced_split >= 0 ? r->forced_split == SPLIT_OUTPUTS : r->output_lines >= SPLIT_OUTPUTS_LINES;
 }
 
+/* Is a batch, though it could go through the network together, so long for it that threads had better split its samples,
+   each split with a gradient of its own? */
+static int is_long_for_network(const fnn_train_request *r) {
+    if (r->purpose != TRAINING || r->batch_size > SHORT_BATCH || r->clips_norm || r->is_csr) return 0;
+    if (r->forced_split >= 0) return r->forced_split == SPLIT_SAMPLES;
+    return r->batch_size >= SPLIT_SAMPLES_BATCH && r->output_lines < SPLIT_OUTPUTS_LINES &&
+           r->inputs <= SPLIT_SAMPLES_INPUTS && (double)r->batch_size * r->work >= THREAD_WORK &&
+           SPLITS * r->work * r->real_bytes <= MOST_SPLIT_GRADIENTS;
+}
+
 /* Have so few inputs a nonzero in a batch of CSR that the others' updates had better wait? */
 static int waits(const fnn_train_request *r) {
     return r->is_csr && r->is_linear && r->row_nonzeros * (double)r->batch_size < MOST_ACTIVE_LAZY * (double)r->inputs;
@@ -106,9 +124,10 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
             p->threads = fnn_threads_for((double)r->rows * r->work, OUTPUTS_THREAD_WORK, r->threads, r->all_threads);
         return;
     }
-    if (r->batch_size > SHORT_BATCH || r->clips_norm) {
+    const int long_for_network = is_long_for_network(r);
+    if (r->batch_size > SHORT_BATCH || r->clips_norm || long_for_network) {
         p->regime = LONG_BATCHES;
-        p->block = LONG_BLOCK;
+        p->block = long_for_network ? (r->batch_size + SPLITS - 1) / SPLITS : LONG_BLOCK;
         p->update = REDUCE_THEN_APPLY;
         p->split = SPLIT_SAMPLES;
     } else if (online) {
@@ -126,7 +145,9 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
     /* of CSR: a sample's nonzeros, and its part of all the weights if every batch moves them */
     const double moved = r->is_csr && !r->is_plain_sgd ? (double)r->inputs / (double)r->batch_size : 0;
     const double columns = (double)(r->output_lines * 64 / r->real_bytes);
-    const double row_work = (r->is_csr ? r->row_nonzeros + moved : (double)r->inputs) * columns;
+    const double row_work = p->split == SPLIT_SAMPLES && !r->is_csr
+                                ? r->work
+                                : (r->is_csr ? r->row_nonzeros + moved : (double)r->inputs) * columns;
     const int64_t unit = p->regime == ONLINE_BLOCKS ? p->block : r->batch_size;
     const int threads =
         fnn_threads_for((double)r->rows * (r->work + moved * columns), TRAIN_THREAD_WORK, r->threads, r->all_threads);
@@ -209,7 +230,8 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
     if (r.purpose != TRAINING) r.batch_size = r.rows;
     if (r.purpose == LAYER_GRADIENT && r.rows > LONG_BLOCK) r.batch_size = LONG_BLOCK;
     /* as what is stored of such batches is not in blocks */
-    if (r.clips_norm && r.batch_size > LONG_BLOCK && r.batch_size <= SHORT_BATCH) r.has_block_csc = 0;
+    if ((r.clips_norm && r.batch_size > LONG_BLOCK && r.batch_size <= SHORT_BATCH) || is_long_for_network(&r))
+        r.has_block_csc = 0;
     const int wide = splits_outputs(&r);
     const int online = r.purpose == TRAINING && r.is_plain_sgd && r.batch_size == 1 && r.rows > 1 && !r.is_csr;
     fnn_train_plan p = {.density = {-1, -1}};
@@ -242,7 +264,12 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
 }
 
 fnn_preparation fnn_plan_preparation(const fnn_preparation_request *r, int without_block_csc) {
-    const int batches_again = r->batch_size >= LEAST_STORED_BATCH && r->epochs >= LEAST_STORED_EPOCHS;
+    /* batches may be long for narrow networks, which then do not read what is stored of them */
+    const int long_for_network = r->batch_size >= SPLIT_SAMPLES_BATCH && r->batch_size <= SHORT_BATCH &&
+                                 r->inputs <= SPLIT_SAMPLES_INPUTS &&
+                                 r->outputs * (int64_t)sizeof(float) < SPLIT_OUTPUTS_LINES * 64;
+    const int batches_again =
+        r->batch_size >= LEAST_STORED_BATCH && r->epochs >= LEAST_STORED_EPOCHS && !long_for_network;
     const int pays = r->rows * r->inputs >= LEAST_PREPARED && r->epochs * r->outputs >= LEAST_PREPARED_WORK;
     const int to_block_csc =
         r->forced < 0 ? pays && batches_again : r->forced == ROWS_TO_BLOCK_CSC && r->batch_size > 0;

@@ -49,7 +49,8 @@ typedef enum { TRAINING, GRADIENT, OUTPUTS, LAYER_GRADIENT } fnn_purpose;
 
 /* online block: plain SGD by single samples, several at a time by their Gram matrix (train/online.h);
    short batch: one forward and backward pass a batch, each layer's gradient straight into its update (train/epoch.h);
-   long batch: blocks of samples, whose gradients are added up before the update (train/epoch.h);
+   long batch: blocks of samples, whose gradients are added up before the update (train/epoch.h), also where a batch of
+   fewer samples is long for its network;
    blocks: the same without an update, for outputs and gradients (train/outputs.h, train/gradient.h). */
 typedef enum { ONLINE_BLOCKS, SHORT_BATCHES, LONG_BATCHES, BLOCKS } fnn_regime;
 
@@ -116,7 +117,7 @@ typedef struct {
     int vector_bytes; /* of the instruction set */
     /* what tests and benchmarks force; -1, -1, 0: nothing */
     int forced_inputs; /* DENSE, BLOCK_CSC or MICRO_BATCHES, which in an online block are its own */
-    int forced_split; /* SPLIT_INPUTS or SPLIT_OUTPUTS, where either may be */
+    int forced_split; /* SPLIT_INPUTS, SPLIT_OUTPUTS or SPLIT_SAMPLES, where it may be */
     int all_threads; /* however little the work is */
     /* what was measured */
     fnn_density density[2]; /* by sample, by micro-batch of this batch or, for an online block, of its own */

@@ -6,8 +6,8 @@
 
    Online blocks: the same, but for several single samples at a time; see online.h.
 
-   A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of its own; these are added
-   up in the order of the parts, each thread updating a range of the parameters.
+   A long batch, or one that is long for its network: each thread takes some of SPLITS parts of its samples, each with a
+   gradient of its own; these are added up in the order of the parts, each thread updating a range of the parameters.
 
    Called through the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
 #ifndef FNN_TRAIN_EPOCH_H
@@ -141,16 +141,16 @@ static void reduce_and_apply(const workspace *ws, const real *gradients, const o
     }
 }
 
-/* One update by more than SHORT_BATCH rows (the epoch's last batch may have fewer). Returns as short_batch does. */
+/* One update by m rows, a thread's splits of them after one another. Returns as short_batch does. */
 static int long_batch(workspace *ws, fnn_training *job, const int64_t *rows, int64_t m, const optimizer_step *step) {
     const fnn_net *net = ws->net;
     const int thread = ws->thread, threads = ws->threads;
-    const int64_t blocks = (m + LONG_BLOCK - 1) / LONG_BLOCK;
+    const int64_t block = ws->plan.block, blocks = (m + block - 1) / block;
     double loss = ws->loss;
     int64_t correct = ws->correct;
     transpose_weights(ws);
     for (int p = SPLITS * thread / threads; p < SPLITS * (thread + 1) / threads; p++) {
-        const int64_t from = blocks * p / SPLITS * LONG_BLOCK, to = blocks * (p + 1) / SPLITS * LONG_BLOCK;
+        const int64_t from = blocks * p / SPLITS * block, to = blocks * (p + 1) / SPLITS * block;
         ws->gradient = (real *)job->gradients + p * ws->size;
         memset(ws->gradient, 0, ws->size * sizeof(real));
         ws->loss = 0;

@@ -9,8 +9,9 @@
 
 /* ws->gradient += the gradient of the mean loss over `samples` samples, of which these are `count`, block by block */
 static void accumulate(workspace *ws, const int64_t *order, int64_t first, int64_t count, int64_t samples) {
-    for (int64_t start = 0; start < count; start += LONG_BLOCK) {
-        const int64_t m = count - start < LONG_BLOCK ? count - start : LONG_BLOCK;
+    const int64_t block = ws->plan.block;
+    for (int64_t start = 0; start < count; start += block) {
+        const int64_t m = count - start < block ? count - start : block;
         const int64_t *rows = order ? order + start : NULL;
         if (ws->interrupt) { /* signals' handlers run in the caller's float environment */
             const uint64_t control = float_control();
