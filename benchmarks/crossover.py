@@ -11,8 +11,8 @@ inputs   the inputs dense, as block-CSC, or by micro-batches, by batch size, wid
 offset   standardised digits dense, or less their column offset, by width, batch size and share of pixels that differ
          from it
 online   single samples: dense inputs in online blocks, or active ones sample by sample
-splits   what threads split of the first layer, its inputs or its outputs, by width, type and batch size
-threads  one or all
+splits   what threads split, the first layer's inputs or outputs or the samples, by type, network and batch size
+threads  one or all, by network and batch size; and by the multiply-adds of an epoch
 packing  images given as reals, trained on as they are or as bytes, by width, type and epochs
 storing  digits in order, with stored block-CSC of each batch or without, by width, type, batch size and epochs
 lazy     sparse rows by momentum with l2, where inputs without a nonzero wait for their updates, or by the same with a
@@ -38,7 +38,7 @@ import fastnn
 from fastnn.kernels import native, num_threads
 
 ROWS = 12_000
-SPLITS = "inputs", "outputs", None
+SPLITS = "inputs", "outputs", "samples", None
 Ways = dict[str, Callable[[], float]]  # each trains an epoch and returns its seconds
 
 
@@ -54,7 +54,7 @@ def digits(active: float) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def forced(**choices: str | None) -> Iterator[None]:
+def forced(**choices: object) -> Iterator[None]:
     native.override_plan(**choices)
     try:
         yield
@@ -66,13 +66,14 @@ def trainer(
     X: np.ndarray, hidden: int, batch_size: int, way: str | None = None, **options: object
 ) -> Callable[[], float]:
     y = fastnn.datasets.load_mnist()[0][1][: X.shape[0]]
-    threads, split, dtype = options.pop("threads", None), options.pop("split", None), options.pop("dtype", np.float32)
+    threads, epochs, dtype = options.pop("threads", None), options.pop("epochs", 1), options.pop("dtype", np.float32)
+    choices = {"inputs": way, "split": options.pop("split", None), "all_threads": options.pop("all_threads", None)}
     model = fastnn.MLP((X.shape[1], hidden, 10), activation="relu", dtype=dtype, seed=1)
 
     def epoch() -> float:
-        with fastnn.use("native", num_threads=threads), forced(inputs=way, split=split):
-            history = model.fit(X, y, epochs=1, batch_size=batch_size, learning_rate=1e-3, **options)
-        return history.seconds[0]
+        with fastnn.use("native", num_threads=threads), forced(**choices):
+            history = model.fit(X, y, epochs=epochs, batch_size=batch_size, learning_rate=1e-3, **options)
+        return statistics.median(history.seconds)
 
     return epoch
 
@@ -136,6 +137,12 @@ def splits(rounds: int) -> Iterator[dict[str, object]]:
             for batch_size in (10, 32, 200):
                 ways = {way or "plan": trainer(X, hidden, batch_size, split=way, dtype=dtype) for way in SPLITS}
                 yield measure(f"hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}", ways, "plan", rounds)
+        for columns, hidden in ((64, 20), (64, 40), (256, 16)):
+            X_dense = np.random.default_rng(0).normal(size=(ROWS, columns)).astype(dtype)
+            for batch_size in (64, 128, 200):
+                ways = {way or "plan": trainer(X_dense, hidden, batch_size, split=way, dtype=dtype) for way in SPLITS}
+                title = f"{columns} inputs, hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}"
+                yield measure(title, ways, "plan", rounds)
 
 
 def threads(rounds: int) -> Iterator[dict[str, object]]:
@@ -144,6 +151,15 @@ def threads(rounds: int) -> Iterator[dict[str, object]]:
         X = digits(0.0)
         ways = {"one": trainer(X, hidden, batch_size, threads=1), "all": trainer(X, hidden, batch_size, threads=every)}
         yield measure(f"hidden {hidden}, batch {batch_size}, {every} threads", ways, "all", rounds)
+    for dtype in (np.float32, np.float64):
+        for rows in (300, 600, 1_200, 2_400, 4_800):
+            X_dense, options = np.random.default_rng(0).normal(size=(rows, 64)).astype(dtype), {"epochs": 30}
+            choices = {"one": {"threads": 1}, "all": {"all_threads": True}, "plan": {}}
+            ways = {
+                name: trainer(X_dense, 100, 200, dtype=dtype, **choice, **options) for name, choice in choices.items()
+            }
+            title = f"{rows * (64 * 100 + 100 * 10) / 1e6:.0f} million multiply-adds, {np.dtype(dtype)}"
+            yield measure(title, ways, "plan", rounds)
 
 
 def whole_fit(X: np.ndarray, hidden: int, epochs: int, rows: str | None, **options: object) -> Callable[[], float]:

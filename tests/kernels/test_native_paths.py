@@ -60,6 +60,19 @@ def test_panels_of_wide_layers_are_the_reference_too(many_cores, dtype, toleranc
     assert_trained_as_by_the_reference(problem, batch, rule, tolerance)
 
 
+@pytest.mark.quick("dtype", "batch", "inputs")
+@pytest.mark.parametrize("rule", problems.RULES)
+@pytest.mark.parametrize("inputs", ["bytes", "sparse", "offset", "dense"])
+@pytest.mark.parametrize("batch", [129, 200])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
+def test_batches_that_are_long_for_their_network(many_cores, dtype, tolerance, batch, inputs, rule):
+    net = (61, 14, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"
+    problem = problems.make(*net, dtype=dtype, inputs=inputs, bias=True, labels=False, rows=ROWS)
+    plan = native.plan_training(problem.net, problem.data.X, dtype=np.dtype(dtype), batch_size=batch)
+    assert (plan.regime, plan.split) == ("long batches", "samples")
+    assert_trained_as_by_the_reference(problem, batch, rule, tolerance)
+
+
 def assert_trained_as_by_the_reference(problem, batch, rule, tolerance):
     # with 3 a gradient of Adam's first update is so near zero that rounding makes a visible part of its move
     order = np.random.default_rng(4).permutation(ROWS)[:-7]  # the last batch is smaller
