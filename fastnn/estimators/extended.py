@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import neural_network
 from sklearn.base import is_classifier
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import checks
@@ -43,6 +43,7 @@ from .mlp import (
     CompiledMLP,
     Epochs,
     RecordedMLP,
+    accuracy,
     loss_function,
     refusal,
     training_refusal,
@@ -445,7 +446,7 @@ class ExtendedMLP(Options, CompiledMLP):
         predicted = self._predict(X, check_input=False)
         if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
             return math.nan
-        score = accuracy_score if is_classifier(self) else r2_score
+        score = accuracy if is_classifier(self) else r2_score
         return float(score(y, predicted, sample_weight=sample_weight))
 
     def _ask_callbacks(self: Any) -> bool:

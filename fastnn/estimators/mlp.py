@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier
 
 from .. import checks
@@ -500,6 +502,13 @@ class CompiledMLP:
                 compiled = CompiledNetwork(self, dtype)
             return compiled.forward(X)
 
+    def _score(self: Any, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
+        """The score of the rows that are held out in training."""
+        weights = {"sample_weight": sample_weight} if HAS_SAMPLE_WEIGHT else {}
+        if "_compiled" not in vars(self) or not is_classifier(self):
+            return super()._score(X, y, **weights)  # type: ignore[misc]  # scikit-learn's
+        return super()._score_with_function(X, y, score_function=accuracy, **weights)  # type: ignore[misc]  # as above
+
     def _forward_refusal(self: Any, X: Any) -> str | None:
         """Why scikit-learn's own code is to compute the outputs, or None."""
         size, least = sum(coef.size for coef in self.coefs_), LEAST_FORWARD_WORK
@@ -550,6 +559,17 @@ def loss_function(estimator: Any) -> Callable[..., Any]:
     is_binary = estimator.loss == "log_loss" and estimator.out_activation_ == "logistic"
     function: Callable[..., Any] = theirs.LOSS_FUNCTIONS["binary_log_loss" if is_binary else estimator.loss]
     return function
+
+
+def accuracy(y: NDArray[Any], predicted: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
+    """scikit-learn's accuracy_score of labels that a binarizer has made, y (n,) or (n, outputs) and what is predicted.
+
+    It would find out every time that they are labels, in most of the time that a small network's epoch takes.
+    """
+    score: Callable[..., float] = theirs.accuracy_score
+    if score is not accuracy_score or sample_weight is not None or y.ndim > 1 or y.dtype != predicted.dtype:
+        return score(y, predicted, sample_weight=sample_weight)
+    return float(np.mean(y == predicted))
 
 
 def loss_type(estimator: Any, dtype: np.dtype[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> type[Any]:
