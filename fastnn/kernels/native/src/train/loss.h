@@ -6,29 +6,44 @@
 
 #include "forward.h"
 
-/* One row of z becomes softmax(z); padding becomes 0. Returns sum_j exp(z_j - max z), and max z; a NaN makes the sum
-   one. */
-static real softmax_row(real *z, int64_t outputs, int64_t stride, real *highest) {
-    real top = z[0], sum = 0;
-    for (int64_t j = 1; j < outputs; j++) top = z[j] > top ? z[j] : top;
+/* Rows of outputs that a step is done to before the next step, as a row's steps wait for one another. */
+#define ROWS_TOGETHER 16
+
+/* At most ROWS_TOGETHER rows of z become softmax(z); padding becomes 0. sums (rows) = sum_j exp(z_j - max z), which a
+   NaN makes one, and tops (rows) = max z. */
+static void softmax_rows(real *z, int64_t rows, int64_t outputs, int64_t stride, real *sums, real *tops) {
+    for (int64_t r = 0; r < rows; r++) {
+        const real *from = z + r * stride;
+        real top = from[0];
+        for (int64_t j = 1; j < outputs; j++) top = from[j] > top ? from[j] : top;
+        tops[r] = top;
+    }
     for (int64_t j = 0; j < stride; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
-        *(ivec *)(z + j) = (ivec)vexp(vload(z + j) - top) & ~padding;
+        for (int64_t r = 0; r < rows; r++) {
+            real *at = z + r * stride + j;
+            *(ivec *)at = (ivec)vexp(vload(at) - tops[r]) & ~padding;
+        }
     }
-    for (int64_t j = 0; j < outputs; j++) sum += z[j];
-    for (int64_t j = 0; j < stride; j += LANES) vstore(z + j, vload(z + j) / sum);
-    *highest = top;
-    return sum;
+    for (int64_t r = 0; r < rows; r++) {
+        real sum = 0;
+        for (int64_t j = 0; j < outputs; j++) sum += z[r * stride + j];
+        sums[r] = sum;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = r * stride; j < (r + 1) * stride; j += LANES) vstore(z + j, vload(z + j) / sums[r]);
 }
 
 /* The last layer's z become outputs. */
 static void activate_output(const fnn_net *net, real *z, int64_t m) {
     const int64_t last = net->layers - 1, stride = net->strides[last];
-    real top;
+    real sums[ROWS_TOGETHER], tops[ROWS_TOGETHER];
     if (net->activations[last] != SOFTMAX)
         apply_activation(net->activations[last], net->alphas[last], z, m * stride);
     else
-        for (int64_t s = 0; s < m; s++) softmax_row(z + s * stride, net->sizes[last + 1], stride, &top);
+        for (int64_t s = 0; s < m; s += ROWS_TOGETHER)
+            softmax_rows(z + s * stride, m - s < ROWS_TOGETHER ? m - s : ROWS_TOGETHER, net->sizes[last + 1], stride,
+                         sums, tops);
 }
 
 /* Sample i's targets from the j-th on, zeros after the last; a label stands for one-hot targets. */
@@ -106,23 +121,35 @@ static double bounded_cross_entropy(const fnn_net *net, const fnn_data *data, in
     return loss;
 }
 
-/* One sample of cross_entropy: z becomes softmax(z). Returns sum_j y_j (log sum exp(z) - z_j), or that of the bounded
-   probabilities; delta = (a sum_j y_j - y) * factor. */
-static double cross_entropy_row(const fnn_net *net, const fnn_data *data, int64_t i, real factor, real *z,
-                                real *delta) {
+/* At most ROWS_TOGETHER samples of cross_entropy, from the block's s-th on: z becomes softmax(z). losses (rows) =
+   sum_j y_j (log sum exp(z) - z_j), or that of the bounded probabilities; delta = (a sum_j y_j - y) * weight * factor. */
+static void cross_entropy_rows(const workspace *ws, int64_t s, int64_t rows, real factor, real *z, real *delta,
+                               double *losses) {
+    const fnn_net *net = ws->net;
+    const fnn_data *data = ws->data;
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
-    const real *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
-    double product = y ? 0 : (double)z[data->labels[i]];
-    real top, y_sum = y ? 0 : 1;
-    for (int64_t j = 0; y && j < outputs; j++) {
-        product += y[j] != 0 ? (double)y[j] * (double)z[j] : 0;
-        y_sum += y[j];
+    real y_sums[ROWS_TOGETHER], sums[ROWS_TOGETHER], tops[ROWS_TOGETHER];
+    double products[ROWS_TOGETHER]; /* sum_j y_j z_j */
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t i = sample(ws->in, s + r);
+        const real *from = z + r * stride, *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
+        products[r] = y ? 0 : (double)from[data->labels[i]];
+        y_sums[r] = y ? 0 : 1;
+        for (int64_t j = 0; y && j < outputs; j++) {
+            products[r] += y[j] != 0 ? (double)y[j] * (double)from[j] : 0;
+            y_sums[r] += y[j];
+        }
     }
-    const real sum = softmax_row(z, outputs, stride, &top);
-    for (int64_t j = 0; j < stride; j += LANES)
-        vstore(delta + j, (vload(z + j) * y_sum - target_vec(data, i, j, outputs)) * factor);
-    if (net->least_probability > 0) return bounded_cross_entropy(net, data, i, z, outputs);
-    return (double)y_sum * (log((double)sum) + (double)top) - product;
+    softmax_rows(z, rows, outputs, stride, sums, tops);
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t i = sample(ws->in, s + r);
+        const real weight = sample_weight(data, i) * factor, *a = z + r * stride;
+        for (int64_t j = 0; j < stride; j += LANES)
+            vstore(delta + r * stride + j, (vload(a + j) * y_sums[r] - target_vec(data, i, j, outputs)) * weight);
+        losses[r] = net->least_probability > 0
+                        ? bounded_cross_entropy(net, data, i, a, outputs)
+                        : (double)y_sums[r] * (log((double)sums[r]) + (double)tops[r]) - products[r];
+    }
 }
 
 /* One sample of binary_cross_entropy: z becomes a = sigmoid(z). Returns sum_j max(z, 0) - z y + log(1 + e^-|z|), or that
@@ -232,7 +259,7 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
     const double mean = 1.0 / (double)samples, share = averages ? 1.0 / (double)outputs : 1.0;
     const real factor = (real)(loss == MEAN_SQUARED_ERROR ? 2 * mean / (double)outputs : mean * share);
     real *z = ws->a[last + 1], *delta = ws->delta;
-    double sum = 0;
+    double sum = 0, losses[ROWS_TOGETHER];
     int64_t correct = 0;
     if (!is_fused) {
         if (ws->z[last + 1]) memcpy(ws->z[last + 1], z, m * stride * sizeof(real));
@@ -243,11 +270,13 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
         sum *= loss == MEAN_SQUARED_ERROR ? share : 0.5;
     }
     for (int64_t s = 0; s < m; s++, z += stride, delta += stride) {
-        const int64_t i = sample(ws->in, s);
+        const int64_t i = sample(ws->in, s), here = s % ROWS_TOGETHER;
         const real weight = sample_weight(data, i);
         double value = 0;
+        if (loss == CROSS_ENTROPY && here == 0)
+            cross_entropy_rows(ws, s, m - s < ROWS_TOGETHER ? m - s : ROWS_TOGETHER, factor, z, delta, losses);
         if (loss == CROSS_ENTROPY)
-            value = cross_entropy_row(net, data, i, weight * factor, z, delta);
+            value = losses[here];
         else if (loss == BINARY_CROSS_ENTROPY)
             value = binary_cross_entropy_row(net, data, i, weight * factor, z, delta);
         else if (loss == POISSON)
