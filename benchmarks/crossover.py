@@ -137,9 +137,9 @@ def splits(rounds: int) -> Iterator[dict[str, object]]:
             for batch_size in (10, 32, 200):
                 ways = {way or "plan": trainer(X, hidden, batch_size, split=way, dtype=dtype) for way in SPLITS}
                 yield measure(f"hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}", ways, "plan", rounds)
-        for columns, hidden in ((64, 20), (64, 40), (256, 16)):
+        for columns, hidden in ((8, 64), (32, 64), (64, 20), (64, 40), (256, 16)):
             X_dense = np.random.default_rng(0).normal(size=(ROWS, columns)).astype(dtype)
-            for batch_size in (64, 128, 200):
+            for batch_size in (32, 64, 128, 200):
                 ways = {way or "plan": trainer(X_dense, hidden, batch_size, split=way, dtype=dtype) for way in SPLITS}
                 title = f"{columns} inputs, hidden {hidden}, {np.dtype(dtype)}, batch {batch_size}"
                 yield measure(title, ways, "plan", rounds)

@@ -63,13 +63,21 @@ def test_panels_of_wide_layers_are_the_reference_too(many_cores, dtype, toleranc
 @pytest.mark.quick("dtype", "batch", "inputs")
 @pytest.mark.parametrize("rule", problems.RULES)
 @pytest.mark.parametrize("inputs", ["bytes", "sparse", "offset", "dense"])
-@pytest.mark.parametrize("batch", [129, 200])
+@pytest.mark.parametrize(
+    ("sizes", "batch", "way"),
+    [
+        ((61, 14, 9, 5), 129, ("long batches", "samples")),  # long for their network
+        ((61, 14, 9, 5), 200, ("long batches", "samples")),
+        ((19, 70, 33, 5), 50, ("short batches", "outputs")),  # few inputs
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-5), ("float64", 1e-13)])
-def test_batches_that_are_long_for_their_network(many_cores, dtype, tolerance, batch, inputs, rule):
-    net = (61, 14, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"
+def test_what_is_split_in_small_networks(many_cores, dtype, tolerance, sizes, batch, way, inputs, rule):
+    net = sizes, ("tanh", "sigmoid", "softmax"), "cross_entropy"
     problem = problems.make(*net, dtype=dtype, inputs=inputs, bias=True, labels=False, rows=ROWS)
     plan = native.plan_training(problem.net, problem.data.X, dtype=np.dtype(dtype), batch_size=batch)
-    assert (plan.regime, plan.split) == ("long batches", "samples")
+    assert (plan.regime, plan.split) == way
     assert_trained_as_by_the_reference(problem, batch, rule, tolerance)
 
 

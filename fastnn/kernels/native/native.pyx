@@ -150,7 +150,7 @@ cdef extern from "api.h" nogil:
 
     ctypedef struct fnn_train_request:
         fnn_purpose purpose
-        int64_t layers, inputs, output_lines
+        int64_t layers, inputs, output_lines, second_stride
         double work
         int real_bytes
         int64_t rows, batch_size
@@ -484,6 +484,7 @@ cdef fnn_planned planned_for(Net shape, fnn_purpose purpose, const fnn_kernels *
     request.layers, request.inputs, request.work = shape.c.layers, shape.c.sizes[0], row_work(shape, data)
     request.real_bytes = 4 if kernels == unit.f32 else 8
     request.output_lines = shape.c.strides[0] * request.real_bytes // 64
+    request.second_stride = shape.c.strides[1] if shape.c.layers > 1 else 0
     request.is_uint8, request.has_block_csc = data.is_uint8, data.block_csc != NULL
     request.is_csr, request.row_nonzeros = data.indptr != NULL, data.row_nonzeros
     request.batch_nonzeros = data.batch_nonzeros

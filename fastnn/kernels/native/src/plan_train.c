@@ -89,14 +89,6 @@ int fnn_threads_for(double work, double least, int allowed, int all_threads) {
     return work >= least || all_threads ? allowed : 1;
 }
 
-/* May threads split the first layer's outputs? Each needs all of the inputs then, but has fewer columns of the layers
-   behind. A gradient, though no thread splits it, sums as such a training does. */
-static int splits_outputs(const fnn_train_request *r) {
-    if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS || r->is_csr) return 0;
-    if (r->batch_size == 1 || r->batch_size > SHORT_BATCH || r->clips_norm) return 0;
-    return r->forced_split >= 0 ? r->forced_split == SPLIT_OUTPUTS : r->output_lines >= SPLIT_OUTPUTS_LINES;
-}
-
 /* Is a batch, though it could go through the network together, so long for it that threads had better split its samples,
    each split with a gradient of its own? */
 static int is_long_for_network(const fnn_train_request *r) {
@@ -105,6 +97,23 @@ static int is_long_for_network(const fnn_train_request *r) {
     return r->batch_size >= SPLIT_SAMPLES_BATCH && r->output_lines < SPLIT_OUTPUTS_LINES &&
            r->inputs <= SPLIT_SAMPLES_INPUTS && (double)r->batch_size * r->work >= THREAD_WORK &&
            SPLITS * r->work * r->real_bytes <= MOST_SPLIT_GRADIENTS;
+}
+
+static int has_split_inputs(const fnn_train_request *r) { return r->inputs >= LEAST_SPLIT_INPUTS * SPLITS; }
+
+/* Multiply-adds of a sample's forward pass that splits of the first layer's outputs share out, if inputs are dense. */
+static double work_by_outputs(const fnn_train_request *r) {
+    return (double)((r->inputs + r->second_stride) * r->output_lines * 64 / r->real_bytes);
+}
+
+/* May threads split the first layer's outputs? Each needs all of the inputs then, but has fewer columns of the layers
+   behind. A gradient, though no thread splits it, sums as such a training does. */
+static int splits_outputs(const fnn_train_request *r) {
+    if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS || r->is_csr) return 0;
+    if (r->batch_size == 1 || r->batch_size > SHORT_BATCH || r->clips_norm || is_long_for_network(r)) return 0;
+    if (r->forced_split >= 0) return r->forced_split == SPLIT_OUTPUTS;
+    if (r->output_lines >= SPLIT_OUTPUTS_LINES) return 1;
+    return !has_split_inputs(r) && (double)r->batch_size * work_by_outputs(r) >= THREAD_WORK;
 }
 
 /* Have so few inputs a nonzero in a batch of CSR that the others' updates had better wait? */
@@ -139,15 +148,15 @@ static void plan_shape(const fnn_train_request *r, int wide, int online, fnn_tra
         p->block = r->batch_size;
         p->update = r->is_plain_sgd ? FUSED_SGD : waits(r) ? LAZY_OPTIMIZER : FUSED_OPTIMIZER;
     }
-    if (p->split == SPLIT_NOTHING)
-        p->split = wide ? SPLIT_OUTPUTS : r->inputs >= LEAST_SPLIT_INPUTS * SPLITS ? SPLIT_INPUTS : SPLIT_NOTHING;
+    if (p->split == SPLIT_NOTHING) p->split = wide ? SPLIT_OUTPUTS : has_split_inputs(r) ? SPLIT_INPUTS : SPLIT_NOTHING;
     p->splits = p->split == SPLIT_NOTHING ? 1 : SPLITS;
     /* of CSR: a sample's nonzeros, and its part of all the weights if every batch moves them */
     const double moved = r->is_csr && !r->is_plain_sgd ? (double)r->inputs / (double)r->batch_size : 0;
     const double columns = (double)(r->output_lines * 64 / r->real_bytes);
-    const double row_work = p->split == SPLIT_SAMPLES && !r->is_csr
-                                ? r->work
-                                : (r->is_csr ? r->row_nonzeros + moved : (double)r->inputs) * columns;
+    const double row_work = r->is_csr                   ? (r->row_nonzeros + moved) * columns
+                            : p->split == SPLIT_SAMPLES ? r->work
+                            : p->split == SPLIT_OUTPUTS ? work_by_outputs(r)
+                                                        : (double)r->inputs * columns;
     const int64_t unit = p->regime == ONLINE_BLOCKS ? p->block : r->batch_size;
     const int threads =
         fnn_threads_for((double)r->rows * (r->work + moved * columns), TRAIN_THREAD_WORK, r->threads, r->all_threads);

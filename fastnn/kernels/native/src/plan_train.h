@@ -100,6 +100,7 @@ typedef struct {
     int64_t layers;
     int64_t inputs;       /* of the first layer */
     int64_t output_lines; /* of the first layer: the cache lines of a row of W0 */
+    int64_t second_stride; /* of the second layer: the elements of a row of W1, 0 if there is none */
     double work;          /* multiply-adds of one sample's forward pass through all layers, of CSR's nonzeros alone */
     int real_bytes;       /* of a parameter */
     int64_t rows;         /* of the call */
