@@ -125,10 +125,12 @@ class Index:
         if whole < MOST_LOSS * own:
             return Trial(0, False)
         first, most = max(FIRST_QUERIES, int(queries * FIRST_SHARE)), MOST_LOSS * own - norms
+        if queries < 2 * first:
+            return None
         # Codes that the others want are made for the first ones, unless they would be too great a loss.
         with_codes = self.prefers_codes(queries, threads) and self._coded_cost(first, threads) < most
         loss = self._coded_cost(first, threads) if with_codes else self._search_cost(first, threads)
-        if queries < 2 * first or loss > most:
+        if loss > most:
             return None
         rest = costs.coded(queries - first) if with_codes else self._search_cost(queries - first, threads)
         return Trial(first, with_codes) if LEAST_GAIN * (norms + loss + rest) < own else None
