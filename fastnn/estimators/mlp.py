@@ -59,6 +59,9 @@ try:
     hooks.require(MLPClassifier, "_fit_stochastic", f"{of_batch} layer_units incremental")
     hooks.require(MLPClassifier, "_fit_lbfgs", f"{of_batch} layer_units")
     hooks.require(MLPClassifier, "_forward_pass_fast", "X check_input")
+    weight = "sample_weight " if HAS_SAMPLE_WEIGHT else ""
+    hooks.require(MLPClassifier, "_score", f"X y {weight}".strip())
+    hooks.require(MLPClassifier, "_score_with_function", f"X y {weight}score_function")
     MISSING_HOOK: str | None = None
 except (ImportError, AttributeError) as error:
     MISSING_HOOK = hooks.missing(error, "perceptrons")
@@ -564,9 +567,9 @@ def loss_function(estimator: Any) -> Callable[..., Any]:
 def accuracy(y: NDArray[Any], predicted: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
     """scikit-learn's accuracy_score of labels that a binarizer has made, y (n,) or (n, outputs) and what is predicted.
 
-    It would find out every time that they are labels, in most of the time that a small network's epoch takes.
+    That checks the labels' kind at every call, which takes most of the time of a small network's epoch.
     """
-    score: Callable[..., float] = theirs.accuracy_score
+    score: Callable[..., float] = getattr(theirs, "accuracy_score", accuracy_score)  # which callers may replace
     if score is not accuracy_score or sample_weight is not None or y.ndim > 1 or y.dtype != predicted.dtype:
         return score(y, predicted, sample_weight=sample_weight)
     return float(np.mean(y == predicted))

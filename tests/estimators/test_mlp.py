@@ -626,7 +626,7 @@ def test_lbfgs_goes_on_with_float32_rows(calls, monkeypatch):
     assert {call.accelerated for call in calls} == {True}
 
 
-def test_early_stopping_asks_whatever_measures_accuracy(monkeypatch):
+def test_early_stopping_uses_a_replaced_accuracy_score(monkeypatch):
     monkeypatch.setattr(own, "accuracy_score", lambda *labels, **rest: 0.25)
     for estimator in both({"early_stopping": True}, "classifier", Y):
         assert estimator.validation_scores_ == [0.25] * estimator.n_iter_

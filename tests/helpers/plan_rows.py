@@ -94,7 +94,7 @@ def trainings() -> Iterator[Training]:
     densities = [("uint8", 0.4, 0.4), ("uint8", 0.95, 0.95)]
     densities += [("float", 1.0, 0.3), ("float", 1.0, 1.0), ("float", 0.4, 0.4)]
     for sizes, dtype, batch_size, rule, (given, density, offset_density), block_csc in product(
-        [(784, 30, 10), (784, 128, 10), (784, 500, 10), (784, 10), (20, 30, 10)],
+        [(784, 30, 10), (784, 128, 10), (784, 500, 10), (784, 10), (20, 30, 10), (61, 14, 5), (40, 70, 5)],
         ["float32", "float64"],
         [10, 1, 2, 32, 200, 1000],
         [SGD, L2],

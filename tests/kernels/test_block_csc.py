@@ -139,11 +139,18 @@ def test_there_are_none_where_they_would_be_of_no_use():
         assert native.block_csc(reals, 1.0, 32) is None
 
 
-@pytest.mark.parametrize("batch", [30, 150, 256, 300])
-def test_block_csc_where_norms_are_clipped(many_cores, batch):
-    """Then even short batches go in blocks; of those longer than a block, what is stored is not in blocks."""
-    problem = problems.make(*NETS[0], inputs="strokes", labels=False, rows=ROWS)
-    rule = problems.rule("sgd", 0.1, clip_norm=0.1)
+@pytest.mark.parametrize(
+    ("net", "clip_norm", "batch"),
+    [
+        *((NETS[0], 0.1, batch) for batch in (30, 150, 256, 300)),
+        *((((61, 14, 9, 5), ("tanh", "sigmoid", "softmax"), "cross_entropy"), 0.0, batch) for batch in (129, 200)),
+    ],
+    ids=str,
+)
+def test_block_csc_of_short_batches_that_go_in_blocks(many_cores, net, clip_norm, batch):
+    """Where norms are clipped, and where a batch is long for its network; what is stored may not be in such blocks."""
+    problem = problems.make(*net, inputs="strokes", labels=False, rows=ROWS)
+    rule = problems.rule("sgd", 0.1, clip_norm=clip_norm)
     block_csc = native.block_csc(problem.X, problem.scale, batch)
     _, expected, _ = problems.train(reference, problem, np.arange(ROWS), batch, rule)
     seen = set()

@@ -48,10 +48,10 @@ def override_plan(**choices):
 
     ``inputs``: how first layers read them, "dense", "block-CSC" or "micro-batches" (online blocks have micro-batches of
     their own in place of the latter two). ``split``: "inputs", "outputs" of first layers at least four cache lines
-    wide, or "samples" of batches that are not CSR. ``rows``: what is made of rows before a training, "as
-    they are", "bytes" or "block-CSC". ``queries``: plain searches of bytes take them in "tiles" or in "micro-batches".
-    ``all_threads``: True lets calls use all threads that they may, however little their work is. What is left out stays
-    as it was.
+    wide, or "samples" of batches that are not CSR; beyond 256 samples it is always the latter. ``rows``: what is made
+    of rows before a training, "as they are", "bytes" or "block-CSC". ``queries``: plain searches of bytes take them in
+    "tiles" or in "micro-batches". ``all_threads``: True lets calls use all threads that they may, however little their
+    work is. What is left out stays as it was.
     """
     global forced_inputs, forced_split, forced_rows, forced_queries, all_threads
     for choice, name in choices.items():

@@ -7,11 +7,11 @@
    then split too, but every thread packs all inputs. (splits) */
 #define SPLIT_OUTPUTS_LINES 6
 /* Samples of a batch from which threads split these, where the first layer is too narrow for splits of its outputs: each
-   then has its own samples' layers behind and losses, and no partial sums go from core to core. (splits) */
+   thread then computes the later layers and the losses of its own samples, and exchanges no partial sums. (splits) */
 #define SPLIT_SAMPLES_BATCH 128
-/* Inputs at most for which they do: the work of splits of more inputs makes up for their partial sums. (splits) */
+/* Inputs at most for which they do: with more, splits of the inputs are worth the exchange of partial sums. (splits) */
 #define SPLIT_SAMPLES_INPUTS 512
-/* Bytes at most of the splits' gradients for which they do: these are to stay near the first-level cache. (splits) */
+/* Bytes at most of the splits' gradients for which they do: these are added and read in every batch. (splits) */
 #define MOST_SPLIT_GRADIENTS 163840
 /* Inputs of a split at least: fewer are not worth a barrier. (splits) */
 #define LEAST_SPLIT_INPUTS 16
@@ -58,10 +58,10 @@
    (threads) */
 #define THREAD_WORK 1e5
 /* Multiply-adds of a whole call from which making another thread pays. Where other programs use the cores it costs
-   little, as calls then go alone for a while. (threads) */
+   little, as trainings that had to wait go alone for a while. (threads) */
 #define TRAIN_THREAD_WORK 1.2e7
-/* The same of calls that compute outputs alone: below one to some milliseconds of work a thread costs more than it saves
-   wherever other programs use the cores. (threads) */
+/* The same of calls that compute outputs alone, which do not know that they had to wait: below one to some milliseconds of
+   work a thread costs more than it saves wherever other programs use the cores. (threads) */
 #define OUTPUTS_THREAD_WORK 4e7
 
 /* Elements of rows, more than a cache holds as reals, from which they are prepared. (packing) */
@@ -107,7 +107,7 @@ static double work_by_outputs(const fnn_train_request *r) {
 }
 
 /* May threads split the first layer's outputs? Each needs all of the inputs then, but has fewer columns of the layers
-   behind. A gradient, though no thread splits it, sums as such a training does. */
+   behind. A gradient, though no thread splits it, sums as such a training does, unless the batch is a long one. */
 static int splits_outputs(const fnn_train_request *r) {
     if (r->purpose == OUTPUTS || r->layers == 1 || r->output_lines < SPLITS || r->is_csr) return 0;
     if (r->batch_size == 1 || r->batch_size > SHORT_BATCH || r->clips_norm || is_long_for_network(r)) return 0;
@@ -273,12 +273,7 @@ fnn_train_plan fnn_plan_training(const fnn_train_request *request) {
 }
 
 fnn_preparation fnn_plan_preparation(const fnn_preparation_request *r, int without_block_csc) {
-    /* batches may be long for narrow networks, which then do not read what is stored of them */
-    const int long_for_network = r->batch_size >= SPLIT_SAMPLES_BATCH && r->batch_size <= SHORT_BATCH &&
-                                 r->inputs <= SPLIT_SAMPLES_INPUTS &&
-                                 r->outputs * (int64_t)sizeof(float) < SPLIT_OUTPUTS_LINES * 64;
-    const int batches_again =
-        r->batch_size >= LEAST_STORED_BATCH && r->epochs >= LEAST_STORED_EPOCHS && !long_for_network;
+    const int batches_again = r->batch_size >= LEAST_STORED_BATCH && r->epochs >= LEAST_STORED_EPOCHS;
     const int pays = r->rows * r->inputs >= LEAST_PREPARED && r->epochs * r->outputs >= LEAST_PREPARED_WORK;
     const int to_block_csc =
         r->forced < 0 ? pays && batches_again : r->forced == ROWS_TO_BLOCK_CSC && r->batch_size > 0;

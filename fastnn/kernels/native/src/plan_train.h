@@ -25,9 +25,10 @@
 #define ONLINE_BLOCK 36
 /* Elements of a row of the Gram matrix: ONLINE_BLOCK, padded to whole cache lines. */
 #define GRAM_STRIDE 48
-/* Samples of a short batch at most: they go forward and backward together. */
+/* Samples of a short batch at most, which go forward and backward together; as many may be a long batch for a small
+   network. */
 #define SHORT_BATCH 256
-/* Samples of a long batch that go together: more would leave the cache. */
+/* Samples of a long batch that go together at most: more would leave the cache. */
 #define LONG_BLOCK 128
 /* Elements of a long batch's gradient that are summed and applied at a time, in the first-level cache. */
 #define SUM_PIECE 1024
@@ -49,8 +50,8 @@ typedef enum { TRAINING, GRADIENT, OUTPUTS, LAYER_GRADIENT } fnn_purpose;
 
 /* online block: plain SGD by single samples, several at a time by their Gram matrix (train/online.h);
    short batch: one forward and backward pass a batch, each layer's gradient straight into its update (train/epoch.h);
-   long batch: blocks of samples, whose gradients are added up before the update (train/epoch.h), also where a batch of
-   fewer samples is long for its network;
+   long batch: more samples than that, or many for their network, in blocks whose gradients are added up before the
+   update (train/epoch.h);
    blocks: the same without an update, for outputs and gradients (train/outputs.h, train/gradient.h). */
 typedef enum { ONLINE_BLOCKS, SHORT_BATCHES, LONG_BATCHES, BLOCKS } fnn_regime;
 
@@ -100,7 +101,7 @@ typedef struct {
     int64_t layers;
     int64_t inputs;       /* of the first layer */
     int64_t output_lines; /* of the first layer: the cache lines of a row of W0 */
-    int64_t second_stride; /* of the second layer: the elements of a row of W1, 0 if there is none */
+    int64_t second_stride; /* the elements of a row of W1; 0: there is no second layer */
     double work;          /* multiply-adds of one sample's forward pass through all layers, of CSR's nonzeros alone */
     int real_bytes;       /* of a parameter */
     int64_t rows;         /* of the call */

@@ -6,8 +6,8 @@
 
    Online blocks: the same, but for several single samples at a time; see online.h.
 
-   A long batch, or one that is long for its network: each thread takes some of SPLITS parts of its samples, each with a
-   gradient of its own; these are added up in the order of the parts, each thread updating a range of the parameters.
+   A long batch: each thread takes some of SPLITS parts of its samples, each with a gradient of its own; these are added
+   up in the order of the parts, each thread updating a range of the parameters.
 
    Called through the table of kernels, as a thread's part of a fnn_training; writes the parameters and their state. */
 #ifndef FNN_TRAIN_EPOCH_H

@@ -6,11 +6,11 @@
 
 #include "forward.h"
 
-/* Rows of outputs that a step is done to before the next step, as a row's steps wait for one another. */
+/* Rows that take each step of softmax together: the steps of one row depend on one another, those of several overlap. */
 #define ROWS_TOGETHER 16
 
-/* At most ROWS_TOGETHER rows of z become softmax(z); padding becomes 0. sums (rows) = sum_j exp(z_j - max z), which a
-   NaN makes one, and tops (rows) = max z. */
+/* At most ROWS_TOGETHER rows of z become softmax(z); padding becomes 0. sums (rows) = sum_j exp(z_j - max z), NaN where z
+   holds a NaN, and tops (rows) = max z. */
 static void softmax_rows(real *z, int64_t rows, int64_t outputs, int64_t stride, real *sums, real *tops) {
     for (int64_t r = 0; r < rows; r++) {
         const real *from = z + r * stride;
