@@ -17,9 +17,10 @@ TREE_QUERY, TREE_LEAF, TREE_GROWTH, TREE_ROWS = 1.5, 1.0, 0.6, 1e5
 # scikit-learn's brute force: what a call takes, reading a number of the rows once, a pair, a product of a pair (by
 # GEMM), and a difference of a pair, where the metric wants these.
 BRUTE_CALL, BRUTE_READ, BRUTE_PAIR, BRUTE_PRODUCT, BRUTE_DIFFERENCE = 200.0, 0.001, 0.0026, 45e-6, 0.00075
-# fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product; products of float32 take
-# half of it, and those of bytes this share.
-SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SCAN_PRODUCT, SHARE_OF_BYTES = 260.0, 0.0017, 1.2, 0.0002, 38e-6, 0.05
+# fastnn without codes: a call, reading a number of 8 bytes once, a query, a pair, a product or a difference; those of
+# float32 take half of it, and those of bytes this share.
+SCAN_CALL, SCAN_READ, SCAN_QUERY, SCAN_PAIR, SHARE_OF_BYTES = 260.0, 0.0017, 1.2, 0.0002, 0.05
+SCAN_PRODUCT, SCAN_DIFFERENCE = 38e-6, 90e-6
 # Products of a search from which the kernels use more than one thread.
 THREADED_PRODUCTS = 2e7
 # fastnn with codes, which there are from so many rows: a pair, a product, of bytes this share of it.
@@ -36,11 +37,13 @@ class Costs(NamedTuple):
     columns: int
     itemsize: int
     are_bytes: bool  # or numbers that are searched as bytes
+    by_differences: bool  # fastnn's scan, and not by products
     threads: int
 
     def scan_query(self) -> float:
         """A query that fastnn compares with all rows."""
-        return SCAN_QUERY + self.rows * (SCAN_PAIR + self.columns * SCAN_PRODUCT * self._share())
+        number = SCAN_DIFFERENCE if self.by_differences else SCAN_PRODUCT
+        return SCAN_QUERY + self.rows * (SCAN_PAIR + self.columns * number * self._share())
 
     def scan(self, queries: int) -> float:
         """A search without codes."""

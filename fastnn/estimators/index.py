@@ -22,7 +22,7 @@ from .costs import CODED_ROWS, LEAST_GAIN, SCAN_CALL, Costs
 LEAST_ROWS, LEAST_TREE_ROWS = 1000, 2000
 # So many queries, or this share of them, are searched for first where many ties would make the search a loss, which may
 # be this share of what scikit-learn takes.
-FIRST_QUERIES, FIRST_SHARE, MOST_LOSS = 12, 1 / 32, 0.16
+FIRST_QUERIES, FIRST_SHARE, MOST_LOSS = 12, 1 / 32, 0.14
 # The share of tied queries from which scikit-learn is to answer all: with few at a time it takes longer for each.
 MOST_TIED = 0.5
 # Queries from which it pays to look whether numbers are whole ones, which are then searched as bytes.
@@ -87,7 +87,7 @@ class Index:
         count, columns = self.rows.shape
         if count < LEAST_TREE_ROWS:
             return f"fewer than {LEAST_TREE_ROWS} rows"
-        costs = Costs(count, columns, itemsize=8, are_bytes=False, threads=1)
+        costs = Costs(count, columns, 8, are_bytes=False, by_differences=self.metric == "manhattan", threads=1)
         least = LEAST_GAIN * costs.scan_query()
         if costs.tree_query(columns) < least:
             return "a tree is faster for so many rows of so few columns"
@@ -146,7 +146,8 @@ class Index:
 
     def _costs(self, queries: int, threads: int) -> Costs:
         count, columns = self.rows.shape
-        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries), threads)
+        by_differences = self.metric == "manhattan"
+        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries), by_differences, threads)
 
     def _search_cost(self, queries: int, threads: int) -> float:
         return min(self._costs(queries, threads).scan(queries), self._coded_cost(queries, threads))
