@@ -327,7 +327,7 @@ def threads() -> Canvas:
     for x, head, note in (
         (16, "Inputs (K)", "narrow layers"),
         (270, "Outputs (N)", "wide layers"),
-        (524, "Samples", "batches long for their network"),
+        (524, "Samples", "long batches"),
     ):
         on.text(x, 22, head, "head")
         on.note(x, 40, note)

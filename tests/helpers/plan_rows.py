@@ -96,7 +96,7 @@ def trainings() -> Iterator[Training]:
     for sizes, dtype, batch_size, rule, (given, density, offset_density), block_csc in product(
         [(784, 30, 10), (784, 128, 10), (784, 500, 10), (784, 10), (20, 30, 10), (61, 14, 5), (40, 70, 5)],
         ["float32", "float64"],
-        [10, 1, 2, 32, 200, 1000],
+        [10, 1, 2, 32, 200, 1000, 128],
         [SGD, L2],
         densities,
         [False, True],
