@@ -96,25 +96,25 @@ static void index_micro_batch(micro_batches *to, int split, int64_t first, int s
                          : find_active(from, samples, 0, low, high, index)] = END_OF_INDEX;
 }
 
-/* What a tile works on: some samples' rows, their active inputs below `high`, and columns of W or its gradient, `stride`
-   long. */
+/* What a tile works on: some samples' rows, their active inputs below `high`, and columns of W or its gradient, whose
+   rows are w_stride apart, and those of z or delta z_stride. */
 typedef struct {
     const void *const *row;
     const real *byte_value;
     const int32_t *index;
     int64_t high;
     real *w;
-    int64_t stride;
+    int64_t w_stride, z_stride;
 } micro_operands;
 
 INLINE vec input_value(const real *byte_value, const void *row, const int is_uint8, int64_t i) {
     return vset(is_uint8 ? byte_value[((const uint8_t *)row)[i]] : ((const real *)row)[i]);
 }
 
-/* z (samples, stride) = start (rows start_step apart) + x W, in some vectors of columns */
+/* z (samples, z_stride) = start (rows start_step apart) + x W, in some vectors of columns */
 INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                       const real *start, int64_t start_step, real *z) {
-    const int64_t stride = in->stride, high = in->high;
+    const int64_t w_stride = in->w_stride, z_stride = in->z_stride, high = in->high;
     const real *const w = in->w, *const byte_value = in->byte_value;
     const void *row[MICRO_ROWS];
     vec sum[MICRO_ROWS][MICRO_VECTORS];
@@ -123,7 +123,7 @@ INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, 
         UNROLL for (int j = 0; j < vectors; j++) sum[s][j] = vload(start + s * start_step + j * LANES);
     }
     for (const int32_t *index = in->index; *index < high; index++) {
-        const real *from = w + *index * stride;
+        const real *from = w + *index * w_stride;
         vec value[MICRO_ROWS];
         UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(byte_value, row[s], is_uint8, *index);
         UNROLL for (int j = 0; j < vectors; j++) {
@@ -132,13 +132,13 @@ INLINE void micro_sum(const int samples, const int vectors, const int is_uint8, 
         }
     }
     UNROLL for (int s = 0; s < samples; s++)
-        UNROLL for (int j = 0; j < vectors; j++) vstore(z + s * stride + j * LANES, sum[s][j]);
+        UNROLL for (int j = 0; j < vectors; j++) vstore(z + s * z_stride + j * LANES, sum[s][j]);
 }
 
-/* w += x^T delta (samples, stride), in some vectors of columns; returns where the index goes on */
+/* w += x^T delta (samples, z_stride), in some vectors of columns; returns where the index goes on */
 INLINE const int32_t *micro_spread(const int samples, const int vectors, const int is_uint8, const micro_operands *in,
                             const real *delta) {
-    const int64_t stride = in->stride, high = in->high;
+    const int64_t w_stride = in->w_stride, z_stride = in->z_stride, high = in->high;
     const int32_t *index = in->index;
     real *const w = in->w;
     const real *const byte_value = in->byte_value;
@@ -146,10 +146,10 @@ INLINE const int32_t *micro_spread(const int samples, const int vectors, const i
     vec kept[MICRO_ROWS][MICRO_VECTORS];
     UNROLL for (int s = 0; s < samples; s++) {
         row[s] = in->row[s];
-        UNROLL for (int j = 0; j < vectors; j++) kept[s][j] = vload(delta + s * stride + j * LANES);
+        UNROLL for (int j = 0; j < vectors; j++) kept[s][j] = vload(delta + s * z_stride + j * LANES);
     }
     for (; *index < high; index++) {
-        real *to = w + *index * stride;
+        real *to = w + *index * w_stride;
         vec value[MICRO_ROWS];
         UNROLL for (int s = 0; s < samples; s++) value[s] = input_value(byte_value, row[s], is_uint8, *index);
         UNROLL for (int j = 0; j < vectors; j++) {
@@ -213,7 +213,7 @@ static void micro_batch_forward(const micro_batches *x, const row_pointers *rows
             const real *sums = from == FROM_C ? to : from == FROM_ROW ? p->start + j : zeros;
             sum_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
                 &(micro_operands){rows->row + s, rows->byte_value, index_of(x, batch, split), END_OF_INDEX, p->w + j,
-                                  p->w_stride},
+                                  p->w_stride, p->stride},
                 sums, from == FROM_C ? p->stride : 0, to);
         }
 }
@@ -233,7 +233,7 @@ static void micro_batch_gradient(const row_pointers *rows, const int32_t **next,
                 const int64_t height = after - s < MICRO_ROWS ? after - s : MICRO_ROWS;
                 const int64_t vectors = (p->right - j) / LANES;
                 *next = spread_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
-                    &(micro_operands){rows->row + s, rows->byte_value, index, high, p->w + j, p->w_stride},
+                    &(micro_operands){rows->row + s, rows->byte_value, index, high, p->w + j, p->w_stride, p->stride},
                     p->z + s * p->stride + j);
             }
     }

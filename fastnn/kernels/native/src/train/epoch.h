@@ -17,14 +17,14 @@
 #include "local_panels.h"
 #include "online.h"
 
-/* a[l + 1] (m, strides[l]) = bias + the splits' partial sums (SPLITS, m, strides[l]) */
+/* a[l + 1] (m, output_width(l)) = bias + the splits' partial sums (SPLITS, m, output_width(l)) */
 static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial) {
-    const int64_t stride = ws->net->strides[l], size = m * stride, columns = l ? stride : ws->right;
+    const int64_t width = output_width(ws->net, l), size = m * width;
     const real *bias = bias_of(ws, l);
     for (int64_t s = 0; s < m; s++)
-        for (int64_t j = 0; j < columns; j += LANES) {
+        for (int64_t j = 0; j < width; j += LANES) {
             const vec sum = bias ? vload(bias + j) : (vec){0};
-            vstore(ws->a[l + 1] + s * stride + j, sum + reduced(ws, partial + s * stride + j, size));
+            vstore(ws->a[l + 1] + s * width + j, sum + reduced(ws, partial + s * width + j, size));
         }
 }
 
@@ -32,7 +32,7 @@ static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial
    batch in (`left` rows are to come, with these) and prepares the way back. a[l + 1] = their sum. */
 static void reduce_partial(workspace *ws, int64_t m, int64_t left, real *partial) {
     const int64_t l = ws->split_layer;
-    reduce_pairs(ws, partial, m * ws->net->strides[l]);
+    reduce_pairs(ws, partial, m * output_width(ws->net, l));
     fnn_arrive(ws->barrier, ws->thread);
     if (ws->next && left > m) gather(ws, ws->next, ws->in->order + m, 0, left - m < m ? left - m : m, left - m);
     transpose_weights(ws);
@@ -45,14 +45,14 @@ static void reduce_partial(workspace *ws, int64_t m, int64_t left, real *partial
 static int short_batch(workspace *ws, const fnn_rule *rule, const int64_t *rows, int64_t m, int64_t left,
                        const optimizer_step *step) {
     const fnn_net *net = ws->net;
-    const int64_t l = ws->split_layer, outputs = net->sizes[1], *at = ws->output_at;
+    const int64_t l = ws->split_layer, outputs = net->sizes[1], size = m * output_width(net, l), *at = ws->output_at;
     const double loss_before = ws->loss;
     const int64_t correct_before = ws->correct;
-    real *partial = next_partial(ws), *mine = partial + ws->first_split * m * net->strides[l];
+    real *partial = next_partial(ws), *mine = partial + ws->first_split * size;
     if (ws->in->order != rows) gather(ws, ws->in, rows, 0, m, left);
     if (ws->plan.update == LAZY_OPTIMIZER) catch_up(ws, rule, 0);
     if (ws->plan.split == SPLIT_INPUTS) {
-        for (int c = ws->first_split; c < ws->end_split; c++, mine += m * net->strides[0])
+        for (int c = ws->first_split; c < ws->end_split; c++, mine += size)
             first_layer(ws, c, c + 1, m, offset_start(ws, c, c + 1, NULL), mine);
         reduce_partial(ws, m, left, partial);
         activate_first(ws, m);
@@ -61,10 +61,10 @@ static int short_batch(workspace *ws, const fnn_rule *rule, const int64_t *rows,
         activate_first(ws, m);
     }
     if (ws->plan.split == SPLIT_OUTPUTS) {
-        for (int c = ws->first_split; c < ws->end_split; c++, mine += m * net->strides[1])
+        for (int c = ws->first_split; c < ws->end_split; c++, mine += size)
             later_layer(ws, 1, at[c], at[c + 1] < outputs ? at[c + 1] : outputs, m, NULL, mine);
         reduce_partial(ws, m, left, partial);
-        if (net->layers > 2) activate_hidden(ws, 1, m, 0, net->strides[1]);
+        if (net->layers > 2) activate_hidden(ws, 1, m, 0, output_width(net, 1));
     } else if (ws->plan.split == SPLIT_NOTHING) {
         transpose_weights(ws);
     }
@@ -175,7 +175,8 @@ static int long_batch(workspace *ws, fnn_training *job, const int64_t *rows, int
     const int64_t lines = ws->size * sizeof(real) / 64, line = 64 / sizeof(real);
     const int64_t low = lines * thread / threads * line, high = lines * (thread + 1) / threads * line;
     for (int64_t l = 0; l < net->layers; l++) {
-        const int64_t w = net->weights[l], w_end = w + net->sizes[l] * net->strides[l], b = net->biases[l];
+        const int64_t row = l == 0 && ws->in_panels ? ws->right : net->strides[l]; /* panels have no padding */
+        const int64_t w = net->weights[l], w_end = w + net->sizes[l] * row, b = net->biases[l];
         optimizer_step of_weights = *step, of_biases = *step;
         if (clips) of_weights.scale = (real)ws->scales[2 * l], of_biases.scale = (real)ws->scales[2 * l + 1];
         reduce_and_apply(ws, job->gradients, &of_weights, l, w > low ? w : low, w_end < high ? w_end : high);

@@ -9,18 +9,18 @@
 #include "activations.h"
 #include "inputs.h"
 
-/* The thread's outputs of z (m, strides[0]) = start + x W0 over the inputs of some splits, x less the column offset if
+/* The thread's outputs of z (m, output_width(0)) = start + x W0 over the inputs of some splits, x less the column offset if
    there is one; no start: zero. */
 static void first_layer(workspace *ws, int split, int end, int64_t m, const real *start, real *z) {
     const batch_inputs *in = ws->in;
-    const int64_t stride = ws->net->strides[0], low = ws->input_at[split], high = ws->input_at[end];
+    const int64_t width = output_width(ws->net, 0), low = ws->input_at[split], high = ws->input_at[end];
     const panel_matrix w = first_weights(ws, ws->params);
-    const first_product p = {m, ws->left, ws->right, z, stride, w.at, w.stride, start};
+    const first_product p = {m, ws->left, ws->right, z, width, w.at, w.stride, start};
     int from = start ? FROM_ROW : FROM_ZERO;
     switch (ws->plan.inputs) {
     case BLOCK_CSC:
     case STORED_BLOCK_CSC:
-        block_csc_forward(&(csc_batch){&in->csc, m, stride, start, z}, low, high, w, ws->left, ws->right);
+        block_csc_forward(&(csc_batch){&in->csc, m, width, start, z}, low, high, w, ws->left, ws->right);
         break;
     case ONLINE_MICRO_BATCHES:
         for (; split < end; split++, from = FROM_C) online_micro_batch_forward(&in->online, split, from, &p);
@@ -33,12 +33,12 @@ static void first_layer(workspace *ws, int split, int end, int64_t m, const real
     }
 }
 
-/* The same of the column offset: z (strides[0]) = start + u W0. */
+/* The same of the column offset: z (output_width(0)) = start + u W0. */
 static void offset_layer(const workspace *ws, int split, int end, const real *start, real *z) {
-    const int64_t stride = ws->net->strides[0], low = ws->input_at[split];
+    const int64_t width = output_width(ws->net, 0), low = ws->input_at[split];
     if (ws->offset.sums) {
         const vec value = vset(ws->offset.u[0]);
-        for (int64_t j = 0; j < stride; j += LANES)
+        for (int64_t j = 0; j < width; j += LANES)
             vstore(z + j, vfma(value, vload(ws->offset.sums + j), start ? vload(start + j) : (vec){0}));
         return;
     }
@@ -46,7 +46,7 @@ static void offset_layer(const workspace *ws, int split, int end, const real *st
         const panel_matrix w = part_of(first_weights(ws, ws->params), j, ws->right, &columns);
         gemm(start ? FROM_ROW : FROM_ZERO, 1, columns, ws->input_at[end] - low,
              (gemm_operands){ws->offset.u + low, 0, 1, w.at + low * w.stride, w.stride, start ? start + j : NULL, z + j,
-                             stride, NULL});
+                             width, NULL});
     }
 }
 
@@ -69,16 +69,16 @@ static void drop(const workspace *ws, int64_t l, int64_t s, int64_t left, int64_
 
 /* Columns of hidden layer l's z, in a[l + 1], become outputs. */
 static void activate_hidden(workspace *ws, int64_t l, int64_t m, int64_t left, int64_t right) {
-    const int64_t stride = ws->net->strides[l], activation = ws->net->activations[l];
+    const int64_t width = output_width(ws->net, l), activation = ws->net->activations[l];
     const double alpha = ws->net->alphas[l];
     real *z = ws->a[l + 1];
-    if (ws->z[l + 1]) memcpy(ws->z[l + 1], z, m * stride * sizeof(real));
-    if (right - left == stride)
-        apply_activation(activation, alpha, z, m * stride);
+    if (ws->z[l + 1]) memcpy(ws->z[l + 1], z, m * width * sizeof(real));
+    if (right - left == width)
+        apply_activation(activation, alpha, z, m * width);
     else
-        for (int64_t s = 0; s < m; s++) apply_activation(activation, alpha, z + s * stride + left, right - left);
+        for (int64_t s = 0; s < m; s++) apply_activation(activation, alpha, z + s * width + left, right - left);
     if (ws->data->kept)
-        for (int64_t s = 0; s < m; s++) drop(ws, l, s, left, right, z + s * stride);
+        for (int64_t s = 0; s < m; s++) drop(ws, l, s, left, right, z + s * width);
 }
 
 /* a[1] = f(z) in the thread's columns; a network of one layer keeps z. */
@@ -86,13 +86,13 @@ static void activate_first(workspace *ws, int64_t m) {
     if (ws->net->layers > 1) activate_hidden(ws, 0, m, ws->left, ws->right);
 }
 
-/* z (m, strides[l]) = start + a[l] W over the inputs low..high of a later layer; no start: zero */
+/* z (m, output_width(l)) = start + a[l] W over the inputs low..high of a later layer; no start: zero */
 static void later_layer(workspace *ws, int64_t l, int64_t low, int64_t high, int64_t m, const real *start, real *z) {
     const fnn_net *net = ws->net;
-    const int64_t stride = net->strides[l];
-    gemm(start ? FROM_ROW : FROM_ZERO, m, stride, high - low,
-         (gemm_operands){ws->a[l] + low, net->strides[l - 1], 1, parameters(ws, net->weights[l]) + low * stride, stride,
-                         start, z, stride, NULL});
+    const int64_t stride = net->strides[l], width = output_width(net, l);
+    gemm(start ? FROM_ROW : FROM_ZERO, m, width, high - low,
+         (gemm_operands){ws->a[l] + low, output_width(net, l - 1), 1, parameters(ws, net->weights[l]) + low * stride,
+                         stride, start, z, width, NULL});
 }
 
 /* The layers from `next` on, which has its inputs; the last layer is left as z. */
@@ -100,7 +100,7 @@ static void later_layers(workspace *ws, int64_t next, int64_t m) {
     const fnn_net *net = ws->net;
     for (int64_t l = next; l < net->layers; l++) {
         later_layer(ws, l, 0, net->sizes[l], m, bias_of(ws, l), ws->a[l + 1]);
-        if (l + 1 < net->layers) activate_hidden(ws, l, m, 0, net->strides[l]);
+        if (l + 1 < net->layers) activate_hidden(ws, l, m, 0, output_width(net, l));
     }
 }
 

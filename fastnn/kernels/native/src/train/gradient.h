@@ -52,7 +52,8 @@ static size_t layer_bytes(const fnn_net *net) { return (net->strides[0] + TILE_R
 /* In blocks of LONG_BLOCK rows, whose dL/dx is the transpose of W delta^T. */
 static void layer_grad(const fnn_layer_gradient *call) {
     const fnn_net *net = call->net;
-    const int64_t inputs = net->sizes[0], units = net->sizes[1], stride = net->strides[0], line = 64 / sizeof(real);
+    const int64_t inputs = net->sizes[0], units = net->sizes[1], stride = net->strides[0];
+    const int64_t width = output_width(net, 0), line = 64 / sizeof(real);
     const int64_t end = call->first + call->count;
     real *delta_columns = call->planned->arena, *x_columns = delta_columns + stride * LONG_BLOCK;
     workspace ws;
@@ -64,12 +65,12 @@ static void layer_grad(const fnn_layer_gradient *call) {
         const int64_t wide = (m + line - 1) / line * line;
         memset(delta_columns, 0, units * wide * sizeof(real));
         for (int64_t s = 0; s < m; s++) {
-            real *delta = ws.delta + s * stride, *a = ws.a[1] + s * stride;
-            memset(delta + units, 0, (stride - units) * sizeof(real));
-            memset(a + units, 0, (stride - units) * sizeof(real));
+            real *delta = ws.delta + s * width, *a = ws.a[1] + s * width;
+            memset(delta + units, 0, (width - units) * sizeof(real));
+            memset(a + units, 0, (width - units) * sizeof(real));
             memcpy(delta, (const real *)call->output_grad + (start + s) * units, units * sizeof(real));
             memcpy(a, (const real *)call->outputs + (start + s) * units, units * sizeof(real));
-            apply_derivative(net->activations[0], net->alphas[0], a, 1, delta, stride);
+            apply_derivative(net->activations[0], net->alphas[0], a, 1, delta, width);
             for (int64_t j = 0; j < units; j++) delta_columns[j * wide + s] = delta[j];
         }
         gather(&ws, ws.in, NULL, start, m, 0);

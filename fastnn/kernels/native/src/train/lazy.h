@@ -21,9 +21,9 @@
 typedef struct {
     real momentum, rate, l2;  /* the latter two of the batch at hand, */
     const linked_nonzero *linked; /* its nonzeros by inputs, */
-    const real *delta;            /* and (samples, stride) */
+    const real *delta;            /* and (samples, width) */
     const real *pull;             /* (LAZY_BATCHES) -rate l2 of the window's batches */
-    int64_t stride;
+    int64_t stride, width; /* of a row of w; of a row of delta, the columns that move */
 } lazy_step;
 
 /* v <- momentum v + pull, with pull = -rate times the gradient and penalty, or pull alone without momentum. Returns what w
@@ -66,7 +66,7 @@ INLINE void update_columns(const int vectors, const int optimizer, const lazy_st
     vec g[LAZY_VECTORS];
     UNROLL for (int j = 0; j < vectors; j++) g[j] = (vec){0};
     for (int64_t k = head; k >= 0; k = linked[k].next) {
-        const real *delta = step->delta + linked[k].sample * step->stride + column;
+        const real *delta = step->delta + linked[k].sample * step->width + column;
         const vec value = vset(linked[k].value);
         UNROLL for (int j = 0; j < vectors; j++) g[j] = vfma(value, vload(delta + j * LANES), g[j]);
     }
@@ -82,7 +82,7 @@ INLINE void update_columns(const int vectors, const int optimizer, const lazy_st
 /* Either is done to the rows of `count` inputs, ascending: those of an index or, without one, from `low` on. */
 INLINE void each_row(const int optimizer, const int updates, const workspace *ws, const lazy_step *step,
                      const int32_t *index, int64_t low, int64_t count) {
-    const int64_t stride = step->stride, done = ws->lazy.done;
+    const int64_t stride = step->stride, width = step->width, done = ws->lazy.done;
     real *const all_w = ws->params + ws->net->weights[0],
                 *const all_v = optimizer == SGD ? all_w : ws->state + ws->net->weights[0];
     int split = ws->first_split;
@@ -96,13 +96,13 @@ INLINE void each_row(const int optimizer, const int updates, const workspace *ws
         if (!updates && from == done) continue;
         real *w = all_w + i * stride, *v = all_v + i * stride;
         real *squares = ws->lazy.squares + split * LAZY_BATCHES * stride;
-        for (int64_t j = 0; j < stride; j += LAZY_VECTORS * LANES) {
+        for (int64_t j = 0; j < width; j += LAZY_VECTORS * LANES) {
 #define CALL(vectors)                                                                                           \
     if (updates)                                                                                                \
         update_columns(vectors, optimizer, step, ws->in->csr.head[i], j, w + j, v + j, squares + done * stride + j); \
     else                                                                                                        \
         catch_up_columns(vectors, optimizer, step, from, done, w + j, v + j, squares + j);
-            switch (stride - j < LAZY_VECTORS * LANES ? (stride - j) / LANES : LAZY_VECTORS) {
+            switch (width - j < LAZY_VECTORS * LANES ? (width - j) / LANES : LAZY_VECTORS) {
             case 1: CALL(1) break;
             case 2: CALL(2) break;
             case 3: CALL(3) break;
@@ -117,7 +117,7 @@ INLINE void each_row(const int optimizer, const int updates, const workspace *ws
 /* The inputs of the thread that have a nonzero in the batch that begins, or all of them, get what they lack. */
 static void catch_up(const workspace *ws, const fnn_rule *rule, int all) {
     const lazy_step step = {
-        .momentum = (real)rule->momentum, .pull = ws->lazy.pull, .stride = ws->net->strides[0]};
+        .momentum = (real)rule->momentum, .pull = ws->lazy.pull, .stride = ws->net->strides[0], .width = ws->right};
     const int32_t *index = all ? NULL : ws->in->csr.active;
     const int64_t count = all ? ws->high - ws->low : ws->in->csr.active_count;
     switch (rule->optimizer) {
@@ -135,7 +135,8 @@ static void update_active(workspace *ws, int64_t optimizer, real momentum, real 
                             .l2 = l2,
                             .linked = x->linked,
                             .delta = ws->delta,
-                            .stride = ws->net->strides[0]};
+                            .stride = ws->net->strides[0],
+                            .width = ws->right};
     switch (optimizer) {
     case SGD: each_row(SGD, 1, ws, &step, x->active, 0, x->active_count); break;
     case MOMENTUM: each_row(MOMENTUM, 1, ws, &step, x->active, 0, x->active_count); break;

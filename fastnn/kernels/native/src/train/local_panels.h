@@ -22,7 +22,7 @@ INLINE void copy_elements(real *all, real *local, int64_t count, int back) {
 /* One of `threads` parts of W0's panels, from rows `stride` apart to the layout of the call's own, or back. */
 static void copy_weights(const workspace *ws, real *all, int64_t stride, real *local, int thread, int threads,
                          int back) {
-    const int64_t right = ws->net->strides[0];
+    const int64_t right = ws->right;
     for (int64_t column = 0, part = 0, columns; column < right; column += columns, part++) {
         const panel_matrix to = part_of(first_weights(ws, local), column, right, &columns);
         for (int64_t i = 0; i < ws->net->sizes[0] && part % threads == thread; i++)
@@ -45,16 +45,16 @@ static void copy_columns(const workspace *ws, real *all, real *local, int back) 
    columns. */
 static void take_columns(workspace *ws, int64_t slots) {
     const fnn_net *all = ws->net;
-    const int64_t columns = ws->right - ws->left, layers = all->layers;
+    const int64_t columns = ws->right - ws->left, layers = all->layers, line = 64 / sizeof(real);
     int64_t *sizes = ws->local_numbers, *strides = sizes + layers + 1, *weights = strides + layers;
     int64_t *biases = weights + layers;
     memcpy(sizes, all->sizes, (layers + 1) * sizeof *sizes);
     memcpy(strides, all->strides, layers * sizeof *strides);
     sizes[1] = (ws->right < all->sizes[1] ? ws->right : all->sizes[1]) - ws->left;
-    strides[0] = columns;
+    strides[0] = (columns + line - 1) / line * line;
     weights[0] = 0;
-    biases[0] = all->biases[0] < 0 ? -1 : all->sizes[0] * columns;
-    weights[1] = all->sizes[0] * columns + (all->biases[0] < 0 ? 0 : columns);
+    biases[0] = all->biases[0] < 0 ? -1 : all->sizes[0] * strides[0];
+    weights[1] = all->sizes[0] * strides[0] + (all->biases[0] < 0 ? 0 : strides[0]);
     const int64_t end = weights[1] + sizes[1] * strides[1], shift = end - ws->later_at;
     for (int64_t l = 1; l < layers; l++) {
         if (l > 1) weights[l] = all->weights[l] + shift;

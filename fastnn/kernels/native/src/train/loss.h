@@ -11,38 +11,38 @@
 
 /* At most ROWS_TOGETHER rows of z become softmax(z); padding becomes 0. sums (rows) = sum_j exp(z_j - max z), NaN where z
    holds a NaN, and tops (rows) = max z. */
-static void softmax_rows(real *z, int64_t rows, int64_t outputs, int64_t stride, real *sums, real *tops) {
+static void softmax_rows(real *z, int64_t rows, int64_t outputs, int64_t width, real *sums, real *tops) {
     for (int64_t r = 0; r < rows; r++) {
-        const real *from = z + r * stride;
+        const real *from = z + r * width;
         real top = from[0];
         for (int64_t j = 1; j < outputs; j++) top = from[j] > top ? from[j] : top;
         tops[r] = top;
     }
-    for (int64_t j = 0; j < stride; j += LANES) {
+    for (int64_t j = 0; j < width; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         for (int64_t r = 0; r < rows; r++) {
-            real *at = z + r * stride + j;
+            real *at = z + r * width + j;
             *(ivec *)at = (ivec)vexp(vload(at) - tops[r]) & ~padding;
         }
     }
     for (int64_t r = 0; r < rows; r++) {
         real sum = 0;
-        for (int64_t j = 0; j < outputs; j++) sum += z[r * stride + j];
+        for (int64_t j = 0; j < outputs; j++) sum += z[r * width + j];
         sums[r] = sum;
     }
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = r * stride; j < (r + 1) * stride; j += LANES) vstore(z + j, vload(z + j) / sums[r]);
+        for (int64_t j = r * width; j < (r + 1) * width; j += LANES) vstore(z + j, vload(z + j) / sums[r]);
 }
 
 /* The last layer's z become outputs. */
 static void activate_output(const fnn_net *net, real *z, int64_t m) {
-    const int64_t last = net->layers - 1, stride = net->strides[last];
+    const int64_t last = net->layers - 1, width = output_width(net, last);
     real sums[ROWS_TOGETHER], tops[ROWS_TOGETHER];
     if (net->activations[last] != SOFTMAX)
-        apply_activation(net->activations[last], net->alphas[last], z, m * stride);
+        apply_activation(net->activations[last], net->alphas[last], z, m * width);
     else
         for (int64_t s = 0; s < m; s += ROWS_TOGETHER)
-            softmax_rows(z + s * stride, m - s < ROWS_TOGETHER ? m - s : ROWS_TOGETHER, net->sizes[last + 1], stride,
+            softmax_rows(z + s * width, m - s < ROWS_TOGETHER ? m - s : ROWS_TOGETHER, net->sizes[last + 1], width,
                          sums, tops);
 }
 
@@ -82,17 +82,17 @@ static real sample_weight(const fnn_data *data, int64_t i) {
     return data->weights ? ((const real *)data->weights)[i] : 1;
 }
 
-/* The losses of the outputs a (m, stride) themselves: returns the sum of weight (a - y)^2;
+/* The losses of the outputs a (m, width) themselves: returns the sum of weight (a - y)^2;
    delta = dL/da = (a - y) * weight * factor. */
 static double squared_errors(const workspace *ws, const real *a, int64_t m, real factor, int64_t outputs,
-                             int64_t stride) {
+                             int64_t width) {
     const fnn_data *data = ws->data;
     double sum = 0;
-    for (int64_t j = 0; j < stride; j += LANES) {
+    for (int64_t j = 0; j < width; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         real lanes[LANES] __attribute__((aligned(64)));
         vec squares = {0};
-        for (int64_t s = 0, at = j; s < m; s++, at += stride) {
+        for (int64_t s = 0, at = j; s < m; s++, at += width) {
             const int64_t i = sample(ws->in, s);
             const real weight = sample_weight(data, i);
             const vec error = (vec)((ivec)(vload(a + at) - target_vec(data, i, j, outputs)) & ~padding);
@@ -127,12 +127,12 @@ static void cross_entropy_rows(const workspace *ws, int64_t s, int64_t rows, rea
                                double *losses) {
     const fnn_net *net = ws->net;
     const fnn_data *data = ws->data;
-    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], width = output_width(net, last);
     real y_sums[ROWS_TOGETHER], sums[ROWS_TOGETHER], tops[ROWS_TOGETHER];
     double products[ROWS_TOGETHER]; /* sum_j y_j z_j */
     for (int64_t r = 0; r < rows; r++) {
         const int64_t i = sample(ws->in, s + r);
-        const real *from = z + r * stride, *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
+        const real *from = z + r * width, *y = data->labels ? NULL : (const real *)data->targets + i * outputs;
         products[r] = y ? 0 : (double)from[data->labels[i]];
         y_sums[r] = y ? 0 : 1;
         for (int64_t j = 0; y && j < outputs; j++) {
@@ -140,12 +140,12 @@ static void cross_entropy_rows(const workspace *ws, int64_t s, int64_t rows, rea
             y_sums[r] += y[j];
         }
     }
-    softmax_rows(z, rows, outputs, stride, sums, tops);
+    softmax_rows(z, rows, outputs, width, sums, tops);
     for (int64_t r = 0; r < rows; r++) {
         const int64_t i = sample(ws->in, s + r);
-        const real weight = sample_weight(data, i) * factor, *a = z + r * stride;
-        for (int64_t j = 0; j < stride; j += LANES)
-            vstore(delta + r * stride + j, (vload(a + j) * y_sums[r] - target_vec(data, i, j, outputs)) * weight);
+        const real weight = sample_weight(data, i) * factor, *a = z + r * width;
+        for (int64_t j = 0; j < width; j += LANES)
+            vstore(delta + r * width + j, (vload(a + j) * y_sums[r] - target_vec(data, i, j, outputs)) * weight);
         losses[r] = net->least_probability > 0
                         ? bounded_cross_entropy(net, data, i, a, outputs)
                         : (double)y_sums[r] * (log((double)sums[r]) + (double)tops[r]) - products[r];
@@ -156,17 +156,17 @@ static void cross_entropy_rows(const workspace *ws, int64_t s, int64_t rows, rea
    of the bounded probabilities; delta = (a - y) * factor. */
 static double binary_cross_entropy_row(const fnn_net *net, const fnn_data *data, int64_t i, real factor, real *z,
                                        real *delta) {
-    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], width = output_width(net, last);
     const int is_bounded = net->least_probability > 0;
     double loss = 0;
-    for (int64_t j = 0; j < stride && !is_bounded; j += LANES) {
+    for (int64_t j = 0; j < width && !is_bounded; j += LANES) {
         const vec raw = vload(z + j);
         const vec log_term = vlog1p_unit(vexp_bounded(vnegabs(raw)));
         vstore(delta + j, vmax((vec){0}, raw) - raw * target_vec(data, i, j, outputs) + log_term);
     }
     for (int64_t j = 0; j < outputs && !is_bounded; j++) loss += (double)delta[j];
-    apply_activation(SIGMOID, 0, z, stride);
-    for (int64_t j = 0; j < stride; j += LANES) {
+    apply_activation(SIGMOID, 0, z, width);
+    for (int64_t j = 0; j < width; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         const vec error = vload(z + j) - target_vec(data, i, j, outputs);
         vstore(delta + j, (vec)((ivec)error & ~padding) * factor);
@@ -176,12 +176,12 @@ static double binary_cross_entropy_row(const fnn_net *net, const fnn_data *data,
 
 /* One sample of poisson: z becomes a = exp(z). Returns sum_j y log y - y z - y + a; delta = (a - y) * factor. */
 static double poisson_row(const fnn_data *data, int64_t i, real factor, real *z, real *delta, int64_t outputs,
-                          int64_t stride) {
+                          int64_t width) {
     double loss = 0;
-    for (int64_t j = 0; j < stride; j += LANES) vstore(delta + j, vload(z + j) * target_vec(data, i, j, outputs));
+    for (int64_t j = 0; j < width; j += LANES) vstore(delta + j, vload(z + j) * target_vec(data, i, j, outputs));
     for (int64_t j = 0; j < outputs; j++) loss -= (double)delta[j];
-    apply_activation(EXPONENTIAL, 0, z, stride);
-    for (int64_t j = 0; j < stride; j += LANES) {
+    apply_activation(EXPONENTIAL, 0, z, width);
+    for (int64_t j = 0; j < width; j += LANES) {
         const ivec padding = lane_numbers(j) >= (integer)outputs;
         const vec error = vload(z + j) - target_vec(data, i, j, outputs);
         vstore(delta + j, (vec)((ivec)error & ~padding) * factor);
@@ -205,7 +205,7 @@ static double error_row(const fnn_net *net, const fnn_data *data, int64_t i, rea
     const int64_t last = net->layers - 1, outputs = net->sizes[last + 1];
     real a_sum = 0, y_sum = 0;
     double loss = 0;
-    memset(delta, 0, net->strides[last] * sizeof(real));
+    memset(delta, 0, output_width(net, last) * sizeof(real));
     for (int64_t j = 0; j < outputs; j++) a_sum += a[j];
     for (int64_t j = 0; j < outputs; j++) {
         const real y = target(data, i, j, outputs), e = a[j] - y, size = e < 0 ? -e : e;
@@ -241,9 +241,9 @@ static double error_row(const fnn_net *net, const fnn_data *data, int64_t i, rea
 
 /* The outputs of m samples of the order go to where the caller wants them. */
 static void keep_outputs(const workspace *ws, const real *a, int64_t m) {
-    const int64_t last = ws->net->layers - 1, outputs = ws->net->sizes[last + 1], stride = ws->net->strides[last];
+    const int64_t last = ws->net->layers - 1, outputs = ws->net->sizes[last + 1], width = output_width(ws->net, last);
     real *to = ws->outputs + (ws->in->order - ws->order) * outputs;
-    for (int64_t s = 0; s < m; s++) memcpy(to + s * outputs, a + s * stride, outputs * sizeof(real));
+    for (int64_t s = 0; s < m; s++) memcpy(to + s * outputs, a + s * width, outputs * sizeof(real));
 }
 
 /* From the last layer's z: outputs, loss, correct samples, and delta = dL/dz with L the mean over `samples`
@@ -251,7 +251,7 @@ static void keep_outputs(const workspace *ws, const real *a, int64_t m) {
 static void output_block(workspace *ws, int64_t m, int64_t samples) {
     const fnn_net *net = ws->net;
     const fnn_data *data = ws->data;
-    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], width = output_width(net, last);
     const int64_t activation = net->activations[last], loss = net->loss;
     const int is_fused = loss == CROSS_ENTROPY || loss == BINARY_CROSS_ENTROPY || loss == POISSON;
     const int is_squared = loss == QUADRATIC || loss == MEAN_SQUARED_ERROR;
@@ -262,14 +262,14 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
     double sum = 0, losses[ROWS_TOGETHER];
     int64_t correct = 0;
     if (!is_fused) {
-        if (ws->z[last + 1]) memcpy(ws->z[last + 1], z, m * stride * sizeof(real));
+        if (ws->z[last + 1]) memcpy(ws->z[last + 1], z, m * width * sizeof(real));
         activate_output(net, z, m);
     }
     if (is_squared) {
-        sum = squared_errors(ws, z, m, factor, outputs, stride);
+        sum = squared_errors(ws, z, m, factor, outputs, width);
         sum *= loss == MEAN_SQUARED_ERROR ? share : 0.5;
     }
-    for (int64_t s = 0; s < m; s++, z += stride, delta += stride) {
+    for (int64_t s = 0; s < m; s++, z += width, delta += width) {
         const int64_t i = sample(ws->in, s), here = s % ROWS_TOGETHER;
         const real weight = sample_weight(data, i);
         double value = 0;
@@ -280,7 +280,7 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
         else if (loss == BINARY_CROSS_ENTROPY)
             value = binary_cross_entropy_row(net, data, i, weight * factor, z, delta);
         else if (loss == POISSON)
-            value = poisson_row(data, i, weight * factor, z, delta, outputs, stride);
+            value = poisson_row(data, i, weight * factor, z, delta, outputs, width);
         else if (!is_squared)
             value = share * error_row(net, data, i, weight * factor, z, delta);
         sum += (double)weight * value;
@@ -293,11 +293,10 @@ static void output_block(workspace *ws, int64_t m, int64_t samples) {
     }
     z = ws->a[last + 1];
     if (ws->outputs) keep_outputs(ws, z, m);
-    if (net->propagates_error) memcpy(ws->before, ws->delta, m * stride * sizeof(real));
+    if (net->propagates_error) memcpy(ws->before, ws->delta, m * width * sizeof(real));
     if (!is_fused && activation != SOFTMAX)
-        apply_derivative(activation, net->alphas[last], ws->z[last + 1] ? ws->z[last + 1] : z, 1, ws->delta,
-                         m * stride);
-    if (net->propagates_error) memcpy(z, ws->before, m * stride * sizeof(real));
+        apply_derivative(activation, net->alphas[last], ws->z[last + 1] ? ws->z[last + 1] : z, 1, ws->delta, m * width);
+    if (net->propagates_error) memcpy(z, ws->before, m * width * sizeof(real));
     ws->loss += sum;
     ws->correct += correct;
 }

@@ -21,11 +21,11 @@
 #include "update.h"
 
 static void begin_span(workspace *ws) {
-    const int64_t stride = ws->net->strides[0];
-    memset(ws->offset.deferred, 0, stride * sizeof(real));
+    const int64_t width = output_width(ws->net, 0);
+    memset(ws->offset.deferred, 0, width * sizeof(real));
     for (int c = ws->first_split; c < ws->end_split; c++) {
         real sum = 0;
-        offset_layer(ws, c, c + 1, NULL, ws->offset.partial_z + c * stride);
+        offset_layer(ws, c, c + 1, NULL, ws->offset.partial_z + c * width);
         for (int64_t i = ws->input_at[c]; i < ws->input_at[c + 1]; i++) sum += ws->offset.u[i] * ws->offset.u[i];
         ws->offset.square[c] = sum;
     }
@@ -47,25 +47,25 @@ static void offset_products(workspace *ws, int split, int64_t samples, int64_t d
         }
 }
 
-/* One split's partial sum of z (samples, strides[0]) */
+/* One split's partial sum of z (samples, output_width(0)) */
 static void offset_partial_z(workspace *ws, int split, int64_t samples, real *z) {
-    const int64_t stride = ws->net->strides[0];
-    first_layer(ws, split, split + 1, samples, ws->offset.partial_z + split * stride, z);
-    gemm(FROM_C, samples, stride, 1,
-         (gemm_operands){ws->offset.products + split * GRAM_STRIDE, 1, 0, ws->offset.deferred, 0, NULL, z, stride,
-                         NULL});
+    const int64_t width = output_width(ws->net, 0);
+    first_layer(ws, split, split + 1, samples, ws->offset.partial_z + split * width, z);
+    gemm(
+        FROM_C, samples, width, 1,
+        (gemm_operands){ws->offset.products + split * GRAM_STRIDE, 1, 0, ws->offset.deferred, 0, NULL, z, width, NULL});
 }
 
 /* After the first `samples` rows of a block, which have updated V by e^T d alone: u W0 and o follow. */
 static void advance_offset(workspace *ws, int64_t samples, const real *d) {
-    const int64_t stride = ws->net->strides[0];
+    const int64_t width = output_width(ws->net, 0);
     for (int c = ws->first_split; c < ws->end_split; c++) {
         real *products = ws->offset.products + c * GRAM_STRIDE;
         for (int64_t s = 0; s < samples; s++) products[s] += ws->offset.square[c];
-        gemm(FROM_C, 1, stride, samples,
-             (gemm_operands){products, 0, 1, d, stride, NULL, ws->offset.partial_z + c * stride, stride, NULL});
+        gemm(FROM_C, 1, width, samples,
+             (gemm_operands){products, 0, 1, d, width, NULL, ws->offset.partial_z + c * width, width, NULL});
     }
-    bias_gradient(d, samples, stride, stride, ws->offset.deferred);
+    bias_gradient(d, samples, width, width, ws->offset.deferred);
 }
 
 /* gram (samples, GRAM_STRIDE) = x x^T over one split's inputs, lower triangle; the rest is undefined */
@@ -97,7 +97,7 @@ static void add_partial(const workspace *ws, const real *partial, int64_t step, 
 static int64_t online_block(workspace *ws, const int64_t *rows, const double *rates, int64_t samples, int64_t available,
                             optimizer_step step) {
     const fnn_net *net = ws->net;
-    const int64_t stride = net->strides[0], z_size = samples * stride, size = z_size + samples * GRAM_STRIDE;
+    const int64_t width = output_width(net, 0), z_size = samples * width, size = z_size + samples * GRAM_STRIDE;
     const real *bias = bias_of(ws, 0);
     real *z = ws->block_z, *gram = ws->gram, *d = ws->d, *partial = next_partial(ws);
     int64_t done = 0;
@@ -117,12 +117,12 @@ static int64_t online_block(workspace *ws, const int64_t *rows, const double *ra
         const double loss_before = ws->loss;
         const int64_t correct_before = ws->correct;
         for (int64_t j = 0; j < ws->right; j += LANES) {
-            vec start = vload(z + done * stride + j);
+            vec start = vload(z + done * width + j);
             if (bias) start += vload(bias + j);
             vstore(ws->a[1] + j, start);
         }
         gemm(FROM_C, 1, ws->right, done,
-             (gemm_operands){gram + done * GRAM_STRIDE, GRAM_STRIDE, 1, d, stride, NULL, ws->a[1], stride, NULL});
+             (gemm_operands){gram + done * GRAM_STRIDE, GRAM_STRIDE, 1, d, width, NULL, ws->a[1], width, NULL});
         ws->in->order = rows + done;
         activate_first(ws, 1);
         later_layers(ws, 1, 1);
@@ -139,7 +139,7 @@ static int64_t online_block(workspace *ws, const int64_t *rows, const double *ra
             delta_before(ws, l, 1);
         }
         update_bias(ws, 0, 1, &step);
-        scale_into(ws->delta, -step.rate, stride, d + done * stride);
+        scale_into(ws->delta, -step.rate, width, d + done * width);
     }
     first_gradient(ws, done, d, ws->params);
     if (ws->plan.offset) advance_offset(ws, done, d);

@@ -11,7 +11,7 @@ static void outputs_thread(void *argument, int thread, int threads) {
     fnn_forward *call = argument;
     const fnn_net *net = call->net;
     const fnn_planned *planned = call->planned;
-    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], stride = net->strides[last];
+    const int64_t last = net->layers - 1, outputs = net->sizes[last + 1], width = output_width(net, last);
     const int64_t from = call->count * thread / threads, to = call->count * (thread + 1) / threads;
     const size_t before = thread ? thread * layout_workspace(NULL, net, &planned->plan, 0, NULL) : 0;
     workspace ws;
@@ -27,7 +27,7 @@ static void outputs_thread(void *argument, int thread, int threads) {
         int unbounded = 0;
         for (int64_t s = 0; s < m; s++) {
             real *out = (real *)call->out + (start + s) * outputs;
-            memcpy(out, ws.a[last + 1] + s * stride, outputs * sizeof(real));
+            memcpy(out, ws.a[last + 1] + s * width, outputs * sizeof(real));
             for (int64_t j = 0; j < outputs; j++) unbounded |= !(out[j] - out[j] == 0);
         }
         if (unbounded) __atomic_store_n(&call->unbounded, 1, __ATOMIC_RELAXED);

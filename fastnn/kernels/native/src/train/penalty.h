@@ -43,7 +43,7 @@ static double sum_columns(const real *sums, int64_t left, int64_t right) {
     return sum;
 }
 
-/* sums (strides[0]) += the same of the thread's columns of the first layer, over the rows low..high. */
+/* sums (output_width(0)) += the same of the thread's columns of the first layer, over the rows low..high. */
 static void penalty_of_first(const workspace *ws, int64_t low, int64_t high, double l1, double l2, real *sums) {
     for (int64_t j = ws->left, columns; j < ws->right; j += columns) {
         const panel_matrix w = part_of(first_weights(ws, ws->params), j, ws->right, &columns);
@@ -59,28 +59,28 @@ static void measure_penalty(workspace *ws, const fnn_rule *rule, double *parts) 
     real *sums = ws->before;
     for (int64_t l = 0; l < net->layers; l++) {
         const double l1 = rule->l1[l], l2 = rule->l2[l];
-        const int64_t stride = net->strides[l], inputs = net->sizes[l];
+        const int64_t stride = net->strides[l], width = output_width(net, l), inputs = net->sizes[l];
         const real *w = parameters(ws, net->weights[l]);
         if ((l1 == 0 && l2 == 0) || (l == 0 && measures_in_update(&ws->plan))) continue;
         if (l > ws->split_layer) {
             if (ws->thread > 0) continue;
-            memset(sums, 0, stride * sizeof(real));
-            penalty_of_rows(w, stride, 0, inputs, stride, l1, l2, sums);
-            parts[SPLITS] += sum_columns(sums, 0, stride);
+            memset(sums, 0, width * sizeof(real));
+            penalty_of_rows(w, stride, 0, inputs, width, l1, l2, sums);
+            parts[SPLITS] += sum_columns(sums, 0, width);
         } else if (ws->split_layer && l == 0) {
-            memset(sums, 0, stride * sizeof(real));
+            memset(sums, 0, width * sizeof(real));
             penalty_of_first(ws, 0, inputs, l1, l2, sums);
             for (int c = ws->first_split; c < ws->end_split; c++) parts[c] += sum_columns(sums, at[c], at[c + 1]);
         } else {
             for (int c = ws->first_split; c < ws->end_split; c++) {
-                memset(sums, 0, stride * sizeof(real));
+                memset(sums, 0, width * sizeof(real));
                 if (l == 0) {
                     penalty_of_first(ws, ws->input_at[c], ws->input_at[c + 1], l1, l2, sums);
                 } else {
                     const int64_t high = at[c + 1] < inputs ? at[c + 1] : inputs;
-                    penalty_of_rows(w, stride, at[c], high, stride, l1, l2, sums);
+                    penalty_of_rows(w, stride, at[c], high, width, l1, l2, sums);
                 }
-                parts[c] += sum_columns(sums, 0, stride);
+                parts[c] += sum_columns(sums, 0, width);
             }
         }
     }

@@ -171,10 +171,10 @@ static void apply_update(const workspace *ws, const optimizer_step *step, int64_
 }
 
 static void update_bias(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
-    const int64_t stride = ws->net->strides[l], left = l ? 0 : ws->left, columns = l ? stride : ws->right - left;
+    const int64_t width = output_width(ws->net, l), left = l ? 0 : ws->left, columns = l ? width : ws->right - left;
     if (ws->net->biases[l] < 0) return;
     memset(ws->gradient, 0, columns * sizeof(real));
-    bias_gradient(ws->delta + left, m, stride, columns, ws->gradient);
+    bias_gradient(ws->delta + left, m, width, columns, ws->gradient);
     apply_update(ws, step, -1, ws->gradient, &(parameter_rows){ws->net->biases[l] + left, 0, 1, columns, 0});
 }
 
@@ -199,7 +199,7 @@ INLINE void update_panel(const int vectors, workspace *ws, int64_t m, int64_t co
     real g[INPUT_BLOCK][PANEL_COLUMNS] __attribute__((aligned(64))), *const rows[INPUT_BLOCK] = {g[0], g[1], g[2],
                                                                                                  g[3]};
     const block_csc csc = ws->in->csc; /* a copy, as in gradient_panel */
-    fill_panel(vectors, &csc, m, ws->delta, ws->net->strides[0], column);
+    fill_panel(vectors, &csc, m, ws->delta, output_width(ws->net, 0), column);
     for (int64_t input = ws->low; input < ws->high; input += INPUT_BLOCK) {
         const int64_t left = ws->high - input, count = left < INPUT_BLOCK ? left : INPUT_BLOCK;
         const int64_t here = w.at - ws->params + input * w.stride, block = input / INPUT_BLOCK;
@@ -218,7 +218,8 @@ static void update_block_csc(workspace *ws, int64_t m, const optimizer_step *ste
 /* The same of micro-batches, or of CSR, some inputs at a time, whose gradient and weights are in the first-level cache;
    all of these inputs have updates, also those without a nonzero. Before it the penalty is measured. */
 static void update_in_pieces(workspace *ws, int64_t m, const optimizer_step *step) {
-    const int64_t stride = ws->net->strides[0], left = ws->left, columns = ws->right - left;
+    const int64_t stride = ws->net->strides[0], width = output_width(ws->net, 0), left = ws->left;
+    const int64_t columns = ws->right - left;
     const int64_t most = stride < GRADIENT_PIECE ? GRADIENT_PIECE / stride : 1;
     const double l1 = step->l1[0], l2 = step->l2[0];
     double *parts = (l1 != 0 || l2 != 0) && measures_in_update(&ws->plan) ? ws->penalties : NULL;
@@ -227,21 +228,21 @@ static void update_in_pieces(workspace *ws, int64_t m, const optimizer_step *ste
     for (int c = ws->first_read; c < ws->end_read; c++) {
         const int64_t end = ws->input_at[c + 1];
         if (ws->plan.inputs == MICRO_BATCHES) begin_split(&ws->in->micro, c, m, next);
-        memset(sums, 0, stride * sizeof(real));
+        memset(sums, 0, columns * sizeof(real));
         for (int64_t i = ws->input_at[c]; i < end; i += most) {
             const int64_t rows = end - i < most ? end - i : most, at = ws->net->weights[0] + i * stride + left;
             if (ws->plan.inputs == CSR_ROWS) {
                 csr_gradient_of_inputs(&ws->in->csr, i, i + rows,
-                                       &(first_product){m, left, ws->right, ws->delta, stride, g, stride, NULL});
+                                       &(first_product){m, left, ws->right, ws->delta, width, g, stride, NULL});
             } else {
-                const first_product p = {m, left, ws->right, ws->delta, stride, g - i * stride, stride, NULL};
+                const first_product p = {m, left, ws->right, ws->delta, width, g - i * stride, stride, NULL};
                 start_gradient(ws, i, left, rows, columns, g + left, stride);
                 micro_batch_gradient(&ws->in->rows, next, i + rows, &p);
             }
-            if (parts) penalty_of_rows(ws->params + at, stride, 0, rows, stride, l1, l2, sums);
+            if (parts) penalty_of_rows(ws->params + at, stride, 0, rows, columns, l1, l2, sums);
             apply_update(ws, step, 0, g + left, &(parameter_rows){at, stride, rows, columns, stride});
         }
-        if (parts) parts[c] += sum_columns(sums, 0, stride);
+        if (parts) parts[c] += sum_columns(sums, 0, columns);
     }
 }
 
@@ -253,7 +254,8 @@ static void scale_into(const real *from, real factor, int64_t count, real *to) {
 /* Layer l's gradient, a few rows at a time, straight into its update. */
 static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_step *step) {
     const fnn_net *net = ws->net;
-    const int64_t stride = net->strides[l], left = l ? 0 : ws->left, columns = l ? stride : ws->right - left;
+    const int64_t stride = net->strides[l], width = output_width(net, l), left = l ? 0 : ws->left;
+    const int64_t columns = l ? width : ws->right - left, width_before = l ? output_width(net, l - 1) : 0;
     int64_t low = 0, high = net->sizes[l];
     if (l == 0) low = ws->low, high = ws->high;
     if (l == 1 && ws->split_layer) low = ws->left, high = ws->right < high ? ws->right : high;
@@ -261,14 +263,14 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
     if (!moves_all(&ws->plan)) {
         /* the sum goes on from the weights: w += x^T (-rate delta) */
         real *w = parameters(ws, net->weights[l]);
-        for (int64_t s = 0, at = left; s < m; s++, at += stride)
+        for (int64_t s = 0, at = left; s < m; s++, at += width)
             scale_into(ws->delta + at, -step->rate, columns, ws->before + at);
         if (l == 0)
             whole_first_gradient(ws, m, ws->before, ws->params);
         else
             gemm(FROM_C, high - low, columns, m,
-                 (gemm_operands){ws->a[l] + low, 1, net->strides[l - 1], ws->before, stride, NULL, w + low * stride,
-                                 stride, NULL});
+                 (gemm_operands){ws->a[l] + low, 1, width_before, ws->before, width, NULL, w + low * stride, stride,
+                                 NULL});
     } else if (l == 0 && ws->plan.inputs != DENSE) {
         if (ws->plan.offset) sum_delta(ws, m, ws->delta);
         if (ws->plan.update == LAZY_OPTIMIZER)
@@ -283,12 +285,12 @@ static void fused_update(workspace *ws, int64_t l, int64_t m, const optimizer_st
             const int64_t rows = high - i < TILE_ROWS ? high - i : TILE_ROWS;
             if (l) {
                 gemm(FROM_ZERO, rows, columns, m,
-                     (gemm_operands){ws->a[l] + i, 1, net->strides[l - 1], ws->delta, stride, NULL, g, columns, NULL});
+                     (gemm_operands){ws->a[l] + i, 1, width_before, ws->delta, width, NULL, g, columns, NULL});
             } else {
                 memset(g, 0, rows * columns * sizeof(real));
                 dense_gradient(
                     &ws->in->rows, i, i + rows,
-                    &(first_product){m, left, ws->right, ws->delta, stride, g - i * columns - left, columns, NULL});
+                    &(first_product){m, left, ws->right, ws->delta, width, g - i * columns - left, columns, NULL});
             }
             apply_update(ws, step, l, g,
                          &(parameter_rows){net->weights[l] + i * stride + left, stride, rows, columns, columns});

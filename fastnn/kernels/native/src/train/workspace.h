@@ -1,7 +1,8 @@
 /* What one thread works on while rows go through the network, and how it lies in memory.
 
-   Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs, whose rows are strides[l]
-   long. */
+   Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs. A row of its weights has
+   strides[l] elements, whole cache lines; one of its z, outputs and delta has output_width(l), whole vectors, and only
+   these columns of the weights are computed with. */
 #ifndef FNN_TRAIN_WORKSPACE_H
 #define FNN_TRAIN_WORKSPACE_H
 
@@ -12,6 +13,9 @@
 #include "../gemm/online_micro_batch.h"
 #include "../gemm/stored_block_csc.h"
 #include "activations.h"
+
+/* The elements of a row of layer l's outputs: whole vectors. */
+INLINE int64_t output_width(const fnn_net *net, int64_t l) { return (net->sizes[l + 1] + LANES - 1) / LANES * LANES; }
 
 /* A block's inputs, in one of the plan's ways. */
 typedef struct {
@@ -63,7 +67,7 @@ typedef struct {
     int splits, first_split, end_split;           /* of inputs or outputs; those of the thread */
     int64_t input_at[SPLITS + 1], output_at[SPLITS + 1]; /* where the splits start */
     int first_read, end_read;                     /* splits of inputs that the thread's outputs need */
-    int64_t low, high, left, right;               /* the thread's inputs, and its outputs, whole cache lines */
+    int64_t low, high, left, right;               /* the thread's inputs, and its outputs, whole vectors */
     int split_layer;                              /* the layer whose z is the sum of the splits' partial sums */
     stored_layout stored;
     column_offset offset;
@@ -78,10 +82,10 @@ typedef struct {
     int64_t *local_numbers;
     real *local;   /* (1 + slots, size) parameters and state */
     int in_panels; /* does the first layer of these lie panel by panel? */
-    real **a;      /* layers + 1 of them: a[l + 1] (block, strides[l]) is layer l's output */
-    /* layers + 1 of them: z[l + 1] (block, strides[l]) of layer l, where the way back needs it; else NULL */
+    real **a;      /* layers + 1 of them: a[l + 1] (block, output_width(l)) is layer l's output */
+    /* layers + 1 of them: z[l + 1] (block, output_width(l)) of layer l, where the way back needs it; else NULL */
     real **z;
-    /* (sizes[l + 1], strides[l - 1]) layer l's weights for the way back, in whole fours of rows; NULL for layer 0 */
+    /* (sizes[l + 1], output_width(l - 1)) layer l's weights for the way back, in whole fours of rows; NULL for layer 0 */
     real **transposed;
     real *delta, *before; /* (block, widest stride) dL/dz of a layer and of the one before it */
     double *scales; /* (layers, 2) of the gradients of weights and biases, where norms are clipped; see epoch.h */
@@ -196,7 +200,7 @@ static size_t layout_workspace(workspace *ws, const fnn_net *net, const fnn_trai
                       .end_split = 1,
                       .end_read = 1,
                       .high = inputs,
-                      .right = stride,
+                      .right = output_width(net, 0),
                       .split_layer = plan->split == SPLIT_OUTPUTS};
     here.size = parameter_count(net);
     here.later_at = net->weights[here.split_layer] + net->sizes[here.split_layer] * net->strides[here.split_layer];
@@ -263,7 +267,8 @@ static void begin_workspace(workspace *ws, const fnn_planned *planned, const fnn
     ws->splits = plan->split == SPLIT_SAMPLES ? 1 : plan->splits;
     ws->end_split = ws->end_read = ws->splits;
     memcpy(ws->input_at, planned->split_at, sizeof ws->input_at);
-    for (int c = 0; c <= ws->splits; c++) ws->output_at[c] = net->strides[0] / line * c / ws->splits * line;
+    for (int c = 0; c < ws->splits; c++) ws->output_at[c] = net->strides[0] / line * c / ws->splits * line;
+    ws->output_at[ws->splits] = output_width(net, 0);
     ws->offset.u = planned->offset;
     if (stored) ws->stored = layout_stored(net->sizes[0], planned->request.batch_size);
     real *byte_value = ws->in->rows.byte_value;
