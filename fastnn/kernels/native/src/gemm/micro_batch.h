@@ -28,6 +28,9 @@ INLINE int32_t *index_of(const micro_batches *x, int64_t batch, int split) {
 
 #if VECTOR_BYTES > 16
 #define WORD (VECTOR_BYTES / 4) /* inputs looked at together: a vector of indices */
+/* Bytes of reals that are asked for before their turn: rows come from the second-level cache, which takes longer to
+   answer than a vector to be looked at. */
+#define ROW_AHEAD 128
 
 /* One bit for each of the inputs i..i + WORD that is other than zero in any of some rows. */
 INLINE unsigned active_in_any(const void *const *rows, int samples, const int is_uint8, int64_t i) {
@@ -45,9 +48,11 @@ INLINE unsigned active_in_any(const void *const *rows, int samples, const int is
         active = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) & 255;
 #endif
     } else {
-        for (int s = 0; s < samples; s++)
-            for (int k = 0; k < WORD; k += LANES)
-                active |= vnonzero(*(const vec_unaligned *)((const real *)rows[s] + i + k)) << k;
+        for (int s = 0; s < samples; s++) {
+            const real *x = (const real *)rows[s] + i;
+            __builtin_prefetch((const char *)(x + WORD) + ROW_AHEAD);
+            for (int k = 0; k < WORD; k += LANES) active |= vnonzero(*(const vec_unaligned *)(x + k)) << k;
+        }
     }
     return active;
 }
