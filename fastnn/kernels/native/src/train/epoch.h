@@ -17,14 +17,14 @@
 #include "local_panels.h"
 #include "online.h"
 
-/* a[l + 1] (m, output_width(l)) = bias + the splits' partial sums (SPLITS, m, output_width(l)) */
+/* a[l + 1] (m, output_width(l)) = bias + the splits' partial sums (SPLITS, partial_step) */
 static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial) {
-    const int64_t width = output_width(ws->net, l), size = m * width;
+    const int64_t width = output_width(ws->net, l), step = partial_step(ws, m);
     const real *bias = bias_of(ws, l);
     for (int64_t s = 0; s < m; s++)
         for (int64_t j = 0; j < width; j += LANES) {
             const vec sum = bias ? vload(bias + j) : (vec){0};
-            vstore(ws->a[l + 1] + s * width + j, sum + reduced(ws, partial + s * width + j, size));
+            vstore(ws->a[l + 1] + s * width + j, sum + reduced(ws, partial + s * width + j, step));
         }
 }
 
@@ -32,7 +32,7 @@ static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial
    batch in (`left` rows are to come, with these) and prepares the way back. a[l + 1] = their sum. */
 static void reduce_partial(workspace *ws, int64_t m, int64_t left, real *partial) {
     const int64_t l = ws->split_layer;
-    reduce_pairs(ws, partial, m * output_width(ws->net, l));
+    reduce_pairs(ws, partial, m * output_width(ws->net, l), partial_step(ws, m));
     fnn_arrive(ws->barrier, ws->thread);
     if (ws->next && left > m) gather(ws, ws->next, ws->in->order + m, 0, left - m < m ? left - m : m, left - m);
     transpose_weights(ws);
@@ -45,14 +45,14 @@ static void reduce_partial(workspace *ws, int64_t m, int64_t left, real *partial
 static int short_batch(workspace *ws, const fnn_rule *rule, const int64_t *rows, int64_t m, int64_t left,
                        const optimizer_step *step) {
     const fnn_net *net = ws->net;
-    const int64_t l = ws->split_layer, outputs = net->sizes[1], size = m * output_width(net, l), *at = ws->output_at;
+    const int64_t l = ws->split_layer, outputs = net->sizes[1], between = partial_step(ws, m), *at = ws->output_at;
     const double loss_before = ws->loss;
     const int64_t correct_before = ws->correct;
-    real *partial = next_partial(ws), *mine = partial + ws->first_split * size;
+    real *partial = next_partial(ws), *mine = partial + ws->first_split * between;
     if (ws->in->order != rows) gather(ws, ws->in, rows, 0, m, left);
     if (ws->plan.update == LAZY_OPTIMIZER) catch_up(ws, rule, 0);
     if (ws->plan.split == SPLIT_INPUTS) {
-        for (int c = ws->first_split; c < ws->end_split; c++, mine += size)
+        for (int c = ws->first_split; c < ws->end_split; c++, mine += between)
             first_layer(ws, c, c + 1, m, offset_start(ws, c, c + 1, NULL), mine);
         reduce_partial(ws, m, left, partial);
         activate_first(ws, m);
@@ -61,7 +61,7 @@ static int short_batch(workspace *ws, const fnn_rule *rule, const int64_t *rows,
         activate_first(ws, m);
     }
     if (ws->plan.split == SPLIT_OUTPUTS) {
-        for (int c = ws->first_split; c < ws->end_split; c++, mine += size)
+        for (int c = ws->first_split; c < ws->end_split; c++, mine += between)
             later_layer(ws, 1, at[c], at[c + 1] < outputs ? at[c + 1] : outputs, m, NULL, mine);
         reduce_partial(ws, m, left, partial);
         if (net->layers > 2) activate_hidden(ws, 1, m, 0, output_width(net, 1));
@@ -175,7 +175,8 @@ static int long_batch(workspace *ws, fnn_training *job, const int64_t *rows, int
     const int64_t lines = ws->size * sizeof(real) / 64, line = 64 / sizeof(real);
     const int64_t low = lines * thread / threads * line, high = lines * (thread + 1) / threads * line;
     for (int64_t l = 0; l < net->layers; l++) {
-        const int64_t row = l == 0 && ws->in_panels ? ws->right : net->strides[l]; /* panels have no padding */
+        /* The rows of panels are whole vectors, others whole cache lines. */
+        const int64_t row = l == 0 && ws->in_panels ? ws->right : net->strides[l];
         const int64_t w = net->weights[l], w_end = w + net->sizes[l] * row, b = net->biases[l];
         optimizer_step of_weights = *step, of_biases = *step;
         if (clips) of_weights.scale = (real)ws->scales[2 * l], of_biases.scale = (real)ws->scales[2 * l + 1];

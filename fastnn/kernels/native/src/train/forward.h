@@ -9,8 +9,8 @@
 #include "activations.h"
 #include "inputs.h"
 
-/* The thread's outputs of z (m, output_width(0)) = start + x W0 over the inputs of some splits, x less the column offset if
-   there is one; no start: zero. */
+/* The thread's outputs of z (m, output_width(0)) = start + x W0 over the inputs of some splits, x less the column offset
+   if there is one; no start: zero. */
 static void first_layer(workspace *ws, int split, int end, int64_t m, const real *start, real *z) {
     const batch_inputs *in = ws->in;
     const int64_t width = output_width(ws->net, 0), low = ws->input_at[split], high = ws->input_at[end];

@@ -23,7 +23,8 @@ typedef struct {
     const linked_nonzero *linked; /* its nonzeros by inputs, */
     const real *delta;            /* and (samples, width) */
     const real *pull;             /* (LAZY_BATCHES) -rate l2 of the window's batches */
-    int64_t stride, width; /* of a row of w; of a row of delta, the columns that move */
+    /* A row of w has `stride` elements; one of delta has `width`, which are the columns that move. */
+    int64_t stride, width;
 } lazy_step;
 
 /* v <- momentum v + pull, with pull = -rate times the gradient and penalty, or pull alone without momentum. Returns what w

@@ -51,6 +51,8 @@ static void take_columns(workspace *ws, int64_t slots) {
     memcpy(sizes, all->sizes, (layers + 1) * sizeof *sizes);
     memcpy(strides, all->strides, layers * sizeof *strides);
     sizes[1] = (ws->right < all->sizes[1] ? ws->right : all->sizes[1]) - ws->left;
+    /* As everywhere, rows of weights are whole cache lines, so that the biases and W1 behind them are aligned; what lies
+       between the columns and a row's end is never set, nor read. */
     strides[0] = (columns + line - 1) / line * line;
     weights[0] = 0;
     biases[0] = all->biases[0] < 0 ? -1 : all->sizes[0] * strides[0];

@@ -109,7 +109,7 @@ static int64_t online_block(workspace *ws, const int64_t *rows, const double *ra
         else
             first_layer(ws, c, c + 1, samples, NULL, partial + c * size);
     }
-    reduce_pairs(ws, partial, size);
+    reduce_pairs(ws, partial, size, size);
     await_threads(ws);
     add_partial(ws, partial, size, z_size, z);
     add_partial(ws, partial + z_size, size, samples * GRAM_STRIDE, gram);

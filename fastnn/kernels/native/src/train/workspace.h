@@ -1,8 +1,8 @@
 /* What one thread works on while rows go through the network, and how it lies in memory.
 
    Shapes: m samples of a block; layer l maps sizes[l] inputs to sizes[l + 1] outputs. A row of its weights has
-   strides[l] elements, whole cache lines; one of its z, outputs and delta has output_width(l), whole vectors, and only
-   these columns of the weights are computed with. */
+   strides[l] elements, whole cache lines; one of its z, outputs and delta has output_width(l), whole vectors, and
+   products run over these columns alone. */
 #ifndef FNN_TRAIN_WORKSPACE_H
 #define FNN_TRAIN_WORKSPACE_H
 
@@ -34,13 +34,13 @@ typedef struct {
     const real *u;    /* (sizes[0]) */
     const real *sums; /* (strides[0]) the sum of W0's rows, if u is one value throughout */
     real *e;          /* (PACKED_TOGETHER, sizes[0]) rows less u, until they are packed */
-    real *z;          /* (strides[0]) start + u W0 */
-    real *delta_sum;  /* (strides[0]) a block's delta, summed over its samples */
+    real *z;          /* (output_width(0)) start + u W0 */
+    real *delta_sum;  /* (output_width(0)) a block's delta, summed over its samples */
     /* and of a span of online blocks; see online.h */
-    real *partial_z;     /* (SPLITS, strides[0]) each split's part of u W0 */
+    real *partial_z;     /* (SPLITS, output_width(0)) each split's part of u W0 */
     real *products;      /* (SPLITS, GRAM_STRIDE) each split's part of u . e of the samples */
     real *packed;        /* (sizes[0]) the active inputs of u */
-    real *deferred;      /* (strides[0]) W0 still lacks the outer product of u and this */
+    real *deferred;      /* (output_width(0)) W0 still lacks the outer product of u and this */
     real square[SPLITS]; /* each split's part of u . u */
 } column_offset;
 
@@ -67,8 +67,10 @@ typedef struct {
     int splits, first_split, end_split;           /* of inputs or outputs; those of the thread */
     int64_t input_at[SPLITS + 1], output_at[SPLITS + 1]; /* where the splits start */
     int first_read, end_read;                     /* splits of inputs that the thread's outputs need */
-    int64_t low, high, left, right;               /* the thread's inputs, and its outputs, whole vectors */
-    int split_layer;                              /* the layer whose z is the sum of the splits' partial sums */
+    /* The thread's inputs, and its outputs. Splits of outputs start at whole cache lines; the last one ends with a whole
+       vector. */
+    int64_t low, high, left, right;
+    int split_layer; /* the layer whose z is the sum of the splits' partial sums */
     stored_layout stored;
     column_offset offset;
     lazy_updates lazy;
@@ -77,17 +79,18 @@ typedef struct {
     int thread, threads;
     double stalled; /* seconds of waiting for threads without a core */
     const fnn_net *whole_net; /* net, unless the thread has columns of its own: then of which network these are, */
-    int64_t first_column;     /* from which column on; see local_panels.h */
+    int64_t first_column; /* from which column on; see local_panels.h */
     fnn_net local_net;
     int64_t *local_numbers;
-    real *local;   /* (1 + slots, size) parameters and state */
+    real *local; /* (1 + slots, size) parameters and state */
     int in_panels; /* does the first layer of these lie panel by panel? */
-    real **a;      /* layers + 1 of them: a[l + 1] (block, output_width(l)) is layer l's output */
+    real **a; /* layers + 1 of them: a[l + 1] (block, output_width(l)) is layer l's output */
     /* layers + 1 of them: z[l + 1] (block, output_width(l)) of layer l, where the way back needs it; else NULL */
     real **z;
-    /* (sizes[l + 1], output_width(l - 1)) layer l's weights for the way back, in whole fours of rows; NULL for layer 0 */
+    /* (sizes[l + 1], output_width(l - 1)) layer l's weights for the way back, in whole fours of rows; NULL for
+       layer 0 */
     real **transposed;
-    real *delta, *before; /* (block, widest stride) dL/dz of a layer and of the one before it */
+    real *delta, *before; /* (block, output_width) dL/dz of a layer and of the one before it; room for the widest */
     double *scales; /* (layers, 2) of the gradients of weights and biases, where norms are clipped; see epoch.h */
     real *gradient; /* laid out as params; thread 0 has SPLITS of them for long batches */
     /* thread 0's (2, partial_room): partial sums of z, of two batches in turn, as those of one must not overwrite those
@@ -314,12 +317,19 @@ static void await_threads(workspace *ws) {
     ws->stalled += fnn_wait(ws->barrier, ws->thread, ws->threads);
 }
 
-/* The splits' partial sums, `step` elements each, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of
+/* Elements from a split's partial sums of m samples' z to the next split's: whole cache lines, as several threads
+   write them. */
+static int64_t partial_step(const workspace *ws, int64_t m) {
+    const int64_t line = 64 / sizeof(real);
+    return (m * output_width(ws->net, ws->split_layer) + line - 1) / line * line;
+}
+
+/* The splits' partial sums, `count` elements `step` apart, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of
    a pair can add them before it waits for the others: that halves what goes from core to core. */
-static void reduce_pairs(const workspace *ws, real *partial, int64_t step) {
+static void reduce_pairs(const workspace *ws, real *partial, int64_t count, int64_t step) {
     if (ws->threads > SPLITS / 2 || ws->splits < SPLITS) return;
     for (int c = ws->first_split; c < ws->end_split; c += 2)
-        for (real *to = partial + c * step, *end = to + step; to < end; to += LANES)
+        for (real *to = partial + c * step, *end = to + count; to < end; to += LANES)
             vstore(to, vload(to) + vload(to + step));
 }
 
