@@ -87,7 +87,7 @@ class Index:
         count, columns = self.rows.shape
         if count < LEAST_TREE_ROWS:
             return f"fewer than {LEAST_TREE_ROWS} rows"
-        costs = Costs(count, columns, 8, are_bytes=False, by_differences=self.metric == "manhattan", threads=1)
+        costs = Costs(count, columns, 8, are_bytes=False, by_differences=self._by_differences, threads=1)
         least = LEAST_GAIN * costs.scan_query()
         if costs.tree_query(columns) < least:
             return "a tree is faster for so many rows of so few columns"
@@ -144,17 +144,21 @@ class Index:
         """Whether to search for so many queries with codes that prune."""
         return self._coded_cost(queries, threads) < self._costs(queries, threads).scan(queries)
 
+    @property
+    def _by_differences(self) -> bool:
+        """Whether fastnn's searches sum differences: products tell nothing of these, and so neither do codes."""
+        return self.metric == "manhattan"
+
     def _costs(self, queries: int, threads: int) -> Costs:
         count, columns = self.rows.shape
-        by_differences = self.metric == "manhattan"
-        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries), by_differences, threads)
+        return Costs(count, columns, self.rows.itemsize, self.as_bytes(queries), self._by_differences, threads)
 
     def _search_cost(self, queries: int, threads: int) -> float:
         return min(self._costs(queries, threads).scan(queries), self._coded_cost(queries, threads))
 
     def _coded_cost(self, queries: int, threads: int) -> float:
         """With codes, and with making them if there are none; infinite where there can be none."""
-        if self.metric == "manhattan" or len(self.rows) < CODED_ROWS:
+        if self._by_differences or len(self.rows) < CODED_ROWS:
             return math.inf
         costs = self._costs(queries, threads)
         return costs.coded(queries) + (0.0 if self._has_codes else costs.codes())

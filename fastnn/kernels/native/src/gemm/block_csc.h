@@ -163,7 +163,8 @@ static void pack_block_csc(const block_csc *to, int64_t first, int64_t samples, 
         if (rows->is_uint8) {
             end = high - i < 64 ? high - (high - i) % 16 : i + 64;
             /* The rows' next inputs are asked for while these are packed: the second-level cache, where rows are brought
-               before their turn, is too far for what is used at once. */
+               before their turn, is too far for what is used at once. Of their 64 bytes it is the last that
+               is asked for, as the first mostly lie in a line that is here. */
             for (int64_t s = 0; s < samples && end < high; s++) __builtin_prefetch((const uint8_t *)row[s] + end + 63);
             for (int64_t s = 0; s < samples; s += INT_LANES)
                 pack_some(to, first + s, samples - s < INT_LANES ? samples - s : INT_LANES, row + s, scale, i, end);

@@ -59,7 +59,7 @@ INLINE void csr_sums(const int vectors, const csr_batch *batch, int64_t low, int
                      int64_t column) {
     const csr_batch copy = *batch, *x = &copy; /* as what is written through pointers cannot be it */
     for (int64_t s = 0; s < p->samples; s++) {
-        real *z = p->z + s * p->stride + column;
+        real *z = p->z + s * p->z_stride + column;
         vec sum[CSR_VECTORS];
     UNROLL for (int j = 0; j < vectors; j++) sum[j] = p->start ? vload(p->start + column + j * LANES) : (vec){0};
         EACH_OF_ROW(x, s, low, high) {
@@ -76,7 +76,7 @@ INLINE void csr_spread(const int vectors, const csr_batch *batch, int64_t low, i
                        int64_t column) {
     const csr_batch copy = *batch, *x = &copy; /* as what is written through pointers cannot be it */
     for (int64_t s = 0; s < p->samples; s++) {
-        const real *from = p->z + s * p->stride + column;
+        const real *from = p->z + s * p->z_stride + column;
         vec delta[CSR_VECTORS];
         UNROLL for (int j = 0; j < vectors; j++) delta[j] = vload(from + j * LANES);
         EACH_OF_ROW(x, s, low, high) {
@@ -95,7 +95,7 @@ INLINE void csr_gather(const int vectors, const csr_batch *batch, int64_t low, i
         vec sum[CSR_VECTORS];
         UNROLL for (int j = 0; j < vectors; j++) sum[j] = (vec){0};
         for (int64_t k = x->head[i]; k >= 0; k = x->linked[k].next) {
-            const real *delta = p->z + x->linked[k].sample * p->stride + column;
+            const real *delta = p->z + x->linked[k].sample * p->z_stride + column;
             const vec value = vset(x->linked[k].value);
             UNROLL for (int j = 0; j < vectors; j++) sum[j] = vfma(value, vload(delta + j * LANES), sum[j]);
         }

@@ -214,12 +214,12 @@ static void micro_batch_forward(const micro_batches *x, const row_pointers *rows
         for (int64_t s = 0; s < p->samples; s += MICRO_ROWS) {
             const int64_t height = p->samples - s < MICRO_ROWS ? p->samples - s : MICRO_ROWS;
             const int64_t vectors = (p->right - j) / LANES, batch = s / MICRO_BATCH;
-            real *to = p->z + s * p->stride + j;
+            real *to = p->z + s * p->z_stride + j;
             const real *sums = from == FROM_C ? to : from == FROM_ROW ? p->start + j : zeros;
             sum_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
                 &(micro_operands){rows->row + s, rows->byte_value, index_of(x, batch, split), END_OF_INDEX, p->w + j,
-                                  p->w_stride, p->stride},
-                sums, from == FROM_C ? p->stride : 0, to);
+                                  p->w_stride, p->z_stride},
+                sums, from == FROM_C ? p->z_stride : 0, to);
         }
 }
 
@@ -238,8 +238,8 @@ static void micro_batch_gradient(const row_pointers *rows, const int32_t **next,
                 const int64_t height = after - s < MICRO_ROWS ? after - s : MICRO_ROWS;
                 const int64_t vectors = (p->right - j) / LANES;
                 *next = spread_of[height - 1][(vectors < MICRO_VECTORS ? vectors : MICRO_VECTORS) - 1][rows->is_uint8](
-                    &(micro_operands){rows->row + s, rows->byte_value, index, high, p->w + j, p->w_stride, p->stride},
-                    p->z + s * p->stride + j);
+                    &(micro_operands){rows->row + s, rows->byte_value, index, high, p->w + j, p->w_stride, p->z_stride},
+                    p->z + s * p->z_stride + j);
             }
     }
 }

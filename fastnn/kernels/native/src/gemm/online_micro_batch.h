@@ -128,14 +128,14 @@ static void online_micro_batch_forward(const online_micro_batch *x, int split, i
     const int64_t low = x->bounds[split];
     gemm_tiles(INDEX_B, from, p->samples, p->right - p->left, x->count[split],
                &(gemm_operands){x->value + low, x->width, 1, p->w + p->left, p->w_stride,
-                                p->start ? p->start + p->left : NULL, p->z + p->left, p->stride, x->index + low});
+                                p->start ? p->start + p->left : NULL, p->z + p->left, p->z_stride, x->index + low});
 }
 
 /* g += x^T delta over a split's active inputs. */
 static void online_micro_batch_gradient(const online_micro_batch *x, int split, const first_product *p) {
     const int64_t low = x->bounds[split];
     gemm_tiles(INDEX_C, FROM_C, x->count[split], p->right - p->left, p->samples,
-               &(gemm_operands){x->value + low, 1, x->width, p->z + p->left, p->stride, NULL, p->w + p->left,
+               &(gemm_operands){x->value + low, 1, x->width, p->z + p->left, p->z_stride, NULL, p->w + p->left,
                                 p->w_stride, x->index + low});
 }
 

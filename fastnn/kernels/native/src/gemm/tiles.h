@@ -188,11 +188,11 @@ static void gemm(int from, int64_t rows, int64_t columns, int64_t depth, gemm_op
 /* What the first layer multiplies, in the columns left..right, whole vectors: z = start + x W, or g += x^T delta. */
 typedef struct {
     int64_t samples, left, right;
-    real *z;          /* (samples, stride) z, or delta, which is read only */
-    int64_t stride;
+    real *z;          /* (samples, z_stride) z, or delta, which is read only */
+    int64_t z_stride;
     real *w;          /* (inputs, w_stride) W, which is read only, or g */
     int64_t w_stride;
-    const real *start; /* (stride) in every row; NULL: zeros */
+    const real *start; /* (z_stride) in every row; NULL: zeros */
 } first_product;
 
 /* A block's rows where they lie. */
@@ -305,7 +305,7 @@ static dense_gather_function *const dense_gather_of[TILE_ROWS][2] = {EACH_TILE_H
 #undef SPREAD_NAMES
 #undef GATHER_NAMES
 
-/* z (samples, stride) = start + x W over the inputs low..high, in its columns. */
+/* z (samples, z_stride) = start + x W over the inputs low..high, in its columns. */
 static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, const first_product *p) {
     static const real zeros[2 * LANES] __attribute__((aligned(64))) = {0};
     const real *const *row = (const real *const *)rows->row;
@@ -313,7 +313,7 @@ static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, c
     if (p->samples == 1) { /* in tiles that are wider */
         gemm(p->start ? FROM_ROW : FROM_ZERO, 1, p->right - p->left, high - low,
              (gemm_operands){row[0] + low, 0, 1, w + p->left, p->w_stride, p->start ? p->start + p->left : NULL,
-                             p->z + p->left, p->stride, NULL});
+                             p->z + p->left, p->z_stride, NULL});
         return;
     }
     const int copies = copies_panels(p->samples, high - low, p->w_stride);
@@ -322,16 +322,16 @@ static void dense_forward(const row_pointers *rows, int64_t low, int64_t high, c
         end = copies && high - i > PANEL_DEPTH ? i + PANEL_DEPTH : high;
         for (int64_t j = p->left; j < p->right; j += 2 * LANES) {
             const int vectors = p->right - j > LANES ? 2 : 1;
-            dense_operands in = {row, i, end, w + (i - low) * p->w_stride + j, p->w_stride, p->z + j, p->stride};
+            dense_operands in = {row, i, end, w + (i - low) * p->w_stride + j, p->w_stride, p->z + j, p->z_stride};
             if (copies) {
                 copy_panel(in.w, in.w_step, end - i, vectors, panel);
                 in.w = panel;
                 in.w_step = 2 * LANES;
             }
-            for (int64_t s = 0; s < p->samples; s += TILE_ROWS, in.row += TILE_ROWS, in.z += TILE_ROWS * p->stride) {
+            for (int64_t s = 0; s < p->samples; s += TILE_ROWS, in.row += TILE_ROWS, in.z += TILE_ROWS * p->z_stride) {
                 const int64_t height = p->samples - s < TILE_ROWS ? p->samples - s : TILE_ROWS;
                 const real *start = i > low ? in.z : p->start ? p->start + j : zeros;
-                dense_sum_of[height - 1][vectors - 1](&in, start, i > low ? p->stride : 0);
+                dense_sum_of[height - 1][vectors - 1](&in, start, i > low ? p->z_stride : 0);
             }
         }
     }
@@ -346,7 +346,7 @@ static void dense_gradient(const row_pointers *rows, int64_t low, int64_t high, 
         for (int64_t j = p->left; j < p->right; j += 2 * LANES) {
             const int64_t end = high - i < most ? high : i + most;
             const int wide = p->right - j > LANES;
-            const dense_operands in = {row, i, end, p->w + i * p->w_stride + j, p->w_stride, p->z + j, p->stride};
+            const dense_operands in = {row, i, end, p->w + i * p->w_stride + j, p->w_stride, p->z + j, p->z_stride};
             if (samples > TILE_ROWS)
                 dense_gather_of[end - i - 1][wide](&in, samples);
             else

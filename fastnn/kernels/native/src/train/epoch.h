@@ -17,9 +17,9 @@
 #include "local_panels.h"
 #include "online.h"
 
-/* a[l + 1] (m, output_width(l)) = bias + the splits' partial sums (SPLITS, partial_step) */
-static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial) {
-    const int64_t width = output_width(ws->net, l), step = partial_step(ws, m);
+/* a[l + 1] (m, output_width(l)) of the split layer = bias + the splits' partial sums (SPLITS, partial_step) */
+static void sum_partial(workspace *ws, int64_t m, const real *partial) {
+    const int64_t l = ws->split_layer, width = output_width(ws->net, l), step = partial_step(ws, m);
     const real *bias = bias_of(ws, l);
     for (int64_t s = 0; s < m; s++)
         for (int64_t j = 0; j < width; j += LANES) {
@@ -29,15 +29,14 @@ static void sum_partial(workspace *ws, int64_t l, int64_t m, const real *partial
 }
 
 /* The partial sums of m samples' z have been written: waits for those of other threads, and meanwhile brings the next
-   batch in (`left` rows are to come, with these) and prepares the way back. a[l + 1] = their sum. */
+   batch in (`left` rows are to come, with these) and prepares the way back. The split layer's a[l + 1] = their sum. */
 static void reduce_partial(workspace *ws, int64_t m, int64_t left, real *partial) {
-    const int64_t l = ws->split_layer;
-    reduce_pairs(ws, partial, m * output_width(ws->net, l), partial_step(ws, m));
+    reduce_pairs(ws, partial, m * output_width(ws->net, ws->split_layer), partial_step(ws, m));
     fnn_arrive(ws->barrier, ws->thread);
     if (ws->next && left > m) gather(ws, ws->next, ws->in->order + m, 0, left - m < m ? left - m : m, left - m);
     transpose_weights(ws);
     ws->stalled += fnn_wait(ws->barrier, ws->thread, ws->threads);
-    sum_partial(ws, l, m, partial);
+    sum_partial(ws, m, partial);
 }
 
 /* One update by at most SHORT_BATCH rows, `left` from its start to the epoch's end. Returns 0, with nothing changed, if

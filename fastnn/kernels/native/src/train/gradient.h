@@ -52,8 +52,7 @@ static size_t layer_bytes(const fnn_net *net) { return (net->strides[0] + TILE_R
 /* In blocks of LONG_BLOCK rows, whose dL/dx is the transpose of W delta^T. */
 static void layer_grad(const fnn_layer_gradient *call) {
     const fnn_net *net = call->net;
-    const int64_t inputs = net->sizes[0], units = net->sizes[1], stride = net->strides[0];
-    const int64_t width = output_width(net, 0), line = 64 / sizeof(real);
+    const int64_t inputs = net->sizes[0], units = net->sizes[1], stride = net->strides[0], width = output_width(net, 0);
     const int64_t end = call->first + call->count;
     real *delta_columns = call->planned->arena, *x_columns = delta_columns + stride * LONG_BLOCK;
     workspace ws;
@@ -62,7 +61,7 @@ static void layer_grad(const fnn_layer_gradient *call) {
     ws.gradient = call->grad;
     for (int64_t start = call->first; start < end; start += LONG_BLOCK) {
         const int64_t m = end - start < LONG_BLOCK ? end - start : LONG_BLOCK;
-        const int64_t wide = (m + line - 1) / line * line;
+        const int64_t wide = whole_lines(m);
         memset(delta_columns, 0, units * wide * sizeof(real));
         for (int64_t s = 0; s < m; s++) {
             real *delta = ws.delta + s * width, *a = ws.a[1] + s * width;

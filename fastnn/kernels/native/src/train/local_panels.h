@@ -45,7 +45,7 @@ static void copy_columns(const workspace *ws, real *all, real *local, int back) 
    columns. */
 static void take_columns(workspace *ws, int64_t slots) {
     const fnn_net *all = ws->net;
-    const int64_t columns = ws->right - ws->left, layers = all->layers, line = 64 / sizeof(real);
+    const int64_t columns = ws->right - ws->left, layers = all->layers;
     int64_t *sizes = ws->local_numbers, *strides = sizes + layers + 1, *weights = strides + layers;
     int64_t *biases = weights + layers;
     memcpy(sizes, all->sizes, (layers + 1) * sizeof *sizes);
@@ -53,7 +53,7 @@ static void take_columns(workspace *ws, int64_t slots) {
     sizes[1] = (ws->right < all->sizes[1] ? ws->right : all->sizes[1]) - ws->left;
     /* As everywhere, rows of weights are whole cache lines, so that the biases and W1 behind them are aligned; what lies
        between the columns and a row's end is never set, nor read. */
-    strides[0] = (columns + line - 1) / line * line;
+    strides[0] = whole_lines(columns);
     weights[0] = 0;
     biases[0] = all->biases[0] < 0 ? -1 : all->sizes[0] * strides[0];
     weights[1] = all->sizes[0] * strides[0] + (all->biases[0] < 0 ? 0 : strides[0]);

@@ -34,7 +34,7 @@ static void begin_span(workspace *ws) {
 /* One split's products (samples) = e . u, from the columns (depth, GRAM_STRIDE) of e's active inputs; its gram, of e,
    becomes that of x. */
 static void offset_products(workspace *ws, int split, int64_t samples, int64_t depth, real *gram) {
-    const int64_t low = ws->input_at[split], line = 64 / sizeof(real), wide = (samples + line - 1) / line * line;
+    const int64_t low = ws->input_at[split], wide = whole_lines(samples);
     const int32_t *index = ws->in->online.index + low;
     real *products = ws->offset.products + split * GRAM_STRIDE, *packed = ws->offset.packed;
     for (int64_t k = 0; k < depth; k++) packed[k] = ws->offset.u[index[k]];
@@ -70,7 +70,7 @@ static void advance_offset(workspace *ws, int64_t samples, const real *d) {
 
 /* gram (samples, GRAM_STRIDE) = x x^T over one split's inputs, lower triangle; the rest is undefined */
 static void gram_matrix(workspace *ws, int split, int64_t samples, real *gram) {
-    const int64_t width = ws->net->sizes[0], low = ws->input_at[split], line = 64 / sizeof(real);
+    const int64_t width = ws->net->sizes[0], low = ws->input_at[split];
     const int64_t depth =
         ws->plan.inputs == ONLINE_MICRO_BATCHES ? ws->in->online.count[split] : ws->input_at[split + 1] - low;
     real *x = ws->in->x, *columns = ws->x_columns;
@@ -80,7 +80,7 @@ static void gram_matrix(workspace *ws, int split, int64_t samples, real *gram) {
         for (int64_t k = 0; k < depth; k++) columns[k * GRAM_STRIDE + s] = x[s * width + low + k];
     for (int64_t s = 0; s < samples; s += TILE_ROWS) {
         const int64_t rows = samples - s < TILE_ROWS ? samples - s : TILE_ROWS;
-        gemm(FROM_ZERO, rows, (s + rows + line - 1) / line * line, depth,
+        gemm(FROM_ZERO, rows, whole_lines(s + rows), depth,
              (gemm_operands){x + s * width + low, width, 1, columns, GRAM_STRIDE, NULL, gram + s * GRAM_STRIDE,
                              GRAM_STRIDE, NULL});
     }

@@ -14,6 +14,12 @@
 #include "../gemm/stored_block_csc.h"
 #include "activations.h"
 
+/* So many elements or a few more: as many as fill whole cache lines. */
+INLINE int64_t whole_lines(int64_t count) {
+    const int64_t line = 64 / sizeof(real);
+    return (count + line - 1) / line * line;
+}
+
 /* The elements of a row of layer l's outputs: whole vectors. */
 INLINE int64_t output_width(const fnn_net *net, int64_t l) { return (net->sizes[l + 1] + LANES - 1) / LANES * LANES; }
 
@@ -320,12 +326,11 @@ static void await_threads(workspace *ws) {
 /* Elements from a split's partial sums of m samples' z to the next split's: whole cache lines, as several threads
    write them. */
 static int64_t partial_step(const workspace *ws, int64_t m) {
-    const int64_t line = 64 / sizeof(real);
-    return (m * output_width(ws->net, ws->split_layer) + line - 1) / line * line;
+    return whole_lines(m * output_width(ws->net, ws->split_layer));
 }
 
-/* The splits' partial sums, `count` elements `step` apart, are added as (s0 + s1) + (s2 + s3), so that a thread that has both of
-   a pair can add them before it waits for the others: that halves what goes from core to core. */
+/* The splits' partial sums, `count` elements `step` apart, are added as (s0 + s1) + (s2 + s3), so that a thread that has
+   both of a pair can add them before it waits for the others: that halves what goes from core to core. */
 static void reduce_pairs(const workspace *ws, real *partial, int64_t count, int64_t step) {
     if (ws->threads > SPLITS / 2 || ws->splits < SPLITS) return;
     for (int c = ws->first_split; c < ws->end_split; c += 2)
