@@ -1,4 +1,4 @@
-/* Threads that live for one call, so that nothing is left behind for a fork; the barrier between them; and when to do
+/* Threads that work for one call, so that nothing is left behind for a fork; the barrier between them; and when to do
    without them. */
 #define _GNU_SOURCE /* for the affinities */
 #include "api.h"
@@ -81,16 +81,30 @@ typedef struct {
     void *job;
     const cores *cores;
     int *threads; /* the final count, 0 until it is known */
-    int thread;
+    int thread, has_finished;
 } member;
 
 static void *enter(void *argument) {
-    const member self = *(const member *)argument;
+    member *self = argument;
     int threads;
-    while ((threads = __atomic_load_n(self.threads, __ATOMIC_ACQUIRE)) == 0) sched_yield();
-    let_go(self.cores);
-    self.work(self.job, self.thread, threads);
+    while ((threads = __atomic_load_n(self->threads, __ATOMIC_ACQUIRE)) == 0) sched_yield();
+    let_go(self->cores);
+    self->work(self->job, self->thread, threads);
+    __atomic_store_n(&self->has_finished, 1, __ATOMIC_RELEASE); /* the caller may have left by now: the last access */
     return NULL;
+}
+
+/* Returns when a thread has done its work. It takes the system some tens of microseconds to end a thread and as long to
+   wake whoever sleeps until then, so a thread that finishes soon is left to end by itself. */
+static void await_work(pthread_t id, const member *thread) {
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (__atomic_load_n(&thread->has_finished, __ATOMIC_ACQUIRE)) {
+            pthread_detach(id);
+            return;
+        }
+        RELAX();
+    }
+    pthread_join(id, NULL);
 }
 
 void fnn_parallel(fnn_work *work, void *job, int threads) {
@@ -101,14 +115,14 @@ void fnn_parallel(fnn_work *work, void *job, int threads) {
     cores places;
     if (taken > 1) places = find_cores();
     for (; count < taken; count++) {
-        members[count] = (member){work, job, &places, &ready, count};
+        members[count] = (member){work, job, &places, &ready, count, 0};
         if (pthread_create(&ids[count], NULL, enter, &members[count]) != 0) break; /* fewer threads will do */
         keep_off(&places, ids[count]);
     }
     if (count < taken) give_cores(taken - count);
     __atomic_store_n(&ready, count, __ATOMIC_RELEASE);
     work(job, 0, count);
-    for (int i = 1; i < count; i++) pthread_join(ids[i], NULL);
+    for (int i = 1; i < count; i++) await_work(ids[i], &members[i]);
     give_cores(count);
 }
 
