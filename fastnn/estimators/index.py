@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import checks
 from ..errors import FastnnError
-from ..kernels import use
+from ..kernels import get_backend, use
 from ..neighbors import Neighbors
 from . import rounding
 from .costs import CODED_ROWS, LEAST_GAIN, SCAN_CALL, Costs
@@ -226,6 +227,9 @@ def to_bytes(X: NDArray[Any]) -> NDArray[np.uint8] | None:
     """X as bytes, if all its numbers are whole ones 0..255."""
     if X.dtype == np.uint8:
         return X
+    whole_bytes = get_backend().capabilities.whole_bytes
+    if whole_bytes is not None and X.dtype in (np.float32, np.float64):
+        return whole_bytes(checks.for_kernels(X))
     size = rounding.block_rows(X)
     few = max(1, size // 64)  # rows, which tell in most cases
     found = np.empty(X.shape, np.uint8)

@@ -328,6 +328,9 @@ class Capabilities(NamedTuple):
         | None
     ) = None
 
+    # whole_bytes(X): rows (n, d), C-contiguous float32 or float64, as uint8 of the same values; None where none are.
+    whole_bytes: Callable[[FloatArray], NDArray[np.uint8] | None] | None = None
+
     # Whether products of bytes go by a matrix unit, several times as fast as all else.
     matrix_unit: bool = False
 

@@ -101,6 +101,28 @@ def test_rules_are_not_mixed():
     assert native.pack_rows(np.vstack([pixels[:1] / 255, pixels[1:] / 256])) is None
 
 
+@pytest.mark.parametrize("dtype", REALS)
+@settings(deadline=None)
+@given(pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 130))))
+def test_whole_numbers_become_bytes(dtype, pixels):
+    X = pixels.astype(dtype)
+    X.flags.writeable = False
+    found = native.whole_bytes(X)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (36, 17), (59, 69)])
+@pytest.mark.parametrize("dtype", REALS)
+def test_numbers_that_are_not_quite_whole_become_no_bytes(dtype, place):
+    X = np.random.default_rng(1).integers(0, 256, (60, 70)).astype(dtype)
+    assert native.whole_bytes(-0.0 * X) is not None
+    below, above = np.nextafter(dtype(200), dtype(0)), np.nextafter(dtype(0), dtype(1))
+    for value in (below, above, -above, 0.5, 256, -1, np.nan, np.inf, -np.inf, 1e30):
+        X[place] = value
+        assert native.whole_bytes(X) is None
+
+
 def test_rows_of_other_trainings_stay_as_they_are(images, tmp_path):
     X = images / 255
     assert training.packed(data(X), NET, 4).X.dtype == np.uint8

@@ -20,6 +20,7 @@ from .native import (
     prepare_rows,
     simd,
     train_epoch,
+    whole_bytes,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "prepare_rows",
     "simd",
     "train_epoch",
+    "whole_bytes",
 ]
 
 name = "native"
@@ -48,6 +50,7 @@ capabilities = Capabilities(
     prepare_rows,
     pack_pairs,
     encode,
+    whole_bytes,
     matrix_unit=simd == "amx",
     plan_training=plan_training,
     plan_search=plan_search,

@@ -13,32 +13,42 @@ cdef uint8_rows(int64_t n, int64_t inputs):
     return np.frombuffer(PyByteArray_FromStringAndSize(NULL, n * inputs), np.uint8).reshape(n, inputs)
 
 
+cdef bint pack_by(cnp.ndarray X, double factor, double tolerance, uint8_t[:, ::1] packed) except -1:
+    """Write rows (n, inputs) of float32 or float64 times ``factor`` as bytes; False if they are none to the tolerance."""
+    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
+    cdef int64_t step = inputs * cnp.PyArray_ITEMSIZE(X)  # the stride of a single row may be any number
+    cdef int64_t slice_rows = max(1, PACKED_BYTES // max(1, step))
+    cdef const fnn_kernels *kernels = table(X)
+    cdef int threads = threads_for(n * inputs, FNN_PACK_THREAD_WORK)
+    cdef bint fits
+    cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
+    for done in range(0, n, slice_rows):
+        here = min(n - done, slice_rows)
+        with nogil:
+            fits = kernels.pack_pixels(<void **>&rows[done], here, inputs, factor, tolerance, &packed[done, 0], threads)
+        if not fits:
+            return False
+        PyErr_CheckSignals()
+    return True
+
+
 def pack_rows(cnp.ndarray X):
     """Rows (n, inputs) of float32 or float64 as (uint8 (n, inputs), scale): their product is X to a rounding.
 
     None if some value is neither k / 255, nor k / 256, nor k, for a whole 0 <= k <= 255 and one rule for all.
     """
-    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
-    cdef int64_t step = inputs * cnp.PyArray_ITEMSIZE(X)  # the stride of a single row may be any number
-    cdef int64_t slice_rows = max(1, PACKED_BYTES // step)
-    cdef const fnn_kernels *kernels = table(X)
     cdef double factor, tolerance = np.finfo(X.dtype).eps
-    cdef int threads = threads_for(n * inputs, FNN_PACK_THREAD_WORK)
-    cdef bint fits = True
-    cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
-    cdef uint8_t[:, ::1] packed = uint8_rows(n, inputs)
+    cdef uint8_t[:, ::1] packed = uint8_rows(cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1))
     for factor in FACTORS:
-        for done in range(0, n, slice_rows):
-            here = min(n - done, slice_rows)
-            with nogil:
-                fits = kernels.pack_pixels(<void **>&rows[done], here, inputs, factor, tolerance, &packed[done, 0],
-                                           threads)
-            if not fits:
-                break
-            PyErr_CheckSignals()
-        if fits:
+        if pack_by(X, factor, tolerance, packed):
             return np.asarray(packed), 1 / factor
     return None
+
+
+def whole_bytes(cnp.ndarray X):
+    """Rows (n, inputs) of float32 or float64, C-contiguous, as uint8 of the same values; None if these are no bytes."""
+    cdef uint8_t[:, ::1] packed = uint8_rows(cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1))
+    return np.asarray(packed) if pack_by(X, 1.0, 0.0, packed) else None
 
 
 def block_csc(cnp.ndarray X, double scale, int64_t batch_size):
