@@ -255,7 +255,7 @@ class Codes(NamedTuple):
 
     where |.| is the Euclidean norm, and for the cosine metric q and x stand for q / |q| and x / |x|. Without loss, a
     row whose bound is above the k-th distance found so far need not be looked at. Finer codes, if there are any, are
-    longer and have the same scale and errors, so that they rule out more.
+    longer, so that they rule out more of what these leave.
     """
 
     rows: NDArray[np.uint8]  # (n, width)
@@ -264,8 +264,7 @@ class Codes(NamedTuple):
     query_errors: NDArray[np.float32]  # (q,)
     scale: float
     most_verified: float  # share of a query's rows within the bound above which a backend may do without the codes
-    finer_rows: NDArray[np.uint8] | None = None  # (n, finer width)
-    finer_queries: NDArray[np.uint8] | None = None  # (q, finer width)
+    finer: Codes | None = None
 
 
 class SearchPlan(NamedTuple):
@@ -279,7 +278,7 @@ class SearchPlan(NamedTuple):
     dot: str  # what multiplies bytes and codes: "madd", "vnni" or "amx"
     tile_queries: int  # queries of a tile
     seeds: int  # rows with the nearest codes that each query looks at first
-    refines: bool  # whether there are finer codes
+    finer_codes: int  # that candidates go through, each ruling out more
     most_verified: float  # the share of a query's rows left by the codes above which these are given up, once there are
     grace: float  # more than so many
     refine_cost: float  # of comparing finer codes, in terms of computing a distance
@@ -299,7 +298,7 @@ class Grid(NamedTuple):
     mean: FloatArray  # (d,) of the rows: v is what they are less it; (0,) where they are v already
     low: FloatArray  # (width,), whose dtype is that of the arithmetic
     scale: float
-    offset: float  # |mean|
+    offset: float  # the norm of what rows cancel with: |mean|, or of the ends of the codes
 
 
 Tick = Callable[[int], None]  # called now and then with the number of batches finished

@@ -15,18 +15,14 @@ code, and all rows the finer one. With R = I, u(v) = v: long codes, for which th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from queue import Empty, SimpleQueue
-from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import get_backend, num_threads, use
+from ..kernels import get_backend
 from ..kernels.params import Parameters
 from ..kernels.spec import COSINE, EUCLIDEAN, Codes, FloatArray, Grid, Kernels, unit_vectors
 from .projection import (
@@ -46,7 +42,7 @@ MOST_CODED = 16_384  # columns that codes without R may have
 SAMPLE_ROWS, SAMPLE_QUERIES = 1024, 128  # from which R and the widths are chosen
 SAMPLE_ELEMENTS = 4_000_000  # and no more than so many of their elements
 CENTRE_ROWS, OUTLYING = 32, 100  # rows that tell where the sample lies, and squared distances, relative to the median
-BLOCK_ELEMENTS = 1_600_000  # that are coded at a time
+BLOCK_ELEMENTS = 6_400_000  # that are coded at a time
 FLOAT32_RANGE = 1e-6, 1e12  # of data whose squares and their sums float32 holds
 
 # What plan_codes chooses from: elements of codes and of finer ones, one less of R v, and r(v)
@@ -71,30 +67,53 @@ class Pruning:
 
     metric: int
     raw: bool  # rows are coded as they come: the kernel skips the zeros of bytes, or takes off the mean in passing
-    mean: FloatArray  # (d,)
+    mean: FloatArray  # (d,), or (0,) if nothing is taken off
     layer: Parameters | None  # computes R v of prepared rows v, or of raw ones; None: u(v) = v
     low: FloatArray  # (width,) what code 0 stands for
     scale: float
     most_verified: float
     most_neighbors: float  # for more, native should compare all rows as they are as fast
     width: int  # of the codes
-    rows: NDArray[np.uint8]
-    row_errors: NDArray[np.float32]
-    finer_rows: NDArray[np.uint8] | None
+    # Of no rows, until with_rows makes them:
+    rows: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
+    row_errors: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    finer_rows: NDArray[np.uint8] | None = None
 
     @cached_property
     def offset(self) -> float:
-        """|mean|"""
-        return float(np.linalg.norm(self.mean))
+        """The norm of what rows cancel with: the mean or, if nothing is taken off, the ends of the codes."""
+        ends = np.abs(self.low.astype(np.float64)) + 255 * self.scale
+        return float(np.linalg.norm(self.mean if self.mean.size else ends))
 
-    def pays(self, k: int, kernels: Kernels) -> bool:
-        """Whether codes should save time in a search for the k nearest. Only native compares whole rows as fast."""
-        return k <= self.most_neighbors or kernels.name != "native"
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The bytes of a row's codes, those first that are compared first."""
+        return (self.width,) if self.finer_rows is None else (self.width, self.finer_rows.shape[1])
+
+    def __str__(self) -> str:
+        finer = "" if self.finer_rows is None else f", and finer ones of {self.finer_rows.shape[1]}"
+        axes = "as they are" if self.layer is None else "on their principal axes"
+        return f"{self.width} bytes a row{finer}, of the rows {axes}"
+
+    def for_neighbors(self, k: int, kernels: Kernels) -> Pruning | None:
+        """The codes where they should save time in a search for the k nearest; None: to do without.
+
+        Only native compares whole rows as fast.
+        """
+        return self if k <= self.most_neighbors or kernels.name != "native" else None
+
+    def with_rows(self, X: NDArray[Any]) -> Pruning:
+        """The same with the codes of the rows X (n, d)."""
+        codes, errors, finer = _encode(self, X)
+        return replace(self, rows=codes, row_errors=errors, finer_rows=finer)
 
     def of(self, queries: NDArray[Any]) -> Codes:
         """The codes for one call of the kernel."""
         codes, errors, finer = _encode(self, queries)
-        return Codes(self.rows, self.row_errors, codes, errors, self.scale, self.most_verified, self.finer_rows, finer)
+        found = Codes(self.rows, self.row_errors, codes, errors, self.scale, self.most_verified)
+        if self.finer_rows is None or finer is None:
+            return found
+        return found._replace(finer=found._replace(rows=self.finer_rows, queries=finer))
 
 
 def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> Pruning | None:
@@ -133,12 +152,8 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
         math.inf if always else plan.most_verified,
         math.inf if always else plan.most_neighbors,
         plan.width or d,
-        np.empty((0, 0), np.uint8),
-        np.empty(0, np.float32),
-        None,
     )
-    codes, errors, finer = _encode(empty, X)
-    return replace(empty, rows=codes, row_errors=errors, finer_rows=finer)
+    return empty.with_rows(X)
 
 
 def prefers_long(X: NDArray[Any], metric: int) -> bool:
@@ -259,14 +274,15 @@ def _grid(u: FloatArray, zero: FloatArray | None = None) -> tuple[FloatArray, fl
 
 
 def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
-    """Rows as floats, of norm 1 for COSINE, about the mean."""
+    """Rows as floats, of norm 1 for COSINE, about the mean (d,), or (0,) if nothing is taken off."""
     v = rows.astype(mean.dtype)
     if metric == COSINE and v.dtype == np.float64:
         v = unit_vectors(v)
     elif metric == COSINE:  # float64 holds the squares of all float32, which need no care
         norms = np.sqrt(np.einsum("ij,ij->i", v, v, dtype=np.float64))[:, np.newaxis]
         np.divide(v, norms, out=v, where=norms > 0, casting="same_kind")
-    v -= mean
+    if mean.size:
+        v -= mean
     return v
 
 
@@ -303,13 +319,12 @@ def _encode(
     codes, errors = np.empty((n, width), np.uint8), np.empty(n, np.float32)
     finer = np.empty((n, total - 1 if total > width else 0), np.uint8)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
-    kernels = get_backend()  # looked up here, as threads have no settings of their own
+    kernels = get_backend()
     compiled = kernels.capabilities.encode
     grid = Grid(pruning.mean if pruning.raw else pruning.mean[:0], pruning.low, pruning.scale, pruning.offset)
-
-    def encode(start: int) -> None:
+    for start in range(0, n, step):
         here = slice(start, start + step)
-        with np.errstate(over="ignore", invalid="ignore"), use(num_threads=1):
+        with np.errstate(over="ignore", invalid="ignore"):
             v = rows[here] if pruning.raw else _prepare(rows[here], pruning.metric, pruning.mean)
             projected = np.empty((len(v), 0), pruning.mean.dtype)
             if pruning.layer is not None:
@@ -319,56 +334,7 @@ def _encode(
                 compiled(v, projected, grid, *block)
             else:
                 _encode_block(pruning, v, projected, *block)
-
-    _in_threads(encode, range(0, n, step), num_threads())  # NumPy and native release the lock
     return codes, errors, finer if total > width else None
-
-
-def _in_threads(work: Callable[[int], None], items: Sequence[int], threads: int) -> None:
-    """Call ``work`` with every item, in this thread and up to ``threads`` - 1 others, as many as can be had.
-
-    An exception, or an interrupt of this thread, is raised here once all threads have ended what they were at.
-    """
-    left: SimpleQueue[int] = SimpleQueue()
-    for item in items:
-        left.put(item)
-    errors: list[BaseException] = []
-
-    def run(begun: Event, ended: Event) -> None:
-        begun.set()
-        try:
-            while not errors:
-                work(left.get_nowait())
-        except Empty:
-            pass
-        except BaseException as error:
-            errors.append(error)
-        ended.set()
-
-    # Thread.join itself may be interrupted, and in some versions of Python takes the thread for ended then.
-    helpers: list[tuple[Event, Event]] = []
-    events = Event(), Event()
-    for event in events:
-        event.set()
-    try:
-        with suppress(RuntimeError):  # where the system gives no more threads
-            for _ in range(min(threads, len(items)) - 1):
-                events = Event(), Event()
-                Thread(target=run, args=events).start()
-                helpers.append(events)
-        run(Event(), Event())
-    except BaseException as error:  # an interrupt while they start
-        errors.append(error)
-        helpers.append(events)  # whose start it may have interrupted
-    for begun, ended in helpers:
-        is_left = True
-        while is_left:
-            try:
-                is_left = begun.wait(1 if errors else None) and not ended.wait()
-            except BaseException as error:
-                errors.append(error)
-    if errors:
-        raise next((error for error in errors if not isinstance(error, Exception)), errors[0])
 
 
 def _encode_block(

@@ -9,6 +9,7 @@ from ..kernels import get_backend
 from ..kernels.paths import DOTS, QUERIES, SCANS, Explanation, threads_line
 from ..kernels.spec import SearchPlan
 from .codes import Pruning
+from .grid import GridPruning
 
 PLAIN = {
     "numba": "one compiled call for some queries, with loops over the columns of each pair of rows",
@@ -17,7 +18,7 @@ PLAIN = {
 
 
 def explain_search(
-    metric: str, rows: NDArray[np.generic], queries: int, at_a_time: int, k: int, pruned: Pruning | None
+    metric: str, rows: NDArray[np.generic], queries: int, at_a_time: int, k: int, pruned: Pruning | GridPruning | None
 ) -> Explanation:
     """Of one search for the k nearest among ``rows`` (n, d), which kernels take ``at_a_time`` queries a call."""
     kernels, (n, d) = get_backend(), rows.shape
@@ -37,23 +38,21 @@ def explain_search(
         d,
         k,
         rows.dtype,
-        code_width=pruned.width if pruned else 0,
-        finer_width=pruned.finer_rows.shape[1] if pruned and pruned.finer_rows is not None else 0,
+        code_width=pruned.widths[0] if pruned else 0,
+        finer_codes=len(pruned.widths) - 1 if pruned else 0,
         most_verified=pruned.most_verified if pruned else float("inf"),
     )
-    width, item = (pruned.width, 1) if pruned else (d, rows.dtype.itemsize)
+    width, item = (pruned.widths[0], 1) if pruned else (d, rows.dtype.itemsize)
     work = f"{n * queries * width / 1e6:,.1f} M multiply-adds of {'bytes' if item == 1 else rows.dtype}"
     read = plan.blocks * -(-queries // at_a_time) * n * width * item
     lines += [*_choices(plan), f"At least {work}, and {read / 1e6:,.1f} MB of {'codes' if pruned else 'rows'} read."]
     return Explanation("\n".join(lines), plan)
 
 
-def _codes(pruned: Pruning | None) -> str:
+def _codes(pruned: Pruning | GridPruning | None) -> str:
     if pruned is None:
         return "Codes: none, as comparing whole rows is as fast here, or pruning is never."
-    finer = f", and finer ones of {pruned.finer_rows.shape[1]}" if pruned.finer_rows is not None else ""
-    axes = "as they are" if pruned.layer is None else "on their principal axes"
-    return f"Codes: {pruned.width} bytes a row{finer}, of the rows {axes}; they bound distances from below."
+    return f"Codes: {pruned}; they bound distances from below."
 
 
 def _choices(plan: SearchPlan) -> list[str]:

@@ -17,8 +17,10 @@ from ..kernels.records import METRIC_RECORDS, MetricName
 from ..kernels.spec import EUCLIDEAN, METRICS, IntArray
 from ..progress import Progress, check_progress, reported
 from . import codes as pruning
+from . import grid
 from .codes import Pruning
 from .explain import explain_search
+from .grid import GridPruning
 from .votes import Weights, check_weights, vote, vote_weights
 
 if TYPE_CHECKING:
@@ -63,15 +65,16 @@ class Neighbors:
         self.X: NDArray[Any] | None = None
         self.classes_: NDArray[Any] | None = None  # the labels' classes, ascending
         self._labels: IntArray | None = None  # (n,) indices into classes_
-        self._codes: dict[bool, Pruning | None] = {}  # those made so far: long ones, and short ones
+        self._codes: dict[bool, Pruning | GridPruning | None] = {}  # those made so far: long ones, and short ones
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Neighbors:
         """Take the rows X (n, d) to search among and, for ``classify``, their labels y (n,) of any type.
 
         X is kept, not copied, if it is C-contiguous and of a dtype that is searched as it is: do not change it
-        afterwards. The index adds less than 0.3 times the size of a uint8 X of 100 columns or
-        more; narrower rows, if they are coded at all, take at most 1.1 times as much again. Where the CPU has a matrix
-        unit (AMX), searches of many queries go without short codes; the first search of few makes these.
+        afterwards. The index adds less than 0.3 times the size of a uint8 X of 100 columns or more; narrower rows, if
+        they are coded at all, take at most 1.1 times as much again, and floats whose numbers lie on a grid, such as
+        pixels / 255, a byte a number more. Where the CPU has a matrix unit (AMX), searches of many queries go without
+        short codes; the first search of few makes these.
         """
         rows = checks.points("X", X)
         classes = labels = None
@@ -253,13 +256,12 @@ class Neighbors:
 
         return search
 
-    def _codes_that_pay(self, queries: int, k: int, limit: float = math.inf) -> Pruning | None:
+    def _codes_that_pay(self, queries: int, k: int, limit: float = math.inf) -> Pruning | GridPruning | None:
         """The codes with which to search for the ``k`` nearest; None: without."""
         pruned = self._codes_for(queries)
-        pays = pruned is None or limit < math.inf or pruned.pays(k, get_backend())
-        return pruned if pays else None
+        return pruned if pruned is None or limit < math.inf else pruned.for_neighbors(k, get_backend())
 
-    def _codes_for(self, queries: int) -> Pruning | None:
+    def _codes_for(self, queries: int) -> Pruning | GridPruning | None:
         """The codes with which to search for so many, made when they are first asked for; None: without."""
         rows, metric, always = self._fitted(), METRICS.index(self.metric), self.pruning == "always"
         if not METRIC_RECORDS[self.metric].coded or self.pruning == "never":
@@ -268,7 +270,8 @@ class Neighbors:
         if long and rows.dtype == np.uint8:
             return None  # the rows are what long codes would be
         if long not in self._codes:
-            self._codes[long] = pruning.build(rows, metric, always=always, long=long)
+            on_grid = grid.build(rows, metric, always=always, long=long)
+            self._codes[long] = on_grid or pruning.build(rows, metric, always=always, long=long)
         return self._codes[long]
 
     def _distances(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:

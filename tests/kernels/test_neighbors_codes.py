@@ -33,8 +33,8 @@ def exact_codes(X, Q, *, scale=1.0, coarse=None):
     parts = [np.rint(points / scale).astype(np.uint8) for points in (X, Q)]
     errors = [np.zeros(len(points), np.float32) for points in (X, Q)]
     some = parts if coarse is None else [np.ascontiguousarray(part[:, :coarse]) for part in parts]
-    finer = [None, None] if coarse is None else parts
-    return Codes(some[0], errors[0], some[1], errors[1], scale, np.inf, *finer)
+    codes = Codes(some[0], errors[0], some[1], errors[1], scale, np.inf)
+    return codes if coarse is None else codes._replace(finer=codes._replace(rows=parts[0], queries=parts[1]))
 
 
 @each_dtype

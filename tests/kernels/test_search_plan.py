@@ -19,8 +19,8 @@ def test_what_rows_are_compared_by(metric, dtype):
     expected = {("uint8", "euclidean"): "bytes", ("uint8", "manhattan"): "pairs"}.get((dtype, metric), "reals")
     assert plan(metric, dtype=dtype).scan == plan(metric, dtype=dtype).plain_scan == expected
     if metric != "manhattan":
-        coded = plan(metric, dtype=dtype, code_width=32, finer_width=64, most_verified=0.1)
-        assert (coded.scan, coded.plain_scan, coded.seeds, coded.refines) == ("codes", expected, 10, True)
+        coded = plan(metric, dtype=dtype, code_width=32, finer_codes=2, most_verified=0.1)
+        assert (coded.scan, coded.plain_scan, coded.seeds, coded.finer_codes) == ("codes", expected, 10, 2)
         assert (coded.most_verified, coded.grace) == (0.1, 234)
     assert plan(metric, dtype=dtype).seeds == 0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 
 import numpy as np
 import point_sets
 import pytest
+from code_bounds import bounds, check_codes, distances
 
 import fastnn
 from fastnn.kernels.spec import COSINE, EUCLIDEAN, METRICS
@@ -15,30 +15,6 @@ from fastnn.neighbors import codes as pruning
 from fastnn.neighbors import projection
 
 each_metric = pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-
-
-def distances(metric, X, Q):
-    """|q - x| of every pair (q, n), of unit vectors for cosine, in the longest floats there are."""
-    X, Q = X.astype(np.longdouble), Q.astype(np.longdouble)
-    if metric == "cosine":
-        X, Q = unit(X), unit(Q)
-    return np.array([np.sqrt(((X - q) ** 2).sum(axis=1)) for q in Q])
-
-
-def unit(points):
-    norms = np.sqrt((points**2).sum(axis=1, keepdims=True))
-    return np.divide(points, norms, out=np.zeros_like(points), where=norms > 0)
-
-
-def bounds(codes):
-    """What spec.Codes says the distance of every pair is not below, (q, n), by the codes and by the finest."""
-    found = []
-    for rows, queries in ((codes.rows, codes.queries), (codes.finer_rows, codes.finer_queries)):
-        if rows is not None:
-            apart = np.array([np.sqrt(((rows.astype(np.float64) - q) ** 2).sum(axis=1)) for q in queries])
-            errors = codes.query_errors[:, np.newaxis].astype(np.float64) + codes.row_errors
-            found.append(codes.scale * (apart - errors))
-    return found
 
 
 def check(metric, X, Q, *, long=False):
@@ -49,23 +25,6 @@ def check(metric, X, Q, *, long=False):
             assert built is not None
             found = check_codes(metric, X, Q, built.of(Q))
     return found
-
-
-def check_codes(metric, X, Q, codes):
-    assert codes.rows.dtype == codes.queries.dtype == np.uint8
-    assert codes.row_errors.dtype == codes.query_errors.dtype == np.float32
-    assert (codes.row_errors.shape, codes.query_errors.shape) == (X.shape[:1], Q.shape[:1])
-    assert codes.rows.shape == (len(X), codes.queries.shape[1])
-    assert (codes.finer_rows is None) == (codes.finer_queries is None)
-    if codes.finer_rows is not None:
-        assert codes.finer_rows.shape == (len(X), codes.finer_queries.shape[1])
-        assert codes.finer_rows.shape[1] > codes.rows.shape[1]
-    assert math.isfinite(codes.scale)
-    assert codes.scale > 0
-    found, truth = bounds(codes), distances(metric, X, Q)
-    for bound in found:
-        assert (bound <= truth).all()
-    return found[-1], truth
 
 
 def clustered(rng, n, d, offset=0.0, clusters=5):
@@ -224,9 +183,10 @@ def test_native_codes_are_those_of_numpy(kind, dtype, metric, size, long):
         again = built.of(points.X)
     with fastnn.use("native"):
         for one, other in ((expected, built.of(points.Q)), (again, built.of(points.X))):
-            for codes in ("queries", "finer_queries"):
-                if getattr(one, codes) is not None:
-                    apart = getattr(one, codes).astype(int) - getattr(other, codes)
+            assert (one.finer is None) == (other.finer is None)
+            for mine, theirs in ((one, other), (one.finer, other.finer)):
+                if mine is not None:
+                    apart = mine.queries.astype(int) - theirs.queries
                     assert np.abs(apart).max() <= (2 if cancels else 1)
                     assert (apart != 0).mean() < (0.02 if cancels else 0.005)
             alike = np.isclose(other.query_errors, one.query_errors, rtol=4e-3)
@@ -309,88 +269,24 @@ def test_zeros_that_native_skips_make_codes_worth_less():
 def test_the_same_rows_have_the_same_codes():
     X = flat(3000, 50)
     first, second = (pruning.build(X, EUCLIDEAN, always=True).of(X[:100]) for _ in range(2))
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for name in ("rows", "row_errors", "queries", "query_errors"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
     np.testing.assert_array_equal(first.queries, first.rows[:100])
 
 
-# ---- threads
+# ---- threads and interrupts
 
 
-def only(threads, monkeypatch):
-    """Let the system give no more than so many threads."""
-    start, given = threading.Thread.start, []
-
-    def refuse(self):
-        if len(given) == threads:
-            raise RuntimeError("can't start new thread")  # as CPython says where it cannot
-        given.append(self)
-        start(self)
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    return given
-
-
-@pytest.mark.parametrize("name", ["numpy", "native"])
-@pytest.mark.parametrize("threads", [0, 1, 2, 3])
-@pytest.mark.usefixtures("many_cores")
-def test_as_many_threads_as_can_be_had_code_the_rows(threads, name, monkeypatch):
-    """Four are wanted, this one among them."""
-    monkeypatch.setattr(pruning, "BLOCK_ELEMENTS", 5000)
-    X = flat(3000, 50)
-    with fastnn.use(name, num_threads=1):
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+def test_threads_code_the_same(threads, dtype, many_cores):
+    X = flat(3000, 400).astype(dtype)
+    with fastnn.use("native", num_threads=4):
         expected = pruning.build(X, EUCLIDEAN, always=True)
-    given = only(threads, monkeypatch)
-    with fastnn.use(name):
+    with fastnn.use("native", num_threads=threads):
         found = pruning.build(X, EUCLIDEAN, always=True)
     np.testing.assert_array_equal(found.rows, expected.rows)
     np.testing.assert_array_equal(found.row_errors, expected.row_errors)
-    assert len(given) == threads
-    assert not any(thread.is_alive() for thread in given)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 5, 300])
-def test_threads_do_everything_once(threads):
-    before, done = threading.active_count(), []
-    pruning._in_threads(done.append, range(200), threads)
-    assert sorted(done) == list(range(200))
-    assert threading.active_count() == before
-    pruning._in_threads(done.append, range(0), threads)
-    assert len(done) == 200
-
-
-@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt])
-@pytest.mark.parametrize("here", [True, False])
-def test_what_a_thread_raises_is_raised_once_all_have_ended(error, here):
-    """It stops the others before their next item."""
-    main, before, done = threading.current_thread(), threading.active_count(), []
-    raised = threading.Event()
-
-    def work(item):
-        if (threading.current_thread() is main) == here:
-            raised.set()
-            raise error("mine")
-        assert raised.wait(60)
-        done.append(item)
-
-    with pytest.raises(error, match="mine"):
-        pruning._in_threads(work, range(1000), 4)
-    assert len(done) < 1000
-    assert threading.active_count() == before
-
-
-def test_an_interrupt_comes_before_other_errors():
-    main, interrupted = threading.current_thread(), threading.Event()
-
-    def work(item):
-        if threading.current_thread() is main:
-            interrupted.set()
-            raise KeyboardInterrupt
-        assert interrupted.wait(60)
-        raise ValueError
-
-    with pytest.raises(KeyboardInterrupt):
-        pruning._in_threads(work, range(4), 4)
 
 
 def test_ctrl_c_while_rows_are_coded(run_python):

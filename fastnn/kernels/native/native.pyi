@@ -62,7 +62,7 @@ def plan_search(
     dtype: DTypeLike,
     *,
     code_width: int = 0,
-    finer_width: int = 0,
+    finer_codes: int = 0,
     most_verified: float = ...,
     threads: int | None = None,
     simd: str | None = None,

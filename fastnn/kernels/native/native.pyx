@@ -79,6 +79,7 @@ cdef extern from "api.h" nogil:
         int64_t batches
         int diverged, interrupted
 
+    const double FNN_ENCODE_THREAD_WORK
     int QUERIES_IN_TILES, QUERIES_IN_MICRO_BATCHES
     ctypedef enum fnn_int8_dot:
         DOT_MADD
@@ -86,7 +87,7 @@ cdef extern from "api.h" nogil:
     ctypedef struct fnn_search_request:
         int64_t metric, rows, queries, columns, k
         int is_uint8, real_bytes
-        int64_t code_width, finer_width
+        int64_t code_width, finer_codes
         double most_verified
         int threads, vector_bytes
         fnn_int8_dot dot
@@ -97,7 +98,7 @@ cdef extern from "api.h" nogil:
         double most_active
         int dot
         int64_t tile_queries, seeds
-        int refines
+        int64_t finer_codes
         double most_verified, grace, refine_cost
         int64_t buffer, seed_buffer, unit_rows
         int split, threads
@@ -109,6 +110,15 @@ cdef extern from "api.h" nogil:
     const char *const *fnn_names_of_dots
     const char *const *fnn_names_of_search_splits
 
+    enum: FNN_MOST_CODES
+    ctypedef struct fnn_codes:
+        int64_t width
+        const uint8_t *rows
+        const uint8_t *queries
+        const float *row_errors
+        const float *query_errors
+        double scale
+
     ctypedef struct fnn_search:
         const fnn_search_plan *plan
         int64_t metric, rows, queries, columns, k
@@ -116,14 +126,7 @@ cdef extern from "api.h" nogil:
         const void *q
         int is_uint8
         double limit
-        int64_t code_width, finer_width
-        const uint8_t *row_codes
-        const uint8_t *query_codes
-        const uint8_t *finer_rows
-        const uint8_t *finer_queries
-        const float *row_errors
-        const float *query_errors
-        double code_scale
+        fnn_codes codes[FNN_MOST_CODES]
         double *values
         int64_t *indices
 
@@ -135,6 +138,7 @@ cdef extern from "api.h" nogil:
         const void *mean
         const void *low
         double scale, offset
+        void *arena
         uint8_t *codes
         uint8_t *finer
         float *errors
@@ -251,7 +255,7 @@ cdef extern from "api.h" nogil:
         size_t (*begin_search)(const fnn_search *, void *, fnn_interrupt *) noexcept nogil
         fnn_work *search_thread
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
-        void (*encode)(const fnn_encoding *, void *) noexcept nogil
+        fnn_work *encode_thread
         void (*activate)(int64_t, double, const void *, void *, int64_t) noexcept nogil
 
     ctypedef struct fnn_unit:
@@ -644,26 +648,19 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     search.metric, search.is_uint8, search.limit = metric, cnp.PyArray_TYPE(X) == cnp.NPY_UINT8, limit
     search.rows, search.queries, search.columns = cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Q, 0), cnp.PyArray_DIM(X, 1)
     search.x, search.q, search.k = cnp.PyArray_DATA(X), cnp.PyArray_DATA(Q), values.shape[1]
-    cdef const uint8_t[:, ::1] row_codes, query_codes, finer_rows, finer_queries
-    cdef const float[::1] row_errors, query_errors
+    cdef int64_t code_count = 0
     if search.queries == 0 or search.k == 0:
         return
     search.values, search.indices = &values[0, 0], &indices[0, 0]
-    if codes is not None:
-        row_codes, query_codes = codes.rows, codes.queries
-        row_errors, query_errors = codes.row_errors, codes.query_errors
-        search.code_width = row_codes.shape[1]
-        search.row_codes, search.query_codes = &row_codes[0, 0], &query_codes[0, 0]
-        search.row_errors, search.query_errors = &row_errors[0], &query_errors[0]
-        search.code_scale = codes.scale
-        if codes.finer_rows is not None:
-            finer_rows, finer_queries = codes.finer_rows, codes.finer_queries
-            search.finer_width = finer_rows.shape[1]
-            search.finer_rows, search.finer_queries = &finer_rows[0, 0], &finer_queries[0, 0]
+    finer = codes
+    while finer is not None and code_count < FNN_MOST_CODES:
+        search.codes[code_count] = codes_of(finer)
+        code_count += 1
+        finer = finer.finer
     cdef fnn_search_request request = request_of(metric, search.rows, search.queries, search.columns, search.k, X.dtype)
     if codes is not None:
-        request.code_width, request.finer_width, request.most_verified = (
-            search.code_width, search.finer_width, codes.most_verified)
+        request.code_width, request.finer_codes, request.most_verified = (
+            search.codes[0].width, code_count - 1, codes.most_verified)
     cdef fnn_search_plan plan = fnn_plan_search(&request)
     if plan.threads > 1:  # as in planned_for
         request.threads = threads_allowed()
@@ -676,6 +673,13 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
         kernels.begin_search(&search, arena.start, &interrupt.c)
         fnn_parallel(kernels.search_thread, arena.start, plan.threads)
     interrupt.end()
+
+
+cdef fnn_codes codes_of(codes):
+    """spec's Codes, but the finer ones, for C. The caller keeps them alive."""
+    cdef const uint8_t[:, ::1] rows = codes.rows, queries = codes.queries
+    cdef const float[::1] row_errors = codes.row_errors, query_errors = codes.query_errors
+    return fnn_codes(rows.shape[1], &rows[0, 0], &queries[0, 0], &row_errors[0], &query_errors[0], codes.scale)
 
 
 cdef fnn_search_request request_of(int64_t metric, int64_t rows, int64_t queries, int64_t columns, int64_t k, dtype):
@@ -698,15 +702,17 @@ def encode(cnp.ndarray rows, cnp.ndarray projected, grid, uint8_t[:, ::1] codes,
     cdef fnn_encoding e = fnn_encoding(
         cnp.PyArray_DIM(rows, 0), cnp.PyArray_DIM(rows, 1), cnp.PyArray_DIM(projected, 1), codes.shape[1],
         cnp.PyArray_DATA(rows), cnp.PyArray_TYPE(rows) == cnp.NPY_UINT8, cnp.PyArray_DATA(projected), NULL,
-        cnp.PyArray_DATA(low), scale, offset, &codes[0, 0], NULL, &errors[0])
+        cnp.PyArray_DATA(low), scale, offset, NULL, &codes[0, 0], NULL, &errors[0])
     if cnp.PyArray_DIM(mean, 0):
         e.mean = cnp.PyArray_DATA(mean)
     if finer.shape[1]:
         e.finer = &finer[0, 0]
     cdef const fnn_kernels *kernels = table(low)
-    cdef Arena arena = Arena(kernels.encode_bytes(&e))
+    cdef int threads = threads_for(e.rows * e.columns, FNN_ENCODE_THREAD_WORK)
+    cdef Arena arena = Arena(kernels.encode_bytes(&e) * threads)
+    e.arena = arena.start
     with nogil:
-        kernels.encode(&e, arena.start)
+        fnn_parallel(kernels.encode_thread, &e, threads)
 
 
 include "packing.pxi"

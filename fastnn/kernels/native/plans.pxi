@@ -2,17 +2,17 @@
 
 
 def plan_search(metric, int64_t rows, int64_t queries, int64_t columns, int64_t k, dtype, *, int64_t code_width=0,
-                int64_t finer_width=0, double most_verified=float("inf"), threads=None, simd=None, dot=None):
+                int64_t finer_codes=0, double most_verified=float("inf"), threads=None, simd=None, dot=None):
     """How :func:`neighbors` goes, or would go, about one call with X (rows, columns), Q (queries, columns) and k.
 
-    ``metric`` is a name of spec.METRICS and ``dtype`` that of X and Q. Codes, if any, have ``code_width`` and
-    ``finer_width`` bytes and spec.Codes' ``most_verified``. Another machine than this may be asked for: by the most
+    ``metric`` is a name of spec.METRICS and ``dtype`` that of X and Q. Codes, if any, have ``code_width`` bytes,
+    spec.Codes' ``most_verified`` and so many ``finer_codes``. Another machine than this may be asked for: by the most
     ``threads`` of a call, by ``simd`` ("generic", "avx2", "avx512", "amx") and by what multiplies bytes, ``dot``
     ("madd", "vnni", "amx"; by default the best that such a CPU may have). Returns a spec.SearchPlan; nothing is
     computed, and the arrays need not exist.
     """
     cdef fnn_search_request request = request_of(METRICS.index(metric), rows, queries, columns, k, np.dtype(dtype))
-    request.code_width, request.finer_width, request.most_verified = code_width, finer_width, most_verified
+    request.code_width, request.finer_codes, request.most_verified = code_width, finer_codes, most_verified
     request.threads = num_threads() if threads is None else threads
     if simd is not None:
         request.vector_bytes = VECTOR_BYTES[simd]
@@ -28,7 +28,7 @@ def plan_search(metric, int64_t rows, int64_t queries, int64_t columns, int64_t 
         dot=fnn_names_of_dots[plan.dot].decode(),
         tile_queries=plan.tile_queries,
         seeds=plan.seeds,
-        refines=plan.refines != 0,
+        finer_codes=plan.finer_codes,
         most_verified=plan.most_verified,
         grace=plan.grace,
         refine_cost=plan.refine_cost,

@@ -272,7 +272,7 @@ def neighbors(
             _find_lengths(queries, of_queries)
         best = Best(values[here], indices[here], np.full(len(queries), math.nextafter(limit, math.inf)))
         if codes is not None:
-            quick, most = _quick_of_codes(codes, here), SLOWER * codes.most_verified * len(queries)
+            quick, most = _quick_of_codes(codes, here, X.shape[1]), SLOWER * codes.most_verified * len(queries)
             for first, stop in _portions(0, len(X), len(queries), X.shape[1] + quick.rows.shape[1]):
                 found, done = _scan(metric, X, first, stop, queries, quick, of_queries, of_row, best), stop
                 if first * TRIED >= len(X) and found > most * (stop - first):
@@ -302,13 +302,12 @@ def _quick(metric: int, X: NDArray[Any], Q: NDArray[Any], of_row: Lengths) -> Qu
     return Quick(metric, X, none, errors, 1.0, queries, tile, np.zeros(1, one), table, reach)
 
 
-def _quick_of_codes(codes: Codes, here: slice) -> Quick:
-    """Of the finer codes alone, if there are any: the shorter ones would save less time than a second step takes."""
-    rows, queries = codes.rows, codes.queries
-    if codes.finer_rows is not None and codes.finer_queries is not None:
-        rows, queries = codes.finer_rows, codes.finer_queries
-    queries = read_only(queries[here])
-    quick = _quick(EUCLIDEAN, read_only(rows), queries, _lengths(EUCLIDEAN, queries[:1]))
+def _quick_of_codes(codes: Codes, here: slice, columns: int) -> Quick:
+    """Of the finest codes alone that are shorter than the rows: a step before it would save less time than it takes."""
+    while codes.finer is not None and codes.finer.rows.shape[1] < columns:
+        codes = codes.finer
+    queries = read_only(codes.queries[here])
+    quick = _quick(EUCLIDEAN, read_only(codes.rows), queries, _lengths(EUCLIDEAN, queries[:1]))
     errors = codes.query_errors[here].astype(np.float64) + CODE
     return quick._replace(row_errors=read_only(codes.row_errors), query_errors=errors, scale=float(codes.scale))
 

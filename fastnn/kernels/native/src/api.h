@@ -54,18 +54,26 @@ typedef struct {
     int diverged, interrupted;
 } fnn_result;
 
-/* A search for nearest neighbours; see spec.Kernels.neighbors and spec.Codes. */
+/* Codes of rows and queries, as spec.Codes says. */
+typedef struct {
+    int64_t width;
+    const uint8_t *rows, *queries;          /* (rows or queries, width) */
+    const float *row_errors, *query_errors; /* (rows), (queries) */
+    double scale;
+} fnn_codes;
+
+/* That rows have at a time: what bytes on their grid, finer codes and short ones come to in neighbors/codes.py. */
+#define FNN_MOST_CODES 3
+
+/* A search for nearest neighbours; see spec.Kernels.neighbors. */
 typedef struct {
     /* in */
     const fnn_search_plan *plan;
     int64_t metric, rows, queries, columns, k;
     const void *x, *q; /* (rows, columns), (queries, columns) of the kernels' type, or uint8 */
     int is_uint8;
-    double limit;                     /* only values up to it count */
-    int64_t code_width, finer_width;  /* 0: there are none */
-    const uint8_t *row_codes, *query_codes, *finer_rows, *finer_queries; /* (rows or queries, their width) */
-    const float *row_errors, *query_errors;                              /* (rows), (queries) */
-    double code_scale;
+    double limit; /* only values up to it count */
+    fnn_codes codes[FNN_MOST_CODES]; /* those that the plan scans, and its finer ones */
     /* out */
     double *values;   /* (queries, k), ascending; infinity where there is no row, */
     int64_t *indices; /* (queries, k); and -1 there */
@@ -79,7 +87,8 @@ typedef struct {
     const void *x;                      /* (rows, columns) */
     int is_uint8;
     const void *projected, *mean, *low; /* (rows, axes), (columns), and what code 0 stands for */
-    double scale, offset;               /* offset: |mean| */
+    double scale, offset;               /* offset: the norm of what rows cancel with, such as the mean */
+    void *arena;
     /* out */
     uint8_t *codes, *finer;             /* (rows, width); (rows, axes + 1) if axes >= width */
     float *errors;                      /* (rows) */
@@ -272,9 +281,9 @@ typedef struct {
     size_t (*begin_search)(const fnn_search *search, void *arena, fnn_interrupt *interrupt);
     fnn_work *search_thread;
 
-    /* The codes of rows. The arena has encode_bytes(encoding) bytes. */
+    /* The codes of rows: a thread's part. The encoding's arena has encode_bytes(encoding) bytes for each thread. */
     size_t (*encode_bytes)(const fnn_encoding *encoding);
-    void (*encode)(const fnn_encoding *encoding, void *arena);
+    void (*encode_thread)(void *encoding, int thread, int threads);
 
     /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, double alpha, const void *x, void *out, int64_t count);

@@ -37,7 +37,7 @@ const fnn_kernels TABLE = {
     .begin_search = begin_search,
     .search_thread = search_thread,
     .encode_bytes = encode_bytes,
-    .encode = encode_rows,
+    .encode_thread = encode_thread,
     .activate = activate_array,
 };
 

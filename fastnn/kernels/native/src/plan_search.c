@@ -97,7 +97,7 @@ static void plan_codes(fnn_search_plan *plan, const fnn_search_request *r) {
     const int64_t rows = r->rows / plan->parts, seeds = SEEDS_PER_NEIGHBOUR * r->k;
     plan->seeds = r->k <= MOST_SEEDED && rows >= LEAST_ROWS_PER_SEED * seeds ? seeds : 0;
     plan->seed_buffer = find_buffer(SCAN_SEEDS, plan->seeds);
-    plan->refines = r->finer_width > 0;
+    plan->finer_codes = r->finer_codes;
     plan->most_verified = r->most_verified;
     plan->grace = (double)(rows < GRACE * GRACE ? rows / GRACE : GRACE);
     plan->refine_cost = REFINE_COST;

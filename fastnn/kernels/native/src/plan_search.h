@@ -18,6 +18,10 @@ typedef enum {
 /* What multiplies bytes: pmaddwd, with bytes widened to 16 bits; vpdpbusd; or AMX's matrix unit. */
 typedef enum { DOT_MADD, DOT_VNNI, DOT_AMX } fnn_int8_dot;
 
+/* Elements of rows to be coded from which another thread pays. Set by benchmarks/compare_neighbors.py's fit of
+   float32-k5. */
+#define FNN_ENCODE_THREAD_WORK 262144.0
+
 /* How a block's queries are taken together. */
 typedef enum {
     QUERIES_ALONE,           /* a single one, without packing rows */
@@ -33,7 +37,7 @@ typedef struct {
     int64_t metric, rows, queries, columns, k; /* metric: a code of codes.h */
     int is_uint8; /* rows and queries are bytes, else reals */
     int real_bytes; /* of the kernels' type: 4 or 8 */
-    int64_t code_width, finer_width; /* bytes of a code and of a finer one; 0: there is none */
+    int64_t code_width, finer_codes; /* bytes of a code, 0: there are none; and how many finer ones there are */
     double most_verified; /* see spec.Codes */
     int threads; /* that the call may use */
     int vector_bytes; /* of the instruction set: 16, 32 or 64 */
@@ -50,7 +54,7 @@ typedef struct {
     fnn_int8_dot dot;
     int64_t tile_queries; /* the block's size is a multiple of the queries in a tile */
     int64_t seeds; /* rows whose codes are nearest that every query looks at first; 0: none */
-    int refines; /* candidates by codes go through finer codes */
+    int64_t finer_codes; /* that candidates by codes go through */
     double most_verified; /* codes are given up at more candidates for each query and row compared than this */
     double grace; /* candidates of each query that do not count for that */
     double refine_cost; /* what comparing a pair's finer codes counts for, where a candidate counts for 1 */

@@ -4,7 +4,7 @@
        u = (R v, r(v)),  r(v) = sqrt(|v|^2 - |R v|^2),  or u = v where there are no axes,
        code = round((u - low) / scale) in 0..255,  error = |(u - low) / scale - code| + what rounding may add.
 
-   native.pyx calls encode_rows, which writes codes, finer codes and errors. Errors of sums are those of Higham 2002,
+   native.pyx has threads call encode_thread, each for some rows; it writes codes, finer codes and errors. Errors of sums are those of Higham 2002,
    Accuracy and Stability of Numerical Algorithms, section 3.1. */
 #ifndef FNN_SEARCH_ENCODE_H
 #define FNN_SEARCH_ENCODE_H
@@ -58,18 +58,19 @@ static void round_to_codes(const real *low, real scale, int64_t count, real *u, 
     }
 }
 
-/* Of the arena that encode_rows needs, for v, u and the codes of a row. */
+/* Of the arena that a thread needs, for v, u and the codes of a row: whole cache lines. */
 static size_t encode_bytes(const fnn_encoding *e) {
-    return (size_t)(e->columns + 2 * (e->columns + e->axes + 2)) * sizeof(real);
+    return ((size_t)(e->columns + 2 * (e->columns + e->axes + 2)) * sizeof(real) + 63) / 64 * 64;
 }
 
-static void encode_rows(const fnn_encoding *e, void *arena) {
+/* The codes of the rows first..end. */
+static void encode_rows(const fnn_encoding *e, int64_t first, int64_t end, void *arena) {
     const int64_t columns = e->columns, axes = e->axes, width = e->width;
     const int64_t total = axes ? axes + 1 + (axes >= width) : columns; /* elements of u; with finer codes, two r(v) */
     const double epsilon = REAL_IS_FLOAT ? 0x1p-23 : 0x1p-52;
     real *v = arena, *u = v + columns;
     uint8_t *codes = (uint8_t *)(u + total);
-    for (int64_t r = 0; r < e->rows; r++) {
+    for (int64_t r = first; r < end; r++) {
         const real *given = (const real *)e->x + r * columns, *row = e->mean ? v : given, *mean = e->mean;
         const real *projected = (const real *)e->projected + r * axes;
         int64_t terms = columns;
@@ -110,6 +111,12 @@ static void encode_rows(const fnn_encoding *e, void *arena) {
         const double all = (sqrt(apart) + error / e->scale) * 1.001 + 1e-3;
         e->errors[r] = all < 3e38 ? (float)all : INFINITY;
     }
+}
+
+static void encode_thread(void *encoding, int thread, int threads) {
+    const fnn_encoding *e = encoding;
+    encode_rows(e, e->rows * thread / threads, e->rows * (thread + 1) / threads,
+                (char *)e->arena + thread * encode_bytes(e));
 }
 
 #endif

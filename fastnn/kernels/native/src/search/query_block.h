@@ -42,7 +42,8 @@ typedef struct {
     uint8_t *kept;          /* (byte blocks) whether some of the queries are not zero there; */
     int32_t *byte_blocks;   /* which blocks these are */
     uint64_t *active; /* (queries, active_words) which byte blocks of a query are not zero, while they are arranged */
-    double *code_distance; /* the threshold in units of the codes, and the query's error; -INFINITY: none */
+    /* the threshold in units of each of the codes, and the query's error; -INFINITY: none */
+    double *code_distance[FNN_MOST_CODES];
     double widest; /* the greatest finite one, or more: */
     int widest_is_old; /* it may be less by now, and is found anew */
 
@@ -74,10 +75,13 @@ static void set_threshold(query_block *block, int64_t query) {
         const double least = floor((block->norm[query] - value) / 2);
         *score = value < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
     } else if (block->scan == SCAN_CODES) {
-        const double error = s->query_errors[block->first + query], nearest = block->job->least_error;
-        const double own = (code_distance(s, value) / s->code_scale + error) * (1 + 1e-6);
-        const double least = floor((block->norm[query] - (own + nearest) * (own + nearest)) / 2) - 2;
-        block->code_distance[query] = value < 0 ? -INFINITY : own;
+        for (int64_t c = 0; c <= block->job->plan->finer_codes; c++) {
+            const double error = s->codes[c].query_errors[block->first + query];
+            const double own = (code_distance(s, value) / s->codes[c].scale + error) * (1 + 1e-6);
+            block->code_distance[c][query] = value < 0 ? -INFINITY : own;
+        }
+        const double widest = block->code_distance[0][query] + block->job->least_error;
+        const double least = floor((block->norm[query] - widest * widest) / 2) - 2;
         block->widest_is_old |= *score == INT32_MIN;
         *score = value < 0 ? INT32_MAX : least < INT32_MIN ? INT32_MIN : (int32_t)least;
     } else {
@@ -206,7 +210,7 @@ static void begin_scan(query_block *block, fnn_scan scan) {
         block->real_threshold[i] = INFINITY;
     }
     if (scan == SCAN_CODES || scan == SCAN_SEEDS)
-        pack_byte_queries(block, s->query_codes + block->first * s->code_width, s->code_width);
+        pack_byte_queries(block, s->codes[0].queries + block->first * s->codes[0].width, s->codes[0].width);
     else if (scan == SCAN_BYTES)
         pack_byte_queries(block, (const uint8_t *)s->q + block->first * s->columns, s->columns);
     else if (scan == SCAN_REALS)

@@ -44,15 +44,16 @@ static void find_squares(query_block *block, const uint8_t *queries, const uint8
                                block->candidate_count, block->squares);
 }
 
-/* Leaves of the candidates those whose codes are as near as the query wants. */
-static void refine(query_block *block, const uint8_t *query_codes, const uint8_t *row_codes, int64_t width,
-                   int64_t row) {
-    const float *errors = block->job->search->row_errors + row;
+/* Leaves of the candidates those whose codes, the search's `which`-th, are as near as the query wants. */
+static void refine(query_block *block, int64_t which, int64_t row) {
+    const fnn_codes *codes = &block->job->search->codes[which];
+    const float *errors = codes->row_errors + row;
+    const double *distance = block->code_distance[which];
     int64_t left = 0;
-    find_squares(block, query_codes, row_codes, width, row);
+    find_squares(block, codes->queries, codes->rows, codes->width, row);
     for (int64_t c = 0; c < block->candidate_count; c++) {
         const candidate pair = block->candidates[c];
-        const double within = block->code_distance[pair.query] + errors[pair.row];
+        const double within = distance[pair.query] + errors[pair.row];
         block->candidates[left] = pair;
         left += (within >= 0) & ((double)block->squares[c] <= within * within * (1 + 1e-6));
     }
@@ -62,15 +63,14 @@ static void refine(query_block *block, const uint8_t *query_codes, const uint8_t
 /* Raises the scores of rows whose codes' errors are above the least, for which the thresholds are: by so much more, at
    most, than (code_distance + least)^2 is (code_distance + error)^2. */
 static void add_error_margins(query_block *block, int64_t row, int64_t height) {
-    const double least = block->job->least_error;
+    const double least = block->job->least_error, *distance = block->code_distance[0];
     if (block->widest_is_old) {
         block->widest = 0;
         for (int64_t i = 0; i < block->count; i++)
-            if (isfinite(block->code_distance[i]) && block->code_distance[i] > block->widest)
-                block->widest = block->code_distance[i];
+            if (isfinite(distance[i]) && distance[i] > block->widest) block->widest = distance[i];
         block->widest_is_old = 0;
     }
-    const float *errors = block->job->search->row_errors + row;
+    const float *errors = block->job->search->codes[0].row_errors + row;
     const float shared = (float)(2 * block->widest + least), lowest = (float)least;
     const float most = 1 << 30; /* more than any two codes are apart */
     for (int64_t r = 0; r < height; r++) {
@@ -99,8 +99,8 @@ static int64_t scan_bytes(query_block *block, int64_t from, int64_t to, int64_t 
     const fnn_search_plan *plan = job->plan;
     const byte_kernels *bytes = job->bytes;
     const int plain = block->scan == SCAN_BYTES, by_codes = block->scan == SCAN_CODES;
-    const uint8_t *queries = plain ? s->q : s->query_codes, *rows = plain ? s->x : s->row_codes;
-    const int64_t width = plain ? s->columns : s->code_width;
+    const uint8_t *queries = plain ? s->q : s->codes[0].queries, *rows = plain ? s->x : s->codes[0].rows;
+    const int64_t width = plain ? s->columns : s->codes[0].width;
     double verified = 0;
     for (int64_t row = from, tile = 0; row < to; row += stride * INT_ROWS, tile++) {
         if (tile % POLL_TILES == 0) {
@@ -112,7 +112,7 @@ static int64_t scan_bytes(query_block *block, int64_t from, int64_t to, int64_t 
         if (block->grouping == QUERIES_ALONE) {
             for (int32_t r = 0; r < height; r++) block->candidates[block->candidate_count++] = (candidate){0, r};
             if (by_codes)
-                refine(block, queries, rows, width, row);
+                refine(block, 0, row);
             else
                 find_squares(block, queries, rows, width, row);
         } else {
@@ -129,11 +129,13 @@ static int64_t scan_bytes(query_block *block, int64_t from, int64_t to, int64_t 
             push_candidates(block, row, 1);
             continue;
         }
-        const double refined = plan->refines ? plan->refine_cost * (double)block->candidate_count : 0;
-        if (plan->refines) refine(block, s->finer_queries, s->finer_rows, s->finer_width, row);
+        for (int64_t c = 1; c <= plan->finer_codes; c++) {
+            verified += plan->refine_cost * (double)block->candidate_count;
+            refine(block, c, row);
+        }
         if (is_by_squares(s)) find_squares(block, s->q, s->x, s->columns, row);
         push_candidates(block, row, is_by_squares(s));
-        verified += (double)block->candidate_count + refined;
+        verified += (double)block->candidate_count;
         const double compared = (double)(block->count * (row + height - from));
         if (verified > plan->most_verified * compared + plan->grace * (double)block->count) return row + height;
     }

@@ -28,7 +28,7 @@ static size_t lay_block_out(query_block *block, const search_job *job, char *mem
     const int64_t queries = padded_queries(plan->block), micro_batches = queries / QUERY_MICRO_BATCH;
     const int64_t real_width = plan->plain_scan == SCAN_REALS ? s->columns : 0;
     const int64_t plain_width = plan->plain_scan == SCAN_BYTES ? s->columns : 0;
-    const int64_t width = plain_width > s->code_width ? plain_width : s->code_width;
+    const int64_t width = plain_width > s->codes[0].width ? plain_width : s->codes[0].width;
     const int64_t byte_blocks = (width + BYTE_BLOCK - 1) / BYTE_BLOCK,
                   words = job->bytes->words(BYTE_BLOCK * byte_blocks);
     const int64_t k = plan->seeds > s->k ? plan->seeds : s->k;
@@ -61,7 +61,8 @@ static size_t lay_block_out(query_block *block, const search_job *job, char *mem
     block->place = arena_take(&at, queries * sizeof(int32_t));
     block->kept = arena_take(&at, width);
     block->byte_blocks = arena_take(&at, byte_blocks * sizeof(int32_t));
-    block->code_distance = arena_take(&at, queries * sizeof(double));
+    for (int64_t c = 0; c <= plan->finer_codes; c++)
+        block->code_distance[c] = arena_take(&at, queries * sizeof(double));
     block->distance = arena_take(&at, queries * sizeof(double));
     block->real_queries = arena_take(&at, queries * real_width * sizeof(real));
     block->real_rows = arena_take(&at, (real_width + 3) * REAL_ROWS * sizeof(real));
@@ -91,8 +92,8 @@ static size_t begin_search(const fnn_search *s, void *arena, fnn_interrupt *inte
     if (parts == 1) job.values = s->values, job.indices = s->indices;
     if (s->plan->plain_scan == SCAN_REALS) find_row_scale(s, &job.scale);
     job.least_error = INFINITY;
-    for (int64_t r = 0; r < s->rows && s->code_width; r++)
-        if (s->row_errors[r] < job.least_error) job.least_error = s->row_errors[r];
+    for (int64_t r = 0; r < s->rows && s->plan->scan == SCAN_CODES; r++)
+        if (s->codes[0].row_errors[r] < job.least_error) job.least_error = s->codes[0].row_errors[r];
     *place = job;
     return at.used;
 }
