@@ -30,8 +30,10 @@ static void softmax_rows(real *z, int64_t rows, int64_t outputs, int64_t width, 
         for (int64_t j = 0; j < outputs; j++) sum += z[r * width + j];
         sums[r] = sum;
     }
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = r * width; j < (r + 1) * width; j += LANES) vstore(z + j, vload(z + j) / sums[r]);
+    for (int64_t r = 0; r < rows; r++) {
+        const real share = 1 / sums[r]; /* one division in place of a vector's */
+        for (int64_t j = r * width; j < (r + 1) * width; j += LANES) vstore(z + j, vload(z + j) * share);
+    }
 }
 
 /* The last layer's z become outputs. */
