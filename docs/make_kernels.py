@@ -233,7 +233,7 @@ Which file runs for which shape. Written by `docs/make_kernels.py` from the plan
 `fastnn.explain(model, X, batch_size=...)`, `Neighbors.explain(Q, k)` and `fastnn train --explain` say the same of your
 own data. The tests of `tests/kernels/test_plan_rows.py` train and search by every row of the tables below.
 
-    train_epoch                                            native.pyx
+    train_epoch                                            network.pxi
       fnn_plan_preparation                                 plan_train.c: reals to bytes, or block-CSC stored, once a fit
       fnn_plan_training -> fnn_train_plan                  plan_train.c: every decision
         measure the density, where the plan needs it       train/density.h
@@ -244,7 +244,7 @@ own data. The tests of `tests/kernels/test_plan_rows.py` train and search by eve
           loss and delta                                   train/loss.h
           backward and update                              train/backward.h, train/update.h, which call gemm/
 
-    neighbors                                              native.pyx
+    neighbors                                              search.pxi
       fnn_plan_search -> fnn_search_plan                   plan_search.c: every decision
       search_thread, in every thread                       search/search.h
         a block of queries, laid out in tiles              search/query_block.h
