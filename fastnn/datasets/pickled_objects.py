@@ -61,6 +61,7 @@ class ObjectMachine(PickleMachine):
         target, keys = self._top(), items[::2]
         if not isinstance(target, dict) or len(items) % 2 or not all(isinstance(key, bytearray) for key in keys):
             raise self._reader.fault("a dict, and strings for keys", type(target).__name__)
+        # mypy does not see that the keys have been looked at.
         target.update((bytes(key), value) for key, value in zip(keys, items[1::2], strict=True))  # type: ignore[call-overload]
 
     def _call(self, function: object, arguments: object) -> object:

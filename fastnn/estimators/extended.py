@@ -480,7 +480,7 @@ class ExtendedMLP(Options, CompiledMLP):
 
 if REFUSED is not None:
 
-    class ExtendedMLP(Options, RecordedMLP):  # type: ignore[no-redef]
+    class ExtendedMLP(Options, RecordedMLP):  # type: ignore[no-redef]  # in the place of the one above
         """The arguments alone, which are refused if they are on."""
 
         _missing_hook = REFUSED

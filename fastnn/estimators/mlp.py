@@ -534,7 +534,7 @@ class CompiledMLP:
 
 
 if MISSING_HOOK is not None:
-    CompiledMLP = RecordedMLP  # type: ignore[misc, assignment]
+    CompiledMLP = RecordedMLP  # type: ignore[misc, assignment]  # as its docstring says
 
 
 class _PlainInt(int):

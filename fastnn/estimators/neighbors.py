@@ -42,7 +42,7 @@ try:
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_threads
 
     # What is overridden and asked below.
-    NeighborsBase._fit, ArgKmin.compute, ArgKmin.is_usable_for, ArgKminClassMode.is_usable_for  # noqa: B018
+    NeighborsBase._fit, ArgKmin.compute, ArgKmin.is_usable_for, ArgKminClassMode.is_usable_for  # noqa: B018  # are they there?
     MISSING_HOOK = None
 except (ImportError, AttributeError) as error:
     MISSING_HOOK = hooks.missing(error, "neighbours")

@@ -93,7 +93,7 @@ def centre_digit(ink: ArrayLike, side: int = SIDE) -> NDArray[np.uint8]:
 def check_pillow() -> None:
     """Raise FastnnError where Pillow is not installed."""
     try:
-        import PIL.Image  # noqa: F401
+        import PIL.Image  # noqa: F401  # is it there?
     except ImportError as error:
         raise FastnnError(f'reading pictures needs Pillow ({error}); pip install "fastnn-cpu[image]"') from None
 

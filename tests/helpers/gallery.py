@@ -69,8 +69,8 @@ def compare(script: Path) -> tuple[str, str]:
     if plain.code and (missing := MISSING.search(plain.errors)):
         return "left out", missing[0]
     accel = run(script, "-m", "fastnn.accel", "--report", "report.json")
-    done = sum(int(row["calls"]) for row in accel.rows if row["accelerated"])  # type: ignore[call-overload]
-    calls = sum(int(row["calls"]) for row in accel.rows)  # type: ignore[call-overload]
+    done = sum(int(row["calls"]) for row in accel.rows if row["accelerated"])  # type: ignore[call-overload]  # of JSON
+    calls = sum(int(row["calls"]) for row in accel.rows)  # type: ignore[call-overload]  # of JSON
     text = f"{done} of {calls} calls accelerated, {plain.seconds:.1f} s, {accel.seconds:.1f} s with accel"
     if accel.code != plain.code:
         return "other", f"exit code {accel.code}, not {plain.code}: {accel.errors[-2000:]}"

@@ -44,7 +44,7 @@ def arm(flag: str) -> None:
         die_once(flag)
         return search(self, *args)
 
-    fastnn.distributed._Shard.search = deadly  # type: ignore[method-assign]
+    fastnn.distributed._Shard.search = deadly  # type: ignore[method-assign]  # of this worker alone
 
 
 def is_shared(X: NDArray[Any]) -> dict[str, bool]:
