@@ -19,7 +19,7 @@ import numpy as np
 import fastnn
 from fastnn import checks
 from fastnn.kernels import native, paths, spec
-from fastnn.neighbors import codes, index
+from fastnn.neighbors import codes, grid, index
 from fastnn.nn.fit import packed
 from fastnn.nn.optimizer import optimizer_rule
 
@@ -110,16 +110,17 @@ def workload_rows() -> list[list[str]]:
 
 
 def search_workload_rows() -> list[list[str]]:
-    """What runs for each of README's searches, with codes as MNIST gets them; see Neighbors' _codes_for."""
+    """What runs for each of README's searches, with codes as MNIST gets them; see Neighbors' _coded."""
     images = fastnn.datasets.load_mnist()[0][0]
     found = []
     for name, dtype, count, k in SEARCHES:
         rows = images if dtype == "uint8" else images.astype(dtype) / np.dtype(dtype).type(255)
-        pruned = codes.build(rows, spec.EUCLIDEAN, always=False)
+        on_grid = grid.build(rows, spec.EUCLIDEAN, always=False)
+        short = codes.build(rows, spec.EUCLIDEAN, always=False) if on_grid is None else on_grid.with_short(always=False)
         for machine, simd, dot in DOTTED_MACHINES:
-            width = pruned.width if pruned is not None else 0
+            widths = short.widths if short is not None else ()
             if dot == "amx" and count > index.FEW_QUERIES:  # a matrix unit compares whole rows, floats by long codes
-                width = 0 if dtype == "uint8" else rows.shape[1]
+                widths = () if dtype == "uint8" else (rows.shape[1],)
             plan = native.plan_search(
                 "euclidean",
                 len(rows),
@@ -127,7 +128,8 @@ def search_workload_rows() -> list[list[str]]:
                 rows.shape[1],
                 k,
                 rows.dtype,
-                code_width=width,
+                code_width=widths[0] if widths else 0,
+                finer_codes=max(len(widths) - 1, 0),
                 threads=THREADS,
                 simd=simd,
                 dot=dot,

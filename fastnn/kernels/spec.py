@@ -264,7 +264,7 @@ class Codes(NamedTuple):
     query_errors: NDArray[np.float32]  # (q,)
     scale: float
     most_verified: float  # share of a query's rows within the bound above which a backend may do without the codes
-    finer: Codes | None = None
+    finer: Codes | None = None  # with errors and a scale of their own; the first codes' most_verified counts
 
 
 class SearchPlan(NamedTuple):

@@ -66,7 +66,7 @@ class Pruning:
     """How vectors are coded, and the codes of the rows."""
 
     metric: int
-    raw: bool  # rows are coded as they come: the kernel skips the zeros of bytes, or takes off the mean in passing
+    raw: bool  # rows are coded as they come: the kernel skips the zeros of bytes, or takes any mean off in passing
     mean: FloatArray  # (d,), or (0,) if nothing is taken off
     layer: Parameters | None  # computes R v of prepared rows v, or of raw ones; None: u(v) = v
     low: FloatArray  # (width,) what code 0 stands for
@@ -116,16 +116,18 @@ class Pruning:
         return found._replace(finer=found._replace(rows=self.finer_rows, queries=finer))
 
 
-def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> Pruning | None:
+def build(
+    X: NDArray[Any], metric: int, *, always: bool, long: bool = False, skips_zeros: bool = True
+) -> Pruning | None:
     """Code the rows X (n, d), or return None where comparing all rows as they are should be as fast.
 
-    ``long``: floats by as many bytes, without axes.
+    ``long``: floats by as many bytes, without axes. ``skips_zeros``: whether that comparison would skip zeros of bytes.
     """
     n, d = X.shape
     if not always and n < FEWEST_ROWS:
         return None
     size = max(2, min(n, SAMPLE_ROWS, SAMPLE_ELEMENTS // d))
-    sample = X[np.linspace(0, n - 1, size).astype(np.int64)]
+    sample = spread_rows(X, size)
     moderate = FLOAT32_RANGE[0] < float(np.abs(sample).max()) < FLOAT32_RANGE[1]
     narrow = X.dtype == np.uint8 or (X.dtype == np.float32 and moderate)
     dtype = np.dtype(np.float32 if narrow else np.float64)
@@ -134,7 +136,7 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
     prepared -= mean
     axes = np.empty((d, 0), dtype) if long else principal_axes(prepared, min(MOST_AXES, *prepared.shape))
     projected = prepared[:, :0] if long else product(prepared, axes)
-    active = _active_share(sample) if X.dtype == np.uint8 else 1.0
+    active = _active_share(sample) if X.dtype == np.uint8 and skips_zeros else 1.0
     plan = plan_codes(prepared, projected, size, n, X.itemsize, active)
     if plan.most_neighbors < 1 and not always:
         return None
@@ -154,6 +156,12 @@ def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> 
         plan.width or d,
     )
     return empty.with_rows(X)
+
+
+def spread_rows(X: NDArray[Any], count: int) -> NDArray[Any]:
+    """So many of the rows, or all if there are fewer, about equally far apart."""
+    n = len(X)
+    return X[np.linspace(0, n - 1, min(n, count)).astype(np.int64)]
 
 
 def prefers_long(X: NDArray[Any], metric: int) -> bool:

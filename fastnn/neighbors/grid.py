@@ -8,7 +8,7 @@ a fraction of the time that floats take.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from ..kernels.spec import EUCLIDEAN, Codes, FloatArray, Kernels
 from . import codes as pruning
 from .codes import Pruning
 
-ELEMENTS = 50_000  # of some rows, which tell whether numbers may lie on a grid
-MOST_ERROR = 0.25  # of a row's bytes, in steps of the grid
-RANGES = {np.dtype(np.float32): (1e-6, 1e12), np.dtype(np.float64): (1e-130, 1e130)}  # whose squares they hold
+ELEMENTS = 50_000  # of some rows, by which a grid is found: enough to show two neighbouring places and the whole range
+MOST_ERROR = 0.25  # of a row's bytes, in steps: rows beyond it are not on the grid, but for rounding
+RANGES = {np.dtype(np.float32): pruning.FLOAT32_RANGE, np.dtype(np.float64): (1e-130, 1e130)}  # whose squares they hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,27 @@ class GridPruning:
     """The bytes of rows on a grid, and short codes of these."""
 
     whole: Pruning  # u(v) = v
-    short: Pruning | None  # of the bytes; None where to compare all bytes should be as fast
-    row_errors: NDArray[np.float32]  # (n,) of the short codes and the bytes together, in units of the codes
-    most_verified: float  # of what the short codes leave
+    short: Pruning | None = None  # of the bytes
+    row_errors: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # (n,) see _both_errors
+
+    def with_short(self, *, always: bool) -> GridPruning:
+        """The same with short codes, unless to compare all bytes should be as fast."""
+        d, itemsize = self.whole.width, self.whole.low.itemsize
+        short = pruning.build(self.whole.rows, EUCLIDEAN, always=always, skips_zeros=False)
+        if short is None or short.width >= d:
+            return self
+        short = replace(short, most_verified=math.inf if always else _worth(d, itemsize, short.width))
+        return GridPruning(self.whole, short, _both_errors(short, short.row_errors, self.whole.row_errors))
 
     @property
     def widths(self) -> tuple[int, ...]:
         """The bytes of a row's codes, those first that are compared first."""
         return (*(() if self.short is None else self.short.widths), *self.whole.widths)
+
+    @property
+    def most_verified(self) -> float:
+        """See Codes."""
+        return (self.short or self.whole).most_verified
 
     def __str__(self) -> str:
         first = "" if self.short is None else f"{self.short}, then "
@@ -45,62 +58,75 @@ class GridPruning:
         """The codes that should make a search for the k nearest fastest; None: to do without."""
         if self.short is not None and self.short.for_neighbors(k, kernels) is not None:
             return self
-        return None if self.whole.for_neighbors(k, kernels) is None else replace(self, short=None)
+        return None if self.whole.for_neighbors(k, kernels) is None else GridPruning(self.whole)
 
     def of(self, queries: NDArray[Any]) -> Codes:
         """The codes for one call of the kernel.
 
-        With errors e in the grid's steps and i in units of short codes, and the bytes b and the codes c of v and w,
-        |v - w| >= step (|b - b'| - e - e') and |b - b'| >= scale (|c - c'| - i - i').
+        Let b and c be the bytes and the short codes of v, e the error of b in steps and i that of c in its units. Then
+        |v - w| >= step (|b - b'| - e - e') and |b - b'| >= scale (|c - c'| - i - i'), so that
+
+            |v - w| >= step scale (|c - c'| - (i + e / scale) - (i' + e' / scale)).
         """
         whole = self.whole.of(queries)
         if self.short is None:
             return whole
         short = self.short.of(whole.queries)
-        errors = short.query_errors + whole.query_errors / np.float32(short.scale)
+        scale, errors = whole.scale * short.scale, _both_errors(self.short, short.query_errors, whole.query_errors)
 
-        def of_rows(codes: Codes, finer: Codes) -> Codes:
-            scale = codes.scale * whole.scale
-            return Codes(codes.rows, self.row_errors, codes.queries, errors, scale, self.most_verified, finer)
+        def of_numbers(of_bytes: Codes, finer: Codes) -> Codes:
+            return of_bytes._replace(row_errors=self.row_errors, query_errors=errors, scale=scale, finer=finer)
 
-        return of_rows(short, whole if short.finer is None else of_rows(short.finer, whole))
+        return of_numbers(short, whole if short.finer is None else of_numbers(short.finer, whole))
 
 
-def build(X: NDArray[Any], metric: int, *, always: bool, long: bool = False) -> GridPruning | None:
-    """Code the rows X (n, d), or return None where their numbers lie on no grid, or that saves no time.
+def _both_errors(short: Pruning, of_codes: NDArray[np.float32], of_bytes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """i + e / scale, in units of the short codes: either is by a thousandth too great, which covers this rounding."""
+    with np.errstate(over="ignore"):  # to infinity, which rules nothing out
+        return of_codes + of_bytes / np.float32(short.scale)
 
-    ``long``: by their bytes alone.
-    """
+
+def build(X: NDArray[Any], metric: int, *, always: bool) -> GridPruning | None:
+    """The bytes of the rows X (n, d), or None where their numbers lie on no grid, or that saves no time."""
     n, d = X.shape
     if metric != EUCLIDEAN or X.dtype not in RANGES or d > pruning.MOST_CODED:
         return None
     if n < pruning.FEWEST_ROWS and not always:
         return None
-    found = find_grid(X[np.linspace(0, n - 1, max(1, min(n, ELEMENTS // d))).astype(np.int64)])
+    found = find_grid(pruning.spread_rows(X, max(1, ELEMENTS // d)))
     if found is None:
         return None
     low, step = found
-    # Of the whole bytes each pair that they leave is summed from floats, of short codes by these bytes.
-    plain, tiles = d * X.itemsize / 64, d / 64 * pruning.SEEDING
-    verify, verify_bytes = (pruning.VERIFY + size / pruning.VERIFY_BYTES for size in (d * X.itemsize, d))
-    most_verified = math.inf if always else (plain - tiles) / verify
-    most_neighbors = math.inf if always else most_verified / pruning.LOOSE * n
+    most_verified = math.inf if always else _worth(d, X.itemsize, d)
+    most_neighbors = most_verified * n / pruning.LOOSE
     if most_neighbors < 1:
         return None
-    nothing_taken_off, lows = np.empty(0, X.dtype), np.full(d, low, X.dtype)
-    whole = Pruning(metric, True, nothing_taken_off, None, lows, step, most_verified, most_neighbors, d).with_rows(X)
-    if whole.row_errors.max() > MOST_ERROR:
-        return None
-    short = None if long else pruning.build(whole.rows, metric, always=always)
-    if short is None:
-        return GridPruning(whole, None, whole.row_errors, most_verified)
-    errors = short.row_errors + whole.row_errors / np.float32(short.scale)
-    left = math.inf if always else (plain - short.width / 64 * pruning.SEEDING) / verify_bytes
-    return GridPruning(whole, short, errors, left)
+    whole = Pruning(
+        metric,
+        raw=True,
+        mean=np.empty(0, X.dtype),
+        layer=None,
+        low=np.full(d, low, X.dtype),
+        scale=step,
+        most_verified=most_verified,
+        most_neighbors=most_neighbors,
+        width=d,
+    ).with_rows(X)
+    return GridPruning(whole) if whole.row_errors.max() <= MOST_ERROR else None
+
+
+def _worth(d: int, itemsize: int, width: int) -> float:
+    """The share of pairs summed from d floats of so many bytes that takes as long as codes of ``width`` bytes save."""
+    saved = d * itemsize / 64 - width / 64 * pruning.SEEDING
+    return saved / (pruning.VERIFY + d * itemsize / pruning.VERIFY_BYTES)
 
 
 def find_grid(numbers: FloatArray) -> tuple[float, float] | None:
-    """(low, step) if all numbers are low + c * step, to a rounding, with whole c in 0..255."""
+    """(low, step) if all numbers are low + c * step, to a rounding, with whole c in 0..255.
+
+    Unless the least is 0, numbers that are not among these may be less: low is so far below that the others have the
+    middle of the range.
+    """
     levels = np.unique(numbers).astype(np.float64)
     least, most = RANGES[numbers.dtype]
     if not 1 < len(levels) <= 256 or not least < np.abs(levels).max() < most:
@@ -108,5 +134,7 @@ def find_grid(numbers: FloatArray) -> tuple[float, float] | None:
     places = np.rint((levels - levels[0]) / np.diff(levels).min())
     step = (levels[-1] - levels[0]) / places[-1]
     rounding = 4 * np.finfo(numbers.dtype).eps * np.abs(levels).max()
-    is_grid = places[-1] <= 255 and np.abs(levels[0] + places * step - levels).max() <= rounding
-    return (float(levels[0]), float(numbers.dtype.type(step))) if is_grid else None
+    if places[-1] > 255 or np.abs(levels[0] + places * step - levels).max() > rounding:
+        return None
+    below = 0 if levels[0] == 0 else (255 - places[-1]) // 2
+    return float(levels[0] - below * step), float(numbers.dtype.type(step))

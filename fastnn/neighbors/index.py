@@ -270,9 +270,20 @@ class Neighbors:
         if long and rows.dtype == np.uint8:
             return None  # the rows are what long codes would be
         if long not in self._codes:
-            on_grid = grid.build(rows, metric, always=always, long=long)
-            self._codes[long] = on_grid or pruning.build(rows, metric, always=always, long=long)
+            self._codes[long] = self._coded(long=long)
         return self._codes[long]
+
+    def _coded(self, *, long: bool) -> Pruning | GridPruning | None:
+        """The codes of the rows; ``long``: as many bytes as a row has numbers."""
+        rows, metric, always = self._fitted(), METRICS.index(self.metric), self.pruning == "always"
+        other = self._codes.get(not long)
+        if isinstance(other, GridPruning):
+            on_grid: GridPruning | None = GridPruning(other.whole)
+        else:
+            on_grid = grid.build(rows, metric, always=always)
+        if on_grid is None:
+            return pruning.build(rows, metric, always=always, long=long)
+        return on_grid if long else on_grid.with_short(always=always)
 
     def _distances(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
         """What the kernels' values are as distances, of X's dtype."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn.kernels.params import Parameters
 from fastnn.kernels.spec import Codes
+from fastnn.neighbors.codes import Pruning
+from fastnn.neighbors.grid import GridPruning
 
 Array = NDArray[Any]
 
@@ -41,7 +45,7 @@ def check_codes(metric: str, X: Array, Q: Array, codes: Codes) -> tuple[Array, A
         assert level.row_errors.dtype == level.query_errors.dtype == np.float32
         assert (level.row_errors.shape, level.query_errors.shape) == (X.shape[:1], Q.shape[:1])
         assert level.rows.shape == (len(X), level.queries.shape[1])
-        assert level is codes or level.rows.shape[1] > codes.rows.shape[1]
+        assert level.finer is None or level.finer.rows.shape[1] > level.rows.shape[1]
         assert math.isfinite(level.scale)
         assert level.scale > 0
         level = level.finer
@@ -49,3 +53,14 @@ def check_codes(metric: str, X: Array, Q: Array, codes: Codes) -> tuple[Array, A
     for bound in found:
         assert (bound <= truth).all()
     return found[-1], truth
+
+
+def code_arrays(codes: Pruning | GridPruning) -> Iterator[Array]:
+    """All arrays that codes are made of."""
+    for value in vars(codes).values():
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, Parameters):
+            yield value.vector
+        elif isinstance(value, Pruning):
+            yield from code_arrays(value)

@@ -76,6 +76,24 @@ def test_finer_codes_with_errors(backend, dtype):
         assert_found(backend, X, Q, codes, k)
 
 
+@each_dtype
+@pytest.mark.parametrize("levels", [2, 3, 4])
+def test_chains_of_codes_with_scales_and_errors_of_their_own(backend, levels, dtype):
+    """Of some columns by eight, of more by four, and so on; four codes are more than native takes."""
+    rng = np.random.default_rng(0)
+    X, Q = rng.integers(0, 256, (900, 48)).astype(dtype), rng.integers(0, 256, (70, 48)).astype(dtype)
+    X[450:] = X[rng.permutation(450)]
+    codes = None
+    for level in range(levels):
+        step, columns = 2**level, 48 // 2**level
+        some = [np.ascontiguousarray(points[:, :columns] // step).astype(np.uint8) for points in (X, Q)]
+        left = [points[:, :columns] / step - part for points, part in zip((X, Q), some, strict=True)]
+        errors = [(np.sqrt((rest**2).sum(axis=1)) * 1.001).astype(np.float32) for rest in left]
+        codes = Codes(some[0], errors[0], some[1], errors[1], float(step), np.inf, codes)
+    for k in (1, 6):
+        assert_found(backend, X, Q, codes, k)
+
+
 @pytest.mark.parametrize("scale", [2.0**-40, 1 / 255, 1e20])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_scales(backend, scale, dtype):

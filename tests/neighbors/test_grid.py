@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from code_bounds import check_codes
+from code_bounds import check_codes, code_arrays
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +27,9 @@ def pixels(n, d, *, seed=0):
     return np.repeat(some, 2, axis=0)[rng.permutation(n // 2 * 2)].astype(np.uint8)
 
 
-def as_programs_scale_them(bytes, dtype):
+def as_programs_scale_them(images, dtype):
     """By 255, to -1..1, about their mean and by their deviation, and as whole numbers."""
-    X = bytes.astype(dtype)
+    X = images.astype(dtype)
     standard = (X / dtype_of(dtype)(255) - dtype_of(dtype)(0.1307)) / dtype_of(dtype)(0.3081)
     return [X / 255, X / dtype_of(dtype)(127.5) - 1, standard, X, 1000 - X]
 
@@ -62,8 +62,12 @@ def test_numbers_on_a_grid(dtype, places, start, step):
     assume(np.diff(places).min() == gap)  # else the grid is finer than they show
     numbers = ((start + places) * step).astype(dtype)
     low, found = grid.find_grid(numbers)
-    assert low == numbers[0]
     assert found == pytest.approx(gap * step, rel=float(3e3 * np.finfo(dtype).eps))
+    codes = (numbers - low) / found
+    np.testing.assert_allclose(codes, np.rint(codes), atol=float(3e5 * np.finfo(dtype).eps))
+    below, above = round(codes[0]), 255 - round(codes[-1])
+    assert 0 <= below <= above
+    assert below == 0 if numbers[0] == 0 else above - below <= 1
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_rows_that_are_coded(dtype):
     for X in as_programs_scale_them(pixels(3000, 60), dtype):
         built = grid.build(X, EUCLIDEAN, always=False)
         assert built.whole.rows.shape == X.shape
-        assert built.widths[-1] == 60
+        assert built.widths == (60,)
         low, scale = built.whole.low.astype(np.float64), built.whole.scale
         np.testing.assert_allclose(low + built.whole.rows * scale, X, atol=1e-2 * scale)
 
@@ -124,9 +128,11 @@ def test_bounds(dtype, long):
         Q = Q.astype(dtype)
         for name in ("numpy", "native"):
             with fastnn.use(name):
-                codes = grid.build(X, EUCLIDEAN, always=True, long=long).of(Q)
+                built = grid.build(X, EUCLIDEAN, always=True)
+                codes = (built if long else built.with_short(always=True)).of(Q)
                 bound, truth = check_codes("euclidean", X, Q, codes)
-        step = codes.scale if long else codes.finer.scale
+        assert (codes.finer is None) == long
+        step = built.whole.scale
         assert (truth[:9] - bound[:9] < 0.2 * step + 1e-3 * truth[:9]).all()
 
 
@@ -173,14 +179,16 @@ def test_for_more_neighbours_the_bytes_alone_are_compared():
     rng = np.random.default_rng(0)
     flat = np.clip(128 + rng.normal(size=(5000, 3)) @ rng.normal(size=(3, 120)) * 15, 0, 255)
     X, kernels = np.rint(flat) / 255, fastnn.get_backend("native")
-    built = grid.build(X, EUCLIDEAN, always=False)
+    built = grid.build(X, EUCLIDEAN, always=False).with_short(always=False)
     assert len(built.widths) > 1
     assert built.for_neighbors(1, kernels) is built
     most, whole = built.short.most_neighbors, built.whole.most_neighbors
     assert 1 < most < whole < 5000
-    assert built.for_neighbors(math.floor(most) + 1, kernels).widths == (120,)
+    alone = built.for_neighbors(math.floor(most) + 1, kernels)
+    assert alone.widths == (120,)
+    assert alone.most_verified == alone.of(X[:3]).most_verified < built.most_verified == built.of(X[:3]).most_verified
     assert built.for_neighbors(math.floor(whole) + 1, kernels) is None
-    always = grid.build(X, EUCLIDEAN, always=True)
+    always = grid.build(X, EUCLIDEAN, always=True).with_short(always=True)
     assert always.for_neighbors(5000, kernels) is always
 
 
@@ -198,8 +206,44 @@ def test_bounds_where_rounding_is_greatest(low):
     """Of float32 in thousands of columns, a step of no short binary fraction, and rows about zero."""
     rng = np.random.default_rng(0)
     places = rng.integers(100, 156, (300, 9000))
-    places[0], places[1], places[2] = 0, 255, 128
+    places[0, ::2], places[0, 1::2], places[1], places[2], places[3] = 0, 255, 0, 255, 128
     X = ((places + low) / 383.7).astype(np.float32)
-    codes = grid.build(X, EUCLIDEAN, always=True, long=True).of(X[:20])
+    codes = grid.build(X, EUCLIDEAN, always=True).of(X[:20])
     bound, truth = check_codes("euclidean", X, X[:20], codes)
     assert (truth - bound).max() < 0.7 * codes.scale
+
+
+def test_rows_beyond_the_sample_may_be_less():
+    """As the least of many normal numbers are."""
+    rng = np.random.default_rng(0)
+    X = np.clip(np.rint(128 + 20 * rng.normal(size=(60_000, 64))), 0, 255).astype(np.float32) / 255
+    assert pruning.spread_rows(X, grid.ELEMENTS // 64).min() > X.min()
+    assert grid.build(X, EUCLIDEAN, always=False) is not None
+
+
+@pytest.mark.parametrize("d", [2, 4, 10, 15, 16, 17])
+def test_short_codes_are_shorter_than_the_bytes(d):
+    built = grid.build(pixels(3000, d) / 255, EUCLIDEAN, always=True).with_short(always=True)
+    assert built.widths[-1] == d
+    assert all(one < other for one, other in zip(built.widths, built.widths[1:], strict=False))
+
+
+@pytest.mark.filterwarnings("error")
+@each_dtype
+def test_queries_far_off_the_grid(dtype):
+    """So far that errors in units of the codes are beyond float32, of rows that hardly differ."""
+    X = (pixels(3000, 40) // 64 / 255).astype(dtype)
+    Q = np.concatenate([X[:3] * dtype_of(dtype)(size) for size in (5e34 if dtype == "float64" else 1e17, -1e9, 1e-30)])
+    coded, plain = fastnn.Neighbors(pruning="always").fit(X), fastnn.Neighbors(pruning="never").fit(X)
+    for one, other in zip(coded.search(Q, 5), plain.search(Q, 5), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_bytes_of_a_grid_are_kept_once():
+    """And codes take as much beside them as beside rows that are bytes."""
+    (X, _), _ = fastnn.datasets.load_mnist()
+    X = X[:4000] / 255
+    index = fastnn.Neighbors(pruning="always").fit(X)
+    index._codes[True] = index._coded(long=True)  # as with a matrix unit
+    arrays = {id(array): array.nbytes for codes in index._codes.values() for array in code_arrays(codes)}
+    assert X.size < sum(arrays.values()) <= 1.3 * X.size

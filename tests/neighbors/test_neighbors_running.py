@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+from code_bounds import code_arrays
 
 import fastnn
 from fastnn.kernels import native
@@ -66,8 +67,7 @@ def test_the_index_adds_little_to_bytes(metric, pruning, d):
     index.search(X[:3])  # so few that all codes are made
     arrays = [value for value in vars(index).values() if isinstance(value, np.ndarray) and value is not X]
     for codes in filter(None, index._codes.values()):
-        values = [*vars(codes).values(), *([codes.layer.vector] if codes.layer else [])]
-        arrays += [value for value in values if isinstance(value, np.ndarray)]
+        arrays += code_arrays(codes)
     size = sum(array.nbytes for array in arrays)
     assert size <= 0.3 * X.nbytes
     assert (size > 0) == (metric != "manhattan")

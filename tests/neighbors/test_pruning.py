@@ -287,6 +287,9 @@ def test_threads_code_the_same(threads, dtype, many_cores):
         found = pruning.build(X, EUCLIDEAN, always=True)
     np.testing.assert_array_equal(found.rows, expected.rows)
     np.testing.assert_array_equal(found.row_errors, expected.row_errors)
+    assert (found.finer_rows is None) == (expected.finer_rows is None)
+    if expected.finer_rows is not None:
+        np.testing.assert_array_equal(found.finer_rows, expected.finer_rows)
 
 
 def test_ctrl_c_while_rows_are_coded(run_python):

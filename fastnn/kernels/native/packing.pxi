@@ -14,7 +14,7 @@ cdef uint8_rows(int64_t n, int64_t inputs):
 
 
 cdef bint pack_by(cnp.ndarray X, double factor, double tolerance, uint8_t[:, ::1] packed) except -1:
-    """Write rows (n, inputs) of float32 or float64 times ``factor`` as bytes; False if they are none to the tolerance."""
+    """Write rows (n, inputs) of reals times ``factor`` as bytes; False if some is no byte to the relative tolerance."""
     cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
     cdef int64_t step = inputs * cnp.PyArray_ITEMSIZE(X)  # the stride of a single row may be any number
     cdef int64_t slice_rows = max(1, PACKED_BYTES // max(1, step))

@@ -13,11 +13,10 @@ def neighbors(metric, cnp.ndarray X, cnp.ndarray Q, codes, double limit, double[
     if search.queries == 0 or search.k == 0:
         return
     search.values, search.indices = &values[0, 0], &indices[0, 0]
-    finer = codes
-    while finer is not None and code_count < FNN_MOST_CODES:
-        search.codes[code_count] = codes_of(finer)
-        code_count += 1
-        finer = finer.finer
+    level = codes
+    while level is not None and code_count < FNN_MOST_CODES:  # without the others less is ruled out, nothing wrongly
+        search.codes[code_count] = codes_of(level)
+        code_count, level = code_count + 1, level.finer
     cdef fnn_search_request request = request_of(metric, search.rows, search.queries, search.columns, search.k, X.dtype)
     if codes is not None:
         request.code_width, request.finer_codes, request.most_verified = (

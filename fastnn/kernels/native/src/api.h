@@ -62,7 +62,7 @@ typedef struct {
     double scale;
 } fnn_codes;
 
-/* That rows have at a time: what bytes on their grid, finer codes and short ones come to in neighbors/codes.py. */
+/* The most codes of a row: short ones, finer ones and the bytes of its grid; see neighbors/grid.py. */
 #define FNN_MOST_CODES 3
 
 /* A search for nearest neighbours; see spec.Kernels.neighbors. */
@@ -73,7 +73,7 @@ typedef struct {
     const void *x, *q; /* (rows, columns), (queries, columns) of the kernels' type, or uint8 */
     int is_uint8;
     double limit; /* only values up to it count */
-    fnn_codes codes[FNN_MOST_CODES]; /* those that the plan scans, and its finer ones */
+    fnn_codes codes[FNN_MOST_CODES]; /* [0] is scanned, [1..plan->finer_codes] refine what it leaves */
     /* out */
     double *values;   /* (queries, k), ascending; infinity where there is no row, */
     int64_t *indices; /* (queries, k); and -1 there */
@@ -88,7 +88,7 @@ typedef struct {
     int is_uint8;
     const void *projected, *mean, *low; /* (rows, axes), (columns), and what code 0 stands for */
     double scale, offset;               /* offset: the norm of what rows cancel with, such as the mean */
-    void *arena;
+    void *arena; /* encode_bytes for each thread */
     /* out */
     uint8_t *codes, *finer;             /* (rows, width); (rows, axes + 1) if axes >= width */
     float *errors;                      /* (rows) */
@@ -283,7 +283,7 @@ typedef struct {
 
     /* The codes of rows: a thread's part. The encoding's arena has encode_bytes(encoding) bytes for each thread. */
     size_t (*encode_bytes)(const fnn_encoding *encoding);
-    void (*encode_thread)(void *encoding, int thread, int threads);
+    fnn_work *encode_thread;
 
     /* out[i] = f(x[i]) for an elementwise activation, any alignment: what the tests of accuracy call */
     void (*activate)(int64_t activation, double alpha, const void *x, void *out, int64_t count);

@@ -18,10 +18,6 @@ typedef enum {
 /* What multiplies bytes: pmaddwd, with bytes widened to 16 bits; vpdpbusd; or AMX's matrix unit. */
 typedef enum { DOT_MADD, DOT_VNNI, DOT_AMX } fnn_int8_dot;
 
-/* Elements of rows to be coded from which another thread pays. Set by benchmarks/compare_neighbors.py's fit of
-   float32-k5. */
-#define FNN_ENCODE_THREAD_WORK 262144.0
-
 /* How a block's queries are taken together. */
 typedef enum {
     QUERIES_ALONE,           /* a single one, without packing rows */
@@ -88,6 +84,9 @@ extern const char *const fnn_names_of_scans[], *const fnn_names_of_dots[], *cons
 #define AMX_TILE_QUERIES 16 /* a matrix's rows: with more queries, the rows would not stay in the first-level cache */
 #define QUERY_MICRO_BATCH 4 /* queries that share an index of active byte blocks; whatever the instruction set */
 
+/* Elements of rows to be coded from which a call has threads. Set by benchmarks/compare_neighbors.py's fit of
+   float32-k5. */
+#define FNN_ENCODE_THREAD_WORK 262144.0
 /* Tiles of rows of which the first is looked at for seeds. Set by benchmarks/compare_neighbors.py's uint8-k5. */
 #define SEED_STRIDE 8
 /* Tiles of rows between two looks at the interrupt: a small part of the 0.1 s within which signals are heard. */

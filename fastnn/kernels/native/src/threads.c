@@ -1,5 +1,5 @@
-/* Threads that work for one call, so that nothing is left behind for a fork; the barrier between them; and when to do
-   without them. */
+/* Threads that work for one call, so that a fork after it finds none that holds a lock or memory of ours; the barrier
+   between them; and when to do without them. */
 #define _GNU_SOURCE /* for the affinities */
 #include "api.h"
 
@@ -90,12 +90,13 @@ static void *enter(void *argument) {
     while ((threads = __atomic_load_n(self->threads, __ATOMIC_ACQUIRE)) == 0) sched_yield();
     let_go(self->cores);
     self->work(self->job, self->thread, threads);
-    __atomic_store_n(&self->has_finished, 1, __ATOMIC_RELEASE); /* the caller may have left by now: the last access */
+    /* From here on the caller may return, and its stack with *self is gone. */
+    __atomic_store_n(&self->has_finished, 1, __ATOMIC_RELEASE);
     return NULL;
 }
 
-/* Returns when a thread has done its work. It takes the system some tens of microseconds to end a thread and as long to
-   wake whoever sleeps until then, so a thread that finishes soon is left to end by itself. */
+/* Returns when a thread has done its work. One that finishes soon is left to end by itself: for the system to end it, and
+   to wake who waits for that, takes longer than the threads of most calls differ. */
 static void await_work(pthread_t id, const member *thread) {
     for (int spins = 0; spins < SPINS; spins++) {
         if (__atomic_load_n(&thread->has_finished, __ATOMIC_ACQUIRE)) {

@@ -4,8 +4,8 @@
        u = (R v, r(v)),  r(v) = sqrt(|v|^2 - |R v|^2),  or u = v where there are no axes,
        code = round((u - low) / scale) in 0..255,  error = |(u - low) / scale - code| + what rounding may add.
 
-   native.pyx has threads call encode_thread, each for some rows; it writes codes, finer codes and errors. Errors of sums are those of Higham 2002,
-   Accuracy and Stability of Numerical Algorithms, section 3.1. */
+   native.pyx has threads call encode_thread, each for some of the rows; it writes codes, finer codes and errors. Errors
+   of sums are those of Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1. */
 #ifndef FNN_SEARCH_ENCODE_H
 #define FNN_SEARCH_ENCODE_H
 
