@@ -131,10 +131,13 @@ def find_grid(numbers: FloatArray) -> tuple[float, float] | None:
     least, most = RANGES[numbers.dtype]
     if not 1 < len(levels) <= 256 or not least < np.abs(levels).max() < most:
         return None
-    places = np.rint((levels - levels[0]) / np.diff(levels).min())
-    step = (levels[-1] - levels[0]) / places[-1]
+    gap, spread = np.diff(levels).min(), levels[-1] - levels[0]
+    if spread > 255.5 * gap:
+        return None
+    places = np.rint((levels - levels[0]) / gap)
+    step = spread / places[-1]
     rounding = 4 * np.finfo(numbers.dtype).eps * np.abs(levels).max()
-    if places[-1] > 255 or np.abs(levels[0] + places * step - levels).max() > rounding:
+    if np.abs(levels[0] + places * step - levels).max() > rounding:
         return None
     below = 0 if levels[0] == 0 else (255 - places[-1]) // 2
     return float(levels[0] - below * step), float(numbers.dtype.type(step))

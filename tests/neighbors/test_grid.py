@@ -82,9 +82,11 @@ def test_numbers_on_a_grid(dtype, places, start, step):
         np.arange(9) * 1e-140,
         np.arange(9) * 1e140,
         np.array([0, 1, 1 + 1e-12]),
+        np.array([0, 5e-324, 1]),
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("error")
 def test_numbers_on_no_grid_of_bytes(numbers):
     assert grid.find_grid(numbers) is None
 
