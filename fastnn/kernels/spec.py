@@ -318,6 +318,10 @@ class Capabilities(NamedTuple):
         Callable[[list[Any], int, int], tuple[NDArray[np.uint8], float, NDArray[np.float64], IntArray] | None] | None
     ) = None
 
+    # prepare(rows, to_unit, mean, v): write rows (n, d), of v's dtype or uint8, less ``mean`` (d,) into v; if
+    # ``to_unit``, divided by their norms first, where these are not 0.
+    prepare: Callable[[NDArray[Any], bool, FloatArray, FloatArray], None] | None = None
+
     # encode(rows, projected, grid, codes, finer, errors): write the codes of rows, or of R v with ``projected`` (n, m).
     encode: (
         Callable[

@@ -283,6 +283,11 @@ def _grid(u: FloatArray, zero: FloatArray | None = None) -> tuple[FloatArray, fl
 
 def _prepare(rows: NDArray[Any], metric: int, mean: FloatArray) -> FloatArray:
     """Rows as floats, of norm 1 for COSINE, about the mean (d,), or (0,) if nothing is taken off."""
+    compiled = get_backend().capabilities.prepare
+    if compiled is not None and mean.size and rows.dtype in (mean.dtype, np.uint8):
+        v = np.empty(rows.shape, mean.dtype)
+        compiled(rows, metric == COSINE, mean, v)
+        return v
     v = rows.astype(mean.dtype)
     if metric == COSINE and v.dtype == np.float64:
         v = unit_vectors(v)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import point_sets
 import pytest
-from code_bounds import bounds, check_codes, distances
+from code_bounds import bounds, check_codes, distances, unit
 
 import fastnn
+from fastnn.kernels import native
 from fastnn.kernels.spec import COSINE, EUCLIDEAN, METRICS
 from fastnn.neighbors import codes as pruning
 from fastnn.neighbors import projection
@@ -191,6 +192,28 @@ def test_native_codes_are_those_of_numpy(kind, dtype, metric, size, long):
                     assert (apart != 0).mean() < (0.02 if cancels else 0.005)
             alike = np.isclose(other.query_errors, one.query_errors, rtol=4e-3)
             assert alike.mean() > 0.8  # where next to nothing is left of v, that is rounding
+
+
+@pytest.mark.parametrize("to_unit", [True, False])
+@pytest.mark.parametrize("dtype", point_sets.DTYPES)
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (40, 16), (700, 500)], ids=str)
+@pytest.mark.usefixtures("many_cores")
+def test_native_prepares_rows(shape, dtype, to_unit):
+    """Also zeros, and floats whose squares are beyond their type."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, shape).astype(dtype)
+    real = np.float64 if dtype == "float64" else np.float32
+    if dtype != "uint8":
+        X = X * real(-1e36 if dtype == "float32" else -1e300)
+        X[::3] *= real(1e-70 if dtype == "float32" else 1e-300) * real(1e-4)
+    X[1::4] = 0
+    mean = rng.normal(size=shape[1]).astype(real)
+    expected = X.astype(np.longdouble)
+    expected = (unit(expected) if to_unit else expected) - mean
+    found = np.empty(shape, real)
+    native.prepare(X, to_unit, mean, found)
+    size = np.abs(expected).max() if not to_unit else 1
+    np.testing.assert_allclose(found, expected.astype(real), rtol=0, atol=float(8 * np.finfo(real).eps * size))
 
 
 @pytest.mark.parametrize("ratio", [1, 1e2, 1e4])

@@ -17,6 +17,7 @@ from .native import (
     parse_fields,
     plan_search,
     plan_training,
+    prepare,
     prepare_rows,
     simd,
     train_epoch,
@@ -39,6 +40,7 @@ __all__ = [
     "parse_fields",
     "plan_search",
     "plan_training",
+    "prepare",
     "prepare_rows",
     "simd",
     "train_epoch",
@@ -49,6 +51,7 @@ name = "native"
 capabilities = Capabilities(
     prepare_rows,
     pack_pairs,
+    prepare,
     encode,
     whole_bytes,
     matrix_unit=simd == "amx",

@@ -68,6 +68,7 @@ def plan_search(
     simd: str | None = None,
     dot: str | None = None,
 ) -> SearchPlan: ...
+def prepare(rows: NDArray[Any], to_unit: bool, mean: FloatArray, v: FloatArray) -> None: ...
 def encode(
     rows: NDArray[Any],
     projected: FloatArray,

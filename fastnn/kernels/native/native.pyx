@@ -130,6 +130,13 @@ cdef extern from "api.h" nogil:
         double *values
         int64_t *indices
 
+    ctypedef struct fnn_preparing:
+        int64_t rows, columns
+        const void *x
+        int is_uint8, to_unit
+        const void *mean
+        void *v
+
     ctypedef struct fnn_encoding:
         int64_t rows, columns, axes, width
         const void *x
@@ -254,6 +261,7 @@ cdef extern from "api.h" nogil:
         fnn_work *store_block_csc
         size_t (*begin_search)(const fnn_search *, void *, fnn_interrupt *) noexcept nogil
         fnn_work *search_thread
+        fnn_work *prepare_thread
         size_t (*encode_bytes)(const fnn_encoding *) noexcept nogil
         fnn_work *encode_thread
         void (*activate)(int64_t, double, const void *, void *, int64_t) noexcept nogil

@@ -49,6 +49,17 @@ cdef fnn_search_request request_of(int64_t metric, int64_t rows, int64_t queries
         vector_bytes, fnn_dot_of(unit), forced_queries, all_threads)
 
 
+def prepare(cnp.ndarray rows, bint to_unit, cnp.ndarray mean, cnp.ndarray v):
+    """Write rows (n, d) as they are coded into v (n, d); see spec.Capabilities.prepare."""
+    cdef fnn_preparing p = fnn_preparing(
+        cnp.PyArray_DIM(rows, 0), cnp.PyArray_DIM(rows, 1), cnp.PyArray_DATA(rows),
+        cnp.PyArray_TYPE(rows) == cnp.NPY_UINT8, to_unit, cnp.PyArray_DATA(mean), cnp.PyArray_DATA(v))
+    cdef const fnn_kernels *kernels = table(v)
+    cdef int threads = threads_for(p.rows * p.columns, FNN_ENCODE_THREAD_WORK)
+    with nogil:
+        fnn_parallel(kernels.prepare_thread, &p, threads)
+
+
 def encode(cnp.ndarray rows, cnp.ndarray projected, grid, uint8_t[:, ::1] codes, uint8_t[:, ::1] finer,
            float[::1] errors):
     """Code some rows (n, d) on spec's Grid for fastnn.neighbors.codes; see spec.Capabilities.encode.

@@ -79,6 +79,17 @@ typedef struct {
     int64_t *indices; /* (queries, k); and -1 there */
 } fnn_search;
 
+/* Rows to be coded, of which v is what codes stand for: divided by their norms if `to_unit`, and less the mean. */
+typedef struct {
+    /* in */
+    int64_t rows, columns;
+    const void *x; /* (rows, columns), of the kernels' type or uint8 */
+    int is_uint8, to_unit;
+    const void *mean; /* (columns) */
+    /* out */
+    void *v; /* (rows, columns) */
+} fnn_preparing;
+
 /* Rows v to be coded, or reals or bytes that are v once the mean, if there is one, is taken off: see
    search/encode.h. */
 typedef struct {
@@ -281,6 +292,7 @@ typedef struct {
     size_t (*begin_search)(const fnn_search *search, void *arena, fnn_interrupt *interrupt);
     fnn_work *search_thread;
 
+    fnn_work *prepare_thread; /* its job is a fnn_preparing */
     /* The codes of rows: a thread's part. The encoding's arena has encode_bytes(encoding) bytes for each thread. */
     size_t (*encode_bytes)(const fnn_encoding *encoding);
     fnn_work *encode_thread;

@@ -36,6 +36,7 @@ const fnn_kernels TABLE = {
     .store_block_csc = store_thread,
     .begin_search = begin_search,
     .search_thread = search_thread,
+    .prepare_thread = prepare_thread,
     .encode_bytes = encode_bytes,
     .encode_thread = encode_thread,
     .activate = activate_array,

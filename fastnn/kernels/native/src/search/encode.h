@@ -4,8 +4,9 @@
        u = (R v, r(v)),  r(v) = sqrt(|v|^2 - |R v|^2),  or u = v where there are no axes,
        code = round((u - low) / scale) in 0..255,  error = |(u - low) / scale - code| + what rounding may add.
 
-   native.pyx has threads call encode_thread, each for some of the rows; it writes codes, finer codes and errors. Errors
-   of sums are those of Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1. */
+   native.pyx has threads call prepare_thread, each for some of the rows, which writes v, and encode_thread, which writes
+   codes, finer codes and errors. Errors of sums are those of Higham 2002, Accuracy and Stability of Numerical
+   Algorithms, section 3.1. */
 #ifndef FNN_SEARCH_ENCODE_H
 #define FNN_SEARCH_ENCODE_H
 
@@ -23,6 +24,42 @@ static double sum_of_squares(const real *x, int64_t count) {
     for (; i < count; i++) total += (double)x[i] * (double)x[i];
     for (int k = 0; k < LANES; k++) total += (double)sum[k];
     return total;
+}
+
+/* v (count) divided by its norm, where that is not 0. */
+static void make_unit(real *v, int64_t count) {
+    double sums[8] = {0}, most = 1; /* sums: of every eighth square, so that additions do not wait for one another */
+    int64_t i = 0;
+    if (!REAL_IS_FLOAT) { /* doubles hold the squares of all floats; of doubles the largest element is taken out first */
+        vec largest = {0};
+        most = 0;
+        for (; i + LANES <= count; i += LANES) largest = vmax(-vnegabs(*(const vec_unaligned *)(v + i)), largest);
+        for (int k = 0; k < LANES; k++) most = (double)largest[k] > most ? (double)largest[k] : most;
+        for (; i < count; i++) most = fabs((double)v[i]) > most ? fabs((double)v[i]) : most;
+        if (most == 0) return;
+        for (i = 0; i < count; i++) v[i] /= (real)most;
+    }
+    for (i = 0; i + 8 <= count; i += 8)
+        for (int k = 0; k < 8; k++) sums[k] += (double)v[i + k] * (double)v[i + k];
+    for (; i < count; i++) sums[0] += (double)v[i] * (double)v[i];
+    const double norm = sqrt(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+    const double inverse = norm > 0 ? 1 / norm : 0;
+    for (i = 0; i < count; i++) v[i] = (real)((double)v[i] * inverse);
+}
+
+static void prepare_thread(void *job, int thread, int threads) {
+    const fnn_preparing *p = job;
+    const int64_t columns = p->columns, end = p->rows * (thread + 1) / threads;
+    const real *mean = p->mean;
+    for (int64_t r = p->rows * thread / threads; r < end; r++) {
+        real *v = (real *)p->v + r * columns;
+        if (p->is_uint8)
+            for (int64_t i = 0; i < columns; i++) v[i] = (real)((const uint8_t *)p->x)[r * columns + i];
+        else
+            memcpy(v, (const real *)p->x + r * columns, columns * sizeof(real));
+        if (p->to_unit) make_unit(v, columns);
+        for (int64_t i = 0; i < columns; i++) v[i] -= mean[i];
+    }
 }
 
 /* v (columns) = bytes less the mean; returns how many are not zero. */
