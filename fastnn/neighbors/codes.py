@@ -329,7 +329,10 @@ def _encode(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8] | None]:
     """Codes of rows (n, width), their errors (n,) and finer codes, block by block; infinity where a sum overflows."""
     n, width, total = len(rows), pruning.width, len(pruning.low)
-    codes, errors = np.empty((n, width), np.uint8), np.empty(n, np.float32)
+    # Not in memory of NumPy's, which asks for huge pages: where a virtual machine returns to its host what was freed,
+    # these may take longer to come than the codes to be made.
+    codes = np.frombuffer(bytearray(n * width), np.uint8).reshape(n, width)
+    errors = np.empty(n, np.float32)
     finer = np.empty((n, total - 1 if total > width else 0), np.uint8)
     step = max(1, BLOCK_ELEMENTS // rows.shape[1])
     kernels = get_backend()
