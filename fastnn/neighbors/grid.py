@@ -19,6 +19,7 @@ from . import codes as pruning
 from .codes import Pruning
 
 ELEMENTS = 50_000  # of some rows, by which a grid is found: enough to show two neighbouring places and the whole range
+FEW_ELEMENTS = 512  # by which most that are on none are told
 MOST_ERROR = 0.25  # of a row's bytes, in steps: rows beyond it are not on the grid, but for rounding
 RANGES = {np.dtype(np.float32): pruning.FLOAT32_RANGE, np.dtype(np.float64): (1e-130, 1e130)}  # whose squares they hold
 
@@ -127,6 +128,8 @@ def find_grid(numbers: FloatArray) -> tuple[float, float] | None:
     Unless the least is 0, numbers that are not among these may be less: low is so far below that the others have the
     middle of the range.
     """
+    if len(np.unique(numbers[:FEW_ELEMENTS])) > 256:  # as of most data that lie on none
+        return None
     levels = np.unique(numbers).astype(np.float64)
     least, most = RANGES[numbers.dtype]
     if not 1 < len(levels) <= 256 or not least < np.abs(levels).max() < most:
