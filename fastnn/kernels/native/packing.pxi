@@ -1,6 +1,7 @@
 """Images as bytes: from rows of reals, from the book's lists of (image, target), from text. Part of native.pyx."""
 
 cdef int64_t PACKED_BYTES = 1 << 28  # of reals that are looked at between two signals
+cdef int64_t PACKED_PIECE = 8192  # reals that one thread packs at a time
 FACTORS = (255.0, 256.0, 1.0)
 
 
@@ -13,23 +14,25 @@ cdef uint8_rows(int64_t n, int64_t inputs):
     return np.frombuffer(PyByteArray_FromStringAndSize(NULL, n * inputs), np.uint8).reshape(n, inputs)
 
 
-cdef bint pack_by(cnp.ndarray X, double factor, double tolerance, uint8_t[:, ::1] packed) except -1:
-    """Write rows (n, inputs) of reals times ``factor`` as bytes; False if some is no byte to the relative tolerance."""
-    cdef int64_t n = cnp.PyArray_DIM(X, 0), inputs = cnp.PyArray_DIM(X, 1), done, here
-    cdef int64_t step = inputs * cnp.PyArray_ITEMSIZE(X)  # the stride of a single row may be any number
-    cdef int64_t slice_rows = max(1, PACKED_BYTES // max(1, step))
+cdef bint pack_by(cnp.ndarray X, double factor, double tolerance, cnp.ndarray packed) except -1:
+    """Write reals X, contiguous, times ``factor`` as bytes; False if some is no byte to the relative tolerance."""
+    cdef uint8_t *to = <uint8_t *>cnp.PyArray_DATA(packed)
+    cdef int64_t size = cnp.PyArray_SIZE(X), count = size // PACKED_PIECE, rest = size % PACKED_PIECE, done, here
+    cdef int64_t step = PACKED_PIECE * cnp.PyArray_ITEMSIZE(X)
+    cdef int64_t slice_pieces = PACKED_BYTES // step
     cdef const fnn_kernels *kernels = table(X)
-    cdef int threads = threads_for(n * inputs, FNN_PACK_THREAD_WORK)
+    cdef int threads = threads_for(size, FNN_PACK_THREAD_WORK)
     cdef bint fits
-    cdef uintptr_t[::1] rows = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(n, dtype=np.uintp) * np.uintp(step)
-    for done in range(0, n, slice_rows):
-        here = min(n - done, slice_rows)
+    cdef uintptr_t[::1] pieces = <uintptr_t>cnp.PyArray_DATA(X) + np.arange(count + 1, dtype=np.uintp) * np.uintp(step)
+    for done in range(0, count, slice_pieces):
+        here = min(count - done, slice_pieces)
         with nogil:
-            fits = kernels.pack_pixels(<void **>&rows[done], here, inputs, factor, tolerance, &packed[done, 0], threads)
+            fits = kernels.pack_pixels(<void **>&pieces[done], here, PACKED_PIECE, factor, tolerance,
+                                       to + done * PACKED_PIECE, threads)
         if not fits:
             return False
         PyErr_CheckSignals()
-    return True
+    return kernels.pack_pixels(<void **>&pieces[count], 1, rest, factor, tolerance, to + count * PACKED_PIECE, 1)
 
 
 def pack_rows(cnp.ndarray X):
@@ -38,17 +41,17 @@ def pack_rows(cnp.ndarray X):
     None if some value is neither k / 255, nor k / 256, nor k, for a whole 0 <= k <= 255 and one rule for all.
     """
     cdef double factor, tolerance = np.finfo(X.dtype).eps
-    cdef uint8_t[:, ::1] packed = uint8_rows(cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1))
+    cdef cnp.ndarray packed = uint8_rows(cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1))
     for factor in FACTORS:
         if pack_by(X, factor, tolerance, packed):
-            return np.asarray(packed), 1 / factor
+            return packed, 1 / factor
     return None
 
 
 def whole_bytes(cnp.ndarray X):
     """Rows (n, inputs) of float32 or float64, C-contiguous, as uint8 of the same values; None if these are no bytes."""
-    cdef uint8_t[:, ::1] packed = uint8_rows(cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1))
-    return np.asarray(packed) if pack_by(X, 1.0, 0.0, packed) else None
+    cdef cnp.ndarray packed = uint8_rows(cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(X, 1))
+    return packed if pack_by(X, 1.0, 0.0, packed) else None
 
 
 def block_csc(cnp.ndarray X, double scale, int64_t batch_size):
