@@ -432,9 +432,16 @@ def test_parameters_set_after_fit_are_scikit_learns():
         np.testing.assert_array_equal(ours.predict_proba(WIDE_QUERIES), theirs.predict_proba(WIDE_QUERIES))
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
-def test_brute_force_with_many_ties_is_left_after_the_first_queries(calls, monkeypatch, metric):
-    X = np.repeat(RNG.normal(size=(3000, 20)), 2, 0)
+@pytest.mark.parametrize(
+    ("metric", "dtype"),
+    [("euclidean", "float64"), ("manhattan", "float64"), ("cosine", "float64"), ("euclidean", "uint8")],
+)
+def test_brute_force_with_many_ties_is_left_after_the_first_queries(calls, monkeypatch, metric, dtype):
+    X, Q = (
+        RNG.normal(size=(rows, 20)) if dtype == "float64" else RNG.integers(0, 256, (rows, 20)).astype(dtype)
+        for rows in (3000, 800)
+    )
+    X = np.repeat(X, 2, 0)
     ours, theirs = both("classifier", X, np.arange(len(X)) % 3, algorithm="brute", metric=metric, n_neighbors=4)
     searched = []
     search = index.Neighbors.search_values
@@ -444,10 +451,10 @@ def test_brute_force_with_many_ties_is_left_after_the_first_queries(calls, monke
         return search(self, Q, k)
 
     monkeypatch.setattr(index.Neighbors, "search_values", search_values)
-    assert_same_neighbors(ours, theirs, RNG.normal(size=(800, 20)))
+    assert_same_neighbors(ours, theirs, Q)
     assert (calls[-1].accelerated, calls[-1].reason) == (False, index.TIES)
-    # A search by differences costs scikit-learn so much that nothing is lost by searching for all.
-    assert searched == [800 if metric == "manhattan" else 800 // 32]
+    # A search of bytes takes so little that nothing is lost by searching for all.
+    assert searched == [800 if dtype == "uint8" else 800 // 32]
 
 
 def test_a_call_that_scikit_learn_answered_mostly_is_not_accelerated(calls):
