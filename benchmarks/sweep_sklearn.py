@@ -218,10 +218,11 @@ SWEEPS = {
 def words(report: Report) -> str:
     """What the page says of the ratios: how many there are of each size, and which calls are slow."""
     ratios = [ratio for found in report["ratios"].values() for ratio in found.values()]
+    slow = "1 is" if len(report["slow"]) == 1 else f"{len(report['slow'])} are"
     faster, twice = (sum(ratio >= least for ratio in ratios) for least in (1.2, 2))
     lines = [
         f"Of {len(ratios):,} calls of {len(report['ratios'])} kinds, {faster:,} are more than a fifth faster than "
-        f"scikit-learn's, {twice:,} at least twice as fast, and {len(report['slow'])} are more than a fifth slower:",
+        f"scikit-learn's, {twice:,} at least twice as fast, and {slow} more than a fifth slower:",
         "",
         *(f"- {ratio:.2f} times as fast: {call}" for call, ratio in sorted(report["slow"].items(), key=lambda o: o[1])),
         "",
