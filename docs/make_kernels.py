@@ -19,7 +19,7 @@ import numpy as np
 import fastnn
 from fastnn import checks
 from fastnn.kernels import native, paths, spec
-from fastnn.neighbors import codes, grid, index
+from fastnn.neighbors import index
 from fastnn.nn.fit import packed
 from fastnn.nn.optimizer import optimizer_rule
 
@@ -115,8 +115,7 @@ def search_workload_rows() -> list[list[str]]:
     found = []
     for name, dtype, count, k in SEARCHES:
         rows = images if dtype == "uint8" else images.astype(dtype) / np.dtype(dtype).type(255)
-        on_grid = grid.build(rows, spec.EUCLIDEAN, always=False)
-        short = codes.build(rows, spec.EUCLIDEAN, always=False) if on_grid is None else on_grid.with_short(always=False)
+        short = fastnn.Neighbors().fit(rows)._coded(long=False)
         for machine, simd, dot in DOTTED_MACHINES:
             widths = short.widths if short is not None else ()
             if dot == "amx" and count > index.FEW_QUERIES:  # a matrix unit compares whole rows, floats by long codes
